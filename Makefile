@@ -1,0 +1,76 @@
+# Two commands matter: `make book` and `make test`. Both build .venv from requirements.lock first.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
+EXECUTED := book/experiments
+PAPERMILL := $(BIN)/papermill --no-progress-bar --kernel python3
+
+# Notebooks run in this environment's interpreter, whatever kernels or plot back ends the user has.
+export JUPYTER_PREFER_ENV_PATH := 1
+export PYDEVD_DISABLE_FILE_VALIDATION := 1
+unexport MPLBACKEND
+
+# Runs a step in the shell and says how long it took: $(call timed,name,command).
+define timed
+@start=$$(date +%s); echo "== $(1)"; ( $(2) ) \
+	|| { echo "== $(1): failed after $$(($$(date +%s) - start)) s" >&2; exit 1; }; \
+	echo "== $(1): $$(($$(date +%s) - start)) s"
+endef
+
+.DEFAULT_GOAL := help
+.PHONY: help env book html notebooks test lock clean
+
+help:  ## print this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+env: $(STAMP)  ## create .venv and install what requirements.lock pins
+
+$(STAMP): requirements.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "error: '$(PYTHON)' not found: name a Python 3.10 to 3.13, as in make PYTHON=python3.12 book" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' || { echo "error: $$($(PYTHON) --version 2>&1) does not fit, the packages are pinned for Python 3.10 to 3.13: name one, as in make PYTHON=python3.12 book" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "error: $(PYTHON) lacks its venv module (package python3-venv on Debian and Ubuntu)" >&2; exit 1; }
+	$(call timed,environment,$(PYTHON) -m venv $(VENV) && $(PIP) -r requirements.lock && $(PIP) --no-deps --no-build-isolation -e .)
+	@touch $@
+
+book: html  ## train the embedded experiment, run every notebook, build the book
+	@echo "Open $(CURDIR)/book/_build/html/index.html"
+
+# Executed copies go where the book looks for them. One experiment is trained live, on synthetic faces.
+notebooks: env
+	@mkdir -p $(EXECUTED)
+	$(call timed,notebooks,for notebook in $(NOTEBOOKS); do \
+		$(PAPERMILL) $$notebook $(EXECUTED)/$$(basename $$notebook) || exit 1; done)
+	$(call timed,live training,$(PAPERMILL) \
+		notebooks/ablation_distance.ipynb $(EXECUTED)/ablation_distance_live.ipynb \
+		-p dataset synthface -p scale smoke -p train True -p results results/live)
+	@$(BIN)/python book/hide_parameters.py $(EXECUTED)/*.ipynb
+
+html: notebooks
+	$(call timed,book,$(BIN)/jupyter-book build -q --all -W -n --keep-going book/)
+
+test: env  ## lint, type check, tests, notebook check, then the book with warnings as errors
+	$(call timed,ruff check,$(BIN)/ruff check .)
+	$(call timed,ruff format,$(BIN)/ruff format --check .)
+	$(call timed,mypy,$(BIN)/mypy)
+	$(call timed,pytest,$(BIN)/python -m pytest)
+	$(call timed,nbval,$(BIN)/python -m pytest --nbval --nbval-current-env $(NOTEBOOKS))
+	@$(MAKE) --no-print-directory book
+
+# uv resolves for all supported Pythons and platforms at once. torch itself pins its CUDA packages.
+lock:  ## resolve requirements.lock anew from pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) uv
+	{ echo '# Every package of starlib[all], pinned for Python 3.10 to 3.13. Written by `make lock`: do not edit.'; \
+	$(BIN)/uv --quiet pip compile --universal --python-version 3.10 --no-python-downloads --fork-strategy fewest \
+		--upgrade --extra all --no-annotate --no-header pyproject.toml; } > requirements.lock.new
+	sed -E '/^(cuda|nvidia|triton)[-=]/d' requirements.lock.new > requirements.lock
+	rm requirements.lock.new
+
+clean:  ## remove .venv, the built book and all caches; results stay
+	rm -rf $(VENV) book/_build $(EXECUTED)/*.ipynb build *.egg-info .pytest_cache .ruff_cache .mypy_cache
+	find starlib tests book -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,31 @@
+"""STAR loss for facial landmark detection, and everything to reproduce its paper (CVPR 2023)."""
+
+from typing import Any
+
+from starlib import metrics
+from starlib.hourglass import StackedHourglass, StackOutput
+from starlib.losses import RegressionLoss, STARLoss
+from starlib.moments import heatmap_moments, principal_components, soft_argmax
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "RegressionLoss",
+    "STARLoss",
+    "StackOutput",
+    "StackedHourglass",
+    "heatmap_moments",
+    "load_dataset",
+    "metrics",
+    "principal_components",
+    "soft_argmax",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # Reading data needs Pillow, which the losses do without.
+    if name == "load_dataset":
+        from starlib.data import load_dataset
+
+        return load_dataset
+    raise AttributeError(f"module 'starlib' has no attribute {name!r}")

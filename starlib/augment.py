@@ -1,0 +1,122 @@
+"""Augmentation of whole batches on the device, as Section 5.1 of the paper lists it.
+
+Random numbers come from a CPU generator, so a batch is the same on every device.
+"""
+
+import math
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor
+
+from starlib.data.crops import STORE_MARGIN, VIEW_MARGIN
+from starlib.schemes import Scheme
+
+VIEW_OF_STORE = VIEW_MARGIN / STORE_MARGIN  # a view's side in a stored crop's [-1, 1]
+ROTATION = math.radians(18)
+SCALE = 0.10
+SHIFT = 0.05  # of the view's side
+GRAY, BLUR, OCCLUSION, FLIP = 0.2, 0.3, 0.4, 0.5  # probabilities
+BLUR_SIGMA = (0.004, 0.012)  # of the view's side
+OCCLUSION_SIDE = (0.1, 0.4)  # of the view's side
+LUMA = (0.299, 0.587, 0.114)
+
+
+def view(images: Tensor, landmarks: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """The networks' view of stored crops, without augmentation.
+
+    Args:
+        images: uint8 [B, 3, S, S] stored crops. landmarks: [B, N, 2] in their [-1, 1].
+        size: side of the view in pixels.
+
+    Returns:
+        images [B, 3, size, size] float in [-1, 1] and landmarks [B, N, 2] in the view's [-1, 1].
+    """
+    matrix = torch.eye(2, device=images.device).mul(VIEW_OF_STORE).expand(len(images), 2, 2)
+    return _warp(images, landmarks, matrix, torch.zeros(len(images), 2, device=images.device), size)
+
+
+def augment(
+    images: Tensor, landmarks: Tensor, scheme: Scheme, size: int, generator: Generator
+) -> tuple[Tensor, Tensor]:
+    """A random view of stored crops; arguments and results as `view`.
+
+    Rotation within 18°, scale within 10 %, shift within 5 % (uniform), gray 20 %, blur 30 %,
+    occlusion 40 %, horizontal flip 50 %. Flipped faces have their landmarks renumbered with the
+    scheme's flip pairs.
+    """
+    count, device = len(images), images.device
+
+    def draw(low: float, high: float, *shape: int) -> Tensor:
+        return torch.rand((count, *shape), generator=generator) * (high - low) + low
+
+    def chance(probability: float) -> Tensor:
+        return torch.rand(count, generator=generator) < probability
+
+    flip = chance(FLIP)
+    matrix, shift = _random_affine(flip, draw)
+    gray, blur, occlude = chance(GRAY), chance(BLUR), chance(OCCLUSION)
+    sigma = draw(*BLUR_SIGMA).mul(size).masked_fill(~blur, 0.0)
+    sides, centres = draw(*OCCLUSION_SIDE, 2).masked_fill(~occlude[:, None], 0), draw(-1, 1, 2)
+    colour, grain = draw(-1, 1, 3), draw(0, 0.5)
+    noise = torch.rand(count, 3, size, size, generator=generator) * 2 - 1
+
+    def move(values: Tensor) -> Tensor:
+        return values.to(device, non_blocking=True)
+
+    views, points = _warp(images, landmarks, move(matrix), move(shift), size)
+    mirrored = points[:, list(scheme.flip)]
+    points = torch.where(move(flip)[:, None, None], mirrored, points)
+    views = _to_gray(views, move(gray))
+    views = _blurred(views, move(sigma))
+    fill = colour[:, :, None, None] + grain[:, None, None, None] * noise
+    return _occluded(views, move(centres), move(sides), move(fill)), points
+
+
+def _random_affine(flip: Tensor, draw: Callable[..., Tensor]) -> tuple[Tensor, Tensor]:
+    """Matrix [B, 2, 2] and shift [B, 2] from the view's coordinates to the stored crop's."""
+    angle, scale = draw(-ROTATION, ROTATION), draw(1 - SCALE, 1 + SCALE)
+    zoom = VIEW_OF_STORE / scale
+    cos, sin = zoom * torch.cos(angle), zoom * torch.sin(angle)
+    sign = torch.where(flip, -1.0, 1.0)
+    matrix = torch.stack((sign * cos, -sin, sign * sin, cos), dim=-1).unflatten(-1, (2, 2))
+    return matrix, draw(-SHIFT, SHIFT, 2) * 2 * VIEW_OF_STORE
+
+
+def _warp(
+    images: Tensor, landmarks: Tensor, matrix: Tensor, shift: Tensor, size: int
+) -> tuple[Tensor, Tensor]:
+    theta = torch.cat((matrix, shift[..., None]), dim=-1)
+    grid = F.affine_grid(theta, [len(images), 3, size, size], align_corners=False)
+    views = F.grid_sample(images.to(torch.float32), grid, mode="bilinear", align_corners=False)
+    return views.div(127.5).sub(1), torch.linalg.solve(matrix, (landmarks - shift[:, None]).mT).mT
+
+
+def _to_gray(images: Tensor, chosen: Tensor) -> Tensor:
+    luma = torch.tensor(LUMA, device=images.device)
+    gray = (images * luma[:, None, None]).sum(1, keepdim=True)
+    return torch.where(chosen[:, None, None, None], gray, images)
+
+
+def _blurred(images: Tensor, sigma: Tensor) -> Tensor:
+    """Gaussian blur with one σ [B] in pixels per image; σ = 0 leaves an image as it is."""
+    count, channels, height, width = images.shape
+    radius = math.ceil(2.5 * BLUR_SIGMA[1] * width)
+    offsets = torch.arange(-radius, radius + 1, device=images.device)
+    kernel = torch.exp(-0.5 * (offsets / sigma.clamp_min(1e-3)[:, None]) ** 2)
+    kernel = (kernel / kernel.sum(1, keepdim=True)).repeat_interleave(channels, 0)[:, None]
+    flat = F.pad(images.reshape(1, -1, height, width), (radius,) * 4, mode="replicate")
+    flat = F.conv2d(flat, kernel[:, :, :, None], groups=count * channels)
+    return F.conv2d(flat, kernel[:, :, None, :], groups=count * channels).reshape(images.shape)
+
+
+def _occluded(images: Tensor, centres: Tensor, sides: Tensor, fill: Tensor) -> Tensor:
+    """Images with the rectangle (centre and sides [B, 2] as (x, y), sides as shares) filled."""
+    height, width = images.shape[-2:]
+    x = (2 * torch.arange(width, device=images.device) + 1) / width - 1
+    y = (2 * torch.arange(height, device=images.device) + 1) / height - 1
+    columns = (x - centres[:, :1]).abs() < sides[:, :1]
+    rows = (y - centres[:, 1:]).abs() < sides[:, 1:]
+    covered = columns[:, None, None, :] & rows[:, None, :, None]
+    return torch.where(covered, fill.clamp(-1, 1), images)

@@ -1,0 +1,99 @@
+"""Verdicts on the paper's claims, computed from the run records by the rules in book/claims.yml."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from starlib.effects import Effect, effect_of, error_matrix
+from starlib.experiments import ablation_distance
+from starlib.runs import ROOT, load_run
+
+CLAIMS = ROOT / "book" / "claims.yml"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A claim with what the records say of it; `effect` where a number decided."""
+
+    id: str
+    claim: str
+    source: str
+    verdict: str
+    reason: str
+    effect: Effect | None = None
+
+
+def verdict_of_effect(effect: Effect) -> str:
+    """The interval above zero: replicated; below: contradicted; else inconclusive."""
+    if effect.low > 0:
+        return "replicated"
+    return "contradicted" if effect.high < 0 else "inconclusive"
+
+
+def differences(
+    dataset: str,
+    scale: str,
+    distance: str,
+    seeds: Sequence[int] = (0, 1, 2),
+    results: Path | str | None = None,
+    against: str = "target",
+) -> np.ndarray | None:
+    """NME [S, F] without STAR minus with it, or None if a run is missing."""
+    configs = ablation_distance(dataset, scale, seeds, [distance])
+    runs = [load_run(config, results) for config in configs]
+    found = [run for run in runs if run is not None]
+    if len(found) < len(runs):
+        return None
+    without = [run for run in found if run.config.loss == "regression"]
+    with_star = [run for run in found if run.config.loss == "star"]
+    return error_matrix(without, against=against)[1] - error_matrix(with_star, against=against)[1]
+
+
+def judge(
+    claim: dict[str, Any], results: Path | str | None = None, scale: str | None = None
+) -> Verdict:
+    """The verdict on one entry of claims.yml; `scale` takes the place of the rule's own.
+
+    Raises ValueError for a rule that is not known.
+    """
+    known = {name: claim[name] for name in ("id", "claim", "source")}
+    rule = dict(claim["rule"])
+    kind = rule.pop("kind")
+    if kind == "later":
+        return Verdict(**known, verdict="not run yet", reason=rule["text"])
+    if kind == "not_testable":
+        return Verdict(**known, verdict="not testable here", reason=rule["text"])
+    if kind not in ("effect", "larger_effect"):
+        raise ValueError(f"{claim['id']}: rule kind {kind!r} is not known")
+    others = rule.pop("others", [])
+    rule["scale"] = scale or rule["scale"]
+    found = [
+        differences(**{**rule, "distance": distance}, results=results)
+        for distance in [rule["distance"], *others]
+    ]
+    if any(matrix is None for matrix in found):
+        return Verdict(**known, verdict="not run yet", reason="its runs are not in the records")
+    first, *rest = [matrix for matrix in found if matrix is not None]
+    effect = effect_of(first - np.mean(rest, axis=0) if rest else first)
+    interval = (
+        f"{100 * effect.mean:+.2f} [{100 * effect.low:+.2f}, {100 * effect.high:+.2f}] points"
+    )
+    return Verdict(**known, verdict=verdict_of_effect(effect), reason=interval, effect=effect)
+
+
+def judge_all(
+    results: Path | str | None = None,
+    dataset: str | None = None,
+    scale: str | None = None,
+    path: Path = CLAIMS,
+) -> list[Verdict]:
+    """The verdicts on all claims in the order of the file, or on those decided on one data set."""
+    return [
+        judge(claim, results, scale)
+        for claim in yaml.safe_load(path.read_text())
+        if dataset in (None, claim["rule"].get("dataset"))
+    ]

@@ -1,0 +1,136 @@
+"""What defines a run: a frozen, validated record whose hash names it."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from starlib.distances import DISTANCES
+from starlib.losses import RESTRICTIONS
+
+DATASETS = ("synthface", "300w")
+LOSSES = ("regression", "star")
+PRECISIONS = ("float32", "bfloat16")
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """One training and its evaluation. Raises ValueError naming the field that is out of range."""
+
+    dataset: str
+    loss: str = "star"
+    distance: str = "smooth_l1"
+    restriction: str = "value"  # of STAR; without meaning, and "value", for regression
+    weight: float = 1.0  # w of the value restriction, likewise 1.0 elsewhere
+    seed: int = 0
+    scale: str = "full"
+    image_size: int = 256
+    stacks: int = 4
+    width: int = 256
+    depth: int = 4
+    epochs: int = 500
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    ema_half_life: int = 10_000  # training faces after which a weight counts half
+    precision: str = "bfloat16"
+    train_faces: int | None = None  # the first n of the split; None: all
+    protocol: int = 1  # goes up when the same config would train differently
+
+    def __post_init__(self) -> None:
+        for name, allowed in (
+            ("dataset", DATASETS),
+            ("loss", LOSSES),
+            ("distance", tuple(DISTANCES)),
+            ("restriction", RESTRICTIONS),
+            ("precision", PRECISIONS),
+            ("scale", (*SCALES, "custom")),
+        ):
+            if getattr(self, name) not in allowed:
+                raise ValueError(
+                    f"{name}: expected one of {', '.join(allowed)}, got {getattr(self, name)!r}"
+                )
+        for name in (
+            "image_size",
+            "stacks",
+            "width",
+            "depth",
+            "epochs",
+            "batch_size",
+            "ema_half_life",
+            "protocol",
+        ):
+            _check_integer(name, getattr(self, name), 1)
+        _check_integer("seed", self.seed, 0)
+        if self.train_faces is not None:
+            _check_integer("train_faces", self.train_faces, 1)
+        if not 0 < self.learning_rate < 1:
+            raise ValueError(
+                f"learning_rate: expected a number in (0, 1), got {self.learning_rate!r}"
+            )
+        if not 0 <= self.weight < float("inf"):
+            raise ValueError(f"weight: expected a finite number >= 0, got {self.weight!r}")
+        if self.loss == "regression" and (self.restriction, self.weight) != ("value", 1.0):
+            raise ValueError(
+                "restriction: the regression loss has none, leave restriction and weight"
+            )
+
+    @classmethod
+    def at(cls, scale: str, dataset: str, **changes: Any) -> "RunConfig":
+        """The config of a scale ("smoke", "reduced", "full") with the given fields."""
+        if scale not in SCALES:
+            raise ValueError(f"scale: expected one of {', '.join(SCALES)}, got {scale!r}")
+        if "scale" in changes:
+            raise ValueError("scale: given twice")
+        fields = SCALES[scale] | changes
+        return cls.from_dict({"dataset": dataset, "scale": scale, **fields})
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "RunConfig":
+        """A config from its dictionary; ValueError lists unknown keys."""
+        known = {field.name for field in dataclasses.fields(cls)}
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise ValueError(f"{', '.join(unknown)}: unknown; known are {', '.join(sorted(known))}")
+        return cls(**values)
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @property
+    def hash(self) -> str:
+        """Twelve hexadecimal digits that name the run.
+
+        Fields at their default are left out, so that a field added later renames no run.
+        """
+        named = {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if field.name == "protocol" or getattr(self, field.name) != field.default
+        }
+        text = json.dumps(named, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _check_integer(name: str, value: object, least: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{name}: expected an integer >= {least}, got {value!r}")
+
+
+# smoke: seconds to a minute per run; shows that everything works, and nothing else.
+# reduced: one run takes at most six minutes on one CPU core beside another one, so that a few
+#   hundred runs are feasible. Small batches give the steps that a short training lacks, and the
+#   EMA forgets within an epoch, or the initial weights would still weigh several percent at the end.
+# full: the protocol of the paper.
+SCALES: dict[str, dict[str, Any]] = {
+    "smoke": {
+        "image_size": 64, "stacks": 1, "width": 48, "depth": 3, "epochs": 10, "batch_size": 8,
+        "learning_rate": 2e-3, "ema_half_life": 1000, "train_faces": 800,
+    },
+    "reduced": {
+        "image_size": 96, "stacks": 1, "width": 96, "depth": 3, "epochs": 18, "batch_size": 8,
+        "learning_rate": 2e-3, "ema_half_life": 2000,
+    },
+    "full": {},
+}  # fmt: skip

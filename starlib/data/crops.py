@@ -1,0 +1,123 @@
+"""Crop store: the faces of a split as one uint8 array on disk, so that training decodes no image.
+
+A crop is the square around the centre of the landmarks' bounding box with STORE_MARGIN times its
+longer side. Networks see a view of VIEW_MARGIN times that side; the rest is room for augmentation.
+"""
+
+import contextlib
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from starlib.data.faces import FaceSet
+
+STORE_MARGIN = 1.5
+VIEW_MARGIN = 1.2
+VERSION = 1  # goes up when a crop of the same face would look different
+
+
+@dataclass(frozen=True)
+class CropStore:
+    """images: [F, 3, S, S] uint8 RGB, memory-mapped. landmarks: [F, N, 2] in [-1, 1] of the crop.
+
+    boxes: [F, 3] left, top and side of each crop in pixels of its image. fingerprint: hash of the
+    pixels and landmarks.
+    """
+
+    images: NDArray[np.uint8]
+    landmarks: NDArray[np.float32]
+    clean: NDArray[np.float32] | None
+    boxes: NDArray[np.float32]
+    fingerprint: str
+
+
+def store_size(image_size: int) -> int:
+    """Side of a stored crop in pixels, so that the view of the network is `image_size` pixels."""
+    return round(image_size * STORE_MARGIN / VIEW_MARGIN)
+
+
+def landmark_boxes(landmarks: NDArray, margin: float = STORE_MARGIN) -> NDArray[np.float32]:
+    """Left, top and side [F, 3] of the squares around landmarks [F, N, 2]."""
+    low, high = landmarks.min(1), landmarks.max(1)
+    side = margin * (high - low).max(-1, keepdims=True)
+    return np.concatenate(((low + high - side) / 2, side), axis=-1).astype(np.float32)
+
+
+def crop(image: Image.Image, box: NDArray, size: int) -> NDArray[np.uint8]:
+    """The square `box` (left, top, side in pixels) of an image, [3, size, size]; black outside."""
+    left, top, side = (float(value) for value in box)
+    outer = (int(left) - 2, int(top) - 2, int(left + side) + 3, int(top + side) + 3)
+    inner = (left - outer[0], top - outer[1], left - outer[0] + side, top - outer[1] + side)
+    resized = image.crop(outer).resize((size, size), Image.Resampling.BILINEAR, box=inner)
+    return np.asarray(resized).transpose(2, 0, 1)
+
+
+def crop_store(faces: FaceSet, image_size: int, root: Path) -> CropStore:
+    """Open the split's store under `root`, building it first if it is not there.
+
+    The store appears whole or not at all; DataError names the image that could not be read.
+    """
+    size = store_size(image_size)
+    key = hashlib.sha256(repr((VERSION, size, faces.names)).encode())
+    key.update(faces.landmarks.tobytes())
+    folder = root / f"{faces.dataset}-{faces.split}-{size}-{key.hexdigest()[:12]}"
+    if not folder.is_dir():
+        with _appearing_at(folder) as partial:
+            _build(faces, size, partial)
+    return _open(folder)
+
+
+@contextlib.contextmanager
+def _appearing_at(folder: Path) -> Iterator[Path]:
+    """A folder to write in that is renamed to `folder` at the end, or removed on an error."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder.parent))
+    try:
+        yield partial
+        try:
+            os.rename(partial, folder)
+        except OSError:
+            if not folder.is_dir():  # else another process was first
+                raise
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _build(faces: FaceSet, size: int, folder: Path) -> None:
+    boxes = landmark_boxes(faces.landmarks)
+    shape = (len(faces), 3, size, size)
+    images = np.lib.format.open_memmap(folder / "images.npy", "w+", np.uint8, shape)
+    digest = hashlib.sha256()
+    for index in range(len(faces)):
+        images[index] = crop(faces.read(index), boxes[index], size)
+        digest.update(images[index].tobytes())
+    images.flush()
+
+    def to_crop(landmarks: NDArray) -> NDArray[np.float32]:
+        return (2 * (landmarks - boxes[:, None, :2]) / boxes[:, None, 2:] - 1).astype(np.float32)
+
+    arrays: dict[str, Any] = {"landmarks": to_crop(faces.landmarks), "boxes": boxes}
+    if faces.clean is not None:
+        arrays["clean"] = to_crop(faces.clean)
+    digest.update(arrays["landmarks"].tobytes())
+    np.savez(folder / "faces.npz", fingerprint=np.array(digest.hexdigest()[:16]), **arrays)
+
+
+def _open(folder: Path) -> CropStore:
+    with np.load(folder / "faces.npz") as faces:
+        return CropStore(
+            images=np.load(folder / "images.npy", mmap_mode="r"),
+            landmarks=faces["landmarks"],
+            clean=faces.get("clean"),
+            boxes=faces["boxes"],
+            fingerprint=str(faces["fingerprint"]),
+        )

@@ -1,0 +1,51 @@
+"""The distances d of Eqs. 2 and 6, elementwise on errors in [-1, 1] units."""
+
+import math
+from collections.abc import Callable
+
+from torch import Tensor
+
+SMOOTH_L1_THRESHOLD = 0.01  # s of Eq. 8
+WING_WIDTH, WING_CURVATURE = 0.01, 2.0  # ω and ε as the released code sets them
+
+
+def l1(error: Tensor) -> Tensor:
+    """|e|, any shape."""
+    return error.abs()
+
+
+def l2(error: Tensor) -> Tensor:
+    """e², any shape."""
+    return error.square()
+
+
+def smooth_l1(error: Tensor, threshold: float = SMOOTH_L1_THRESHOLD) -> Tensor:
+    """Eq. 8: 0.5 e² / s where |e| < s, |e| - 0.5 s elsewhere; any shape, s in [-1, 1] units."""
+    size = error.abs()
+    return (error.square() * (0.5 / threshold)).where(size < threshold, size - 0.5 * threshold)
+
+
+def wing(error: Tensor, width: float = WING_WIDTH, curvature: float = WING_CURVATURE) -> Tensor:
+    """Wing distance (Feng et al., CVPR 2018): ω ln(1 + |e| / ε) where |e| < ω, |e| - C elsewhere.
+
+    C = ω - ω ln(1 + ω / ε) joins the two; any shape. The defaults are the released code's, in
+    [-1, 1] units; the Wing paper has ω = 10 and ε = 2 in pixels.
+    """
+    size = error.abs()
+    inside = width * (size / curvature).log1p()
+    return inside.where(size < width, size - (width - width * math.log1p(width / curvature)))
+
+
+DISTANCES: dict[str, Callable[[Tensor], Tensor]] = {
+    "l1": l1,
+    "l2": l2,
+    "smooth_l1": smooth_l1,
+    "wing": wing,
+}
+
+
+def get_distance(name: str) -> Callable[[Tensor], Tensor]:
+    """The distance of that name, or ValueError listing the names."""
+    if name not in DISTANCES:
+        raise ValueError(f"distance: expected one of {', '.join(DISTANCES)}, got {name!r}")
+    return DISTANCES[name]

@@ -1,0 +1,65 @@
+"""The effect of STAR loss: paired differences of NME with bootstrap intervals."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from starlib import metrics
+from starlib.runs import Run
+from starlib.schemes import get_scheme
+
+SCHEME_OF = {"300w": "300w", "synthface": "wflw"}
+
+
+@dataclass(frozen=True)
+class Effect:
+    """Mean of (without - with) over seeds and faces, with a 95 % interval; NME as a fraction."""
+
+    mean: float
+    low: float
+    high: float
+    seeds: int
+    faces: int
+
+
+def face_errors(run: Run, subset: str | None = None, against: str = "target") -> NDArray:
+    """NME [F] of each test face of a run, recomputed from its stored landmarks."""
+    arrays = run.landmarks()
+    if against not in arrays:
+        raise ValueError(f"against: run {run.config.hash} has no landmarks {against!r}")
+    nmes = metrics.nme(
+        arrays["predicted"], arrays[against], get_scheme(SCHEME_OF[run.config.dataset])
+    )
+    return nmes if subset is None else nmes[arrays[f"subset_{subset}"]]
+
+
+def error_matrix(runs: Iterable[Run], **which: str) -> tuple[list[int], NDArray]:
+    """Seeds [S], ascending, and NME [S, F] of runs that differ in their seed alone."""
+    by_seed = {run.config.seed: run for run in runs}
+    seeds = sorted(by_seed)
+    return seeds, np.stack([face_errors(by_seed[seed], **which) for seed in seeds])
+
+
+def paired_effect(
+    without: NDArray, with_star: NDArray, draws: int = 10_000, seed: int = 0
+) -> Effect:
+    """Effect of STAR from NMEs [S, F] of the same seeds and faces without and with it.
+
+    The interval is a percentile bootstrap that draws seeds and faces anew, with replacement.
+    """
+    return effect_of(without - with_star, draws, seed)
+
+
+def effect_of(difference: NDArray, draws: int = 10_000, seed: int = 0) -> Effect:
+    """`paired_effect` of differences [S, F]."""
+    if difference.ndim != 2 or not difference.size:
+        raise ValueError(f"difference: expected shape [seeds, faces], got {difference.shape}")
+    seeds, faces = difference.shape
+    rng = np.random.default_rng(seed)
+    seed_shares = rng.multinomial(seeds, np.full(seeds, 1 / seeds), draws) / seeds
+    face_shares = rng.multinomial(faces, np.full(faces, 1 / faces), draws) / faces
+    means = np.einsum("ds,sf,df->d", seed_shares, difference, face_shares, optimize=True)
+    low, high = np.quantile(means, (0.025, 0.975))
+    return Effect(float(difference.mean()), float(low), float(high), seeds, faces)

@@ -1,0 +1,164 @@
+"""Moments of a heatmap and their closed-form principal components: Eqs. 1, 3, 4 and 5 of the paper.
+
+Coordinates are (x, y) in [-1, 1]. `grid="centers"` puts cell j of W at (2j + 1) / W - 1:
+
+    -1                    0                    1
+     |  cell 0  |  cell 1  |  cell 2  |  cell 3  |      W = 4
+        -0.75      -0.25       0.25       0.75
+
+`grid="corners"` puts it at 2j / (W - 1) - 1, as the decoder of the authors' released code does.
+"""
+
+import torch
+from torch import Tensor
+
+# Maps whose largest value is below this hold no mass that float32 can normalise.
+EMPTY = 1e-20
+# 1 - V2 / V1² below this is rounding: the mass is on one cell, whose covariance is zero.
+ONE_CELL = 1e-6
+# (λ1 - λ2) / (λ1 + λ2) below this is rounding of a float32 covariance: no direction is defined.
+ISOTROPIC = 1e-5
+
+
+def grid_positions(size: int, grid: str = "centers", like: Tensor | None = None) -> Tensor:
+    """Positions [size] of a heatmap's columns (or rows) in [-1, 1]; dtype and device of `like`."""
+    if grid not in ("centers", "corners"):
+        raise ValueError(f"grid: expected 'centers' or 'corners', got {grid!r}")
+    dtype, device = (like.dtype, like.device) if like is not None else (torch.float32, None)
+    steps = torch.arange(size, dtype=dtype, device=device)
+    if grid == "centers":
+        return (2 * steps + 1) / size - 1
+    return 2 * steps / max(size - 1, 1) - 1
+
+
+def check_heatmaps(heatmaps: Tensor, values: bool = True) -> None:
+    """Raise ValueError unless `heatmaps` is [B, N, H, W], floating, finite and non-negative.
+
+    `values=False` leaves out the look at the values, which waits for the device.
+    """
+    if heatmaps.dim() != 4 or heatmaps.shape[-1] * heatmaps.shape[-2] == 0:
+        raise ValueError(f"heatmaps: expected shape [B, N, H, W], got {list(heatmaps.shape)}")
+    if not heatmaps.is_floating_point():
+        raise ValueError(f"heatmaps: expected a floating dtype, got {heatmaps.dtype}")
+    if values and heatmaps.numel():
+        lowest, highest = torch.aminmax(heatmaps.detach())
+        if not (lowest >= 0 and highest < torch.inf):
+            raise ValueError(
+                "heatmaps: expected finite values >= 0, "
+                f"got values from {float(lowest):g} to {float(highest):g}"
+            )
+
+
+def _scaled(heatmaps: Tensor) -> Tensor:
+    """Each map divided by its largest value, in float32 (float64 stays), empty maps as they are.
+
+    Moments do not depend on a map's scale, so the divisor needs no gradient; with it, neither
+    Σh nor Σh² can overflow or underflow.
+    """
+    heatmaps = heatmaps.to(torch.promote_types(heatmaps.dtype, torch.float32)).contiguous()
+    largest = heatmaps.detach().amax((-2, -1), keepdim=True)
+    return heatmaps / torch.where(largest > EMPTY, largest, torch.ones_like(largest))
+
+
+def _mean(columns: Tensor, rows: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Mass V1 [B, N] and mean [B, N, 2] from the sums over rows [.., W] and columns [.., H]."""
+    mass = columns.sum(-1)
+    mass = torch.where(mass >= 0.5, mass, torch.ones_like(mass))  # scaled maps: empty or >= 1
+    return mass, torch.stack((columns @ x, rows @ y), dim=-1) / mass[..., None]
+
+
+def soft_argmax(heatmaps: Tensor, grid: str = "centers") -> Tensor:
+    """Expected position under each normalised heatmap (Eq. 1), μ = Σᵢ hᵢ yᵢ / Σᵢ hᵢ.
+
+    Args:
+        heatmaps: non-negative maps [B, N, H, W], normalised or not.
+        grid: "centers" or "corners", see the module.
+
+    Returns:
+        Means [B, N, 2], (x, y) in [-1, 1], in float32 (float64 for float64 maps). An empty map
+        has its mean at the origin.
+    """
+    check_heatmaps(heatmaps, values=False)
+    with torch.autocast(heatmaps.device.type, enabled=False):
+        maps = _scaled(heatmaps)
+        x = grid_positions(maps.shape[-1], grid, like=maps)
+        y = grid_positions(maps.shape[-2], grid, like=maps)
+        return _mean(maps.sum(-2), maps.sum(-1), x, y)[1]
+
+
+def heatmap_moments(
+    heatmaps: Tensor, grid: str = "centers", biased: bool = False
+) -> tuple[Tensor, Tensor]:
+    """Mean (Eq. 1) and covariance (Eq. 4, or Eq. 3 when `biased`) of each heatmap.
+
+        Σ = Σᵢ hᵢ (yᵢ - μ)(yᵢ - μ)ᵀ / (V1 - V2 / V1),   V1 = Σᵢ hᵢ,   V2 = Σᵢ hᵢ²
+
+    Eq. 3 divides by V1. The sums are centred on the mean, so a narrow map far from the origin
+    loses no digits.
+
+    Args:
+        heatmaps: non-negative maps [B, N, H, W], normalised or not.
+        grid: "centers" or "corners", see the module.
+        biased: leave out Bessel's correction.
+
+    Returns:
+        mean [B, N, 2] and covariance [B, N, 2, 2], in float32 (float64 for float64 maps), units
+        of [-1, 1] and their square. One-cell and empty maps have covariance zero.
+    """
+    check_heatmaps(heatmaps, values=False)
+    with torch.autocast(heatmaps.device.type, enabled=False):
+        return _moments(_scaled(heatmaps), grid, biased)
+
+
+def released_moments(heatmaps: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and covariance as the released code takes them: corner grid, 1e-5 added to V1 and V2
+    of the normalised map. Shapes as in `heatmap_moments`."""
+    check_heatmaps(heatmaps, values=False)
+    with torch.autocast(heatmaps.device.type, enabled=False):
+        return _moments(_scaled(heatmaps), "corners", biased=False, epsilon=1e-5)
+
+
+def _moments(maps: Tensor, grid: str, biased: bool, epsilon: float = 0.0) -> tuple[Tensor, Tensor]:
+    """`heatmap_moments` of scaled maps; `epsilon` is added to the normalised map's V1 and V2."""
+    x = grid_positions(maps.shape[-1], grid, like=maps)
+    y = grid_positions(maps.shape[-2], grid, like=maps)
+    columns, rows = maps.sum(-2), maps.sum(-1)
+    mass, mean = _mean(columns, rows, x, y)
+    dx, dy = x - mean[..., :1], y - mean[..., 1:]
+    xx, yy = (columns * dx**2).sum(-1), (rows * dy**2).sum(-1)
+    xy = ((dy[..., None, :] @ maps).squeeze(-2) * dx).sum(-1)
+    if biased:
+        divisor = mass
+    else:
+        v1, v2 = 1 + epsilon, (maps**2).sum((-2, -1)) / mass**2 + epsilon
+        divisor = mass * (v1 - v2 / v1).clamp_min(ONE_CELL)
+    covariance = torch.stack((xx, xy, xy, yy), dim=-1) / divisor[..., None]
+    return mean, covariance.unflatten(-1, (2, 2))
+
+
+def principal_components(covariance: Tensor) -> tuple[Tensor, Tensor]:
+    """Eigenvalues and eigenvectors of symmetric 2x2 matrices in closed form (Eq. 5, Σ = V L Vᵀ).
+
+    With [[a, b], [b, c]]: λ = (a + c) / 2 ± r, r = √(((a - c) / 2)² + b²), θ = ½ atan2(2b, a - c),
+    v1 = (cos θ, sin θ), v2 = (-sin θ, cos θ). Where r is rounding (isotropic matrices, zero), v1 is
+    (1, 0) and no gradient flows through r and θ, so value and gradient are finite everywhere.
+
+    Args:
+        covariance: symmetric matrices [..., 2, 2].
+
+    Returns:
+        eigenvalues [..., 2], largest first; eigenvectors [..., 2, 2], in columns.
+    """
+    if covariance.shape[-2:] != (2, 2):
+        raise ValueError(f"covariance: expected shape [..., 2, 2], got {list(covariance.shape)}")
+    a, b, c = covariance[..., 0, 0], covariance[..., 0, 1], covariance[..., 1, 1]
+    middle, p = (a + c) / 2, (a - c) / 2
+    size = torch.maximum(p.abs(), b.abs()).detach()
+    isotropic = size <= ISOTROPIC * middle.detach().abs()
+    p, b = torch.where(isotropic, 1.0, p), torch.where(isotropic, 0.0, b)
+    r = torch.where(isotropic, 0.0, torch.hypot(p, b))
+    theta = torch.atan2(b, p) / 2
+    cos, sin = torch.cos(theta), torch.sin(theta)
+    eigenvalues = torch.stack((middle + r, middle - r), dim=-1)
+    eigenvectors = torch.stack((cos, -sin, sin, cos), dim=-1).unflatten(-1, (2, 2))
+    return eigenvalues, eigenvectors

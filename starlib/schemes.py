@@ -1,0 +1,101 @@
+"""Landmark schemes: the curves points lie on, their mirror images, the normalising points."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+Edge = tuple[tuple[int, ...], bool]
+
+
+def _edge(first: int, last: int, closed: bool = False) -> Edge:
+    return tuple(range(first, last + 1)), closed
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """How a face is annotated.
+
+    edges: curves, each its point indices in order and whether it is closed.
+    flip: for every point the index of its mirror image.
+    normaliser: two groups of points; NME is divided by the distance of their means.
+    """
+
+    name: str
+    edges: tuple[Edge, ...]
+    flip: tuple[int, ...]
+    normaliser: tuple[tuple[int, ...], tuple[int, ...]]
+
+    def __post_init__(self) -> None:
+        every = range(self.points)
+        if sorted(self.flip) != list(every) or any(self.flip[self.flip[i]] != i for i in every):
+            raise ValueError(f"flip: scheme {self.name!r} needs each point paired with one mirror")
+        used = [i for indices, _ in self.edges for i in indices]
+        used += [i for group in self.normaliser for i in group]
+        if any(i not in every for i in used):
+            raise ValueError(f"edges: scheme {self.name!r} has {self.points} points, from 0")
+
+    @cached_property
+    def points(self) -> int:
+        """Number of landmarks N."""
+        return len(self.flip)
+
+
+def _mirrored(points: int, *groups: tuple[list[int], list[int]]) -> tuple[int, ...]:
+    flip = list(range(points))
+    for one, other in groups:
+        for i, j in zip(one, other, strict=True):
+            flip[i], flip[j] = j, i
+    return tuple(flip)
+
+
+def _runs(*pairs: tuple[int, int]) -> list[int]:
+    return [i for first, last in pairs for i in range(first, last + 1)]
+
+
+# fmt: off
+SCHEMES = {
+    scheme.name: scheme
+    for scheme in (
+        Scheme(  # 300-W and 300-VW, 68 points
+            "300w",
+            (
+                _edge(0, 16), _edge(17, 21), _edge(22, 26), _edge(27, 30), _edge(31, 35),
+                _edge(36, 41, True), _edge(42, 47, True), _edge(48, 59, True), _edge(60, 67, True),
+            ),
+            _mirrored(
+                68,
+                (_runs((0, 7), (17, 21), (31, 32)), _runs((9, 16))[::-1] + _runs((22, 26))[::-1]
+                 + [35, 34]),
+                (_runs((36, 41)), [45, 44, 43, 42, 47, 46]),
+                ([48, 49, 50, 58, 59, 60, 61, 67], [54, 53, 52, 56, 55, 64, 63, 65]),
+            ),
+            ((36,), (45,)),
+        ),
+        Scheme(  # WFLW, 98 points
+            "wflw",
+            (
+                _edge(0, 32), _edge(33, 41, True), _edge(42, 50, True), _edge(51, 54),
+                _edge(55, 59), _edge(60, 67, True), _edge(68, 75, True), _edge(76, 87, True),
+                _edge(88, 95, True),
+            ),
+            _mirrored(
+                98,
+                (_runs((0, 15)), _runs((17, 32))[::-1]),
+                (_runs((33, 41)), [46, 45, 44, 43, 42, 50, 49, 48, 47]),
+                ([55, 56], [59, 58]),
+                (_runs((60, 67)), [72, 71, 70, 69, 68, 75, 74, 73]),
+                ([76, 77, 78, 87, 86, 88, 89, 95, 96], [82, 81, 80, 83, 84, 92, 91, 93, 97]),
+            ),
+            ((60,), (72,)),
+        ),
+    )
+}
+# fmt: on
+
+
+def get_scheme(scheme: Scheme | str) -> Scheme:
+    """The scheme itself, or the one of that name; ValueError lists the names."""
+    if isinstance(scheme, Scheme):
+        return scheme
+    if scheme not in SCHEMES:
+        raise ValueError(f"scheme: expected one of {', '.join(SCHEMES)}, got {scheme!r}")
+    return SCHEMES[scheme]

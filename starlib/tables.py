@@ -1,0 +1,170 @@
+"""Tables of the book: the paper's numbers beside those recomputed from the run records."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from starlib.claims import Verdict
+from starlib.config import RunConfig
+from starlib.effects import Effect, error_matrix, paired_effect
+from starlib.runs import ROOT, Run, describe
+
+PUBLISHED = ROOT / "book" / "published.yml"
+LOSS_NAMES = {"regression": "without STAR", "star": "with STAR"}
+DISTANCE_NAMES = {"l1": "l1", "smooth_l1": "smooth-l1", "l2": "l2", "wing": "Wing"}
+
+
+@cache
+def published() -> dict[str, Any]:
+    """The numbers printed in the paper (book/published.yml)."""
+    return yaml.safe_load(PUBLISHED.read_text())
+
+
+def percent(fraction: float, digits: int = 2) -> str:
+    return f"{100 * fraction:.{digits}f}"
+
+
+def spread(values: np.ndarray) -> str:
+    """Mean ± standard deviation over seeds, in %."""
+    if len(values) < 2:
+        return percent(values.mean())
+    return f"{percent(values.mean())} ± {percent(values.std(ddof=1))}"
+
+
+def interval(effect: Effect) -> str:
+    """Effect with its 95 % interval, in points of NME."""
+    low, high = 100 * effect.low, 100 * effect.high
+    return f"{100 * effect.mean:+.2f} [{low:+.2f}, {high:+.2f}]"
+
+
+def paired(
+    runs: Sequence[Run], distance: str, **which: str
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """NME [S, F] without and with STAR on the seeds that have both, or None."""
+    chosen = [run for run in runs if run.config.distance == distance]
+    arms = {loss: {r.config.seed for r in chosen if r.config.loss == loss} for loss in LOSS_NAMES}
+    seeds = arms["regression"] & arms["star"]
+    if not seeds:
+        return None
+    without, with_star = (
+        error_matrix(
+            (r for r in chosen if r.config.loss == loss and r.config.seed in seeds), **which
+        )[1]
+        for loss in LOSS_NAMES
+    )
+    return without, with_star
+
+
+def distance_table(runs: Sequence[Run], dataset: str, **which: str) -> pd.DataFrame:
+    """Table 3, block "basic" of one data set: the paper's NME, ours, and both effects of STAR.
+
+    Args:
+        runs: finished runs of `starlib.experiments.ablation_distance`.
+        dataset: which published block stands beside them; a data set the paper does not have
+            gets ours alone.
+        which: `subset` and `against` of `starlib.effects.face_errors`.
+    """
+    block = published()["table3"].get(dataset, {}).get("basic", {})
+    rows = []
+    for distance in dict.fromkeys(run.config.distance for run in runs):
+        arms = paired(runs, distance, **which)
+        if arms is None:
+            continue
+        row: dict[str, str | int] = {"distance": DISTANCE_NAMES[distance]}
+        if distance in block:
+            without, with_star = block[distance]
+            row["paper without"], row["paper with"] = f"{without:.2f}", f"{with_star:.2f}"
+            row["paper effect"] = f"{without - with_star:+.2f}"
+        row["ours without"], row["ours with"] = (spread(arm.mean(1)) for arm in arms)
+        row["our effect [95 %]"] = interval(paired_effect(*arms))
+        row["seeds"] = len(arms[0])
+        rows.append(row)
+    return pd.DataFrame(rows).set_index("distance") if rows else pd.DataFrame()
+
+
+def sources(runs: Sequence[Run], lacking: Sequence[RunConfig]) -> str:
+    """A sentence or two on where the runs come from, and which are missing (Markdown)."""
+    lines = []
+    if runs:
+        config, data = runs[0].config, runs[0].provenance["data"]
+        parts = []
+        for split, faces in data.items():
+            partial = f" of {faces['official']:,}, partial" if faces["partial"] else ""
+            parts.append(f"{faces['faces']:,}{partial} {split} faces")
+        devices = ", ".join(sorted({run.provenance["device_name"] for run in runs}))
+        minutes = np.median([run.provenance["seconds"] for run in runs]) / 60
+        lines.append(
+            f"{len(runs)} runs on **{config.dataset}** ({', '.join(parts)}) at scale "
+            f"**{config.scale}**: {config.image_size} px, {config.stacks} stack(s) of width "
+            f"{config.width}, {config.epochs} epochs in batches of {config.batch_size}, "
+            f"{config.precision}. Device: {devices}; {minutes:.1f} minutes each (median)."
+        )
+    if lacking:
+        names = "\n".join(f"- {describe(config)}" for config in lacking)
+        lines.append(f"Not in the records, and trained with `train=True`:\n\n{names}")
+    return "\n\n".join(lines)
+
+
+def against_truth(runs: Sequence[Run]) -> pd.DataFrame | str:
+    """NME against the noisy labels and against the clean landmarks, beside the labels' own error.
+
+    For data sets whose true landmarks nobody knows, a sentence that says so.
+    """
+    if not any("clean" in run.metrics for run in runs):
+        return "The true landmarks of this data set are not known."
+    noise = next(run.metrics["annotation_noise"]["nme"] for run in runs)
+    rows = []
+    for distance in dict.fromkeys(run.config.distance for run in runs):
+        arms = paired(runs, distance, against="clean")
+        if arms is None:
+            continue
+        labels = paired(runs, distance)
+        assert labels is not None
+        for index, name in enumerate(LOSS_NAMES.values()):
+            rows.append(
+                {
+                    "distance": DISTANCE_NAMES[distance],
+                    "loss": name,
+                    "against the labels": spread(labels[index].mean(1)),
+                    "against the truth": spread(arms[index].mean(1)),
+                    "labels against the truth": percent(noise),
+                    "effect on the truth [95 %]": interval(paired_effect(*arms)) if index else "",
+                }
+            )
+    return pd.DataFrame(rows).set_index(["distance", "loss"])
+
+
+def claim_table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
+    """Claim, source, verdict and what it rests on."""
+    rows = [
+        {"claim": v.claim, "source": v.source, "verdict": v.verdict, "because": v.reason}
+        for v in verdicts
+    ]
+    return pd.DataFrame(rows).set_index("claim") if rows else pd.DataFrame()
+
+
+def run_table(runs: Sequence[Run]) -> pd.DataFrame:
+    """One row per run: what it was, what came out, and where that came from."""
+    rows = []
+    for run in sorted(runs, key=lambda r: (r.config.distance, r.config.loss, r.config.seed)):
+        subset, values = next(iter(run.metrics.items()))
+        where = run.provenance
+        rows.append(
+            {
+                "run": run.config.hash,
+                "distance": DISTANCE_NAMES[run.config.distance],
+                "loss": LOSS_NAMES[run.config.loss],
+                "seed": run.config.seed,
+                f"NME % ({subset})": percent(values["nme"], 3),
+                "FR10 %": percent(values["failure_rate_10"]),
+                "AUC10": f"{values['auc_10']:.3f}",
+                "commit": (where["commit"] or "none")[:8] + ("+" if where["dirty"] else ""),
+                "device": where["device_name"],
+                "minutes": f"{where['seconds'] / 60:.1f}",
+            }
+        )
+    return pd.DataFrame(rows)

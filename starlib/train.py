@@ -1,0 +1,192 @@
+"""The training loop: Adam, step schedule, stack weights, EMA, mixed precision, checkpoints."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from starlib.augment import VIEW_OF_STORE, augment, view
+from starlib.config import RunConfig
+from starlib.data.crops import CropStore
+from starlib.hourglass import StackedHourglass
+from starlib.losses import RegressionLoss, STARLoss
+from starlib.schemes import Scheme
+
+MILESTONES = (0.4, 0.7, 0.9)  # of the epochs: 200, 350 and 450 of the paper's 500
+DECAY = 0.1
+
+
+@dataclass(frozen=True)
+class Trained:
+    """model: the network with its EMA weights. curves: one value per epoch."""
+
+    model: StackedHourglass
+    curves: dict[str, list[float]]
+
+
+def build_loss(config: RunConfig) -> nn.Module:
+    """The loss of a config, without the look at the values."""
+    if config.loss == "regression":
+        return RegressionLoss(config.distance, check_values=False)
+    return STARLoss(config.distance, config.restriction, config.weight, check_values=False)
+
+
+def build_model(config: RunConfig, scheme: Scheme) -> StackedHourglass:
+    """The network of a config, its weights drawn from the config's seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        return StackedHourglass(
+            scheme, config.stacks, config.width, config.depth, config.image_size, aam=False
+        )
+
+
+def learning_rate(config: RunConfig, epoch: int) -> float:
+    """Learning rate of an epoch (from 0): a tenth at 40, 70 and 90 % of the epochs each."""
+    passed = sum(epoch >= round(share * config.epochs) for share in MILESTONES)
+    return config.learning_rate * DECAY**passed
+
+
+class _State:
+    """What a checkpoint holds: weights, their EMA, the optimiser, the curves, epochs done."""
+
+    def __init__(self, config: RunConfig, scheme: Scheme, device: torch.device):
+        self.config = config
+        model = build_model(config, scheme).to(device)
+        self.model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        decay = 0.5 ** (config.batch_size / config.ema_half_life)
+        self.average = AveragedModel(
+            self.model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True
+        )
+        self.optimiser = torch.optim.Adam(self.model.parameters(), config.learning_rate, fused=True)
+        self.curves: dict[str, list[float]] = {"loss": [], "error": [], "learning_rate": []}
+
+    @property
+    def epoch(self) -> int:
+        return len(self.curves["loss"])
+
+    def save(self, path: Path) -> None:
+        partial = path.with_suffix(".partial")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        parts = {n: getattr(self, n).state_dict() for n in ("model", "average", "optimiser")}
+        torch.save({"config": self.config.to_dict(), "curves": self.curves, **parts}, partial)
+        os.replace(partial, path)
+
+    def load(self, path: Path, device: torch.device) -> None:
+        saved = torch.load(path, map_location=device, weights_only=True)
+        if saved["config"] != self.config.to_dict():
+            raise ValueError(f"{path}: expected a checkpoint of run {self.config.hash}")
+        for name in ("model", "average", "optimiser"):
+            getattr(self, name).load_state_dict(saved[name])
+        self.curves = saved["curves"]
+
+
+def train(
+    config: RunConfig,
+    crops: CropStore,
+    scheme: Scheme,
+    device: str | torch.device = "cpu",
+    checkpoint: Path | None = None,
+    report: Callable[[int, dict[str, list[float]]], None] | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Trained:
+    """Train a config's network on stored crops.
+
+    Args:
+        config: the run; its seed draws weights, order and augmentation.
+        crops: training faces; `landmarks` are the targets.
+        scheme: their landmark scheme.
+        device: "cpu", "cuda", …
+        checkpoint: file written after every epoch; if it is there, training goes on from it and
+            ends in the weights of an uninterrupted training.
+        report: called after every epoch with the number of epochs done and the curves.
+        stop: asked after every epoch; when true, StoppedError is raised, the checkpoint written.
+    """
+    device = torch.device(device)
+    state = _State(config, scheme, device)
+    if checkpoint is not None and checkpoint.exists():
+        state.load(checkpoint, device)
+    count = min(config.train_faces or len(crops.images), len(crops.images))
+    images = torch.from_numpy(np.array(crops.images[:count])).to(device)
+    landmarks = torch.from_numpy(crops.landmarks[:count]).to(device)
+    while state.epoch < config.epochs:
+        _train_epoch(state, images, landmarks, scheme)
+        if checkpoint is not None:
+            state.save(checkpoint)
+        if report is not None:
+            report(state.epoch, state.curves)
+        if stop() and state.epoch < config.epochs:
+            raise StoppedError(f"run {config.hash} stopped after epoch {state.epoch}")
+    return Trained(cast(StackedHourglass, state.average.module), state.curves)
+
+
+class StoppedError(Exception):
+    """Training was asked to stop between two epochs; its checkpoint is written."""
+
+
+def _train_epoch(state: _State, images: Tensor, landmarks: Tensor, scheme: Scheme) -> None:
+    config, device = state.config, images.device
+    rate = learning_rate(config, state.epoch)
+    for group in state.optimiser.param_groups:
+        group["lr"] = rate
+    # Drawn from seed and epoch alone, so that a resumed training sees the same batches.
+    generator = torch.Generator().manual_seed(config.seed * 1_000_003 + state.epoch)
+    order = torch.randperm(len(images), generator=generator).to(device)
+    steps = max(len(images) // config.batch_size, 1)
+    loss_function = build_loss(config)
+    total = torch.zeros(2, device=device)
+    state.model.train()
+    for chosen in order[: steps * config.batch_size].chunk(steps):
+        batch, targets = augment(
+            images[chosen], landmarks[chosen], scheme, config.image_size, generator
+        )
+        total += _step(state, loss_function, batch, targets)
+    loss, error = (total / steps).tolist()
+    for name, value in (("loss", loss), ("error", error), ("learning_rate", rate)):
+        state.curves[name].append(value)
+
+
+def _step(state: _State, loss_function: nn.Module, batch: Tensor, targets: Tensor) -> Tensor:
+    """One step of the optimiser; loss and mean point error of the batch [2], on the device."""
+    outputs = _forward(state.model, batch, state.config.precision)
+    stacks = len(outputs)
+    # Weights 1/8, 1/4, 1/2, 1 from first to last of four stacks.
+    loss = torch.stack(
+        [
+            loss_function(output.heatmaps, targets).mean() * 0.5 ** (stacks - 1 - i)
+            for i, output in enumerate(outputs)
+        ]
+    ).sum()
+    state.optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    state.optimiser.step()
+    state.average.update_parameters(state.model)
+    error = (outputs[-1].landmarks.detach() - targets).norm(dim=-1).mean()
+    return torch.stack((loss.detach(), error))
+
+
+def _forward(model: nn.Module, images: Tensor, precision: str) -> Any:
+    images = images.to(memory_format=torch.channels_last)
+    with torch.autocast(images.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+        return model(images)
+
+
+@torch.inference_mode()
+def predict(
+    model: StackedHourglass, images: NDArray[np.uint8], config: RunConfig, batch_size: int = 32
+) -> NDArray[np.float32]:
+    """Landmarks [F, N, 2] of the last stack, in [-1, 1] of the stored crops [F, 3, S, S]."""
+    device = next(model.parameters()).device
+    model.eval()
+    found = []
+    for start in range(0, len(images), batch_size):
+        stored = torch.from_numpy(np.array(images[start : start + batch_size])).to(device)
+        batch, _ = view(stored, torch.zeros(len(stored), 1, 2, device=device), config.image_size)
+        found.append(_forward(model, batch, config.precision)[-1].landmarks.float().cpu())
+    return (torch.cat(found) * VIEW_OF_STORE).numpy()

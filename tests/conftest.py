@@ -1,0 +1,52 @@
+"""Fixtures shared by the tests."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+torch.set_num_threads(min(2, os.cpu_count() or 1))
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of the data sets; tests that need real faces are skipped without it."""
+    root = os.environ.get("STARLIB_DATA")
+    if not root:
+        pytest.skip("STARLIB_DATA is not set")
+    return Path(root)
+
+
+@pytest.fixture(scope="session")
+def golden(shared_data: Path) -> Path:
+    """Folder of numbers computed with the released code, beside the data sets."""
+    folder = shared_data.parent / "golden"
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is not there")
+    return folder
+
+
+def write_pts(path: Path, points: np.ndarray, header: bool = True) -> None:
+    """A text `.pts` file with the points [N, 2] as they are given."""
+    lines = [f"{x:.6f} {y:.6f}" for x, y in points]
+    text = "\n".join(["{", *lines, "}"]) + "\n"
+    path.write_text((f"version: 1\nn_points:  {len(points)}\n" if header else "") + text)
+
+
+@pytest.fixture
+def tiny_300w(tmp_path: Path) -> Path:
+    """A root with a 300-W folder of four training and two test faces in the official layout."""
+    rng = np.random.default_rng(0)
+    faces = ["afw/1", "afw/2", "helen/trainset/3", "lfpw/trainset/4"]
+    faces += ["helen/testset/5", "lfpw/testset/6"]
+    for index, name in enumerate(faces):
+        path = tmp_path / "300w" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pixels = rng.integers(0, 256, (90, 100, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(path.with_suffix(".png" if index % 2 else ".jpg"))
+        points = rng.uniform((20, 15), (80, 75), (68, 2))
+        write_pts(path.with_suffix(".pts"), points, header=index != 2)
+    return tmp_path

@@ -1,0 +1,158 @@
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from starlib.__main__ import main
+from starlib.data import DataError, check_dataset, crop_store, load_dataset
+from starlib.data.crops import STORE_MARGIN, store_size
+from tests.conftest import write_pts
+
+
+def problems_of(root, split="train"):
+    with pytest.raises(DataError) as raised:
+        load_dataset("300w", split, root)
+    return str(raised.value)
+
+
+def test_official_layout_is_read_with_png_and_jpg_with_and_without_header(tiny_300w):
+    train, test = (load_dataset("300w", split, tiny_300w) for split in ("train", "test"))
+    assert train.names == (
+        "afw/1.jpg",
+        "afw/2.png",
+        "helen/trainset/3.jpg",
+        "lfpw/trainset/4.png",
+    )
+    assert (len(test), test.partial, test.official) == (2, True, 689)
+    assert test.subsets["common"].all() and set(test.subsets) == {"common"}
+    assert train.read(0).size == (100, 90)
+
+
+def test_pts_files_are_one_based(tmp_path, tiny_300w):
+    points = np.random.default_rng(0).uniform(10, 80, (68, 2))
+    points[0] = (1.0, 1.0)  # the centre of the first pixel
+    write_pts(tiny_300w / "300w/afw/1.pts", points)
+    landmarks = load_dataset("300w", "train", tiny_300w).landmarks[0]
+    np.testing.assert_allclose(landmarks[0], [0.5, 0.5])
+
+
+def test_the_whole_common_test_set_is_read(shared_data):
+    train, test = (load_dataset("300w", split, shared_data) for split in ("train", "test"))
+    assert (len(test), int(test.subsets["common"].sum())) == (554, 554)
+    assert train.partial and len(train) > 2000
+    assert "challenge" not in test.subsets  # ibug is not there, so "full" is not either
+    assert "full" not in test.subsets
+
+
+def test_missing_folders_are_named(tmp_path, monkeypatch):
+    monkeypatch.delenv("STARLIB_DATA", raising=False)
+    with pytest.raises(DataError, match=r"\$STARLIB_DATA or --data-root"):
+        load_dataset("300w", "train")
+    with pytest.raises(DataError, match=r"300w: expected the folder"):
+        load_dataset("300w", "train", tmp_path)
+    (tmp_path / "300w" / "afw").mkdir(parents=True)
+    assert "expected images with .pts files in afw, helen/trainset" in problems_of(tmp_path)
+
+
+def test_unknown_names_and_splits_are_errors(tiny_300w):
+    with pytest.raises(ValueError, match="name: expected one of synthface, 300w"):
+        load_dataset("wider", "train", tiny_300w)
+    with pytest.raises(ValueError, match="split: expected one of train, test"):
+        load_dataset("300w", "val", tiny_300w)
+
+
+def test_every_problem_is_named_at_once(tiny_300w):
+    root = tiny_300w / "300w"
+    points = np.random.default_rng(0).uniform(20, 80, (68, 2))
+    write_pts(root / "afw/1.pts", points[:67])
+    points[5] = (150.0, 20.0)
+    write_pts(root / "afw/2.pts", points)
+    (root / "helen/trainset/3.jpg").write_bytes(b"no picture")
+    (root / "lfpw/trainset/4.pts").unlink()
+    told = problems_of(tiny_300w)
+    assert "afw/1.pts: expected 68 points, found 67" in told
+    assert "afw/2.pts: expected points inside the image of 100 x 90 pixels, point 5" in told
+    assert "helen/trainset/3.jpg: expected a readable image" in told
+    assert "lfpw/trainset/4.pts: expected the landmarks of 4.png" in told
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("{\n1 2\nthree 4\n}", "expected lines of two numbers"),
+        ("", "expected 68 points, found 0"),
+        ("{\n" + "nan 1\n" * 68 + "}", "expected finite coordinates"),
+        ("{\n" + "30 30\n" * 68 + "}", "all of them are the same"),
+    ],
+)
+def test_broken_pts_files_are_named(tiny_300w, text, told):
+    (tiny_300w / "300w/afw/1.pts").write_text(text)
+    message = problems_of(tiny_300w)
+    assert "afw/1.pts" in message and told in message
+
+
+def test_data_check_counts_and_names_everything(tiny_300w, capsys):
+    assert main(["data", "check", "300w", "--data-root", str(tiny_300w)]) == 0
+    told = capsys.readouterr().out
+    assert "afw" in told and "2 of    337 faces  partial" in told
+    assert "ibug" in told and "0 of    135 faces  missing" in told
+    assert "distributed at https://ibug" in told
+    truncated = tiny_300w / "300w/helen/testset/5.jpg"
+    truncated.write_bytes(truncated.read_bytes()[:700])  # header whole, pixels not
+    (tiny_300w / "300w/afw/1.pts").unlink()
+    assert main(["data", "check", "300w", "--data-root", str(tiny_300w)]) == 1
+    told = capsys.readouterr().out
+    assert "helen/testset/5.jpg: expected a readable image" in told
+    assert "afw/1.pts: expected the landmarks of 1.jpg" in told
+    assert "2 problems" in told
+
+
+def test_data_check_tells_a_missing_folder_in_one_line(tmp_path, capsys):
+    assert main(["data", "check", "300w", "--data-root", str(tmp_path)]) == 2
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1 and "300w: expected the folder" in told
+    with pytest.raises(ValueError, match="name: expected one of 300w"):
+        check_dataset("synthface", tmp_path)
+
+
+def test_crops_put_landmarks_where_the_pixels_are(tmp_path):
+    from starlib.data.faces import FaceSet
+    from starlib.schemes import SCHEMES
+
+    rng = np.random.default_rng(1)
+    landmarks = rng.uniform(60, 140, (1, 68, 2)).astype(np.float32)
+    picture = np.zeros((200, 200, 3), np.uint8)
+    landmarks[0, 7] = (100.5, 80.5)
+    picture[80, 100] = 255  # the one white pixel has point 7 at its centre
+    faces = FaceSet(
+        "300w", "train", SCHEMES["300w"], ("x",), landmarks, lambda _: Image.fromarray(picture)
+    )
+    store = crop_store(faces, 320, tmp_path)
+    size = store_size(320)
+    assert store.images.shape == (1, 3, size, size)
+    light = store.images[0, 0].astype(float)
+    rows, columns = np.mgrid[:size, :size]
+    centre = np.array([(light * columns).sum(), (light * rows).sum()]) / light.sum()
+    expected = (store.landmarks[0, 7] + 1) / 2 * size - 0.5
+    np.testing.assert_allclose(centre, expected, atol=0.3)
+    assert np.abs(store.landmarks).max() == pytest.approx(1 / STORE_MARGIN, abs=1e-5)
+
+
+def test_a_crop_store_is_built_once_and_read_again(tiny_300w, tmp_path, monkeypatch):
+    faces = load_dataset("300w", "train", tiny_300w)
+    first = crop_store(faces, 32, tmp_path / "crops")
+    monkeypatch.setattr("starlib.data.crops.crop", None)  # building again would fail
+    again = crop_store(faces, 32, tmp_path / "crops")
+    assert np.array_equal(first.images, again.images)
+    assert first.fingerprint == again.fingerprint
+    assert len(list((tmp_path / "crops").iterdir())) == 1
+
+
+def test_an_unreadable_image_is_named_and_leaves_no_crop_store(tiny_300w, tmp_path):
+    truncated = tiny_300w / "300w/afw/1.jpg"
+    truncated.write_bytes(truncated.read_bytes()[:700])
+    faces = load_dataset("300w", "train", tiny_300w)
+    with pytest.raises(DataError, match=r"afw/1.jpg: expected a readable image"):
+        crop_store(faces, 32, tmp_path / "crops")
+    assert os.listdir(tmp_path / "crops") == []

@@ -1,0 +1,107 @@
+import json
+import re
+import zlib
+
+import numpy as np
+import pytest
+import torch
+
+import starlib
+
+
+def test_network_has_the_size_the_paper_prints():
+    sizes = {
+        name: sum(p.numel() for p in starlib.StackedHourglass(name).parameters())
+        for name in ("300w", "wflw")
+    }
+    assert sizes == {"300w": 13_368_708, "wflw": 13_476_468}
+
+
+@pytest.mark.parametrize("aam", [False, True])
+def test_every_stack_predicts_maps_a_quarter_of_the_input(aam):
+    model = starlib.StackedHourglass("300w", stacks=2, width=16, depth=2, image_size=64, aam=aam)
+    outputs = model(torch.rand(2, 3, 64, 64))
+    assert len(outputs) == 2
+    for output in outputs:
+        assert output.landmarks.shape == (2, 68, 2)
+        assert output.heatmaps.shape == (2, 68, 16, 16)
+        assert (output.heatmaps >= 0).all()
+        expected = starlib.soft_argmax(output.heatmaps)
+        torch.testing.assert_close(output.landmarks, expected)
+        assert (output.point_maps is not None) == (output.edge_maps is not None) == aam
+        if aam:
+            assert output.edge_maps.shape == (2, 9, 16, 16)
+
+
+def test_other_input_sizes_work_and_wrong_ones_are_named():
+    model = starlib.StackedHourglass("wflw", stacks=1, width=8, depth=2, image_size=64, aam=False)
+    assert model(torch.rand(1, 3, 32, 32))[0].heatmaps.shape == (1, 98, 8, 8)
+    with pytest.raises(ValueError, match="images: expected shape"):
+        model(torch.rand(1, 3, 40, 40))
+    for argument, value in (("stacks", 0), ("width", 6), ("depth", 0), ("image_size", 100)):
+        with pytest.raises(ValueError, match=f"^{argument}: expected"):
+            starlib.StackedHourglass("300w", **{argument: value})
+    with pytest.raises(ValueError, match="^scheme: expected"):
+        starlib.StackedHourglass("cats")
+
+
+def filled(name, shape, golden):
+    """A tensor by the rule that comes with the golden numbers."""
+    values = torch.randn(shape, generator=torch.Generator().manual_seed(zlib.crc32(name.encode())))
+    if "num_batches_tracked" in name:
+        return torch.tensor(1)
+    if "e2h_transform" in name:
+        return torch.from_numpy(golden["e2h_" + name.rsplit(".", 1)[1]])
+    if "running_var" in name:
+        return 0.5 + values.abs()
+    if "running_mean" in name:
+        return 0.1 * values
+    if values.dim() == 4:
+        return 0.3 * values / np.sqrt(np.prod(shape[1:]))
+    if "bn" in name and name.endswith("weight"):
+        return 1 + 0.1 * values
+    return 0.02 * values
+
+
+RENAMES = (
+    (r"\.conv\.(weight|bias)$", r".\1"),
+    (r"skip_layer", "skip"),
+    (r"^pre\.0\.bn", "stem_bn"),
+    (r"^pre\.0", "stem_conv"),
+    (r"^pre\.(\d)", lambda m: f"stem.{int(m[1]) - 1}"),
+    (r"^hgs\.(\d)\.coordconv", r"stacks.\1.coordinate_conv"),
+    (r"^hgs\.(\d)", r"stacks.\1.hourglass"),
+    (r"\.up1", ".up"),
+    (r"\.low1", ".down"),
+    (r"\.low2", ".inner"),
+    (r"\.low3", ".out"),
+    (r"^features\.(\d)\.0", r"stacks.\1.residual"),
+    (r"^features\.(\d)\.1\.bn", r"stacks.\1.bn"),
+    (r"^features\.(\d)\.1", r"stacks.\1.conv"),
+    (r"^out_(heat|edge|point)maps\.(\d)", r"stacks.\2.heads.\1"),
+    (r"^merge_(heat|edge|point)maps\.(\d)", r"stacks.\2.merge.\1"),
+    (r"^merge_features\.(\d)", r"stacks.\1.merge.features"),
+)
+
+
+def test_network_computes_what_the_released_network_computes(golden):
+    numbers = np.load(golden / "official_model_WFLW_aam.npz")
+    shapes = json.loads((golden / "official_model_WFLW_aam_keys.json").read_text())
+    model = starlib.StackedHourglass("wflw", grid="corners").eval()
+    weights = {}
+    for name, shape in shapes.items():
+        ours = name
+        for pattern, replacement in RENAMES:
+            ours = re.sub(pattern, replacement, ours)
+        weights[ours] = filled(name, shape, numbers)
+    own = model.state_dict()
+    assert set(own) <= set(weights)
+    model.load_state_dict({name: weights[name] for name in own})
+    generator = torch.Generator().manual_seed(int(numbers["seed"]))
+    with torch.no_grad():
+        outputs = model(torch.rand(1, 3, 256, 256, generator=generator) * 2 - 1)
+    for index, output in enumerate(outputs):
+        expected = torch.from_numpy(numbers["landmarks"][index])
+        torch.testing.assert_close(output.landmarks[0], expected, rtol=0, atol=1e-4)
+    expected = torch.from_numpy(numbers["heat_last_first8"])
+    torch.testing.assert_close(outputs[-1].heatmaps[0, :8], expected, rtol=1e-4, atol=1e-4)

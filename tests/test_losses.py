@@ -1,0 +1,201 @@
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+import starlib
+from starlib.distances import DISTANCES, smooth_l1, wing
+from starlib.losses import CONVENTIONS, RESTRICTIONS
+from tests import oracle
+
+MEANS = [(31.5, 31.5), (10.3, 40.8), (3.0, 60.0), (62.4, 1.2)]
+SIGMAS = [0.5, 1.0, 4.0, 20.0]
+
+
+def anisotropic(sigma):
+    """Covariance with standard deviations sigma and 1.6 sigma, 25 degrees off the axes."""
+    angle = np.radians(25)
+    axes = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    return (axes @ np.diag([(1.6 * sigma) ** 2, sigma**2]) @ axes.T).tolist()
+
+
+def value_and_gradient(loss, heatmaps, landmarks):
+    heatmaps = heatmaps.clone().requires_grad_()
+    value = loss(heatmaps, landmarks)
+    value.sum().backward()
+    return value.detach(), heatmaps.grad
+
+
+@pytest.mark.parametrize("distance", DISTANCES)
+@pytest.mark.parametrize("restriction", RESTRICTIONS)
+def test_star_agrees_with_a_literal_transcription_in_float64(distance, restriction):
+    for mean, sigma in itertools.product(MEANS, SIGMAS):
+        heatmaps = oracle.gaussian(mean, anisotropic(sigma))
+        landmarks = torch.tensor([[[0.31, -0.12]]], dtype=torch.float64)
+
+        def reference(h, y):
+            return oracle.star(h, y, distance, restriction)  # noqa: B023
+
+        expected, expected_gradient = value_and_gradient(reference, heatmaps, landmarks)
+        ours, gradient = value_and_gradient(
+            starlib.STARLoss(distance, restriction), heatmaps.float(), landmarks.float()
+        )
+        assert (ours - expected).abs() <= 1e-5 * expected.abs(), (mean, sigma)
+        worst = (gradient - expected_gradient).abs().max()
+        assert worst <= 1e-4 * expected_gradient.abs().max(), (mean, sigma)
+
+
+def test_detach_keeps_the_value_and_cuts_the_gradient_through_the_covariance():
+    heatmaps = oracle.gaussian((20.0, 30.0), anisotropic(3.0))
+    landmarks = torch.tensor([[[0.31, -0.12]]], dtype=torch.float64)
+    free, free_gradient = value_and_gradient(
+        starlib.STARLoss(restriction="none"), heatmaps, landmarks
+    )
+    cut, cut_gradient = value_and_gradient(
+        starlib.STARLoss(restriction="detach"), heatmaps, landmarks
+    )
+    assert torch.equal(free, cut)
+    assert not torch.allclose(free_gradient, cut_gradient)
+
+
+def test_value_restriction_adds_half_the_trace():
+    heatmaps = torch.rand(2, 3, 16, 16)
+    landmarks = torch.rand(2, 3, 2) - 0.5
+    _, covariance = starlib.heatmap_moments(heatmaps)
+    trace = covariance.diagonal(dim1=-2, dim2=-1).sum(-1)
+    plain = starlib.STARLoss(restriction="none")(heatmaps, landmarks)
+    for weight in (0.0, 1.0, 5.0):
+        restricted = starlib.STARLoss(weight=weight)(heatmaps, landmarks)
+        torch.testing.assert_close(restricted - plain, weight * trace / 2)
+
+
+def test_star_is_smaller_when_the_error_lies_along_the_ambiguous_direction():
+    heatmaps = oracle.gaussian((31.5, 31.5), [[36.0, 0.0], [0.0, 4.0]]).float()
+    loss = starlib.STARLoss()
+    along = loss(heatmaps, torch.tensor([[[0.1, 0.0]]]))
+    across = loss(heatmaps, torch.tensor([[[0.0, 0.1]]]))
+    assert along < 0.5 * across
+
+
+@pytest.mark.parametrize("distance", ["l1", "l2", "smooth_l1"])
+def test_released_convention_agrees_with_the_released_code(golden, distance):
+    numbers = np.load(golden / "official_loss.npz")
+    heatmaps, targets = (torch.from_numpy(numbers[n]) for n in ("heatmaps", "targets"))
+    prefix = f"star_{distance.replace('_', '')}"
+    for weight in (0, 1, 5):
+        loss = starlib.STARLoss(distance, weight=weight, convention="released")
+        value, gradient = value_and_gradient(lambda h, y: loss(h, y).mean(), heatmaps, targets)  # noqa: B023
+        expected = float(numbers[f"{prefix}_w{weight}_value"])
+        assert abs(float(value) - expected) <= 1e-5 * abs(expected)
+        if weight == 1:
+            expected_gradient = torch.from_numpy(numbers[f"{prefix}_w1_grad"])
+            worst = (gradient - expected_gradient).abs().max()
+            assert worst <= 1e-3 * expected_gradient.abs().max()
+
+
+def test_released_regression_agrees_with_the_released_code(golden):
+    numbers = np.load(golden / "official_loss.npz")
+    error = torch.full((2, 8, 2), 0.03)
+    heatmaps = torch.zeros(2, 8, 65, 65)
+    heatmaps[:, :, 32, 32] = 1.0  # mean at the origin
+    for name, key in (("smooth_l1", "smoothl1_mean"), ("wing", "wing_mean")):
+        value = starlib.RegressionLoss(name, convention="released")(heatmaps, error).mean()
+        torch.testing.assert_close(float(value), float(numbers[key]), rtol=1e-5, atol=0)
+
+
+def degenerate_maps():
+    maps = {name: torch.zeros(64, 64) for name in ("empty", "block", "one cell", "line", "two")}
+    maps["block"][10:13, 20:23] = 1
+    maps["one cell"][5, 7] = 3
+    maps["line"][5, 10:20] = 1
+    maps["two"][[4, 50], [9, 60]] = 1
+    maps["uniform"] = torch.ones(64, 64)
+    maps["isotropic"] = oracle.gaussian((31.5, 31.5), [[9.0, 0.0], [0.0, 9.0]])[0, 0].float()
+    maps["isotropic, off the centre"] = oracle.gaussian((20.2, 31.5), [[9.0, 0], [0, 9.0]])[0, 0]
+    maps["diagonal"] = torch.eye(64)
+    maps["huge"] = torch.full((64, 64), 3e38)
+    maps["tiny"] = torch.full((64, 64), 1e-44)
+    maps["one cell and a trace"] = maps["one cell"] + 1e-9
+    return maps
+
+
+@pytest.mark.parametrize("name", degenerate_maps())
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_value_and_gradient_are_finite_on_degenerate_maps(name, dtype):
+    heatmaps = degenerate_maps()[name][None, None].to(dtype)
+    if not torch.isfinite(heatmaps).all():
+        pytest.skip("not finite in this dtype")
+    choices = itertools.product(DISTANCES, RESTRICTIONS, CONVENTIONS)
+    losses = [starlib.STARLoss(d, r, convention=c) for d, r, c in choices]
+    losses += [starlib.RegressionLoss(d, c) for d, c in itertools.product(DISTANCES, CONVENTIONS)]
+    for landmark in ([0.3, -0.2], [0.0, 0.0], [-0.765625, -0.828125]):
+        for loss in losses:
+            value, gradient = value_and_gradient(loss, heatmaps, torch.tensor([[landmark]]))
+            assert torch.isfinite(value).all() and torch.isfinite(gradient).all(), loss.__dict__
+
+
+def test_random_maps_between_smooth_and_degenerate_are_finite():
+    generator = torch.Generator().manual_seed(0)
+    for power in (1, 5, 20, 80):
+        maps = torch.rand(4, 50, 16, 16, generator=generator) ** power
+        landmarks = torch.rand(4, 50, 2, generator=generator) * 2 - 1
+        value, gradient = value_and_gradient(starlib.STARLoss("l1"), maps, landmarks)
+        assert torch.isfinite(value).all() and torch.isfinite(gradient).all()
+
+
+def test_regression_is_star_with_unit_eigenvalues():
+    heatmaps = torch.rand(2, 3, 16, 16)
+    landmarks = torch.rand(2, 3, 2) - 0.5
+    error = landmarks - starlib.soft_argmax(heatmaps)
+    for name, distance in DISTANCES.items():
+        expected = distance(error).sum(-1)
+        torch.testing.assert_close(starlib.RegressionLoss(name)(heatmaps, landmarks), expected)
+
+
+def test_distances_are_continuous_where_their_pieces_meet():
+    for distance in (smooth_l1, wing):
+        below, above = distance(torch.tensor([0.01 - 1e-6, 0.01 + 1e-6], dtype=torch.float64))
+        assert 0 < above - below < 1e-5
+    assert smooth_l1(torch.tensor(0.005)) == pytest.approx(0.00125)  # 0.5 e² / s
+    assert smooth_l1(torch.tensor(-0.03)) == pytest.approx(0.025)
+
+
+BAD = {
+    "NaN": (torch.full((1, 2, 8, 8), torch.nan), "heatmaps"),
+    "infinite": (torch.full((1, 2, 8, 8), torch.inf), "heatmaps"),
+    "negative": (torch.full((1, 2, 8, 8), -0.1), "heatmaps"),
+    "wrong rank": (torch.rand(2, 8, 8), "heatmaps"),
+    "integers": (torch.ones(1, 2, 8, 8, dtype=torch.long), "heatmaps"),
+    "other number of points": (torch.rand(1, 3, 8, 8), "landmarks"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+@pytest.mark.parametrize("loss", [starlib.STARLoss(), starlib.RegressionLoss()])
+def test_bad_heatmaps_raise_an_error_naming_the_argument(name, loss):
+    heatmaps, argument = BAD[name]
+    with pytest.raises(ValueError, match=f"^{argument}: expected"):
+        loss(heatmaps, torch.zeros(1, 2, 2))
+
+
+def test_bad_landmarks_and_settings_raise_an_error_naming_the_argument():
+    heatmaps = torch.rand(1, 2, 8, 8)
+    with pytest.raises(ValueError, match="^landmarks: expected finite"):
+        starlib.STARLoss()(heatmaps, torch.full((1, 2, 2), torch.nan))
+    with pytest.raises(ValueError, match="^landmarks: expected a floating"):
+        starlib.STARLoss()(heatmaps, torch.zeros(1, 2, 2, dtype=torch.long))
+    for argument, value in (
+        ("distance", "l3"),
+        ("restriction", "both"),
+        ("convention", "mine"),
+        ("weight", -1.0),
+        ("weight", float("nan")),
+    ):
+        with pytest.raises(ValueError, match=f"^{argument}: expected"):
+            starlib.STARLoss(**{argument: value})
+
+
+def test_the_check_of_values_can_be_switched_off():
+    heatmaps = torch.full((1, 2, 8, 8), torch.nan)
+    assert starlib.STARLoss(check_values=False)(heatmaps, torch.zeros(1, 2, 2)).shape == (1, 2)

@@ -1,0 +1,45 @@
+import numpy as np
+import pytest
+
+from starlib.schemes import SCHEMES, Scheme, get_scheme
+
+
+def test_schemes_have_the_points_of_their_data_sets():
+    assert {name: scheme.points for name, scheme in SCHEMES.items()} == {"300w": 68, "wflw": 98}
+    assert [len(scheme.edges) for scheme in SCHEMES.values()] == [9, 9]
+
+
+@pytest.mark.parametrize("name", SCHEMES)
+def test_flipping_maps_edges_onto_edges_and_swaps_the_normalising_points(name):
+    scheme = SCHEMES[name]
+    edges = {frozenset(points) for points, _ in scheme.edges}
+    assert {frozenset(scheme.flip[i] for i in edge) for edge in edges} == edges
+    left, right = scheme.normaliser
+    assert tuple(scheme.flip[i] for i in left) == right
+
+
+@pytest.mark.parametrize("name", SCHEMES)
+def test_neighbours_on_an_edge_stay_neighbours_when_flipped(name):
+    scheme = SCHEMES[name]
+    steps = {frozenset(pair) for points, _ in scheme.edges for pair in zip(points, points[1:])}
+    steps |= {frozenset((p[0], p[-1])) for p, closed in scheme.edges if closed}
+    assert {frozenset(scheme.flip[i] for i in step) for step in steps} == steps
+
+
+def test_flip_pairs_agree_with_the_mirrored_mean_shape_of_real_faces(shared_data):
+    from starlib.data import load_dataset
+
+    faces = load_dataset("300w", "test", shared_data)
+    points = faces.landmarks - faces.landmarks.mean(1, keepdims=True)
+    shape = (points / np.ptp(points, axis=(1, 2), keepdims=True)).mean(0)
+    mirrored = shape[list(faces.scheme.flip)] * [-1, 1]
+    assert np.abs(mirrored - shape).max() < 0.03
+
+
+def test_bad_schemes_and_unknown_names_are_errors():
+    with pytest.raises(ValueError, match="scheme: expected one of 300w, wflw"):
+        get_scheme("300W")
+    with pytest.raises(ValueError, match="flip"):
+        Scheme("odd", (), (1, 2, 0), ((0,), (1,)))
+    with pytest.raises(ValueError, match="edges"):
+        Scheme("odd", (((0, 5), False),), (1, 0), ((0,), (1,)))

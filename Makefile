@@ -8,7 +8,6 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
 EXECUTED := book/experiments
-PAPERMILL := $(BIN)/papermill --no-progress-bar --kernel python3
 
 # Notebooks run in this environment's interpreter, whatever kernels or plot back ends the user has.
 export JUPYTER_PREFER_ENV_PATH := 1
@@ -40,15 +39,9 @@ $(STAMP): requirements.lock pyproject.toml
 book: html  ## train the embedded experiment, run every notebook, build the book
 	@echo "Open $(CURDIR)/book/_build/html/index.html"
 
-# Executed copies go where the book looks for them. One experiment is trained live, on synthetic faces.
+# Executes every notebook into book/experiments and trains one experiment live, on synthetic faces.
 notebooks: env
-	@mkdir -p $(EXECUTED)
-	$(call timed,notebooks,for notebook in $(NOTEBOOKS); do \
-		$(PAPERMILL) $$notebook $(EXECUTED)/$$(basename $$notebook) || exit 1; done)
-	$(call timed,live training,$(PAPERMILL) \
-		notebooks/ablation_distance.ipynb $(EXECUTED)/ablation_distance_live.ipynb \
-		-p dataset synthface -p scale smoke -p train True -p results results/live)
-	@$(BIN)/python book/hide_parameters.py $(EXECUTED)/*.ipynb
+	$(call timed,notebooks and live training,$(BIN)/python book/prepare.py)
 
 html: notebooks
 	$(call timed,book,$(BIN)/jupyter-book build -q --all -W -n --keep-going book/)
@@ -72,5 +65,5 @@ lock:  ## resolve requirements.lock anew from pyproject.toml
 	rm requirements.lock.new
 
 clean:  ## remove .venv, the built book and all caches; results stay
-	rm -rf $(VENV) book/_build $(EXECUTED)/*.ipynb build *.egg-info .pytest_cache .ruff_cache .mypy_cache
+	rm -rf $(VENV) book/_build book/fragments $(EXECUTED) build *.egg-info .pytest_cache .ruff_cache .mypy_cache
 	find starlib tests book -name __pycache__ -type d -prune -exec rm -rf {} +

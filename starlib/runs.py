@@ -64,19 +64,28 @@ class Run:
             }
 
 
-def load_run(config: RunConfig, results: Path | str | None = None) -> Run | None:
-    """The finished run of a config, or None. ValueError names a record that cannot be read."""
-    path = results_folder(results) / "runs" / f"{config.hash}.json"
-    if not path.exists():
-        return None
+def read_record(path: Path) -> Run:
+    """The run of a record's file. ValueError names a file that is no record, or another run's."""
     try:
         record = json.loads(path.read_text())
-        found = RunConfig.from_dict(record.pop("config"))
-        if found != config:
-            raise ValueError(f"its config is {found}")
-        return Run(config=found, path=path, **record)
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path}: expected the record of run {config.hash} ({error})") from error
+        config = RunConfig.from_dict(record.pop("config"))
+        if config.hash != path.stem:
+            raise ValueError(f"its config is that of run {config.hash}")
+        return Run(config=config, path=path, **record)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path}: expected the record of a run ({error})") from error
+
+
+def load_run(config: RunConfig, results: Path | str | None = None) -> Run | None:
+    """The finished run of a config, or None; errors as `read_record`."""
+    path = results_folder(results) / "runs" / f"{config.hash}.json"
+    return read_record(path) if path.exists() else None
+
+
+def load_all(results: Path | str | None = None) -> list[Run]:
+    """Every finished run, in the order of their names; errors as `read_record`."""
+    folder = results_folder(results) / "runs"
+    return [read_record(path) for path in sorted(folder.glob("*.json"))]
 
 
 def run(
@@ -101,14 +110,13 @@ def run(
     crops = {
         split: crop_store(faces[split], config.image_size, folder / "crops") for split in faces
     }
-    started, resumed = time.monotonic(), checkpoint.exists()
+    resumed = checkpoint.exists()
     scheme = faces["train"].scheme
     trained = train(config, crops["train"], scheme, device, checkpoint, report, stop)
-    seconds = time.monotonic() - started
     predicted = predict(trained.model, crops["test"].images, config)
     provenance = {
         **_provenance(device),
-        "seconds": round(seconds, 1),
+        "seconds": round(sum(trained.curves["seconds"]), 1),
         "resumed": resumed,
         "data": {split: _describe(faces[split], crops[split], config) for split in faces},
     }
@@ -134,7 +142,8 @@ def run(
 
 def _atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a temporary file that then takes the name `path`."""
-    handle, name = tempfile.mkstemp(prefix=".partial-", dir=path.parent)
+    # torch.save takes no name that begins with a dot.
+    handle, name = tempfile.mkstemp(prefix="partial-", suffix=path.suffix, dir=path.parent)
     os.close(handle)
     try:
         write(Path(name))

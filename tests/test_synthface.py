@@ -13,6 +13,15 @@ FLIP_PAIRS = [(i, 32 - i) for i in range(16)] + BROW_PAIRS + EYE_PAIRS + LIP_PAI
 FLIP_PAIRS += [(55, 59), (56, 58), (96, 97)]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """Small tensors gain little from threads, and lose much where other jobs run."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture(scope="module")
 def faces():
     return render_faces(24, seed=5, size=64)
@@ -28,7 +37,7 @@ def inter_ocular(clean: torch.Tensor) -> torch.Tensor:
     return (clean[:, 60] - clean[:, 72]).norm(dim=-1)
 
 
-def annotate_often(clean: torch.Tensor, draws: int = 6000) -> tuple[torch.Tensor, torch.Tensor]:
+def annotate_often(clean: torch.Tensor, draws: int = 2000) -> tuple[torch.Tensor, torch.Tensor]:
     """Errors [draws, 98, 2] of annotating one face again and again, and the stated covariance."""
     landmarks, covariance = annotate(clean.expand(draws, -1, -1), seed=3)
     return landmarks - clean, covariance[0]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from starlib.data.faces import FaceSet
-from starlib.data.synthface import BLOCK, render_faces
+from starlib.data.synthface import BLOCK, place_faces, render_faces
 from starlib.schemes import SCHEMES
 
 SIZE = 160  # side of the pictures in pixels
@@ -20,7 +20,7 @@ VERSION = 1  # goes up when the same face would look different
 def load(split: str) -> FaceSet:
     """The faces of "train" or "test"; pictures are rendered when they are read."""
     seed, count = SPLITS[split]
-    faces = render_faces(count, seed, size=16, strength=STRENGTH)  # landmarks know no size
+    faces = place_faces(count, seed, STRENGTH)
 
     def to_pixels(landmarks: torch.Tensor) -> NDArray[np.float32]:
         return ((landmarks + 1) * (SIZE / 2)).numpy()

@@ -75,7 +75,7 @@ def place_faces(
     start: int = 0,
     device: str | torch.device = "cpu",
 ) -> Faces:
-    """The same as `render_faces`, but for the pictures, which have size 0: 10 times as fast."""
+    """The same as `render_faces` but for the pictures, which have size 0; several times as fast."""
     return _make_faces(count, seed, 0, strength, start, device)
 
 

@@ -1,0 +1,60 @@
+import dataclasses
+
+import pytest
+
+from starlib.config import RunConfig
+
+
+def test_a_config_survives_the_way_through_its_dictionary():
+    config = RunConfig.at("reduced", "300w", distance="l2", seed=3)
+    assert RunConfig.from_dict(config.to_dict()) == config
+
+
+def test_the_hash_names_what_a_run_is():
+    config = RunConfig.at("reduced", "300w")
+    assert config.hash == RunConfig.at("reduced", "300w").hash
+    changes = {"dataset": "synthface", "loss": "regression", "distance": "l1", "seed": 1}
+    changes |= {"epochs": 3, "protocol": 2, "weight": 2.0, "train_faces": 10}
+    hashes = {dataclasses.replace(config, **{k: v}).hash for k, v in changes.items()}
+    assert len(hashes | {config.hash}) == len(changes) + 1
+
+
+def test_records_written_before_a_field_existed_keep_their_name():
+    config = RunConfig.at("reduced", "300w")
+    older = config.to_dict()
+    del older["train_faces"]
+    assert RunConfig.from_dict(older).hash == config.hash
+
+
+def test_unknown_keys_and_values_out_of_range_are_named():
+    with pytest.raises(ValueError, match="colour: unknown"):
+        RunConfig.from_dict({"dataset": "300w", "colour": "red"})
+    for field, value in {
+        "dataset": "cats",
+        "loss": "star2",
+        "distance": "l3",
+        "restriction": "both",
+        "scale": "tiny",
+        "precision": "int8",
+        "epochs": 0,
+        "seed": -1,
+        "batch_size": 2.5,
+        "stacks": True,
+        "learning_rate": 0.0,
+        "weight": -1.0,
+        "train_faces": 0,
+    }.items():
+        with pytest.raises(ValueError, match=f"^{field}: expected"):
+            RunConfig.from_dict({"dataset": "300w", field: value})
+    with pytest.raises(ValueError, match="^scale: expected one of smoke, reduced, full"):
+        RunConfig.at("huge", "300w")
+
+
+def test_settings_without_meaning_cannot_make_a_second_name_for_a_run():
+    with pytest.raises(ValueError, match="the regression loss has none"):
+        RunConfig.at("reduced", "300w", loss="regression", weight=2.0)
+
+
+def test_configs_are_frozen():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        RunConfig.at("reduced", "300w").seed = 4

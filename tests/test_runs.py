@@ -1,0 +1,201 @@
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from starlib import claims, metrics, tables
+from starlib.__main__ import main
+from starlib.config import RunConfig
+from starlib.data import DataError
+from starlib.effects import effect_of, error_matrix, face_errors, paired_effect
+from starlib.runs import load_all, load_run, missing, read_or_train, run, run_all
+from starlib.train import StoppedError
+
+SMALL = {"image_size": 32, "width": 8, "depth": 2, "epochs": 2, "batch_size": 2}
+CONFIG = RunConfig.at("smoke", "300w", **SMALL, train_faces=None)
+
+
+@pytest.fixture
+def results(tmp_path):
+    return tmp_path / "results"
+
+
+def test_a_run_is_trained_once_and_read_again(tiny_300w, results, monkeypatch):
+    first = run(CONFIG, results=results, data_root=tiny_300w)
+    monkeypatch.setattr("starlib.runs.train", None)  # training again would fail
+    again = run(CONFIG, results=results, data_root="/nowhere")
+    assert again.metrics == first.metrics and again.path == first.path
+    assert [found.config for found in load_all(results)] == [CONFIG]
+    assert missing([CONFIG, dataclasses.replace(CONFIG, seed=1)], results) == [
+        dataclasses.replace(CONFIG, seed=1)
+    ]
+
+
+def test_a_record_holds_what_its_numbers_recompute_from(tiny_300w, results):
+    found = run(CONFIG, results=results, data_root=tiny_300w)
+    arrays = found.landmarks()
+    nmes = metrics.nme(arrays["predicted"], arrays["target"], "300w")
+    assert found.metrics["common"]["nme"] == pytest.approx(nmes.mean(), rel=1e-6)
+    assert found.metrics["common"]["faces"] == 2
+    np.testing.assert_allclose(face_errors(found, subset="common"), nmes)
+    for name in ("commit", "dirty", "torch", "device_name", "seconds", "threads"):
+        assert name in found.provenance
+    data = found.provenance["data"]
+    assert data["train"]["partial"] and data["train"]["official"] == 3148
+    assert len(data["test"]["fingerprint"]) == 16
+    assert len(found.curves["loss"]) == CONFIG.epochs
+
+
+def test_a_finished_run_leaves_weights_and_record_alone(tiny_300w, results):
+    run(CONFIG, results=results, data_root=tiny_300w)
+    files = {p.relative_to(results).as_posix() for p in results.rglob("*") if p.is_file()}
+    name = CONFIG.hash
+    kept = {f for f in files if not f.startswith("crops/")}
+    assert kept == {f"runs/{name}.json", f"runs/{name}.npz", f"weights/{name}.pt"}
+
+
+def test_a_run_on_unreadable_faces_leaves_nothing(tiny_300w, results):
+    (tiny_300w / "300w/afw/1.pts").write_text("{\n1 1\n}")
+    with pytest.raises(DataError, match="expected 68 points, found 1"):
+        run(CONFIG, results=results, data_root=tiny_300w)
+    assert not list(results.rglob("*"))
+
+
+def test_a_stopped_run_has_a_checkpoint_and_no_record_and_goes_on(tiny_300w, results):
+    with pytest.raises(StoppedError):
+        run(CONFIG, results=results, data_root=tiny_300w, stop=lambda: True)
+    assert load_run(CONFIG, results) is None
+    assert (results / "checkpoints" / f"{CONFIG.hash}.pt").exists()
+    found = run(CONFIG, results=results, data_root=tiny_300w)
+    assert found.provenance["resumed"]
+    assert not (results / "checkpoints" / f"{CONFIG.hash}.pt").exists()
+
+
+def test_a_broken_or_foreign_record_is_named(results):
+    path = results / "runs" / f"{CONFIG.hash}.json"
+    path.parent.mkdir(parents=True)
+    path.write_text('{"config": ')
+    with pytest.raises(ValueError, match=f"{CONFIG.hash}.json: expected the record of a run"):
+        load_run(CONFIG, results)
+    other = dataclasses.replace(CONFIG, seed=5).to_dict()
+    path.write_text(json.dumps({"config": other, "metrics": {}, "curves": {}, "provenance": {}}))
+    with pytest.raises(ValueError, match="its config is that of run"):
+        load_run(CONFIG, results)
+
+
+def test_side_by_side_runs_are_all_kept_and_a_failure_is_told(tiny_300w, results):
+    configs = [dataclasses.replace(CONFIG, seed=seed) for seed in (0, 1)]
+    broken = dataclasses.replace(CONFIG, image_size=40)  # not a multiple of 16
+    told = []
+    with pytest.raises(ValueError, match="image_size"):
+        run_all([broken, *configs], "cpu", 2, results, tiny_300w, say=told.append)
+    assert missing(configs, results) == []
+    assert sum("NME common" in line for line in told) == 2
+    assert len(read_or_train([broken, *configs], results=results)) == 2
+
+
+def test_no_run_is_begun_after_the_time_is_up(tiny_300w, results):
+    told = []
+    assert run_all([CONFIG], "cpu", 1, results, tiny_300w, minutes=0, say=told.append) == []
+    assert "not begun" in told[0]
+
+
+def test_command_line_trains_reads_and_names_mistakes(tiny_300w, results, capsys):
+    where = ["--data-root", str(tiny_300w), "--results", str(results)]
+    wrong = ["train", "--dataset", "300w", "--scale", "tiny", *where]
+    assert main(wrong) == 2
+    assert "scale: expected one of smoke, reduced, full" in capsys.readouterr().err
+    assert main(["train", "--experiment", "nothing", *where]) == 2
+    assert "--experiment: expected one of ablation_distance" in capsys.readouterr().err
+    assert main(["train", "--dataset", "300w", "--data-root", str(results)]) == 2
+    assert "300w: expected the folder" in capsys.readouterr().err
+
+
+def test_effect_is_the_mean_difference_and_its_interval_covers_it():
+    rng = np.random.default_rng(0)
+    with_star = rng.gamma(9, 0.005, (3, 400))
+    effect = paired_effect(with_star + 0.002 + rng.normal(0, 0.004, (3, 400)), with_star)
+    assert effect.low < 0.002 < effect.high
+    assert effect.low > 0 and effect.high - effect.low < 0.002
+    assert (effect.seeds, effect.faces) == (3, 400)
+    nothing = effect_of(rng.normal(0, 0.01, (3, 400)))
+    assert nothing.low < 0 < nothing.high
+    assert claims.verdict_of_effect(effect) == "replicated"
+    assert claims.verdict_of_effect(nothing) == "inconclusive"
+    assert claims.verdict_of_effect(effect_of(np.full((3, 9), -0.1))) == "contradicted"
+    with pytest.raises(ValueError, match="difference: expected shape"):
+        effect_of(np.zeros(4))
+
+
+def test_an_interval_grows_with_disagreement_between_seeds():
+    agree = np.full((3, 100), 0.001)
+    disagree = agree + np.array([[-0.01], [0.0], [0.01]])
+    assert effect_of(agree).low == pytest.approx(effect_of(agree).high)
+    assert effect_of(disagree).low < -0.005
+
+
+def fake_runs(results, tiny_300w, monkeypatch, gains):
+    """Records of both arms, 3 seeds, whose predictions are off by a known amount."""
+    from starlib.experiments import ablation_distance
+
+    configs = ablation_distance("300w", "smoke", distances=list(gains))
+
+    def trained(config, crops, *_):
+        class Result:
+            model = config
+
+            curves = {"loss": [1.0], "error": [1.0], "learning_rate": [0.1], "seconds": [1.0]}
+
+        return Result
+
+    def predicted(model, images, config):
+        targets = np.load(next((results / "crops").glob("300w-test*")) / "faces.npz")["landmarks"]
+        eyes = np.linalg.norm(targets[:, 36] - targets[:, 45], axis=-1)
+        size = 0.05 - (gains[config.distance] if config.loss == "star" else 0)
+        offset = np.zeros_like(targets)
+        offset[..., 0] = (size + 0.001 * config.seed) * eyes[:, None]
+        return targets + offset
+
+    monkeypatch.setattr("starlib.runs.train", trained)
+    monkeypatch.setattr("starlib.runs.predict", predicted)
+    monkeypatch.setattr("starlib.runs.torch.save", lambda *_: None)
+    monkeypatch.setattr(RunConfig, "state_dict", dict, raising=False)
+    return [run(config, results=results, data_root=tiny_300w) for config in configs]
+
+
+def test_tables_and_verdicts_say_what_the_records_hold(tiny_300w, results, monkeypatch):
+    gains = {"l1": 0.002, "l2": 0.01, "smooth_l1": -0.001}
+    runs = fake_runs(results, tiny_300w, monkeypatch, gains)
+    table = tables.distance_table(runs, "300w")
+    assert list(table.index) == ["l1", "l2", "smooth-l1"]
+    assert table.loc["l1", "paper effect"] == "+0.15"
+    assert table.loc["l1", "ours without"] == "5.10 ± 0.10"
+    assert table.loc["l1", "our effect [95 %]"].startswith("+0.20 [+0.2")
+    assert table.loc["smooth-l1", "our effect [95 %]"].startswith("-0.10")
+    verdicts = {v.id: v.verdict for v in claims.judge_all(results, scale="smoke")}
+    assert verdicts["improves-l1"] == "replicated"
+    assert verdicts["improves-smooth-l1"] == "contradicted"
+    assert verdicts["most-with-l2"] == "replicated"
+    assert verdicts["improves-known-ambiguity"] == "not run yet"
+    assert verdicts["cross-dataset"] == "not testable here"
+    assert len(tables.run_table(runs)) == 18
+    seeds, errors = error_matrix(
+        r for r in runs if r.config.distance == "l2" and r.config.loss == "star"
+    )
+    assert seeds == [0, 1, 2] and errors.shape == (3, 2)
+
+
+def test_an_arm_without_its_partner_makes_no_effect(tiny_300w, results, monkeypatch):
+    runs = fake_runs(results, tiny_300w, monkeypatch, {"l1": 0.002})
+    lonely = [r for r in runs if r.config.loss == "star"]
+    assert tables.distance_table(lonely, "300w").empty
+    assert tables.distance_table([], "300w").empty
+    without_one_seed = [r for r in runs if (r.config.loss, r.config.seed) != ("star", 1)]
+    assert tables.distance_table(without_one_seed, "300w").loc["l1", "seeds"] == 2
+
+
+def test_an_unknown_rule_is_an_error():
+    claim = {"id": "x", "claim": "", "source": "", "rule": {"kind": "guess"}}
+    with pytest.raises(ValueError, match="x: rule kind 'guess'"):
+        claims.judge(claim)

@@ -1,0 +1,134 @@
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from starlib.config import SCALES, RunConfig
+from starlib.data.crops import CropStore
+from starlib.schemes import SCHEMES
+from starlib.train import StoppedError, build_model, learning_rate, predict, train
+
+CONFIG = RunConfig.at(
+    "smoke", "300w", image_size=32, width=8, depth=2, epochs=4, batch_size=4, train_faces=None
+)
+SCHEME = SCHEMES["300w"]
+
+
+def crops(count=10, seed=0):
+    rng = np.random.default_rng(seed)
+    images = rng.integers(0, 256, (count, 3, 40, 40), dtype=np.uint8)
+    landmarks = rng.uniform(-0.5, 0.5, (count, 68, 2)).astype(np.float32)
+    return CropStore(images, landmarks, None, np.zeros((count, 3), np.float32), "none")
+
+
+def weights(model):
+    return torch.cat([v.flatten().double() for v in model.state_dict().values()])
+
+
+def test_learning_rate_falls_tenfold_where_the_paper_has_it():
+    full = RunConfig.at("full", "300w")
+    rates = [learning_rate(full, epoch) for epoch in range(500)]
+    drops = [epoch for epoch in range(1, 500) if rates[epoch] != rates[epoch - 1]]
+    assert drops == [200, 350, 450]
+    assert rates[0] == 1e-3 and rates[-1] == pytest.approx(1e-6)
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others():
+    one, two = (train(CONFIG, crops(), SCHEME).model for _ in range(2))
+    other = train(dataclasses.replace(CONFIG, seed=1), crops(), SCHEME).model
+    assert torch.equal(weights(one), weights(two))
+    assert not torch.equal(weights(one), weights(other))
+
+
+def test_both_losses_start_from_the_same_weights():
+    plain = dataclasses.replace(CONFIG, loss="regression")
+    assert torch.equal(weights(build_model(CONFIG, SCHEME)), weights(build_model(plain, SCHEME)))
+
+
+def test_training_draws_nothing_from_the_global_random_state():
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    train(dataclasses.replace(CONFIG, epochs=1), crops(), SCHEME)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_stopped_training_goes_on_to_the_same_weights(tmp_path):
+    expected = train(CONFIG, crops(), SCHEME)
+    checkpoint = tmp_path / "run.pt"
+    with pytest.raises(StoppedError, match="after epoch 1"):
+        train(CONFIG, crops(), SCHEME, checkpoint=checkpoint, stop=lambda: True)
+    resumed = train(CONFIG, crops(), SCHEME, checkpoint=checkpoint)
+    assert torch.equal(weights(resumed.model), weights(expected.model))
+    for name in ("loss", "error", "learning_rate"):
+        assert resumed.curves[name] == expected.curves[name]
+
+
+KILLED = """
+import sys
+from pathlib import Path
+import tests.test_train as t
+def report(epoch, curves):
+    print(epoch, flush=True)
+t.train(t.dataclasses.replace(t.CONFIG, epochs=200), t.crops(), t.SCHEME,
+        checkpoint=Path(sys.argv[1]), report=report)
+"""
+
+
+def test_a_killed_training_goes_on_to_bit_identical_weights(tmp_path):
+    config = dataclasses.replace(CONFIG, epochs=200)
+    checkpoint = tmp_path / "run.pt"
+    environment = {**os.environ, "PYTHONPATH": os.getcwd()}
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(checkpoint)], stdout=subprocess.PIPE, env=environment
+    )
+    for line in process.stdout:
+        if int(line) >= 3:
+            break
+    time.sleep(0.05)  # somewhere inside an epoch
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    done = len(torch.load(checkpoint, weights_only=True)["curves"]["loss"])
+    assert 3 <= done < config.epochs
+    epochs = done + 3  # the rest would only take time; the schedule depends on it, so keep config's
+
+    def stop_at(limit):
+        calls = iter(range(1, limit + 1))
+        return lambda: next(calls, None) is None
+
+    resumed_file, whole_file = checkpoint, tmp_path / "whole.pt"
+    for path, limit in ((resumed_file, 2), (whole_file, epochs - 1)):
+        with pytest.raises(StoppedError, match=f"after epoch {epochs}"):
+            train(config, crops(), SCHEME, checkpoint=path, stop=stop_at(limit))
+    resumed, whole = (torch.load(p, weights_only=True) for p in (resumed_file, whole_file))
+    for part in ("model", "average"):
+        for name, value in whole[part].items():
+            assert torch.equal(resumed[part][name], value), name
+
+
+def test_a_checkpoint_of_another_run_is_refused(tmp_path):
+    checkpoint = tmp_path / "run.pt"
+    with pytest.raises(StoppedError):
+        train(CONFIG, crops(), SCHEME, checkpoint=checkpoint, stop=lambda: True)
+    with pytest.raises(ValueError, match="expected a checkpoint of run"):
+        train(dataclasses.replace(CONFIG, seed=9), crops(), SCHEME, checkpoint=checkpoint)
+
+
+def test_predictions_are_in_the_coordinates_of_the_stored_crop():
+    model = build_model(CONFIG, SCHEME)
+    with torch.no_grad():  # heads that see nothing: every heatmap empty, every landmark central
+        for parameter in model.stacks[0].heads["heat"].parameters():
+            parameter.zero_()
+    assert np.abs(predict(model, crops().images, CONFIG)).max() < 0.05
+
+
+def test_scales_name_valid_configs():
+    for scale in SCALES:
+        config = RunConfig.at(scale, "synthface")
+        build_model(dataclasses.replace(config, width=8), SCHEMES["wflw"])

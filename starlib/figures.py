@@ -22,6 +22,8 @@ def effects(runs: Sequence[Run], dataset: str, **which: str) -> Figure:
     """Effect of STAR per distance with 95 % interval, the paper's beside it where it has one."""
     block = published()["table3"].get(dataset, {}).get("basic", {})
     distances = [d for d in DISTANCE_NAMES if paired(runs, d, **which) is not None]
+    if not distances:
+        return _nothing()
     with sns.axes_style("whitegrid"):
         figure, axes = plt.subplots(figsize=(6.4, 0.75 * len(distances) + 1.2))
     for row, distance in enumerate(distances):
@@ -48,9 +50,17 @@ def effects(runs: Sequence[Run], dataset: str, **which: str) -> Figure:
     return figure
 
 
+def _nothing() -> Figure:
+    figure = plt.figure(figsize=(4, 0.6))
+    figure.text(0.5, 0.5, "no finished runs", ha="center", va="center")
+    return figure
+
+
 def curves(runs: Sequence[Run]) -> Figure:
     """Mean point error on the training batches by epoch, one line per run, a panel per distance."""
     distances = [d for d in DISTANCE_NAMES if any(r.config.distance == d for r in runs)]
+    if not distances:
+        return _nothing()
     with sns.axes_style("whitegrid"):
         figure, panels = plt.subplots(
             1, len(distances), figsize=(2.6 * len(distances) + 1, 3), sharey=True, squeeze=False

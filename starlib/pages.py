@@ -78,12 +78,12 @@ def provenance(runs: Sequence[Run]) -> str:
         key = (run.config.dataset, run.config.scale, commit, where["device_name"], where["torch"])
         groups.setdefault(key, []).append(run)
     rows = []
-    for key, group in sorted(groups.items()):
+    for names, group in sorted(groups.items()):
         faces = " / ".join(
             f"{data['faces']:,}" + (f" of {data['official']:,}" if data["partial"] else "")
             for data in group[0].provenance["data"].values()
         )
         minutes = sum(run.provenance["seconds"] for run in group) / 60
-        rows.append([*key, faces, len(group), f"{minutes:.0f}"])
+        rows.append([*names, faces, len(group), f"{minutes:.0f}"])
     head = ["data", "scale", "commit", "device", "torch", "train / test faces", "runs", "minutes"]
     return markdown_table(head, rows) if rows else "No run is committed yet."

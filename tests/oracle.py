@@ -38,7 +38,7 @@ def star(h, landmarks, distance="smooth_l1", restriction="value", weight=1.0):
 
 
 def gaussian(mean, covariance, size=64, dtype=torch.float64):
-    """Gaussian heatmap [1, 1, size, size]; mean and covariance in cells, mean from the first's centre."""
+    """Gaussian heatmap [1, 1, size, size]; mean and covariance in cells, from the first cell."""
     cells = torch.arange(size, dtype=dtype)
     y, x = torch.meshgrid(cells, cells, indexing="ij")
     offsets = torch.stack((x - mean[0], y - mean[1]), dim=-1)

@@ -27,7 +27,7 @@ def test_view_is_the_middle_of_the_stored_crop():
     points = torch.rand(4, 68, 2) - 0.5
     images, landmarks = view(blobs(points), points, 96)
     assert images.shape == (4, 3, 96, 96)
-    assert -1 <= images.min() and images.max() <= 1
+    assert images.min() >= -1 and images.max() <= 1
     torch.testing.assert_close(landmarks * VIEW_OF_STORE, points)
     torch.testing.assert_close(brightest(images), landmarks[:, 0], rtol=0, atol=0.01)
 

@@ -35,7 +35,7 @@ def test_star_agrees_with_a_literal_transcription_in_float64(distance, restricti
         landmarks = torch.tensor([[[0.31, -0.12]]], dtype=torch.float64)
 
         def reference(h, y):
-            return oracle.star(h, y, distance, restriction)  # noqa: B023
+            return oracle.star(h, y, distance, restriction)
 
         expected, expected_gradient = value_and_gradient(reference, heatmaps, landmarks)
         ours, gradient = value_and_gradient(

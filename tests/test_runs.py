@@ -1,5 +1,6 @@
 import dataclasses
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -141,15 +142,12 @@ def fake_runs(results, tiny_300w, monkeypatch, gains):
 
     configs = ablation_distance("300w", "smoke", distances=list(gains))
 
-    def trained(config, crops, *_):
-        class Result:
-            model = config
+    curves = {"loss": [1.0], "error": [1.0], "learning_rate": [0.1], "seconds": [1.0]}
 
-            curves = {"loss": [1.0], "error": [1.0], "learning_rate": [0.1], "seconds": [1.0]}
+    def trained(*_):
+        return SimpleNamespace(model=SimpleNamespace(state_dict=dict), curves=curves)
 
-        return Result
-
-    def predicted(model, images, config):
+    def predicted(_model, _images, config):
         targets = np.load(next((results / "crops").glob("300w-test*")) / "faces.npz")["landmarks"]
         eyes = np.linalg.norm(targets[:, 36] - targets[:, 45], axis=-1)
         size = 0.05 - (gains[config.distance] if config.loss == "star" else 0)
@@ -160,7 +158,6 @@ def fake_runs(results, tiny_300w, monkeypatch, gains):
     monkeypatch.setattr("starlib.runs.train", trained)
     monkeypatch.setattr("starlib.runs.predict", predicted)
     monkeypatch.setattr("starlib.runs.torch.save", lambda *_: None)
-    monkeypatch.setattr(RunConfig, "state_dict", dict, raising=False)
     return [run(config, results=results, data_root=tiny_300w) for config in configs]
 
 

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -21,7 +23,7 @@ def test_flipping_maps_edges_onto_edges_and_swaps_the_normalising_points(name):
 @pytest.mark.parametrize("name", SCHEMES)
 def test_neighbours_on_an_edge_stay_neighbours_when_flipped(name):
     scheme = SCHEMES[name]
-    steps = {frozenset(pair) for points, _ in scheme.edges for pair in zip(points, points[1:])}
+    steps = {frozenset(pair) for points, _ in scheme.edges for pair in pairwise(points)}
     steps |= {frozenset((p[0], p[-1])) for p, closed in scheme.edges if closed}
     assert {frozenset(scheme.flip[i] for i in step) for step in steps} == steps
 

@@ -44,7 +44,7 @@ TRAITS: dict[str, tuple[float, float]] = {
     **{"jaw_drop": (-0.3, 0.26), "lip_part": (-0.05, 0.06)},
 }
 YAW, PITCH, ROLL = 0.70, 0.35, 0.35  # largest angles, radians
-MARGIN = 1.25  # side of the picture / longer side of the box of the landmarks
+MARGIN = 1.6  # side of the picture / longer side of the box of the landmarks
 CENTRE_Y = 0.05
 # Distance from (0, CENTRE_Y) to the rim every 15 degrees, from the chin up to the crown.
 OUTLINE = (0.95, 0.945, 0.895, 0.835, 0.79, 0.77, 0.765, 0.785, 0.84, 0.97, 1.16, 1.33, 1.40)

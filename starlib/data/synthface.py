@@ -60,7 +60,7 @@ def render_faces(
 
     A face depends on the seed and its number alone. `size` is the side of the pictures in pixels
     (at least 16), `strength` multiplies the annotation noise (0: landmarks equal clean). The
-    landmarks fill 1 / 1.25 of the picture and do not depend on `size`. Raises ValueError for a
+    landmarks fill 1 / 1.6 of the picture and do not depend on `size`. Raises ValueError for a
     negative count, seed, start or strength, or a smaller size.
     """
     if not size >= 16:

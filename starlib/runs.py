@@ -213,8 +213,10 @@ def _provenance(device: str) -> dict[str, Any]:
     try:
         ask = {"capture_output": True, "text": True, "check": True}
         commit = subprocess.run([*git, "rev-parse", "HEAD"], **ask).stdout.strip()  # type: ignore
-        changes = [*git, "status", "--porcelain", "--", ".", ":!results"]
-        dirty = bool(subprocess.run(changes, **ask).stdout.strip())  # type: ignore
+        # Changed files of the repository, and new ones that Python could import.
+        changed = [*git, "status", "--porcelain", "--untracked-files=no", "--", ".", ":!results"]
+        new = [*git, "ls-files", "--others", "--exclude-standard", "--", "*.py"]
+        dirty = any(subprocess.run(c, **ask).stdout.strip() for c in (changed, new))  # type: ignore
     except (OSError, subprocess.CalledProcessError):
         pass  # not a checkout
     if torch.device(device).type == "cuda":

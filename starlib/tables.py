@@ -83,7 +83,7 @@ def distance_table(runs: Sequence[Run], dataset: str, **which: str) -> pd.DataFr
         row["our effect [95 %]"] = interval(paired_effect(*arms))
         row["seeds"] = len(arms[0])
         rows.append(row)
-    return pd.DataFrame(rows).set_index("distance") if rows else pd.DataFrame()
+    return pd.DataFrame(rows).set_index("distance").rename_axis(None) if rows else pd.DataFrame()
 
 
 def sources(runs: Sequence[Run], lacking: Sequence[RunConfig]) -> str:
@@ -93,8 +93,8 @@ def sources(runs: Sequence[Run], lacking: Sequence[RunConfig]) -> str:
         config, data = runs[0].config, runs[0].provenance["data"]
         parts = []
         for split, faces in data.items():
-            partial = f" of {faces['official']:,}, partial" if faces["partial"] else ""
-            parts.append(f"{faces['faces']:,}{partial} {split} faces")
+            of = f" of {faces['official']:,}" if faces["partial"] else ""
+            parts.append(f"{faces['faces']:,}{of} {split} faces{' (partial)' if of else ''}")
         devices = ", ".join(sorted({run.provenance["device_name"] for run in runs}))
         minutes = np.median([run.provenance["seconds"] for run in runs]) / 60
         lines.append(
@@ -109,13 +109,14 @@ def sources(runs: Sequence[Run], lacking: Sequence[RunConfig]) -> str:
     return "\n\n".join(lines)
 
 
-def against_truth(runs: Sequence[Run]) -> pd.DataFrame | str:
+def against_truth(runs: Sequence[Run]) -> pd.DataFrame:
     """NME against the noisy labels and against the clean landmarks, beside the labels' own error.
 
-    For data sets whose true landmarks nobody knows, a sentence that says so.
+    A table of one cell for data sets whose true landmarks nobody knows.
     """
     if not any("clean" in run.metrics for run in runs):
-        return "The true landmarks of this data set are not known."
+        names = sorted({run.config.dataset for run in runs})
+        return pd.DataFrame({"true landmarks": "not known"}, index=names)
     noise = next(run.metrics["annotation_noise"]["nme"] for run in runs)
     rows = []
     for distance in dict.fromkeys(run.config.distance for run in runs):
@@ -135,7 +136,7 @@ def against_truth(runs: Sequence[Run]) -> pd.DataFrame | str:
                     "effect on the truth [95 %]": interval(paired_effect(*arms)) if index else "",
                 }
             )
-    return pd.DataFrame(rows).set_index(["distance", "loss"])
+    return pd.DataFrame(rows).set_index("distance").rename_axis(None)
 
 
 def claim_table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
@@ -144,7 +145,7 @@ def claim_table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
         {"claim": v.claim, "source": v.source, "verdict": v.verdict, "because": v.reason}
         for v in verdicts
     ]
-    return pd.DataFrame(rows).set_index("claim") if rows else pd.DataFrame()
+    return pd.DataFrame(rows).set_index("claim").rename_axis(None) if rows else pd.DataFrame()
 
 
 def run_table(runs: Sequence[Run]) -> pd.DataFrame:

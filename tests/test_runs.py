@@ -14,7 +14,7 @@ from starlib.runs import load_all, load_run, missing, read_or_train, run, run_al
 from starlib.train import StoppedError
 
 SMALL = {"image_size": 32, "width": 8, "depth": 2, "epochs": 2, "batch_size": 2}
-CONFIG = RunConfig.at("smoke", "300w", **SMALL, train_faces=None)
+CONFIG = RunConfig.at("smoke", "300w", **SMALL)
 
 
 @pytest.fixture

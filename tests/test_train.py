@@ -14,9 +14,7 @@ from starlib.data.crops import CropStore
 from starlib.schemes import SCHEMES
 from starlib.train import StoppedError, build_model, learning_rate, predict, train
 
-CONFIG = RunConfig.at(
-    "smoke", "300w", image_size=32, width=8, depth=2, epochs=4, batch_size=4, train_faces=None
-)
+CONFIG = RunConfig.at("smoke", "300w", image_size=32, width=8, depth=2, epochs=4, batch_size=4)
 SCHEME = SCHEMES["300w"]
 
 

@@ -22,7 +22,7 @@ define timed
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help env book html notebooks test lock clean
+.PHONY: help env book html notebooks test lock pair clean
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -63,6 +63,11 @@ lock:  ## resolve requirements.lock anew from pyproject.toml
 		--upgrade --extra all --no-annotate --no-header pyproject.toml; } > requirements.lock.new
 	sed -E '/^(cuda|nvidia|triton)[-=]/d' requirements.lock.new > requirements.lock
 	rm requirements.lock.new
+
+# The stored outputs are what the notebook check compares with.
+pair: env  ## bring each notebooks/*.ipynb up to its .py and execute it
+	$(BIN)/jupytext --quiet --to ipynb --update notebooks/*.py
+	$(BIN)/jupyter execute --inplace --kernel_name=python3 --NotebookClient.record_timing=False $(NOTEBOOKS)
 
 clean:  ## remove .venv, the built book and all caches; results stay
 	rm -rf $(VENV) book/_build book/fragments $(EXECUTED) build *.egg-info .pytest_cache .ruff_cache .mypy_cache

@@ -12,7 +12,7 @@ from starlib.data.synthface import BLOCK, place_faces, render_faces
 from starlib.schemes import SCHEMES
 
 SIZE = 160  # side of the pictures in pixels
-STRENGTH = 2.0  # of the annotation noise
+STRENGTH = 3.0  # of the annotation noise
 SPLITS = {"train": (0, 1500), "test": (1, 500)}  # seed, number of faces
 VERSION = 1  # goes up when the same face would look different
 

@@ -29,7 +29,8 @@ from IPython.display import Markdown
 
 from starlib import claims, figures, tables
 from starlib.experiments import ablation_distance
-from starlib.runs import missing, read_or_train
+from starlib.records import missing
+from starlib.runs import read_or_train
 
 # %% tags=["parameters"]
 dataset = "300w"  # 300w or synthface

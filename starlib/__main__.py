@@ -37,8 +37,9 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
 
 def _train(options: argparse.Namespace) -> int:
     from starlib.experiments import EXPERIMENTS
-    from starlib.runs import describe as name
-    from starlib.runs import missing, run, run_all
+    from starlib.records import describe as name
+    from starlib.records import missing
+    from starlib.runs import run, run_all
 
     where = {"results": options.results, "data_root": options.data_root}
     if options.experiment:

@@ -10,7 +10,7 @@ import yaml
 
 from starlib.effects import Effect, effect_of, error_matrix
 from starlib.experiments import ablation_distance
-from starlib.runs import ROOT, load_run
+from starlib.records import ROOT, load_run
 
 CLAIMS = ROOT / "book" / "claims.yml"
 

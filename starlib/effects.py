@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from starlib import metrics
-from starlib.runs import Run
+from starlib.records import Run
 from starlib.schemes import get_scheme
 
 SCHEME_OF = {"300w": "300w", "synthface": "wflw"}

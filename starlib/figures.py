@@ -11,7 +11,7 @@ from matplotlib.patches import Ellipse
 from starlib.data.synthface import render_faces
 from starlib.effects import paired_effect
 from starlib.moments import principal_components
-from starlib.runs import Run
+from starlib.records import Run
 from starlib.tables import DISTANCE_NAMES, LOSS_NAMES, paired, published
 
 WITHOUT, WITH = "#8c8c8c", "#c2410c"

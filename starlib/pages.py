@@ -7,7 +7,8 @@ from pathlib import Path
 from starlib import claims, tables
 from starlib.config import SCALES, RunConfig
 from starlib.experiments import ablation_distance
-from starlib.runs import Run, load_all, read_or_train
+from starlib.records import Run, load_all
+from starlib.runs import read_or_train
 
 VERDICTS = ("replicated", "contradicted", "inconclusive", "not testable here", "not run yet")
 

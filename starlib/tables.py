@@ -11,7 +11,7 @@ import yaml
 from starlib.claims import Verdict
 from starlib.config import RunConfig
 from starlib.effects import Effect, error_matrix, paired_effect
-from starlib.runs import ROOT, Run, describe
+from starlib.records import ROOT, Run, describe
 
 PUBLISHED = ROOT / "book" / "published.yml"
 LOSS_NAMES = {"regression": "without STAR", "star": "with STAR"}

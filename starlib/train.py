@@ -61,7 +61,8 @@ def learning_rate(config: RunConfig, epoch: int) -> float:
 class _State:
     """What a checkpoint holds: weights, their EMA, the optimiser, the curves, epochs done."""
 
-    def __init__(self, config: RunConfig, scheme: Scheme, device: torch.device):
+    def __init__(self, config: RunConfig, scheme: Scheme, data: str, device: torch.device):
+        self.run = {"config": config.to_dict(), "data": data}
         self.config = config
         model = build_model(config, scheme).to(device)
         self.model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -81,13 +82,16 @@ class _State:
         partial = path.with_suffix(".partial")
         path.parent.mkdir(parents=True, exist_ok=True)
         parts = {n: getattr(self, n).state_dict() for n in ("model", "average", "optimiser")}
-        torch.save({"config": self.config.to_dict(), "curves": self.curves, **parts}, partial)
+        torch.save({"run": self.run, "curves": self.curves, **parts}, partial)
         os.replace(partial, path)
 
     def load(self, path: Path, device: torch.device) -> None:
         saved = torch.load(path, map_location=device, weights_only=True)
-        if saved["config"] != self.config.to_dict():
-            raise ValueError(f"{path}: expected a checkpoint of run {self.config.hash}")
+        if saved.get("run") != self.run:
+            raise ValueError(
+                f"{path}: expected a checkpoint of run {self.config.hash} on the same data; "
+                "remove it to train anew"
+            )
         for name in ("model", "average", "optimiser"):
             getattr(self, name).load_state_dict(saved[name])
         self.curves = saved["curves"]
@@ -110,12 +114,13 @@ def train(
         scheme: their landmark scheme.
         device: "cpu", "cuda", …
         checkpoint: file written after every epoch; if it is there, training goes on from it and
-            ends in the weights of an uninterrupted training.
+            ends in the weights of an uninterrupted training (bit by bit on a CPU with the same
+            number of threads).
         report: called after every epoch with the number of epochs done and the curves.
         stop: asked after every epoch; when true, StoppedError is raised, the checkpoint written.
     """
     device = torch.device(device)
-    state = _State(config, scheme, device)
+    state = _State(config, scheme, crops.fingerprint, device)
     if checkpoint is not None and checkpoint.exists():
         state.load(checkpoint, device)
     count = min(config.train_faces or len(crops.images), len(crops.images))

@@ -71,6 +71,7 @@ KILLED = """
 import sys
 from pathlib import Path
 import tests.test_train as t
+t.torch.set_num_threads(int(sys.argv[2]))  # sums depend on how they are split
 def report(epoch, curves):
     print(epoch, flush=True)
 t.train(t.dataclasses.replace(t.CONFIG, epochs=200), t.crops(), t.SCHEME,
@@ -82,8 +83,9 @@ def test_a_killed_training_goes_on_to_bit_identical_weights(tmp_path):
     config = dataclasses.replace(CONFIG, epochs=200)
     checkpoint = tmp_path / "run.pt"
     environment = {**os.environ, "PYTHONPATH": os.getcwd()}
+    arguments = [str(checkpoint), str(torch.get_num_threads())]
     process = subprocess.Popen(
-        [sys.executable, "-c", KILLED, str(checkpoint)], stdout=subprocess.PIPE, env=environment
+        [sys.executable, "-c", KILLED, *arguments], stdout=subprocess.PIPE, env=environment
     )
     for line in process.stdout:
         if int(line) >= 3:
@@ -94,7 +96,7 @@ def test_a_killed_training_goes_on_to_bit_identical_weights(tmp_path):
     process.stdout.close()
     done = len(torch.load(checkpoint, weights_only=True)["curves"]["loss"])
     assert 3 <= done < config.epochs
-    epochs = done + 3  # the rest would only take time; the schedule depends on it, so keep config's
+    epochs = done + 3  # the rest would only take time
 
     def stop_at(limit):
         calls = iter(range(1, limit + 1))
@@ -114,8 +116,10 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path):
     checkpoint = tmp_path / "run.pt"
     with pytest.raises(StoppedError):
         train(CONFIG, crops(), SCHEME, checkpoint=checkpoint, stop=lambda: True)
-    with pytest.raises(ValueError, match="expected a checkpoint of run"):
-        train(dataclasses.replace(CONFIG, seed=9), crops(), SCHEME, checkpoint=checkpoint)
+    other_data = dataclasses.replace(crops(), fingerprint="other")
+    for config, data in ((dataclasses.replace(CONFIG, seed=9), crops()), (CONFIG, other_data)):
+        with pytest.raises(ValueError, match="expected a checkpoint of run"):
+            train(config, data, SCHEME, checkpoint=checkpoint)
 
 
 def test_predictions_are_in_the_coordinates_of_the_stored_crop():

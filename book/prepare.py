@@ -1,7 +1,7 @@
 """Make what the book's pages are built from: executed notebooks and fragments with our numbers.
 
 `python book/prepare.py` makes everything anew. As a Sphinx extension (see _config.yml) it makes
-what is not there, so that `jupyter-book build book/` alone works too.
+what is not there or out of date, so that `jupyter-book build book/` alone works too.
 """
 
 import os
@@ -76,6 +76,17 @@ def _tag(cell: nbformat.NotebookNode, tag: str) -> None:
         cell.metadata.tags.append(tag)
 
 
+def stale(page: str) -> bool:
+    """Whether a page's notebook, or a record that it reads, is newer than the executed copy."""
+    executed = EXECUTED / f"{page}.ipynb"
+    if not executed.is_file():
+        return True
+    notebook, parameters = PAGES[page]
+    records = ROOT / parameters.get("results", "results") / "runs"
+    sources = [ROOT / "notebooks" / f"{notebook}.ipynb", *records.glob("*.json")]
+    return any(path.stat().st_mtime > executed.stat().st_mtime for path in sources)
+
+
 def write_fragments() -> None:
     """The fragments that index.md and provenance.md include, from the committed run records."""
     from starlib import figures, pages
@@ -83,17 +94,18 @@ def write_fragments() -> None:
     FRAGMENTS.mkdir(exist_ok=True)
     for name, text in pages.fragments().items():
         (FRAGMENTS / f"{name}.md").write_text(text + "\n", encoding="utf-8")
-    figures.synthface_sheet().savefig(FRAGMENTS / "synthface.png", dpi=150)
+    sheet = FRAGMENTS / "synthface.png"
+    if not sheet.is_file():
+        figures.synthface_sheet().savefig(sheet, dpi=150)
 
 
 def setup(app: Any) -> dict[str, Any]:
     """Sphinx's hook: make what is not there before the table of contents is read."""
     for page in PAGES:
-        if not (EXECUTED / f"{page}.ipynb").is_file():
+        if stale(page):
             print(f"executing {page}", file=sys.stderr)
             execute(page)
-    if not FRAGMENTS.is_dir():
-        write_fragments()
+    write_fragments()
     return {"parallel_read_safe": True}
 
 

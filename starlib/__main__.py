@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from collections import Counter
 
 from starlib.config import RunConfig
 
@@ -15,7 +14,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         return int(options.do(options))
-    except ValueError as error:  # what the user gave; the message says what was expected
+    except (ValueError, OSError) as error:  # what the user gave; the message says what it was
         print(f"error: {error}", file=sys.stderr)
         return 2
 
@@ -25,8 +24,8 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dataset", default="synthface", help="synthface or 300w")
     parser.add_argument("--scale", default="smoke", help="smoke, reduced or full")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--loss", default="star", help="star or regression")
-    parser.add_argument("--distance", default="smooth_l1", help="l1, l2, smooth_l1 or wing")
+    parser.add_argument("--loss", help="star (default) or regression")
+    parser.add_argument("--distance", help="l1, l2, smooth_l1 (default) or wing")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, …")
     parser.add_argument("--workers", type=int, default=1, help="runs side by side")
     parser.add_argument("--minutes", type=float, help="begin nothing after, stop at epoch ends")
@@ -46,9 +45,11 @@ def _train(options: argparse.Namespace) -> int:
         if options.experiment not in EXPERIMENTS:
             known = ", ".join(EXPERIMENTS)
             raise ValueError(f"--experiment: expected one of {known}, got {options.experiment!r}")
+        if options.loss or options.distance:
+            raise ValueError("--experiment: has its own losses, leave --loss and --distance")
         configs = EXPERIMENTS[options.experiment](options.dataset, options.scale, options.seeds)
     else:
-        changes = {"loss": options.loss, "distance": options.distance}
+        changes = {"loss": options.loss or "star", "distance": options.distance or "smooth_l1"}
         configs = [
             RunConfig.at(options.scale, options.dataset, seed=seed, **changes)
             for seed in options.seeds
@@ -91,14 +92,14 @@ def _check(options: argparse.Namespace) -> int:
 
     counts, problems, source = check_dataset(options.name, options.data_root)
     for folder, (found, official) in counts.items():
-        state = "complete" if found == official else "missing" if not found else "partial"
+        state = "complete" if found >= official else "partial" if found else "missing"
         print(f"{folder:16} {found:6} of {official:6} faces  {state}")
     for problem in problems:
         print(problem)
     if problems or any(found < official for found, official in counts.values()):
         print(f"{options.name} is distributed at {source}")
-    kinds = Counter("partial" if f < o else "complete" for f, o in counts.values())
-    print(f"{len(problems)} problems; {kinds['complete']} folders complete, {kinds['partial']} not")
+    complete = sum(found >= official for found, official in counts.values())
+    print(f"problems: {len(problems)}; complete folders: {complete} of {len(counts)}")
     return 1 if problems else 0
 
 

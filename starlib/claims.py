@@ -56,7 +56,7 @@ def differences(
 def judge(
     claim: dict[str, Any], results: Path | str | None = None, scale: str | None = None
 ) -> Verdict:
-    """The verdict on one entry of claims.yml; `scale` takes the place of the rule's own.
+    """The verdict on one entry of claims.yml; none if `scale` is another than the rule's.
 
     Raises ValueError for a rule that is not known.
     """
@@ -69,8 +69,9 @@ def judge(
         return Verdict(**known, verdict="not testable here", reason=rule["text"])
     if kind not in ("effect", "larger_effect"):
         raise ValueError(f"{claim['id']}: rule kind {kind!r} is not known")
+    if scale not in (None, rule["scale"]):
+        return Verdict(**known, verdict="no verdict", reason=f"decided at scale {rule['scale']}")
     others = rule.pop("others", [])
-    rule["scale"] = scale or rule["scale"]
     found = [
         differences(**{**rule, "distance": distance}, results=results)
         for distance in [rule["distance"], *others]
@@ -79,10 +80,13 @@ def judge(
         return Verdict(**known, verdict="not run yet", reason="its runs are not in the records")
     first, *rest = [matrix for matrix in found if matrix is not None]
     effect = effect_of(first - np.mean(rest, axis=0) if rest else first)
-    interval = (
-        f"{100 * effect.mean:+.2f} [{100 * effect.low:+.2f}, {100 * effect.high:+.2f}] points"
+    low, high, seed_low, seed_high = (
+        f"{100 * bound:+.2f}"
+        for bound in (effect.low, effect.high, effect.seed_low, effect.seed_high)
     )
-    return Verdict(**known, verdict=verdict_of_effect(effect), reason=interval, effect=effect)
+    reason = f"{100 * effect.mean:+.2f} [{low}, {high}] points"
+    reason += f"; over the {effect.seeds} seeds alone [{seed_low}, {seed_high}]"
+    return Verdict(**known, verdict=verdict_of_effect(effect), reason=reason, effect=effect)
 
 
 def judge_all(
@@ -94,6 +98,6 @@ def judge_all(
     """The verdicts on all claims in the order of the file, or on those decided on one data set."""
     return [
         judge(claim, results, scale)
-        for claim in yaml.safe_load(path.read_text())
+        for claim in yaml.safe_load(path.read_text(encoding="utf-8"))
         if dataset in (None, claim["rule"].get("dataset"))
     ]

@@ -65,12 +65,26 @@ class RunConfig:
         _check_integer("seed", self.seed, 0)
         if self.train_faces is not None:
             _check_integer("train_faces", self.train_faces, 1)
+        for name in ("learning_rate", "weight"):  # 2 and 2.0 are one run
+            value = getattr(self, name)
+            if not isinstance(value, int | float) or isinstance(value, bool):
+                raise ValueError(f"{name}: expected a number, got {value!r}")
+            object.__setattr__(self, name, float(value))
+        if self.width % 4:
+            raise ValueError(f"width: expected a multiple of 4, got {self.width}")
+        if self.image_size % (4 * 2**self.depth):
+            raise ValueError(
+                f"image_size: expected a multiple of {4 * 2**self.depth} for depth {self.depth}, "
+                f"got {self.image_size}"
+            )
         if not 0 < self.learning_rate < 1:
             raise ValueError(
                 f"learning_rate: expected a number in (0, 1), got {self.learning_rate!r}"
             )
         if not 0 <= self.weight < float("inf"):
             raise ValueError(f"weight: expected a finite number >= 0, got {self.weight!r}")
+        if self.restriction != "value" and self.weight != 1.0:
+            raise ValueError("weight: belongs to the value restriction, leave it elsewhere")
         if self.loss == "regression" and (self.restriction, self.weight) != ("value", 1.0):
             raise ValueError(
                 "restriction: the regression loss has none, leave restriction and weight"
@@ -78,13 +92,18 @@ class RunConfig:
 
     @classmethod
     def at(cls, scale: str, dataset: str, **changes: Any) -> "RunConfig":
-        """The config of a scale ("smoke", "reduced", "full") with the given fields."""
+        """The config of a scale ("smoke", "reduced", "full") with the given fields.
+
+        Where they change what makes the scale, such as its epochs, the config's scale is "custom".
+        """
         if scale not in SCALES:
             raise ValueError(f"scale: expected one of {', '.join(SCALES)}, got {scale!r}")
         if "scale" in changes:
             raise ValueError("scale: given twice")
         fields = SCALES[scale] | changes
-        return cls.from_dict({"dataset": dataset, "scale": scale, **fields})
+        sized = {name: fields[name] for name in changes if name in _SIZES}
+        same = all(value == getattr(cls.at(scale, dataset), name) for name, value in sized.items())
+        return cls.from_dict({"dataset": dataset, "scale": scale if same else "custom", **fields})
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "RunConfig":
@@ -96,6 +115,7 @@ class RunConfig:
         return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:
+        """Every field by name, for JSON."""
         return dataclasses.asdict(self)
 
     @property
@@ -121,7 +141,7 @@ def _check_integer(name: str, value: object, least: int) -> None:
 # smoke: about a minute per run; shows that everything works, and nothing else.
 # reduced: one run takes at most six minutes on one CPU core beside another one, so that a few
 #   hundred runs are feasible. Small batches give the steps that a short training lacks; the EMA
-#   forgets within an epoch, or the initial weights would still weigh several percent at the end.
+#   halves within an epoch, or the initial weights would still weigh several percent at the end.
 # full: the protocol of the paper.
 SCALES: dict[str, dict[str, Any]] = {
     "smoke": {
@@ -134,3 +154,4 @@ SCALES: dict[str, dict[str, Any]] = {
     },
     "full": {},
 }  # fmt: skip
+_SIZES = {name for fields in SCALES.values() for name in fields}

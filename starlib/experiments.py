@@ -12,6 +12,11 @@ def ablation_distance(
     distances: Sequence[str] = ("l1", "smooth_l1", "l2"),
 ) -> list[RunConfig]:
     """Table 3, block "basic": each distance without and with STAR (value restriction, w = 1)."""
+    for name, values, kind in (("seeds", seeds, int), ("distances", distances, str)):
+        if isinstance(values, str) or not isinstance(values, Sequence) or not values:
+            raise ValueError(f"{name}: expected a list of {kind.__name__}, got {values!r}")
+        if len(set(values)) < len(values):
+            raise ValueError(f"{name}: expected each once, got {values!r}")
     return [
         RunConfig.at(scale, dataset, loss=loss, distance=distance, seed=seed)
         for seed in seeds

@@ -46,8 +46,9 @@ class Run:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         atomically(self.path.with_suffix(".npz"), lambda p: _save_arrays(p, arrays))
         parts = {n: getattr(self, n) for n in ("metrics", "curves", "provenance")}
-        text = json.dumps({"config": self.config.to_dict(), **parts}, indent=1) + "\n"
-        atomically(self.path, lambda p: p.write_text(text))
+        record = {"config": self.config.to_dict(), **parts}
+        text = json.dumps(record, indent=1, allow_nan=False) + "\n"
+        atomically(self.path, lambda p: p.write_text(text, encoding="utf-8"))
 
     def landmarks(self) -> dict[str, NDArray]:
         """Test landmarks [F, N, 2] in the crops' [-1, 1]: "predicted", "target", and "clean" where
@@ -62,7 +63,7 @@ class Run:
 def read_record(path: Path) -> Run:
     """The run of a record's file. ValueError names a file that is no record, or another run's."""
     try:
-        record = json.loads(path.read_text())
+        record = json.loads(path.read_text(encoding="utf-8"))
         config = RunConfig.from_dict(record.pop("config"))
         if config.hash != path.stem:
             raise ValueError(f"its config is that of run {config.hash}")
@@ -119,6 +120,12 @@ def _fixed_point(values: NDArray) -> NDArray[np.int16]:
 
 
 def evaluation_arrays(predicted: NDArray, crops: CropStore, faces: FaceSet) -> dict[str, NDArray]:
+    """What a run's `.npz` holds: "predicted", "target" and, where known, "clean" landmarks
+    [F, N, 2] float32 in the crops' [-1, 1], and masks [F] "subset_<name>"."""
+    if not np.isfinite(predicted).all():
+        raise ValueError(
+            "predicted: expected finite landmarks, the network returned NaN or infinity"
+        )
     arrays = {"predicted": predicted, "target": crops.landmarks}
     if crops.clean is not None:
         arrays["clean"] = crops.clean

@@ -46,6 +46,8 @@ def run(
     finished = load_run(config, results)
     if finished is not None:
         return finished
+    _check_device(device)
+    device_provenance = _provenance(device)  # of the code as it is now, not after hours of training
     folder = results_folder(results)
     checkpoint = folder / "checkpoints" / f"{config.hash}.pt"
     faces = {split: load_dataset(config.dataset, split, data_root) for split in ("train", "test")}
@@ -57,7 +59,8 @@ def run(
     trained = train(config, crops["train"], scheme, device, checkpoint, report, stop)
     predicted = predict(trained.model, crops["test"].images, config)
     provenance = {
-        **_provenance(device),
+        **device_provenance,
+        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "seconds": round(sum(trained.curves["seconds"]), 1),
         "resumed": resumed,
         "data": {split: _describe(faces[split], crops[split], config) for split in faces},
@@ -76,6 +79,13 @@ def run(
     found.save(arrays)
     checkpoint.unlink(missing_ok=True)
     return found
+
+
+def _check_device(device: str) -> None:
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"device: expected one that is here, got {device!r} ({error})") from error
 
 
 def _describe(faces: FaceSet, crops: CropStore, config: RunConfig) -> dict[str, Any]:
@@ -116,7 +126,6 @@ def _provenance(device: str) -> dict[str, Any]:
         "device": device,
         "device_name": name,
         "threads": torch.get_num_threads(),
-        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
 
 
@@ -135,7 +144,12 @@ def run_all(
     stop at the end of their epoch with a checkpoint. A run that fails does not stop the others;
     the first failure is raised at the end.
     """
-    configs = list(configs)
+    if workers < 1:
+        raise ValueError(f"workers: expected an integer >= 1, got {workers!r}")
+    if minutes is not None and minutes < 0:
+        raise ValueError(f"minutes: expected a number >= 0, got {minutes!r}")
+    _check_device(device)
+    configs = list(dict.fromkeys(configs))
     todo = missing(configs, results)
     until = None if minutes is None else time.time() + 60 * minutes
     threads = max(1, (os.cpu_count() or 1) // workers)
@@ -156,7 +170,12 @@ def run_all(
                 failure = failure or error
     if failure is not None:
         raise failure
-    return read_or_train(configs, results=results)
+    return read(configs, results)
+
+
+def read(configs: Iterable[RunConfig], results: Path | str | None = None) -> list[Run]:
+    """The finished runs of the configs."""
+    return [found for config in configs if (found := load_run(config, results)) is not None]
 
 
 def read_or_train(
@@ -168,10 +187,11 @@ def read_or_train(
     data_root: Path | str | None = None,
 ) -> list[Run]:
     """The finished runs of the configs; what is missing is trained only when asked to."""
-    configs = list(configs)
+    if not isinstance(train_missing, bool):
+        raise ValueError(f"train: expected True or False, got {train_missing!r}")
     if train_missing:
         return run_all(configs, device, workers, results, data_root or None, say=_silent)
-    return [found for config in configs if (found := load_run(config, results)) is not None]
+    return read(configs, results)
 
 
 def _silent(_: str) -> None:

@@ -21,10 +21,15 @@ DISTANCE_NAMES = {"l1": "l1", "smooth_l1": "smooth-l1", "l2": "l2", "wing": "Win
 @cache
 def published() -> dict[str, Any]:
     """The numbers printed in the paper (book/published.yml)."""
-    return yaml.safe_load(PUBLISHED.read_text())
+    return yaml.safe_load(PUBLISHED.read_text(encoding="utf-8"))
+
+
+def _table(rows: list[dict[str, Any]], index: str) -> pd.DataFrame:
+    return pd.DataFrame(rows).set_index(index).rename_axis(None) if rows else pd.DataFrame()
 
 
 def percent(fraction: float, digits: int = 2) -> str:
+    """A fraction in %, without the sign."""
     return f"{100 * fraction:.{digits}f}"
 
 
@@ -36,9 +41,16 @@ def spread(values: np.ndarray) -> str:
 
 
 def interval(effect: Effect) -> str:
-    """Effect with its 95 % interval, in points of NME."""
+    """Effect with its 95 % bootstrap interval, in points of NME."""
     low, high = 100 * effect.low, 100 * effect.high
     return f"{100 * effect.mean:+.2f} [{low:+.2f}, {high:+.2f}]"
+
+
+def seed_interval(effect: Effect) -> str:
+    """95 % t interval over the seeds alone, in points of NME; a dash for one seed."""
+    if effect.seeds < 2:
+        return "–"
+    return f"[{100 * effect.seed_low:+.2f}, {100 * effect.seed_high:+.2f}]"
 
 
 def paired(
@@ -70,20 +82,23 @@ def distance_table(runs: Sequence[Run], dataset: str, **which: str) -> pd.DataFr
     """
     block = published()["table3"].get(dataset, {}).get("basic", {})
     rows = []
-    for distance in dict.fromkeys(run.config.distance for run in runs):
+    for distance in dict.fromkeys([*(run.config.distance for run in runs), *block]):
         arms = paired(runs, distance, **which)
-        if arms is None:
-            continue
         row: dict[str, str | int] = {"distance": DISTANCE_NAMES[distance]}
         if distance in block:
             without, with_star = block[distance]
             row["paper without"], row["paper with"] = f"{without:.2f}", f"{with_star:.2f}"
             row["paper effect"] = f"{without - with_star:+.2f}"
-        row["ours without"], row["ours with"] = (spread(arm.mean(1)) for arm in arms)
-        row["our effect [95 %]"] = interval(paired_effect(*arms))
-        row["seeds"] = len(arms[0])
+        row |= dict.fromkeys(("ours without", "ours with", "our effect [95 %]"), "not run")
+        row |= {"over seeds alone": "", "seeds": 0}
+        if arms is not None:
+            row["ours without"], row["ours with"] = (spread(arm.mean(1)) for arm in arms)
+            effect = paired_effect(*arms)
+            row["our effect [95 %]"] = interval(effect)
+            row["over seeds alone"] = seed_interval(effect)
+            row["seeds"] = effect.seeds
         rows.append(row)
-    return pd.DataFrame(rows).set_index("distance").rename_axis(None) if rows else pd.DataFrame()
+    return _table(rows, "distance")
 
 
 def sources(runs: Sequence[Run], lacking: Sequence[RunConfig]) -> str:
@@ -136,7 +151,7 @@ def against_truth(runs: Sequence[Run]) -> pd.DataFrame:
                     "effect on the truth [95 %]": interval(paired_effect(*arms)) if index else "",
                 }
             )
-    return pd.DataFrame(rows).set_index("distance").rename_axis(None)
+    return _table(rows, "distance")
 
 
 def claim_table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
@@ -145,7 +160,7 @@ def claim_table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
         {"claim": v.claim, "source": v.source, "verdict": v.verdict, "because": v.reason}
         for v in verdicts
     ]
-    return pd.DataFrame(rows).set_index("claim").rename_axis(None) if rows else pd.DataFrame()
+    return _table(rows, "claim")
 
 
 def run_table(runs: Sequence[Run]) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """The training loop: Adam, step schedule, stack weights, EMA, mixed precision, checkpoints."""
 
+import math
 import os
 import time
 from collections.abc import Callable
@@ -86,7 +87,10 @@ class _State:
         os.replace(partial, path)
 
     def load(self, path: Path, device: torch.device) -> None:
-        saved = torch.load(path, map_location=device, weights_only=True)
+        try:
+            saved = torch.load(path, map_location=device, weights_only=True)
+        except Exception as error:  # whatever the reader of a broken file raises
+            raise ValueError(f"{path}: expected a checkpoint, remove it to train anew") from error
         if saved.get("run") != self.run:
             raise ValueError(
                 f"{path}: expected a checkpoint of run {self.config.hash} on the same data; "
@@ -160,6 +164,11 @@ def _train_epoch(state: _State, images: Tensor, landmarks: Tensor, scheme: Schem
         )
         total += _step(state, loss_function, batch, targets)
     loss, error = (total / steps).tolist()
+    if not math.isfinite(loss):
+        raise ValueError(
+            f"run {config.hash} diverged in epoch {state.epoch + 1}: its loss is {loss}; "
+            f"expected a finite one, a smaller learning_rate than {config.learning_rate} may help"
+        )
     seconds = time.monotonic() - started
     for name, value in zip(state.curves, (loss, error, rate, seconds), strict=True):
         state.curves[name].append(value)

@@ -12,7 +12,7 @@ torch.set_num_threads(min(2, os.cpu_count() or 1))
 
 
 @pytest.fixture(scope="session")
-def shared_data() -> Path:
+def real_data() -> Path:
     """Folder of the data sets; tests that need real faces are skipped without it."""
     root = os.environ.get("STARLIB_DATA")
     if not root:
@@ -21,9 +21,9 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def golden(shared_data: Path) -> Path:
+def golden(real_data: Path) -> Path:
     """Folder of numbers computed with the released code, beside the data sets."""
-    folder = shared_data.parent / "golden"
+    folder = real_data.parent / "golden"
     if not folder.is_dir():
         pytest.skip(f"{folder} is not there")
     return folder

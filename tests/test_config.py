@@ -43,6 +43,8 @@ def test_unknown_keys_and_values_out_of_range_are_named():
         "learning_rate": 0.0,
         "weight": -1.0,
         "train_faces": 0,
+        "image_size": 40,
+        "width": 6,
     }.items():
         with pytest.raises(ValueError, match=f"^{field}: expected"):
             RunConfig.from_dict({"dataset": "300w", field: value})
@@ -53,6 +55,19 @@ def test_unknown_keys_and_values_out_of_range_are_named():
 def test_settings_without_meaning_cannot_make_a_second_name_for_a_run():
     with pytest.raises(ValueError, match="the regression loss has none"):
         RunConfig.at("reduced", "300w", loss="regression", weight=2.0)
+
+
+def test_equal_configs_have_one_name():
+    assert RunConfig("300w", weight=2).hash == RunConfig("300w", weight=2.0).hash
+    with pytest.raises(ValueError, match="^weight: belongs to the value restriction"):
+        RunConfig("300w", restriction="detach", weight=3.0)
+
+
+def test_a_changed_scale_is_called_custom():
+    assert RunConfig.at("reduced", "300w", seed=4).scale == "reduced"
+    assert RunConfig.at("reduced", "300w", epochs=18).scale == "reduced"
+    assert RunConfig.at("reduced", "300w", epochs=1).scale == "custom"
+    assert RunConfig.at("full", "300w", stacks=2).scale == "custom"
 
 
 def test_configs_are_frozen():

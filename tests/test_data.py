@@ -37,8 +37,8 @@ def test_pts_files_are_one_based(tmp_path, tiny_300w):
     np.testing.assert_allclose(landmarks[0], [0.5, 0.5])
 
 
-def test_the_whole_common_test_set_is_read(shared_data):
-    train, test = (load_dataset("300w", split, shared_data) for split in ("train", "test"))
+def test_the_whole_common_test_set_is_read(real_data):
+    train, test = (load_dataset("300w", split, real_data) for split in ("train", "test"))
     assert (len(test), int(test.subsets["common"].sum())) == (554, 554)
     assert train.partial and len(train) > 2000
     assert "challenge" not in test.subsets  # ibug is not there, so "full" is not either
@@ -51,8 +51,10 @@ def test_missing_folders_are_named(tmp_path, monkeypatch):
         load_dataset("300w", "train")
     with pytest.raises(DataError, match=r"300w: expected the folder"):
         load_dataset("300w", "train", tmp_path)
-    (tmp_path / "300w" / "afw").mkdir(parents=True)
+    (tmp_path / "300w").mkdir()
     assert "expected images with .pts files in afw, helen/trainset" in problems_of(tmp_path)
+    (tmp_path / "300w" / "afw").mkdir()
+    assert "300w/afw: expected images with .pts files, the folder is empty" in problems_of(tmp_path)
 
 
 def test_unknown_names_and_splits_are_errors(tiny_300w):
@@ -98,14 +100,14 @@ def test_data_check_counts_and_names_everything(tiny_300w, capsys):
     assert "afw" in told and "2 of    337 faces  partial" in told
     assert "ibug" in told and "0 of    135 faces  missing" in told
     assert "distributed at https://ibug" in told
-    truncated = tiny_300w / "300w/helen/testset/5.jpg"
+    truncated = tiny_300w / "300w/helen/trainset/3.jpg"
     truncated.write_bytes(truncated.read_bytes()[:700])  # header whole, pixels not
     (tiny_300w / "300w/afw/1.pts").unlink()
     assert main(["data", "check", "300w", "--data-root", str(tiny_300w)]) == 1
     told = capsys.readouterr().out
-    assert "helen/testset/5.jpg: expected a readable image" in told
+    assert "helen/trainset/3.jpg: expected a readable image" in told
     assert "afw/1.pts: expected the landmarks of 1.jpg" in told
-    assert "2 problems" in told
+    assert "problems: 2" in told
 
 
 def test_data_check_tells_a_missing_folder_in_one_line(tmp_path, capsys):
@@ -156,3 +158,33 @@ def test_an_unreadable_image_is_named_and_leaves_no_crop_store(tiny_300w, tmp_pa
     with pytest.raises(DataError, match=r"afw/1.jpg: expected a readable image"):
         crop_store(faces, 32, tmp_path / "crops")
     assert os.listdir(tmp_path / "crops") == []
+
+
+def test_empty_folders_second_images_and_lonely_landmarks_are_named(tiny_300w):
+    root = tiny_300w / "300w"
+    (root / "ibug").mkdir()
+    assert "300w/ibug: expected images with .pts files, the folder is empty" in problems_of(
+        tiny_300w, "test"
+    )
+    (root / "ibug").rmdir()
+    Image.new("RGB", (100, 90)).save(root / "afw/1.png")
+    (root / "afw/2.png").unlink()
+    told = problems_of(tiny_300w)
+    assert "afw/1.png: expected one image for 1.pts, 1.jpg is another" in told
+    assert "afw/2.pts: expected an image beside it" in told
+
+
+def test_suffixes_in_capitals_are_read(tiny_300w):
+    folder = tiny_300w / "300w/afw"
+    (folder / "1.jpg").rename(folder / "1.JPG")
+    (folder / "1.pts").rename(folder / "1.PTS")
+    assert len(load_dataset("300w", "train", tiny_300w)) == 4
+
+
+def test_a_broken_crop_store_is_named(tiny_300w, tmp_path):
+    faces = load_dataset("300w", "train", tiny_300w)
+    crop_store(faces, 32, tmp_path / "crops")
+    [folder] = (tmp_path / "crops").iterdir()
+    (folder / "faces.npz").write_bytes(b"PK nonsense")
+    with pytest.raises(DataError, match="expected a crop store, remove it"):
+        crop_store(faces, 32, tmp_path / "crops")

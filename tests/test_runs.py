@@ -4,14 +4,15 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import yaml
 
-from starlib import claims, metrics, tables
+from starlib import claims, figures, metrics, pages, tables
 from starlib.__main__ import main
 from starlib.config import RunConfig
 from starlib.data import DataError
 from starlib.effects import effect_of, error_matrix, face_errors, paired_effect
 from starlib.records import load_all, load_run, missing
-from starlib.runs import read_or_train, run, run_all
+from starlib.runs import read, read_or_train, run, run_all
 from starlib.train import StoppedError
 
 SMALL = {"image_size": 32, "width": 8, "depth": 2, "epochs": 2, "batch_size": 2}
@@ -88,13 +89,16 @@ def test_a_broken_or_foreign_record_is_named(results):
 
 def test_side_by_side_runs_are_all_kept_and_a_failure_is_told(tiny_300w, results):
     configs = [dataclasses.replace(CONFIG, seed=seed) for seed in (0, 1)]
-    broken = dataclasses.replace(CONFIG, image_size=40)  # not a multiple of 16
+    broken = dataclasses.replace(CONFIG, seed=7)
+    checkpoint = results / "checkpoints" / f"{broken.hash}.pt"
+    checkpoint.parent.mkdir(parents=True)
+    checkpoint.write_bytes(b"nonsense")
     told = []
-    with pytest.raises(ValueError, match="image_size"):
+    with pytest.raises(ValueError, match="expected a checkpoint"):
         run_all([broken, *configs], "cpu", 2, results, tiny_300w, say=told.append)
     assert missing(configs, results) == []
     assert sum("NME common" in line for line in told) == 2
-    assert len(read_or_train([broken, *configs], results=results)) == 2
+    assert len(read([broken, *configs], results)) == 2
 
 
 def test_no_run_is_begun_after_the_time_is_up(tiny_300w, results):
@@ -110,6 +114,13 @@ def test_command_line_trains_reads_and_names_mistakes(tiny_300w, results, capsys
     assert "scale: expected one of smoke, reduced, full" in capsys.readouterr().err
     assert main(["train", "--experiment", "nothing", *where]) == 2
     assert "--experiment: expected one of ablation_distance" in capsys.readouterr().err
+    assert main(["train", "--experiment", "ablation_distance", "--loss", "star", *where]) == 2
+    assert "leave --loss and --distance" in capsys.readouterr().err
+    many = ["train", "--dataset", "300w", "--seeds", "0", "1", *where]
+    assert main([*many, "--workers", "0"]) == 2
+    assert "workers: expected an integer >= 1" in capsys.readouterr().err
+    assert main([*many, "--device", "abacus"]) == 2
+    assert "device: expected one that is here" in capsys.readouterr().err
     assert main(["train", "--dataset", "300w", "--data-root", str(results)]) == 2
     assert "300w: expected the folder" in capsys.readouterr().err
 
@@ -128,6 +139,15 @@ def test_effect_is_the_mean_difference_and_its_interval_covers_it():
     assert claims.verdict_of_effect(effect_of(np.full((3, 9), -0.1))) == "contradicted"
     with pytest.raises(ValueError, match="difference: expected shape"):
         effect_of(np.zeros(4))
+
+
+def test_the_interval_over_seeds_covers_the_truth_when_seeds_differ_most():
+    rng = np.random.default_rng(0)
+    covered = 0
+    for _ in range(400):
+        effect = effect_of(rng.normal(0, 0.01, (3, 1)) + rng.normal(0, 0.001, (3, 20)), draws=50)
+        covered += effect.seed_low < 0 < effect.seed_high
+    assert 0.92 < covered / 400 < 0.98
 
 
 def test_an_interval_grows_with_disagreement_between_seeds():
@@ -166,12 +186,21 @@ def test_tables_and_verdicts_say_what_the_records_hold(tiny_300w, results, monke
     gains = {"l1": 0.002, "l2": 0.01, "smooth_l1": -0.001}
     runs = fake_runs(results, tiny_300w, monkeypatch, gains)
     table = tables.distance_table(runs, "300w")
-    assert list(table.index) == ["l1", "l2", "smooth-l1"]
+    assert list(table.index) == ["l1", "l2", "smooth-l1", "Wing"]
+    assert table.loc["Wing", "our effect [95 %]"] == "not run"
     assert table.loc["l1", "paper effect"] == "+0.15"
     assert table.loc["l1", "ours without"] == "5.10 ± 0.10"
     assert table.loc["l1", "our effect [95 %]"].startswith("+0.20 [+0.2")
     assert table.loc["smooth-l1", "our effect [95 %]"].startswith("-0.10")
-    verdicts = {v.id: v.verdict for v in claims.judge_all(results, scale="smoke")}
+    rules = yaml.safe_load(claims.CLAIMS.read_text(encoding="utf-8"))
+    for claim in rules:
+        if "scale" in claim["rule"]:
+            claim["rule"]["scale"] = "smoke"
+    path = results / "claims.yml"
+    path.write_text(yaml.safe_dump(rules), encoding="utf-8")
+    verdicts = {v.id: v.verdict for v in claims.judge_all(results, path=path)}
+    elsewhere = {v.verdict for v in claims.judge_all(results, "300w", "full", path)}
+    assert elsewhere == {"no verdict"}
     assert verdicts["improves-l1"] == "replicated"
     assert verdicts["improves-smooth-l1"] == "contradicted"
     assert verdicts["most-with-l2"] == "replicated"
@@ -187,10 +216,35 @@ def test_tables_and_verdicts_say_what_the_records_hold(tiny_300w, results, monke
 def test_an_arm_without_its_partner_makes_no_effect(tiny_300w, results, monkeypatch):
     runs = fake_runs(results, tiny_300w, monkeypatch, {"l1": 0.002})
     lonely = [r for r in runs if r.config.loss == "star"]
-    assert tables.distance_table(lonely, "300w").empty
-    assert tables.distance_table([], "300w").empty
+    assert set(tables.distance_table(lonely, "300w")["seeds"]) == {0}
+    assert set(tables.distance_table([], "300w")["seeds"]) == {0}
+    assert tables.distance_table([], "synthface").empty
     without_one_seed = [r for r in runs if (r.config.loss, r.config.seed) != ("star", 1)]
     assert tables.distance_table(without_one_seed, "300w").loc["l1", "seeds"] == 2
+
+
+def test_parameters_of_a_notebook_are_checked(results):
+    from starlib.experiments import ablation_distance
+
+    for name, value in {"seeds": 3, "distances": "l1"}.items():
+        with pytest.raises(ValueError, match=f"^{name}: expected a list"):
+            ablation_distance(**{name: value})
+    with pytest.raises(ValueError, match="^seeds: expected each once"):
+        ablation_distance(seeds=[0, 0])
+    with pytest.raises(ValueError, match="^train: expected True or False"):
+        read_or_train([CONFIG], "false", results=results)
+
+
+def test_what_the_book_shows_can_be_drawn_from_any_set_of_runs(tiny_300w, results, monkeypatch):
+    runs = fake_runs(results, tiny_300w, monkeypatch, {"l1": 0.002})
+    for some in (runs, runs[:1], []):
+        assert figures.effects(some, "300w").axes or len(some) < 2
+        assert figures.curves(some).texts or some
+        assert isinstance(tables.sources(some, [CONFIG]), str)
+        assert list(tables.against_truth(some).columns) == ["true landmarks"]
+    fragments = pages.fragments(results)
+    assert "2,012" not in fragments["found"]
+    assert "| 300w | smoke |" in fragments["provenance"]
 
 
 def test_an_unknown_rule_is_an_error():

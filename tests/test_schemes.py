@@ -28,10 +28,10 @@ def test_neighbours_on_an_edge_stay_neighbours_when_flipped(name):
     assert {frozenset(scheme.flip[i] for i in step) for step in steps} == steps
 
 
-def test_flip_pairs_agree_with_the_mirrored_mean_shape_of_real_faces(shared_data):
+def test_flip_pairs_agree_with_the_mirrored_mean_shape_of_real_faces(real_data):
     from starlib.data import load_dataset
 
-    faces = load_dataset("300w", "test", shared_data)
+    faces = load_dataset("300w", "test", real_data)
     points = faces.landmarks - faces.landmarks.mean(1, keepdims=True)
     shape = (points / np.ptp(points, axis=(1, 2), keepdims=True)).mean(0)
     mirrored = shape[list(faces.scheme.flip)] * [-1, 1]

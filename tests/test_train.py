@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import torch
 
 from starlib.config import SCALES, RunConfig
 from starlib.data.crops import CropStore
+from starlib.moments import soft_argmax
 from starlib.schemes import SCHEMES
 from starlib.train import StoppedError, build_model, learning_rate, predict, train
 
@@ -123,11 +125,33 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path):
 
 
 def test_predictions_are_in_the_coordinates_of_the_stored_crop():
-    model = build_model(CONFIG, SCHEME)
-    with torch.no_grad():  # heads that see nothing: every heatmap empty, every landmark central
-        for parameter in model.stacks[0].heads["heat"].parameters():
-            parameter.zero_()
-    assert np.abs(predict(model, crops().images, CONFIG)).max() < 0.05
+    class Brightest(torch.nn.Module):  # finds the light, in [-1, 1] of what it is shown
+        def __init__(self):
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.zeros(1))
+
+        def forward(self, images):
+            light = images.mean(1, keepdim=True) + 1
+            return [SimpleNamespace(landmarks=soft_argmax(light))]
+
+    images = np.zeros((1, 3, 40, 40), np.uint8)
+    images[..., 9:11, 27:29] = 255  # its centre is at x = 28, y = 10 of 40
+    found = predict(Brightest(), images, dataclasses.replace(CONFIG, precision="float32"))
+    np.testing.assert_allclose(found[0, 0], [28 / 20 - 1, 10 / 20 - 1], atol=0.02)
+
+
+def test_a_diverged_training_is_an_error_and_leaves_no_checkpoint(tmp_path):
+    broken = crops()
+    broken.landmarks[0, 0, 0] = np.nan
+    with pytest.raises(ValueError, match="diverged in epoch 1"):
+        train(CONFIG, broken, SCHEME, checkpoint=tmp_path / "run.pt")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_broken_checkpoint_is_named(tmp_path):
+    (tmp_path / "run.pt").write_bytes(b"nonsense")
+    with pytest.raises(ValueError, match=r"run\.pt: expected a checkpoint, remove it"):
+        train(CONFIG, crops(), SCHEME, checkpoint=tmp_path / "run.pt")
 
 
 def test_scales_name_valid_configs():

@@ -7,7 +7,7 @@ from starlib.data import synthetic, w300
 from starlib.data.crops import CropStore, crop_store
 from starlib.data.faces import DataError, FaceSet
 
-READERS = {"300w": w300.load}
+READERS = {"300w": w300}
 SPLITS = ("train", "test")
 
 __all__ = ["CropStore", "DataError", "FaceSet", "crop_store", "data_root", "load_dataset"]
@@ -43,7 +43,7 @@ def load_dataset(name: str, split: str, root: Path | str | None = None) -> FaceS
     if name not in READERS:
         known = ", ".join(["synthface", *READERS])
         raise ValueError(f"name: expected one of {known}, got {name!r}")
-    return READERS[name](data_root(name, root), split)
+    return READERS[name].load(data_root(name, root), split)
 
 
 def check_dataset(
@@ -57,16 +57,5 @@ def check_dataset(
     if name not in READERS:
         raise ValueError(f"name: expected one of {', '.join(READERS)}, got {name!r}")
     folder = data_root(name, root)
-    problems: list[str] = []
-    for split in SPLITS:
-        try:
-            faces = READERS[name](folder, split)
-        except DataError as error:
-            problems += error.problems
-            continue
-        for index in range(len(faces)):
-            try:
-                faces.read(index)
-            except DataError as error:
-                problems += error.problems
-    return w300.folder_counts(folder), problems, w300.SOURCE
+    reader = READERS[name]
+    return reader.folder_counts(folder), reader.problems(folder), reader.SOURCE

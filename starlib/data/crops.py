@@ -9,6 +9,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from starlib.data.faces import FaceSet
+from starlib.data.faces import DataError, FaceSet
 
 STORE_MARGIN = 1.5
 VIEW_MARGIN = 1.2
@@ -113,11 +114,14 @@ def _build(faces: FaceSet, size: int, folder: Path) -> None:
 
 
 def _open(folder: Path) -> CropStore:
-    with np.load(folder / "faces.npz") as faces:
-        return CropStore(
-            images=np.load(folder / "images.npy", mmap_mode="r"),
-            landmarks=faces["landmarks"],
-            clean=faces.get("clean"),
-            boxes=faces["boxes"],
-            fingerprint=str(faces["fingerprint"]),
-        )
+    try:
+        with np.load(folder / "faces.npz") as faces:
+            return CropStore(
+                images=np.load(folder / "images.npy", mmap_mode="r"),
+                landmarks=faces["landmarks"],
+                clean=faces.get("clean"),
+                boxes=faces["boxes"],
+                fingerprint=str(faces["fingerprint"]),
+            )
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise DataError([f"{folder}: expected a crop store, remove it to build it anew"]) from error

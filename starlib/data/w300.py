@@ -50,48 +50,77 @@ def read_pts(path: Path, points: int) -> NDArray[np.float32]:
     return np.asarray(numbers, np.float32).reshape(points, 2)
 
 
-def _read_face(image: Path, points: int) -> NDArray[np.float32]:
+def _read_face(image: Path, annotation: Path, points: int) -> NDArray[np.float32]:
     # 1-based pixel centres -> distance from the image's edge
-    landmarks = read_pts(image.with_suffix(".pts"), points) - np.float32(0.5)
+    landmarks = read_pts(annotation, points) - np.float32(0.5)
     try:
         with Image.open(image) as opened:  # reads the header only
             size = opened.size
-    except (OSError, SyntaxError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DataError([f"{image}: expected a readable image ({error})"]) from error
-    problem = landmark_problem(image.with_suffix(".pts"), landmarks, size)
+    problem = landmark_problem(annotation, landmarks, size)
     if problem:
         raise DataError([problem])
     return landmarks
 
 
-def _images(folder: Path) -> tuple[list[Path], list[str]]:
-    """The folder's images, and a problem for each image or `.pts` file without its partner."""
+def _pairs(folder: Path) -> tuple[list[tuple[Path, Path]], list[str]]:
+    """Each image of a folder with its `.pts` file, and a problem for each without a partner."""
     files = sorted(path for path in folder.iterdir() if path.is_file())
-    images = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
-    annotations = {path.stem for path in files if path.suffix.lower() == ".pts"}
+    images: dict[str, list[Path]] = {}
+    for path in files:
+        if path.suffix.lower() in IMAGE_SUFFIXES:
+            images.setdefault(path.stem, []).append(path)
+    annotations = {path.stem: path for path in files if path.suffix.lower() == ".pts"}
     problems = [
-        f"{path.with_suffix('.pts')}: expected the landmarks of {path.name}, the file is missing"
-        for path in images
-        if path.stem not in annotations
+        f"{folder / stem}.pts: expected the landmarks of {paths[0].name}, the file is missing"
+        for stem, paths in images.items()
+        if stem not in annotations
     ]
     problems += [
-        f"{folder / stem}.pts: expected an image beside it (.png or .jpg), there is none"
-        for stem in sorted(annotations - {path.stem for path in images})
+        f"{paths[1]}: expected one image for {stem}.pts, {paths[0].name} is another"
+        for stem, paths in images.items()
+        if len(paths) > 1
     ]
-    return [path for path in images if path.stem in annotations], problems
+    problems += [
+        f"{path}: expected an image beside it (.png or .jpg), there is none"
+        for stem, path in annotations.items()
+        if stem not in images
+    ]
+    if not images and not annotations:
+        problems.append(f"{folder}: expected images with .pts files, the folder is empty")
+    both = [(paths[0], annotations[s]) for s, paths in images.items() if s in annotations]
+    return both, problems
 
 
 def folder_counts(root: Path) -> dict[str, tuple[int, int]]:
     """Faces found and official number of faces, by folder."""
     return {
-        name: (len(_images(root / name)[0]) if (root / name).is_dir() else 0, official)
+        name: (len(_pairs(root / name)[0]) if (root / name).is_dir() else 0, official)
         for name, (_, _, official) in FOLDERS.items()
     }
 
 
-def load(root: Path, split: str) -> FaceSet:
-    """The faces of "train" or "test" under `root`; DataError tells all problems at once."""
-    scheme = SCHEMES["300w"]
+def problems(root: Path) -> list[str]:
+    """One line for everything that is wrong with the files under `root`, pixels included."""
+    told: list[str] = []
+    for split in ("train", "test"):
+        images, _, _, found = _scan(root, split)
+        told += found
+        for image in images:
+            try:
+                open_image(image)
+            except DataError as error:
+                told += error.problems
+    if not told and not any(found for found, _ in folder_counts(root).values()):
+        told = [f"{root}: expected the folders {', '.join(FOLDERS)}, none is there"]
+    return list(dict.fromkeys(told))
+
+
+def _scan(
+    root: Path, split: str
+) -> tuple[list[Path], list[str], list[NDArray[np.float32]], list[str]]:
+    """Images, their subsets, landmarks of those that can be read, and problems of a split."""
     paths: list[Path] = []
     tags: list[str] = []
     found: list[NDArray[np.float32]] = []
@@ -99,15 +128,21 @@ def load(root: Path, split: str) -> FaceSet:
     for name, (folder_split, subset, _) in FOLDERS.items():
         if folder_split != split or not (root / name).is_dir():
             continue
-        images, missing = _images(root / name)
+        both, missing = _pairs(root / name)
         problems += missing
-        for image in images:
+        for image, annotation in both:
             try:
-                found.append(_read_face(image, scheme.points))
+                found.append(_read_face(image, annotation, SCHEMES["300w"].points))
             except DataError as error:
                 problems += error.problems
             paths.append(image)
             tags.append(subset)
+    return paths, tags, found, problems
+
+
+def load(root: Path, split: str) -> FaceSet:
+    """The faces of "train" or "test" under `root`; DataError tells all problems at once."""
+    paths, tags, found, problems = _scan(root, split)
     if not paths and not problems:
         folders = ", ".join(f for f, (s, _, _) in FOLDERS.items() if s == split)
         problems = [
@@ -121,7 +156,7 @@ def load(root: Path, split: str) -> FaceSet:
     return FaceSet(
         dataset="300w",
         split=split,
-        scheme=scheme,
+        scheme=SCHEMES["300w"],
         names=tuple(path.relative_to(root).as_posix() for path in paths),
         landmarks=np.stack(found),
         read=_reader(paths),

@@ -35,7 +35,9 @@ def test_flip_pairs_agree_with_the_mirrored_mean_shape_of_real_faces(real_data):
     points = faces.landmarks - faces.landmarks.mean(1, keepdims=True)
     shape = (points / np.ptp(points, axis=(1, 2), keepdims=True)).mean(0)
     mirrored = shape[list(faces.scheme.flip)] * [-1, 1]
-    assert np.abs(mirrored - shape).max() < 0.03
+    one, other = (points @ [1, 1j] for points in (shape, mirrored))
+    turn = np.vdot(other, one)  # heads are tilted a little in the mean
+    assert np.abs(one - other * turn / abs(turn)).max() < 0.02
 
 
 def test_bad_schemes_and_unknown_names_are_errors():

@@ -52,7 +52,8 @@ Markdown(tables.sources(runs, missing(configs, results)))
 # ## Errors and effects
 #
 # NME in %, mean ± standard deviation over seeds; effects in points of NME with their 95 % interval
-# (paired bootstrap over seeds and test faces). A positive effect means that STAR is better.
+# (paired bootstrap over seeds and test faces), and beside it the Student interval over the seeds
+# alone. A positive effect means that STAR is better.
 
 # %%
 tables.distance_table(runs, dataset)

@@ -45,7 +45,7 @@ def effects(runs: Sequence[Run], dataset: str, **which: str) -> Figure:
     axes.set_yticks(range(len(distances)), [DISTANCE_NAMES[d] for d in distances])
     axes.set_ylim(len(distances) - 0.5, -0.5)
     axes.set_xlabel("effect of STAR: NME without minus NME with, in points (right: STAR is better)")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.25), ncols=3, frameon=False)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False)
     return _done(figure)
 
 

@@ -13,6 +13,8 @@ from starlib.config import RunConfig
 from starlib.effects import Effect, error_matrix, paired_effect
 from starlib.records import ROOT, Run, describe
 
+pd.set_option("display.max_colwidth", None)  # notebooks show whole sentences
+
 PUBLISHED = ROOT / "book" / "published.yml"
 LOSS_NAMES = {"regression": "without STAR", "star": "with STAR"}
 DISTANCE_NAMES = {"l1": "l1", "smooth_l1": "smooth-l1", "l2": "l2", "wing": "Wing"}
@@ -106,6 +108,7 @@ def sources(runs: Sequence[Run], lacking: Sequence[RunConfig]) -> str:
     lines = []
     if runs:
         config, data = runs[0].config, runs[0].provenance["data"]
+        scale = config.scale
         parts = []
         for split, faces in data.items():
             of = f" of {faces['official']:,}" if faces["partial"] else ""
@@ -117,6 +120,7 @@ def sources(runs: Sequence[Run], lacking: Sequence[RunConfig]) -> str:
             f"**{config.scale}**: {config.image_size} px, {config.stacks} stack(s) of width "
             f"{config.width}, {config.epochs} epochs in batches of {config.batch_size}, "
             f"{config.precision}. Device: {devices}; {minutes:.1f} minutes each (median)."
+            + (" Too short to compare anything: it shows that the code works." * (scale == "smoke"))
         )
     if lacking:
         names = "\n".join(f"- {describe(config)}" for config in lacking)
@@ -183,4 +187,4 @@ def run_table(runs: Sequence[Run]) -> pd.DataFrame:
                 "minutes": f"{where['seconds'] / 60:.1f}",
             }
         )
-    return pd.DataFrame(rows)
+    return _table(rows, "run")

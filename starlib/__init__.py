@@ -25,7 +25,9 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     # Reading data needs Pillow, which the losses do without.
     if name == "load_dataset":
-        from starlib.data import load_dataset
-
+        try:
+            from starlib.data import load_dataset
+        except ImportError as error:
+            raise ImportError("load_dataset needs Pillow: pip install 'starlib[data]'") from error
         return load_dataset
     raise AttributeError(f"module 'starlib' has no attribute {name!r}")

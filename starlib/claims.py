@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from starlib.effects import Effect, effect_of, error_matrix
+from starlib.effects import Effect, effect_of, paired
 from starlib.experiments import ablation_distance
 from starlib.records import ROOT, load_run
 
@@ -44,13 +44,11 @@ def differences(
 ) -> np.ndarray | None:
     """NME [S, F] without STAR minus with it, or None if a run is missing."""
     configs = ablation_distance(dataset, scale, seeds, [distance])
-    runs = [load_run(config, results) for config in configs]
-    found = [run for run in runs if run is not None]
-    if len(found) < len(runs):
+    runs = [run for config in configs if (run := load_run(config, results)) is not None]
+    if len(runs) < len(configs):
         return None
-    without = [run for run in found if run.config.loss == "regression"]
-    with_star = [run for run in found if run.config.loss == "star"]
-    return error_matrix(without, against=against)[1] - error_matrix(with_star, against=against)[1]
+    arms = paired(runs, distance, against=against)
+    return None if arms is None else arms[0] - arms[1]
 
 
 def judge(

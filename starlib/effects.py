@@ -1,12 +1,13 @@
 """The effect of STAR loss: paired differences of NME with bootstrap intervals."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from starlib import metrics
+from starlib.config import LOSSES
 from starlib.records import Run
 from starlib.schemes import get_scheme
 
@@ -49,6 +50,28 @@ def error_matrix(runs: Iterable[Run], **which: str) -> tuple[list[int], NDArray]
     by_seed = {run.config.seed: run for run in runs}
     seeds = sorted(by_seed)
     return seeds, np.stack([face_errors(by_seed[seed], **which) for seed in seeds])
+
+
+def paired(runs: Sequence[Run], distance: str, **which: str) -> tuple[NDArray, NDArray] | None:
+    """NME [S, F] without and with STAR on the seeds that have both, or None without such a seed.
+
+    Args:
+        runs: runs that differ in loss, distance and seed alone.
+        distance: whose runs to take.
+        which: `subset` and `against` of `face_errors`.
+    """
+    arms = [
+        {r.config.seed: r for r in runs if (r.config.loss, r.config.distance) == (loss, distance)}
+        for loss in LOSSES
+    ]
+    seeds = arms[0].keys() & arms[1].keys()
+    if not seeds:
+        return None
+    without, with_star = (
+        error_matrix((run for seed, run in arm.items() if seed in seeds), **which)[1]
+        for arm in arms
+    )
+    return without, with_star
 
 
 def paired_effect(

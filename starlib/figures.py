@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 
 from starlib.data.synthface import render_faces
-from starlib.effects import paired_effect
+from starlib.effects import paired, paired_effect
 from starlib.moments import principal_components
 from starlib.records import Run
-from starlib.tables import DISTANCE_NAMES, LOSS_NAMES, paired, published
+from starlib.tables import DISTANCE_NAMES, LOSS_NAMES, published
 
 WITHOUT, WITH = "#8c8c8c", "#c2410c"
 COLOURS = {"regression": WITHOUT, "star": WITH}

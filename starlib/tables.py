@@ -10,7 +10,7 @@ import yaml
 
 from starlib.claims import Verdict
 from starlib.config import RunConfig
-from starlib.effects import Effect, error_matrix, paired_effect
+from starlib.effects import Effect, paired, paired_effect
 from starlib.records import ROOT, Run, describe
 
 pd.set_option("display.max_colwidth", None)  # notebooks show whole sentences
@@ -53,24 +53,6 @@ def seed_interval(effect: Effect) -> str:
     if effect.seeds < 2:
         return "–"
     return f"[{100 * effect.seed_low:+.2f}, {100 * effect.seed_high:+.2f}]"
-
-
-def paired(
-    runs: Sequence[Run], distance: str, **which: str
-) -> tuple[np.ndarray, np.ndarray] | None:
-    """NME [S, F] without and with STAR on the seeds that have both, or None."""
-    chosen = [run for run in runs if run.config.distance == distance]
-    arms = {loss: {r.config.seed for r in chosen if r.config.loss == loss} for loss in LOSS_NAMES}
-    seeds = arms["regression"] & arms["star"]
-    if not seeds:
-        return None
-    without, with_star = (
-        error_matrix(
-            (r for r in chosen if r.config.loss == loss and r.config.seed in seeds), **which
-        )[1]
-        for loss in LOSS_NAMES
-    )
-    return without, with_star
 
 
 def distance_table(runs: Sequence[Run], dataset: str, **which: str) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from starlib.effects import Effect, effect_of, paired
+from starlib.effects import Effect, effect_of, interval, paired, seed_interval
 from starlib.experiments import ablation_distance
 from starlib.records import ROOT, load_run
 
@@ -78,12 +78,8 @@ def judge(
         return Verdict(**known, verdict="not run yet", reason="its runs are not in the records")
     first, *rest = [matrix for matrix in found if matrix is not None]
     effect = effect_of(first - np.mean(rest, axis=0) if rest else first)
-    low, high, seed_low, seed_high = (
-        f"{100 * bound:+.2f}"
-        for bound in (effect.low, effect.high, effect.seed_low, effect.seed_high)
-    )
-    reason = f"{100 * effect.mean:+.2f} [{low}, {high}] points"
-    reason += f"; over the {effect.seeds} seeds alone [{seed_low}, {seed_high}]"
+    reason = f"{interval(effect)} points; over the {effect.seeds} seeds alone "
+    reason += seed_interval(effect)
     return Verdict(**known, verdict=verdict_of_effect(effect), reason=reason, effect=effect)
 
 

@@ -101,3 +101,16 @@ def effect_of(difference: NDArray, draws: int = 10_000, seed: int = 0) -> Effect
         margin = T_975[min(seeds - 1, len(T_975)) - 1] * by_seed.std(ddof=1) / np.sqrt(seeds)
     seed_interval = (float(mean - margin), float(mean + margin))
     return Effect(mean, float(low), float(high), *seed_interval, seeds, faces)
+
+
+def interval(effect: Effect) -> str:
+    """Effect with its 95 % bootstrap interval, in points of NME."""
+    low, high = 100 * effect.low, 100 * effect.high
+    return f"{100 * effect.mean:+.2f} [{low:+.2f}, {high:+.2f}]"
+
+
+def seed_interval(effect: Effect) -> str:
+    """95 % t interval over the seeds alone, in points of NME; a dash for one seed."""
+    if effect.seeds < 2:
+        return "–"
+    return f"[{100 * effect.seed_low:+.2f}, {100 * effect.seed_high:+.2f}]"

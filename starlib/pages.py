@@ -11,15 +11,14 @@ from starlib.config import SCALES, RunConfig
 from starlib.data.crops import STORE_MARGIN, VIEW_MARGIN
 from starlib.data.synthetic import STRENGTH
 from starlib.experiments import ablation_distance
-from starlib.records import Run, load_all
-from starlib.runs import read
+from starlib.records import Run, load_all, read
 
 VERDICTS = ("replicated", "contradicted", "inconclusive", "not testable here", "not run yet")
 
 
 def fragments(results: Path | str | None = None) -> dict[str, str]:
     """Name -> Markdown of every fragment."""
-    verdicts = claims.judge_all(results)
+    verdicts, runs = claims.judge_all(results), load_all(results)
     return {
         "found": found(verdicts, results),
         "claims": markdown_table(
@@ -27,10 +26,10 @@ def fragments(results: Path | str | None = None) -> dict[str, str]:
             [[v.claim, v.source, f"**{v.verdict}**", v.reason] for v in verdicts],
         ),
         "scales": scales(),
-        "reduced": reduced(load_all(results)),
+        "reduced": reduced(runs),
         "crops": crops(),
-        "noise": noise(load_all(results)),
-        "provenance": provenance(load_all(results)),
+        "noise": noise(runs),
+        "provenance": provenance(runs),
     }
 
 
@@ -48,8 +47,8 @@ def found(verdicts: Sequence[claims.Verdict], results: Path | str | None = None)
     told = ", ".join(f"{counts[name]} {name}" for name in VERDICTS if counts[name])
     lines = [f"Of the paper's {len(verdicts)} claims that we track, so far: {told}."]
     runs = read(ablation_distance("300w", "reduced"), results)
-    table = tables.distance_table(runs, "300w")
     if runs:
+        table = tables.distance_table(runs, "300w")
         lines.append(
             f"On 300-W ({data_used(runs)}, at the reduced scale), the effect of STAR on the error, "
             "in points of NME with 95 % intervals (bootstrap over seeds and test faces; and over "
@@ -122,8 +121,8 @@ def provenance(runs: Sequence[Run]) -> str:
     groups: dict[tuple[str, ...], list[Run]] = {}
     for run in runs:
         where = run.provenance
-        commit = (where["commit"] or "none")[:8] + (" (changed)" if where["dirty"] else "")
-        key = (run.config.dataset, run.config.scale, commit, where["device_name"], where["torch"])
+        data, scale = run.config.dataset, run.config.scale
+        key = (data, scale, run.commit, where["device_name"], where["torch"])
         groups.setdefault(key, []).append(run)
     rows = []
     for names, group in sorted(groups.items()):

@@ -41,6 +41,12 @@ class Run:
     provenance: dict[str, Any]
     path: Path
 
+    @property
+    def commit(self) -> str:
+        """The first digits of the commit that it ran from, with "(changed)" if it was changed."""
+        where = self.provenance
+        return (where["commit"] or "none")[:8] + (" (changed)" if where["dirty"] else "")
+
     def save(self, arrays: dict[str, NDArray]) -> None:
         """Write the `evaluation_arrays`, then the record: where it is, both are."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -82,6 +88,11 @@ def load_all(results: Path | str | None = None) -> list[Run]:
     """Every finished run, in the order of their names; errors as `read_record`."""
     folder = results_folder(results) / "runs"
     return [read_record(path) for path in sorted(folder.glob("*.json"))]
+
+
+def read(configs: Iterable[RunConfig], results: Path | str | None = None) -> list[Run]:
+    """The finished runs of the configs."""
+    return [found for config in configs if (found := load_run(config, results)) is not None]
 
 
 def missing(configs: Iterable[RunConfig], results: Path | str | None = None) -> list[RunConfig]:

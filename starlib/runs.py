@@ -25,6 +25,7 @@ from starlib.records import (
     evaluation_metrics,
     load_run,
     missing,
+    read,
     results_folder,
 )
 from starlib.train import StoppedError, predict, train
@@ -171,11 +172,6 @@ def run_all(
     if failure is not None:
         raise failure
     return read(configs, results)
-
-
-def read(configs: Iterable[RunConfig], results: Path | str | None = None) -> list[Run]:
-    """The finished runs of the configs."""
-    return [found for config in configs if (found := load_run(config, results)) is not None]
 
 
 def read_or_train(

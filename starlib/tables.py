@@ -10,7 +10,7 @@ import yaml
 
 from starlib.claims import Verdict
 from starlib.config import RunConfig
-from starlib.effects import Effect, paired, paired_effect
+from starlib.effects import interval, paired, paired_effect, seed_interval
 from starlib.records import ROOT, Run, describe
 
 pd.set_option("display.max_colwidth", None)  # notebooks show whole sentences
@@ -40,19 +40,6 @@ def spread(values: np.ndarray) -> str:
     if len(values) < 2:
         return percent(values.mean())
     return f"{percent(values.mean())} ± {percent(values.std(ddof=1))}"
-
-
-def interval(effect: Effect) -> str:
-    """Effect with its 95 % bootstrap interval, in points of NME."""
-    low, high = 100 * effect.low, 100 * effect.high
-    return f"{100 * effect.mean:+.2f} [{low:+.2f}, {high:+.2f}]"
-
-
-def seed_interval(effect: Effect) -> str:
-    """95 % t interval over the seeds alone, in points of NME; a dash for one seed."""
-    if effect.seeds < 2:
-        return "–"
-    return f"[{100 * effect.seed_low:+.2f}, {100 * effect.seed_high:+.2f}]"
 
 
 def distance_table(runs: Sequence[Run], dataset: str, **which: str) -> pd.DataFrame:
@@ -164,7 +151,7 @@ def run_table(runs: Sequence[Run]) -> pd.DataFrame:
                 f"NME % ({subset})": percent(values["nme"], 3),
                 "FR10 %": percent(values["failure_rate_10"]),
                 "AUC10": f"{values['auc_10']:.3f}",
-                "commit": (where["commit"] or "none")[:8] + ("+" if where["dirty"] else ""),
+                "commit": run.commit,
                 "device": where["device_name"],
                 "minutes": f"{where['seconds'] / 60:.1f}",
             }

@@ -11,8 +11,8 @@ from starlib.__main__ import main
 from starlib.config import RunConfig
 from starlib.data import DataError
 from starlib.effects import effect_of, error_matrix, face_errors, paired_effect
-from starlib.records import load_all, load_run, missing
-from starlib.runs import read, read_or_train, run, run_all
+from starlib.records import load_all, load_run, missing, read
+from starlib.runs import read_or_train, run, run_all
 from starlib.train import StoppedError
 
 SMALL = {"image_size": 32, "width": 8, "depth": 2, "epochs": 2, "batch_size": 2}

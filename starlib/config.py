@@ -9,8 +9,8 @@ from typing import Any
 
 from starlib.distances import DISTANCES
 from starlib.losses import RESTRICTIONS
+from starlib.schemes import SCHEME_OF
 
-DATASETS = ("synthface", "300w")
 LOSSES = ("regression", "star")
 PRECISIONS = ("float32", "bfloat16")
 
@@ -40,7 +40,6 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         for name, allowed in (
-            ("dataset", DATASETS),
             ("loss", LOSSES),
             ("distance", tuple(DISTANCES)),
             ("restriction", RESTRICTIONS),
@@ -51,6 +50,11 @@ class RunConfig:
                 raise ValueError(
                     f"{name}: expected one of {', '.join(allowed)}, got {getattr(self, name)!r}"
                 )
+        if self.dataset not in SCHEME_OF and not str(self.dataset).endswith((".yml", ".yaml")):
+            raise ValueError(
+                f"dataset: expected one of {', '.join(SCHEME_OF)}, or the path of a .yml file, "
+                f"got {self.dataset!r}"
+            )
         for name in (
             "image_size",
             "stacks",

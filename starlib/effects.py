@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 from starlib import metrics
 from starlib.config import LOSSES
 from starlib.records import Run
-from starlib.schemes import get_scheme
+from starlib.schemes import SCHEME_OF, get_scheme
 
 # 97.5 % quantiles of Student's t with 1, 2, … degrees of freedom; the last one beyond.
 T_975 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
-SCHEME_OF = {"300w": "300w", "synthface": "wflw"}
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,9 @@ def run(
     )
     weights = folder / "weights" / f"{config.hash}.pt"
     weights.parent.mkdir(parents=True, exist_ok=True)
-    atomically(weights, lambda p: torch.save(trained.model.state_dict(), p))
+    parts = {"config": config.to_dict(), "scheme": scheme.to_dict()}
+    parts["weights"] = trained.model.state_dict()
+    atomically(weights, lambda p: torch.save(parts, p))
     found.save(arrays)
     checkpoint.unlink(missing_ok=True)
     return found

@@ -1,7 +1,10 @@
 """Landmark schemes: the curves points lie on, their mirror images, the normalising points."""
 
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 Edge = tuple[tuple[int, ...], bool]
 
@@ -37,6 +40,17 @@ class Scheme:
     def points(self) -> int:
         """Number of landmarks N."""
         return len(self.flip)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every field by name, for JSON and for weights files."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Scheme":
+        """The scheme of `to_dict`, tuples given as lists."""
+        edges = tuple((tuple(points), bool(closed)) for points, closed in values["edges"])
+        left, right = (tuple(group) for group in values["normaliser"])
+        return cls(values["name"], edges, tuple(values["flip"]), (left, right))
 
 
 def _mirrored(points: int, *groups: tuple[list[int], list[int]]) -> tuple[int, ...]:
@@ -90,6 +104,11 @@ SCHEMES = {
     )
 }
 # fmt: on
+
+SCHEME_OF = {  # data set -> scheme
+    "synthface": "wflw",
+    "300w": "300w",
+}
 
 
 def get_scheme(scheme: Scheme | str) -> Scheme:

@@ -1,3 +1,4 @@
+import json
 from itertools import pairwise
 
 import numpy as np
@@ -47,3 +48,9 @@ def test_bad_schemes_and_unknown_names_are_errors():
         Scheme("odd", (), (1, 2, 0), ((0,), (1,)))
     with pytest.raises(ValueError, match="edges"):
         Scheme("odd", (((0, 5), False),), (1, 0), ((0,), (1,)))
+
+
+@pytest.mark.parametrize("name", SCHEMES)
+def test_a_scheme_survives_json(name):
+    values = json.loads(json.dumps(SCHEMES[name].to_dict()))
+    assert Scheme.from_dict(values) == SCHEMES[name]

@@ -1,0 +1,63 @@
+"""python -m starlib train: one run, or what an experiment lacks."""
+
+import argparse
+
+from starlib.config import RunConfig
+from starlib.experiments import EXPERIMENTS
+from starlib.records import describe, missing
+from starlib.runs import run, run_all
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--experiment", help="train every run that this experiment lacks")
+    parser.add_argument("--dataset", default="synthface", help="synthface or 300w")
+    parser.add_argument("--scale", default="smoke", help="smoke, reduced or full")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--loss", help="star (default) or regression")
+    parser.add_argument("--distance", help="l1, l2, smooth_l1 (default) or wing")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, …")
+    parser.add_argument("--workers", type=int, default=1, help="runs side by side")
+    parser.add_argument("--minutes", type=float, help="begin nothing after, stop at epoch ends")
+    parser.add_argument("--results", help="folder of the run records, default results/")
+    parser.add_argument("--data-root", help="folder of the data sets, default $STARLIB_DATA")
+    parser.set_defaults(do=_train)
+
+
+def _train(options: argparse.Namespace) -> int:
+    where = {"results": options.results, "data_root": options.data_root}
+    if options.experiment:
+        if options.experiment not in EXPERIMENTS:
+            known = ", ".join(EXPERIMENTS)
+            raise ValueError(f"--experiment: expected one of {known}, got {options.experiment!r}")
+        if options.loss or options.distance:
+            raise ValueError("--experiment: has its own losses, leave --loss and --distance")
+        configs = EXPERIMENTS[options.experiment](options.dataset, options.scale, options.seeds)
+    else:
+        changes = {"loss": options.loss or "star", "distance": options.distance or "smooth_l1"}
+        configs = [
+            RunConfig.at(options.scale, options.dataset, seed=seed, **changes)
+            for seed in options.seeds
+        ]
+    if len(configs) == 1 and options.minutes is None:
+        from tqdm import tqdm
+
+        config = configs[0]
+        with tqdm(total=config.epochs, unit="epoch", disable=None, desc=config.hash) as bar:
+
+            def report(epochs: int, curves: dict[str, list[float]]) -> None:
+                bar.set_postfix(loss=f"{curves['loss'][-1]:.4f}")
+                bar.update(epochs - bar.n)
+
+            found = run(config, options.device, report=report, **where)
+        runs = [found]
+    else:
+        runs = run_all(configs, options.device, options.workers, minutes=options.minutes, **where)
+    for found in runs:
+        values = ", ".join(
+            f"{subset} NME {100 * v['nme']:.3f} %" for subset, v in found.metrics.items()
+        )
+        print(f"{describe(found.config)}: {values} ({found.path})")
+    left = missing(configs, options.results)
+    if left:
+        print(f"{len(left)} of {len(configs)} runs are not finished; the same command goes on")
+    return 1 if left else 0

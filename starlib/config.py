@@ -11,8 +11,13 @@ from starlib.distances import DISTANCES
 from starlib.losses import RESTRICTIONS
 from starlib.schemes import SCHEME_OF
 
-LOSSES = ("regression", "star")
+STAR_LOSSES = ("star", "star_inside", "star_isotropic", "star_random")  # with a restriction
+LOSSES = ("regression", *STAR_LOSSES, "mahalanobis", "adl", "gaussian_nll", "laplace_nll", "awing",
+          "rle")  # fmt: skip
+COVARIANCES = ("heatmap", "cholesky")
+OUTPUTS = ("heatmaps", "coordinates")
 PRECISIONS = ("float32", "bfloat16")
+BACKBONES = ("hrnet_w18", "hrnet_w18_small", "resnet18", "resnet50")  # of timm
 
 
 @dataclass(frozen=True)
@@ -21,9 +26,9 @@ class RunConfig:
 
     dataset: str
     loss: str = "star"
-    distance: str = "smooth_l1"
-    restriction: str = "value"  # of STAR; without meaning, and "value", for regression
-    weight: float = 1.0  # w of the value restriction, likewise 1.0 elsewhere
+    distance: str = "smooth_l1"  # of regression, the STAR losses and ADL; stays so elsewhere
+    restriction: str = "value"  # of the STAR losses and Mahalanobis; stays so elsewhere
+    weight: float = 1.0  # w of the value restriction; stays so elsewhere
     seed: int = 0
     scale: str = "full"
     image_size: int = 256
@@ -37,6 +42,12 @@ class RunConfig:
     precision: str = "bfloat16"
     train_faces: int | None = None  # the first n of the split; None: all
     protocol: int = 1  # goes up when the same config would train differently
+    dr: bool = False  # add distribution regularisation
+    aam: bool = False  # anisotropic attention module: point and edge heads and their losses
+    adl_ratio: float | None = None  # ADL's hand-set λ; None: from the heatmap
+    covariance: str = "heatmap"  # of the likelihoods; "cholesky": predicted by a head
+    backbone: str = "hourglass"  # or a network of timm
+    output: str = "heatmaps"  # "coordinates": a linear layer on timm's pooled features
 
     def __post_init__(self) -> None:
         for name, allowed in (
@@ -44,6 +55,9 @@ class RunConfig:
             ("distance", tuple(DISTANCES)),
             ("restriction", RESTRICTIONS),
             ("precision", PRECISIONS),
+            ("covariance", COVARIANCES),
+            ("backbone", ("hourglass", *BACKBONES)),
+            ("output", OUTPUTS),
             ("scale", (*SCALES, "custom")),
         ):
             if getattr(self, name) not in allowed:
@@ -87,12 +101,46 @@ class RunConfig:
             )
         if not 0 <= self.weight < float("inf"):
             raise ValueError(f"weight: expected a finite number >= 0, got {self.weight!r}")
+        for name in ("dr", "aam"):
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(f"{name}: expected True or False, got {getattr(self, name)!r}")
+        if self.adl_ratio is not None:
+            if not isinstance(self.adl_ratio, int | float) or not 1 <= self.adl_ratio < 1e9:
+                raise ValueError(f"adl_ratio: expected a number >= 1, got {self.adl_ratio!r}")
+            object.__setattr__(self, "adl_ratio", float(self.adl_ratio))
+        self._check_combination()
+
+    def _check_combination(self) -> None:
+        """ValueError for a field that has no meaning beside the others, so that no two configs
+        name the same training."""
+        loss, wrong = self.loss, []
         if self.restriction != "value" and self.weight != 1.0:
-            raise ValueError("weight: belongs to the value restriction, leave it elsewhere")
-        if self.loss == "regression" and (self.restriction, self.weight) != ("value", 1.0):
-            raise ValueError(
-                "restriction: the regression loss has none, leave restriction and weight"
+            wrong.append("weight: belongs to the value restriction")
+        if loss not in (*STAR_LOSSES, "mahalanobis") and (self.restriction, self.weight) != (
+            "value",
+            1.0,
+        ):
+            wrong.append(f"restriction: loss {loss} has none, leave restriction and weight")
+        if loss not in (*STAR_LOSSES, "regression", "adl") and self.distance != "smooth_l1":
+            wrong.append(f"distance: loss {loss} has its own")
+        if self.adl_ratio is not None and loss != "adl":
+            wrong.append("adl_ratio: belongs to loss adl")
+        if self.covariance == "cholesky" and loss not in ("gaussian_nll", "laplace_nll"):
+            wrong.append(
+                "covariance: cholesky belongs to the likelihoods gaussian_nll, laplace_nll"
             )
+        if self.backbone != "hourglass" and (self.stacks != 1 or self.aam):
+            wrong.append(f"stacks: backbone {self.backbone} has one stack, and no AAM")
+        if self.output == "coordinates":
+            if self.backbone == "hourglass":
+                wrong.append("output: the hourglass predicts heatmaps")
+            likelihood = self.covariance == "cholesky" or loss == "rle"
+            if self.dr or not (loss == "regression" or likelihood):
+                wrong.append(f"output: {'DR' if self.dr else loss} needs heatmaps")
+        if loss == "awing" and (self.dr or self.aam):
+            wrong.append("loss: awing regresses whole heatmaps, without DR or AAM")
+        if wrong:
+            raise ValueError("; ".join(wrong))
 
     @classmethod
     def at(cls, scale: str, dataset: str, **changes: Any) -> "RunConfig":

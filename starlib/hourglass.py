@@ -1,12 +1,14 @@
 """The stacked hourglass network (Newell et al., ECCV 2016), with the point and edge heads of the
 Anisotropic Attention Module (AAM; Huang et al., ADNet, ICCV 2021) when asked for."""
 
+import math
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from starlib.maps import peak_positions
 from starlib.moments import grid_positions, soft_argmax
 from starlib.schemes import Scheme, get_scheme
 
@@ -17,11 +19,12 @@ class StackOutput(NamedTuple):
     """What one stack predicts; h = w = image_size / 4."""
 
     landmarks: Tensor  # [B, N, 2], (x, y) in [-1, 1]
-    heatmaps: (
-        Tensor  # [B, N, h, w] >= 0, not normalised; fused with the AAM mask where there is one
-    )
-    point_maps: Tensor | None  # [B, N, h, w] in [0, 1], AAM only
-    edge_maps: Tensor | None  # [B, E, h, w] in [0, 1], AAM only
+    # [B, N, h, w] >= 0, not normalised, fused with the AAM mask where there is one; None for
+    # models that predict coordinates without them
+    heatmaps: Tensor | None
+    point_maps: Tensor | None = None  # [B, N, h, w] in [0, 1], AAM only
+    edge_maps: Tensor | None = None  # [B, E, h, w] in [0, 1], AAM only
+    scale_tril: Tensor | None = None  # [B, N, 2, 2], L of a predicted covariance L Lᵀ
 
 
 class Coordinates(nn.Module):
@@ -77,10 +80,42 @@ class Hourglass(nn.Module):
         return self.up(x) + F.interpolate(low, scale_factor=2.0, mode="nearest")
 
 
+class CholeskyHead(nn.Linear):
+    """L [B, N, 2, 2] of each landmark's covariance L Lᵀ from features [B, C] or maps [B, C, h, w],
+    lower triangular with a positive diagonal (LUVLi; Kumar et al., CVPR 2020)."""
+
+    START = 0.1  # the diagonal before training, in units of [-1, 1]
+    FLOOR = 1e-3
+
+    def __init__(self, channels: int, points: int):
+        super().__init__(channels, 3 * points)
+        nn.init.normal_(self.weight, std=1e-3)
+        nn.init.zeros_(self.bias)
+
+    def forward(self, features: Tensor) -> Tensor:
+        if features.dim() == 4:
+            features = features.mean((-2, -1))
+        x, y, below = super().forward(features).float().unflatten(-1, (-1, 3)).unbind(-1)
+        shift = math.log(math.expm1(self.START))
+        first, second = (F.softplus(d + shift) + self.FLOOR for d in (x, y))
+        rows = torch.stack((first, torch.zeros_like(first), self.START * below, second), dim=-1)
+        return rows.unflatten(-1, (2, 2))
+
+
 class Stack(nn.Module):
     """One hourglass with its heads; unless it is the last, `merge` feeds the next."""
 
-    def __init__(self, scheme: Scheme, width: int, depth: int, aam: bool, first: bool, last: bool):
+    def __init__(
+        self,
+        scheme: Scheme,
+        width: int,
+        depth: int,
+        aam: bool,
+        first: bool,
+        last: bool,
+        cholesky: bool = False,
+        sigmoid: bool = False,
+    ):
         super().__init__()
         self.coordinates = Coordinates()
         self.coordinate_conv = nn.Conv2d(width + (3 if first else 5), width, 1)
@@ -93,21 +128,25 @@ class Stack(nn.Module):
         self.heads = nn.ModuleDict({n: nn.Conv2d(width, c, 1) for n, c in heads.items()})
         merged = {} if last else {"features": width, **heads}
         self.merge = nn.ModuleDict({n: nn.Conv2d(c, width, 1) for n, c in merged.items()})
+        self.scale = CholeskyHead(width, scheme.points) if cholesky else None
+        self.sigmoid = sigmoid
 
     def forward(self, x: Tensor, heat: Tensor | None) -> tuple[dict[str, Tensor], Tensor]:
-        """The maps by head, and the features of the next stack; `heat`: the last stack's."""
+        """The heads' outputs, and the features of the next stack; `heat`: the last stack's."""
         boundary = None if heat is None else heat[:, -1:]
         y = self.hourglass(self.coordinate_conv(self.coordinates(x, boundary)))
         features = F.relu(self.bn(self.conv(self.residual(y))))
         maps = {
             name: F.relu(F.instance_norm(head(features)))
-            if name == "heat"
+            if name == "heat" and not self.sigmoid
             else torch.sigmoid(head(features))
             for name, head in self.heads.items()
         }
         inputs = {"features": features, **maps}
         for name, conv in self.merge.items():
             x = x + conv(inputs[name])
+        if self.scale is not None:
+            maps["scale"] = self.scale(features)
         return maps, x
 
 
@@ -126,6 +165,8 @@ class StackedHourglass(nn.Module):
         image_size: side of the square input in pixels; a multiple of 4 · 2^depth.
         aam: add the point and edge heads.
         grid: coordinates of the decoder, "centers", or "corners" as the released code has it.
+        cholesky: add a head that predicts a covariance per landmark.
+        sigmoid: for heatmap regression: heatmaps are sigmoid(logits), landmarks their peaks.
 
     Call with images [B, 3, S, S], any S that is such a multiple, values in [-1, 1]; returns one
     `StackOutput` per stack. Raises ValueError naming the argument.
@@ -140,6 +181,8 @@ class StackedHourglass(nn.Module):
         image_size: int = 256,
         aam: bool = True,
         grid: str = "centers",
+        cholesky: bool = False,
+        sigmoid: bool = False,
     ):
         super().__init__()
         self.scheme = get_scheme(scheme)
@@ -153,7 +196,7 @@ class StackedHourglass(nn.Module):
                 f"image_size: expected a multiple of {4 * 2**depth} for depth {depth}, "
                 f"got {image_size!r}"
             )
-        self.multiple, self.grid = 4 * 2**depth, grid
+        self.multiple, self.grid, self.sigmoid = 4 * 2**depth, grid, sigmoid
         self.coordinates = Coordinates()
         self.stem_conv = nn.Conv2d(6, width // 4, 7, stride=2, padding=3)
         self.stem_bn = nn.BatchNorm2d(width // 4)
@@ -164,7 +207,7 @@ class StackedHourglass(nn.Module):
             Residual(width // 2, width),
         )
         self.stacks = nn.ModuleList(
-            Stack(self.scheme, width, depth, aam, first=i == 0, last=i == stacks - 1)
+            Stack(self.scheme, width, depth, aam, i == 0, i == stacks - 1, cholesky, sigmoid)
             for i in range(stacks)
         )
         membership = torch.zeros(self.scheme.points, len(self.scheme.edges))
@@ -192,11 +235,16 @@ class StackedHourglass(nn.Module):
         return outputs
 
     def _output(
-        self, heat: Tensor, edge: Tensor | None = None, point: Tensor | None = None
+        self,
+        heat: Tensor,
+        edge: Tensor | None = None,
+        point: Tensor | None = None,
+        scale: Tensor | None = None,
     ) -> StackOutput:
         if edge is not None and point is not None:
             membership = self.membership.to(edge.dtype)
             on_none = (membership.sum(1) == 0).to(edge.dtype)
             mask = torch.einsum("ne,behw->bnhw", membership, edge) + on_none[:, None, None]
             heat = heat * mask * point
-        return StackOutput(soft_argmax(heat, self.grid), heat, point, edge)
+        landmarks = peak_positions(heat) if self.sigmoid else soft_argmax(heat, self.grid)
+        return StackOutput(landmarks, heat, point, edge, scale)

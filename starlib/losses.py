@@ -38,6 +38,17 @@ def check_inputs(heatmaps: Tensor, landmarks: Tensor, values: bool = True) -> No
         raise ValueError("landmarks: expected finite values, got NaN or infinity")
 
 
+def floored(eigenvalues: Tensor, heatmaps: Tensor) -> Tensor:
+    """λ, at least a twelfth of a cell's area: the variance of a map spread evenly over one cell."""
+    cell = 2 / max(heatmaps.shape[-2:])
+    return eigenvalues.clamp_min(cell**2 / 12)
+
+
+def restricted(loss: Tensor, eigenvalues: Tensor, restriction: str, weight: float) -> Tensor:
+    """A loss [B, N] with the value restriction (Eq. 7), if that is the restriction."""
+    return loss + weight * eigenvalues.sum(-1) / 2 if restriction == "value" else loss
+
+
 class RegressionLoss(nn.Module):
     """The baseline: d(y_t - μ) of Eq. 2, with μ the soft-argmax of the heatmap.
 
@@ -130,9 +141,7 @@ class STARLoss(nn.Module):
         if released:
             deviations = (eigenvalues + RELEASED_EPSILON).sqrt()
         else:
-            cell = 2 / max(heatmaps.shape[-2:])
-            deviations = eigenvalues.clamp_min(cell**2 / 12).sqrt()
+            deviations = floored(eigenvalues, heatmaps).sqrt()
         loss = (self.distance(projected) / deviations).sum(-1)
-        if self.restriction == "value":
-            loss = loss + self.weight * eigenvalues.sum(-1) * (1 if released else 0.5)
-        return loss
+        # The released code's w is twice the paper's.
+        return restricted(loss, eigenvalues, self.restriction, self.weight * (1 + released))

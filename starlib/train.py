@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from starlib.augment import VIEW_OF_STORE, augment, view
+from starlib.backbones import build_model
 from starlib.config import RunConfig
 from starlib.data.crops import CropStore
-from starlib.hourglass import StackedHourglass
-from starlib.losses import RegressionLoss, STARLoss
+from starlib.objective import Objective
 from starlib.schemes import Scheme
 
 MILESTONES = (0.4, 0.7, 0.9)  # of the epochs: 200, 350 and 450 of the paper's 500
@@ -33,24 +33,8 @@ class Trained:
         learning rate, and wall time in seconds.
     """
 
-    model: StackedHourglass
+    model: nn.Module
     curves: dict[str, list[float]]
-
-
-def build_loss(config: RunConfig) -> nn.Module:
-    """The loss of a config, without the look at the values."""
-    if config.loss == "regression":
-        return RegressionLoss(config.distance, check_values=False)
-    return STARLoss(config.distance, config.restriction, config.weight, check_values=False)
-
-
-def build_model(config: RunConfig, scheme: Scheme) -> StackedHourglass:
-    """The network of a config, its weights drawn from the config's seed."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        return StackedHourglass(
-            scheme, config.stacks, config.width, config.depth, config.image_size, aam=False
-        )
 
 
 def learning_rate(config: RunConfig, epoch: int) -> float:
@@ -62,6 +46,8 @@ def learning_rate(config: RunConfig, epoch: int) -> float:
 class _State:
     """What a checkpoint holds: weights, their EMA, the optimiser, the curves, epochs done."""
 
+    PARTS = ("model", "average", "objective", "optimiser")
+
     def __init__(self, config: RunConfig, scheme: Scheme, data: str, device: torch.device):
         self.run = {"config": config.to_dict(), "data": data}
         self.config = config
@@ -71,7 +57,11 @@ class _State:
         self.average = AveragedModel(
             self.model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True
         )
-        self.optimiser = torch.optim.Adam(self.model.parameters(), config.learning_rate, fused=True)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(config.seed)
+            self.objective = Objective(config, scheme).to(device)
+        trained = [*self.model.parameters(), *self.objective.parameters()]
+        self.optimiser = torch.optim.Adam(trained, config.learning_rate, fused=True)
         names = ("loss", "error", "learning_rate", "seconds")
         self.curves: dict[str, list[float]] = {name: [] for name in names}
 
@@ -82,7 +72,7 @@ class _State:
     def save(self, path: Path) -> None:
         partial = path.with_suffix(".partial")
         path.parent.mkdir(parents=True, exist_ok=True)
-        parts = {n: getattr(self, n).state_dict() for n in ("model", "average", "optimiser")}
+        parts = {n: getattr(self, n).state_dict() for n in self.PARTS}
         torch.save({"run": self.run, "curves": self.curves, **parts}, partial)
         os.replace(partial, path)
 
@@ -96,7 +86,7 @@ class _State:
                 f"{path}: expected a checkpoint of run {self.config.hash} on the same data; "
                 "remove it to train anew"
             )
-        for name in ("model", "average", "optimiser"):
+        for name in self.PARTS:
             getattr(self, name).load_state_dict(saved[name])
         self.curves = saved["curves"]
 
@@ -138,7 +128,7 @@ def train(
             report(state.epoch, state.curves)
         if stop() and state.epoch < config.epochs:
             raise StoppedError(f"run {config.hash} stopped after epoch {state.epoch}")
-    return Trained(cast(StackedHourglass, state.average.module), state.curves)
+    return Trained(state.average.module, state.curves)
 
 
 class StoppedError(Exception):
@@ -155,14 +145,13 @@ def _train_epoch(state: _State, images: Tensor, landmarks: Tensor, scheme: Schem
     generator = torch.Generator().manual_seed(config.seed * 1_000_003 + state.epoch)
     order = torch.randperm(len(images), generator=generator).to(device)
     steps = max(len(images) // config.batch_size, 1)
-    loss_function = build_loss(config)
     total = torch.zeros(2, device=device)
     state.model.train()
     for chosen in order[: steps * config.batch_size].chunk(steps):
         batch, targets = augment(
             images[chosen], landmarks[chosen], scheme, config.image_size, generator
         )
-        total += _step(state, loss_function, batch, targets)
+        total += _step(state, batch, targets)
     loss, error = (total / steps).tolist()
     if not math.isfinite(loss):
         raise ValueError(
@@ -174,17 +163,10 @@ def _train_epoch(state: _State, images: Tensor, landmarks: Tensor, scheme: Schem
         state.curves[name].append(value)
 
 
-def _step(state: _State, loss_function: nn.Module, batch: Tensor, targets: Tensor) -> Tensor:
+def _step(state: _State, batch: Tensor, targets: Tensor) -> Tensor:
     """One step of the optimiser; loss and mean point error of the batch [2], on the device."""
     outputs = _forward(state.model, batch, state.config.precision)
-    stacks = len(outputs)
-    # Weights 1/8, 1/4, 1/2, 1 from first to last of four stacks.
-    loss = torch.stack(
-        [
-            loss_function(output.heatmaps, targets).mean() * 0.5 ** (stacks - 1 - i)
-            for i, output in enumerate(outputs)
-        ]
-    ).sum()
+    loss = state.objective(outputs, targets)
     state.optimiser.zero_grad(set_to_none=True)
     loss.backward()
     state.optimiser.step()
@@ -201,7 +183,7 @@ def _forward(model: nn.Module, images: Tensor, precision: str) -> Any:
 
 @torch.inference_mode()
 def predict(
-    model: StackedHourglass, images: NDArray[np.uint8], config: RunConfig, batch_size: int = 32
+    model: nn.Module, images: NDArray[np.uint8], config: RunConfig, batch_size: int = 32
 ) -> NDArray[np.float32]:
     """Landmarks [F, N, 2] of the last stack, in [-1, 1] of the stored crops [F, 3, S, S]."""
     device = next(model.parameters()).device

@@ -45,6 +45,12 @@ def test_unknown_keys_and_values_out_of_range_are_named():
         "train_faces": 0,
         "image_size": 40,
         "width": 6,
+        "dr": 1,
+        "aam": "yes",
+        "adl_ratio": 0.5,
+        "covariance": "diagonal",
+        "backbone": "vgg",
+        "output": "boxes",
     }.items():
         with pytest.raises(ValueError, match=f"^{field}: expected"):
             RunConfig.from_dict({"dataset": "300w", field: value})
@@ -52,9 +58,23 @@ def test_unknown_keys_and_values_out_of_range_are_named():
         RunConfig.at("huge", "300w")
 
 
-def test_settings_without_meaning_cannot_make_a_second_name_for_a_run():
-    with pytest.raises(ValueError, match="the regression loss has none"):
-        RunConfig.at("reduced", "300w", loss="regression", weight=2.0)
+MEANINGLESS = {
+    "restriction": {"loss": "regression", "weight": 2.0},
+    "distance": {"loss": "mahalanobis", "distance": "l1"},
+    "adl_ratio": {"adl_ratio": 3.0},
+    "covariance": {"loss": "adl", "covariance": "cholesky"},
+    "stacks": {"backbone": "resnet18", "aam": True},
+    "output: the hourglass": {"loss": "regression", "output": "coordinates"},
+    "output: star": {"output": "coordinates", "backbone": "resnet18"},
+    "output: DR": {"loss": "rle", "output": "coordinates", "backbone": "resnet18", "dr": True},
+    "loss: awing": {"loss": "awing", "dr": True},
+}
+
+
+@pytest.mark.parametrize("start", MEANINGLESS)
+def test_settings_without_meaning_cannot_make_a_second_name_for_a_run(start):
+    with pytest.raises(ValueError, match=f"^{start}"):
+        RunConfig.at("reduced", "300w", **MEANINGLESS[start])
 
 
 def test_equal_configs_have_one_name():

@@ -4,12 +4,25 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from starlib.schemes import SCHEMES, Scheme, get_scheme
+from starlib.schemes import ALSO_BY, SCHEME_OF, SCHEMES, Scheme, get_scheme
 
 
 def test_schemes_have_the_points_of_their_data_sets():
-    assert {name: scheme.points for name, scheme in SCHEMES.items()} == {"300w": 68, "wflw": 98}
-    assert [len(scheme.edges) for scheme in SCHEMES.values()] == [9, 9]
+    assert {name: (s.points, len(s.edges)) for name, s in SCHEMES.items()} == {
+        "300w": (68, 9),
+        "wflw": (98, 9),
+        "cofw": (29, 7),
+        "cofw-ocular": (29, 7),
+        "scut-fbp5500": (86, 7),
+    }
+    assert set(SCHEME_OF.values()) <= set(SCHEMES)
+    assert all(name in SCHEMES for also in ALSO_BY.values() for name in also.values())
+
+
+def test_points_on_no_edge_are_the_pupils_and_the_chin_of_cofw():
+    for name, alone in {"300w": set(), "wflw": {96, 97}, "cofw": {16, 17, 28}}.items():
+        on_edges = {i for points, _ in SCHEMES[name].edges for i in points}
+        assert set(range(SCHEMES[name].points)) - on_edges == alone
 
 
 @pytest.mark.parametrize("name", SCHEMES)

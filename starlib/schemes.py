@@ -66,13 +66,13 @@ def _runs(*pairs: tuple[int, int]) -> list[int]:
 
 
 # fmt: off
-# COFW, 29 points: brows, eyes, nose, upper and lower lip, which share their corners; pupils 16, 17
-# and chin 28 lie on no edge.
+# COFW, 29 points: brows, eyes, nose, lower and upper lip, which share their corners; pupils 16, 17
+# and chin 28 lie on no edge. In the order of the released checkpoint's edge maps.
 _COFW_EDGES = tuple(
     (points, True)
     for points in (
         (0, 4, 2, 5), (1, 6, 3, 7), (8, 12, 10, 13), (9, 14, 11, 15), (18, 20, 19, 21),
-        (22, 24, 23, 25), (22, 26, 23, 27),
+        (22, 26, 23, 27), (22, 24, 23, 25),
     )
 )
 _COFW_FLIP = _mirrored(
@@ -144,7 +144,7 @@ SCHEME_OF = {  # data set -> scheme
     "300vw": "300w",
     "scut-fbp5500": "scut-fbp5500",
 }
-# Other normalisations that are reported beside a scheme's own: scheme -> {what it is called: scheme}
+# Other normalisations reported beside a scheme's own: scheme -> {what it is called: scheme}
 ALSO_BY = {"cofw": {"inter-ocular": "cofw-ocular"}}
 
 

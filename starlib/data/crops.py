@@ -70,6 +70,7 @@ def crop_store(faces: FaceSet, image_size: int, root: Path) -> CropStore:
     size = store_size(image_size)
     key = hashlib.sha256(repr((VERSION, size, faces.names)).encode())
     key.update(faces.landmarks.tobytes())
+    key.update(faces.stamp.encode())
     folder = root / f"{faces.dataset}-{faces.split}-{size}-{key.hexdigest()[:12]}"
     if not folder.is_dir():
         with _appearing_at(folder) as partial:

@@ -11,7 +11,7 @@ from starlib.data import FOLDERS, READERS
 from starlib.data.archives import unpack
 from starlib.data.faces import DataError
 
-CHUNK = 1 << 20
+CHUNK = 1 << 16  # bytes; a download that breaks off loses no more
 TIMEOUT = 60  # seconds without a byte
 DOWNLOADS = ".downloads"  # folder beside the data sets'; holds what is not complete
 
@@ -101,10 +101,11 @@ def download(url: str, sha256: str, folder: Path) -> Path:
 
     try:
         found = pooch.retrieve(url, f"sha256:{sha256}", name, folder, downloader=resume)
+    except requests.HTTPError as error:
+        raise DataError([f"{url}: expected a file there ({error})"]) from error
     except requests.RequestException as error:
-        raise DataError(
-            [f"{url}: expected a whole download, it can be gone on with ({error})"]
-        ) from error
+        told = f"{url}: expected a whole download, the same command goes on with it ({error})"
+        raise DataError([told]) from error
     except ValueError as error:  # pooch's word for another hash
         raise DataError([f"{url}: expected sha256 {sha256} ({error})"]) from error
     return Path(found)

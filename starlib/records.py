@@ -161,11 +161,14 @@ def evaluation_metrics(arrays: dict[str, NDArray], faces: FaceSet) -> dict[str, 
     with clean landmarks, those of faces and labels against them too."""
     predicted, target = arrays["predicted"], arrays["target"]
     subsets = faces.subsets or {"test": np.ones(len(faces), bool)}
-    found = {}
-    for kind, scheme in {"": faces.scheme.name, **ALSO_BY.get(faces.scheme.name, {})}.items():
-        nmes = metrics.nme(predicted, target, SCHEMES[scheme] if kind else faces.scheme)
-        for name, mask in subsets.items():
-            found[f"{name}, {kind}" if kind else name] = summary(nmes[mask])
+    schemes = {"": faces.scheme}
+    if faces.scheme == SCHEMES.get(faces.scheme.name):  # not your own one of the same name
+        also = ALSO_BY.get(faces.scheme.name, {})
+        schemes |= {f", {kind}": SCHEMES[name] for kind, name in also.items()}
+    found: dict[str, dict[str, float]] = {}
+    for suffix, scheme in schemes.items():
+        nmes = metrics.nme(predicted, target, scheme)
+        found |= {name + suffix: summary(nmes[mask]) for name, mask in subsets.items()}
     if "clean" in arrays:
         found["clean"] = summary(metrics.nme(predicted, arrays["clean"], faces.scheme))
         found["annotation_noise"] = summary(metrics.nme(target, arrays["clean"], faces.scheme))

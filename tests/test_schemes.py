@@ -42,16 +42,41 @@ def test_neighbours_on_an_edge_stay_neighbours_when_flipped(name):
     assert {frozenset(scheme.flip[i] for i in step) for step in steps} == steps
 
 
-def test_flip_pairs_agree_with_the_mirrored_mean_shape_of_real_faces(real_data):
+@pytest.mark.parametrize("name", ["300w", "scut-fbp5500", "wflw"])
+def test_flip_pairs_agree_with_the_mirrored_mean_shape_of_real_faces(real_data, name):
     from starlib.data import load_dataset
 
-    faces = load_dataset("300w", "test", real_data)
+    faces = load_dataset(name, "test", real_data)
     points = faces.landmarks - faces.landmarks.mean(1, keepdims=True)
     shape = (points / np.ptp(points, axis=(1, 2), keepdims=True)).mean(0)
     mirrored = shape[list(faces.scheme.flip)] * [-1, 1]
     one, other = (points @ [1, 1j] for points in (shape, mirrored))
     turn = np.vdot(other, one)  # heads are tilted a little in the mean
-    assert np.abs(one - other * turn / abs(turn)).max() < 0.02
+    # The few faces of WFLW's hard subset are turned to one side in the mean.
+    assert np.abs(one - other * turn / abs(turn)).max() < (0.05 if name == "wflw" else 0.02)
+
+
+def test_flip_pairs_of_cofw_lie_left_and_right_of_each_other(real_data):
+    annotated = json.loads((real_data / "samples/cofw/test_cofw.json").read_text())["annotations"]
+    flip = np.array(SCHEMES["cofw"].flip)
+    left = np.flatnonzero(flip > np.arange(29))
+    for face in annotated:
+        points = np.reshape(face["keypoints"], (29, 3))[:, :2]
+        across = points[flip[left]] - points[left]
+        assert (across[:, 0] > 0).all()
+        # Heads are tilted, but all pairs by the same angle.
+        angles = np.arctan2(across[:, 1], across[:, 0])
+        assert np.abs(angles - np.median(angles)).max() < 0.25
+
+
+def test_errors_are_divided_by_the_distance_of_the_outer_eye_corners(real_data):
+    from starlib.data import load_dataset
+
+    for name, eyes in {"scut-fbp5500": range(42, 58), "wflw": range(60, 76)}.items():
+        faces = load_dataset(name, "test", real_data)
+        x = faces.landmarks.mean(0)[list(eyes), 0]
+        outer = (eyes[int(x.argmin())],), (eyes[int(x.argmax())],)
+        assert faces.scheme.normaliser == outer
 
 
 def test_bad_schemes_and_unknown_names_are_errors():

@@ -40,6 +40,11 @@ class CropStore:
     boxes: NDArray[np.float32]
     fingerprint: str
 
+    def to_pixels(self, landmarks: NDArray) -> NDArray[np.float32]:
+        """Landmarks [F, N, 2] in [-1, 1] of the crops -> pixels of the images, 0 at the edge."""
+        corner, side = self.boxes[:, None, :2], self.boxes[:, None, 2:]
+        return (corner + (landmarks + 1) / 2 * side).astype(np.float32)
+
 
 def store_size(image_size: int) -> int:
     """Side of a stored crop in pixels, so that the view of the network is `image_size` pixels."""

@@ -79,7 +79,7 @@ def _json_rows(path: Path) -> Iterator[Row]:
     """Rows of 3N numbers: x, y and flag of each point."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        images = {image["id"]: image["file_name"] for image in content["images"]}
+        images = {image["id"]: str(image["file_name"]) for image in content["images"]}
         for number, annotation in enumerate(content["annotations"], 1):
             image = images[annotation["image_id"]]
             yield f"{path}, annotation {number}", image, list(annotation["keypoints"])

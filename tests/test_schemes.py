@@ -25,6 +25,12 @@ def test_points_on_no_edge_are_the_pupils_and_the_chin_of_cofw():
         assert set(range(SCHEMES[name].points)) - on_edges == alone
 
 
+def test_edges_of_cofw_are_in_the_order_of_the_released_edge_maps():
+    first = [points[0] for points, _ in SCHEMES["cofw"].edges]
+    assert first == [0, 1, 8, 9, 18, 22, 22]
+    assert 26 in SCHEMES["cofw"].edges[5][0]  # the lower lip comes before the upper one
+
+
 @pytest.mark.parametrize("name", SCHEMES)
 def test_flipping_maps_edges_onto_edges_and_swaps_the_normalising_points(name):
     scheme = SCHEMES[name]

@@ -88,11 +88,10 @@ def download(url: str, sha256: str, folder: Path) -> Path:
     except ImportError as error:
         raise ImportError("data fetch needs pooch: pip install 'starlib[data]'") from error
     parts = urlparse(url)
-    name = re.sub(r"[^\w.-]", "_", Path(parts.path).name)
+    name = re.sub(r"[^\w.-]", "_", Path(parts.path).name)[-100:]
     if parts.scheme not in ("http", "https") or not parts.netloc or not name.strip("."):
         raise ValueError(f"--url: expected http:// or https:// and a file's name, got {url!r}")
     folder.mkdir(parents=True, exist_ok=True)
-    name = f"{sha256[:12]}-{name}" if len(name) > 100 else name
     part = folder / f"{name}.{sha256[:12]}.part"
 
     def resume(address: str, output: str, _: object) -> None:

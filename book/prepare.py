@@ -30,6 +30,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
             "results": "results/live",
         },
     ),
+    "own_data": ("own_data", {"results": "results/live/own_data"}),
 }
 TITLES = {
     "ablation_distance_synthface": "# The same on faces whose noise is known",

@@ -6,7 +6,7 @@ import sys
 
 COMMANDS = {  # module in starlib.commands -> what it does
     "train": "train one run, or what an experiment lacks",
-    "data": "look at a data set's files",
+    "data": "look at a data set's files, or download them",
 }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from starlib.distances import DISTANCES
 from starlib.losses import RESTRICTIONS
-from starlib.schemes import SCHEME_OF
+from starlib.schemes import SCHEME_OF, is_path
 
 STAR_LOSSES = ("star", "star_inside", "star_isotropic", "star_random")  # with a restriction
 LOSSES = ("regression", *STAR_LOSSES, "mahalanobis", "adl", "gaussian_nll", "laplace_nll", "awing",
@@ -64,7 +64,7 @@ class RunConfig:
                 raise ValueError(
                     f"{name}: expected one of {', '.join(allowed)}, got {getattr(self, name)!r}"
                 )
-        if self.dataset not in SCHEME_OF and not str(self.dataset).endswith((".yml", ".yaml")):
+        if self.dataset not in SCHEME_OF and not is_path(self.dataset):
             raise ValueError(
                 f"dataset: expected one of {', '.join(SCHEME_OF)}, or the path of a .yml file, "
                 f"got {self.dataset!r}"

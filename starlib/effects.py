@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from starlib import metrics
 from starlib.records import Run
-from starlib.schemes import SCHEME_OF, get_scheme
+from starlib.schemes import scheme_of
 
 # 97.5 % quantiles of Student's t with 1, 2, … degrees of freedom; the last one beyond.
 T_975 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
@@ -37,9 +37,7 @@ def face_errors(run: Run, subset: str | None = None, against: str = "target") ->
     arrays = run.landmarks()
     if against not in arrays:
         raise ValueError(f"against: run {run.config.hash} has no landmarks {against!r}")
-    nmes = metrics.nme(
-        arrays["predicted"], arrays[against], get_scheme(SCHEME_OF[run.config.dataset])
-    )
+    nmes = metrics.nme(arrays["predicted"], arrays[against], scheme_of(run.config.dataset))
     return nmes if subset is None else nmes[arrays[f"subset_{subset}"]]
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
+from numpy.typing import NDArray
 
 from starlib.data.synthface import render_faces
 from starlib.effects import paired, paired_effect
@@ -106,4 +107,15 @@ def synthface_sheet(columns: int = 6, size: int = 160, seed: int = 0) -> Figure:
             panels[1, column].add_patch(
                 Ellipse(point, width, height, angle=angle, color=WITH, fill=False, lw=0.7)
             )
+    return _done(figure, pad=0.3)
+
+
+def predictions(images: NDArray, target: NDArray, predicted: NDArray) -> Figure:
+    """Crops [F, 3, S, S] with labels and predictions [F, N, 2], in [-1, 1] of the crops."""
+    figure, panels = plt.subplots(1, len(images), figsize=(2.4 * len(images), 2.5), squeeze=False)
+    for axes, image, labels, points in zip(panels[0], images, target, predicted, strict=True):
+        axes.imshow(image.transpose(1, 2, 0), extent=(-1, 1, 1, -1))
+        axes.plot(*labels.T, "o", color="white", ms=4)
+        axes.plot(*points.T, "x", color=WITH, ms=5)
+        axes.axis("off")
     return _done(figure, pad=0.3)

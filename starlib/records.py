@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from starlib import metrics
 from starlib.config import RunConfig
 from starlib.data import CropStore, FaceSet
+from starlib.schemes import ALSO_BY, SCHEMES
 
 ROOT = Path(__file__).resolve().parent.parent
 # Landmarks are stored as int16 in this unit of the crop's [-1, 1]: 0.004 pixels of 120.
@@ -156,12 +157,18 @@ def summary(nmes: NDArray) -> dict[str, float]:
 
 
 def evaluation_metrics(arrays: dict[str, NDArray], faces: FaceSet) -> dict[str, dict[str, float]]:
-    """Summaries per subset; with clean landmarks, those of faces and labels against them too."""
+    """Summaries per subset, and again by the scheme's other normalisations ("test, inter-ocular");
+    with clean landmarks, those of faces and labels against them too."""
     predicted, target = arrays["predicted"], arrays["target"]
-    nmes = metrics.nme(predicted, target, faces.scheme)
-    found = {name: summary(nmes[mask]) for name, mask in faces.subsets.items()}
-    if not found:
-        found["test"] = summary(nmes)
+    subsets = faces.subsets or {"test": np.ones(len(faces), bool)}
+    schemes = {"": faces.scheme}
+    if faces.scheme == SCHEMES.get(faces.scheme.name):  # not your own one of the same name
+        also = ALSO_BY.get(faces.scheme.name, {})
+        schemes |= {f", {kind}": SCHEMES[name] for kind, name in also.items()}
+    found: dict[str, dict[str, float]] = {}
+    for suffix, scheme in schemes.items():
+        nmes = metrics.nme(predicted, target, scheme)
+        found |= {name + suffix: summary(nmes[mask]) for name, mask in subsets.items()}
     if "clean" in arrays:
         found["clean"] = summary(metrics.nme(predicted, arrays["clean"], faces.scheme))
         found["annotation_noise"] = summary(metrics.nme(target, arrays["clean"], faces.scheme))

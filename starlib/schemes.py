@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 Edge = tuple[tuple[int, ...], bool]
@@ -66,6 +67,18 @@ def _runs(*pairs: tuple[int, int]) -> list[int]:
 
 
 # fmt: off
+# COFW, 29 points: brows, eyes, nose, lower and upper lip, which share their corners; pupils 16, 17
+# and chin 28 lie on no edge. In the order of the released checkpoint's edge maps.
+_COFW_EDGES = tuple(
+    (points, True)
+    for points in (
+        (0, 4, 2, 5), (1, 6, 3, 7), (8, 12, 10, 13), (9, 14, 11, 15), (18, 20, 19, 21),
+        (22, 26, 23, 27), (22, 24, 23, 25),
+    )
+)
+_COFW_FLIP = _mirrored(
+    29, ([0, 2, 4, 5, 8, 10, 12, 13, 16, 18, 22], [1, 3, 6, 7, 9, 11, 14, 15, 17, 19, 23])
+)
 SCHEMES = {
     scheme.name: scheme
     for scheme in (
@@ -101,6 +114,24 @@ SCHEMES = {
             ),
             ((60,), (72,)),
         ),
+        Scheme("cofw", _COFW_EDGES, _COFW_FLIP, ((16,), (17,))),  # NME by the pupils
+        Scheme("cofw-ocular", _COFW_EDGES, _COFW_FLIP, ((8,), (9,))),  # by the outer eye corners
+        Scheme(  # SCUT-FBP5500, 86 points; the outline, 0-21, goes around the whole face
+            "scut-fbp5500",
+            (
+                _edge(0, 21, True), _edge(22, 31, True), _edge(32, 41, True), _edge(42, 49, True),
+                _edge(50, 57, True), _edge(60, 72), _edge(73, 85, True),
+            ),
+            _mirrored(
+                86,
+                (_runs((1, 10)), _runs((12, 21))[::-1]),
+                (_runs((22, 31)), [36, 35, 34, 33, 32, 41, 40, 39, 38, 37]),
+                (_runs((42, 49)), [54, 53, 52, 51, 50, 57, 56, 55]),
+                ([58, *_runs((60, 65), (73, 75), (80, 82))],
+                 [59, 72, 71, 70, 69, 68, 67, 79, 78, 77, 85, 84, 83]),
+            ),
+            ((46,), (50,)),
+        ),
     )
 }
 # fmt: on
@@ -108,7 +139,14 @@ SCHEMES = {
 SCHEME_OF = {  # data set -> scheme
     "synthface": "wflw",
     "300w": "300w",
+    "wflw": "wflw",
+    "wflw-68": "300w",
+    "cofw": "cofw",
+    "300vw": "300w",
+    "scut-fbp5500": "scut-fbp5500",
 }
+# Other normalisations reported beside a scheme's own: scheme -> {what it is called: scheme}
+ALSO_BY = {"cofw": {"inter-ocular": "cofw-ocular"}}
 
 
 def get_scheme(scheme: Scheme | str) -> Scheme:
@@ -118,3 +156,20 @@ def get_scheme(scheme: Scheme | str) -> Scheme:
     if scheme not in SCHEMES:
         raise ValueError(f"scheme: expected one of {', '.join(SCHEMES)}, got {scheme!r}")
     return SCHEMES[scheme]
+
+
+def is_path(dataset: object) -> bool:
+    """Whether a data set's name is the path of a .yml file that describes your own data."""
+    return str(dataset).endswith((".yml", ".yaml"))
+
+
+def scheme_of(dataset: str) -> Scheme:
+    """The scheme of a data set's name, or of the .yml file that describes your own."""
+    return read_scheme(dataset) if is_path(dataset) else SCHEMES[SCHEME_OF[dataset]]
+
+
+def read_scheme(path: Path | str) -> Scheme:
+    """The scheme of a .yml file; see `starlib.own_schemes`."""
+    from starlib.own_schemes import read_description, scheme_from  # needs PyYAML
+
+    return scheme_from(path, read_description(path))

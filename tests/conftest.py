@@ -8,6 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
+from starlib.data import DataError, load_dataset
+
 torch.set_num_threads(min(2, os.cpu_count() or 1))
 
 
@@ -34,6 +36,13 @@ def write_pts(path: Path, points: np.ndarray, header: bool = True) -> None:
     lines = [f"{x:.6f} {y:.6f}" for x, y in points]
     text = "\n".join(["{", *lines, "}"]) + "\n"
     path.write_text((f"version: 1\nn_points:  {len(points)}\n" if header else "") + text)
+
+
+def problems_of(name, split, root):
+    """What `load_dataset` says about wrong files."""
+    with pytest.raises(DataError) as raised:
+        load_dataset(name, split, root)
+    return str(raised.value)
 
 
 @pytest.fixture

@@ -99,6 +99,12 @@ def test_data_check_counts_and_names_everything(tiny_300w, capsys):
     told = capsys.readouterr().out
     assert "afw" in told and "2 of    337 faces  partial" in told
     assert "ibug" in told and "0 of    135 faces  missing" in told
+    for total in (
+        "train                 4 of   3148 faces  partial",
+        "common                2 of    554 faces  partial",
+        "challenge             0 of    135 faces  missing",
+    ):
+        assert total in told
     assert "distributed at https://ibug" in told
     truncated = tiny_300w / "300w/helen/trainset/3.jpg"
     truncated.write_bytes(truncated.read_bytes()[:700])  # header whole, pixels not

@@ -25,10 +25,14 @@ LOCK_LINES = [
 ]
 OPTIONAL_MODULES = [
     "PIL",
+    "av",
+    "h5py",
     "jupytext",
     "matplotlib",
     "pandas",
     "papermill",
+    "pooch",
+    "requests",
     "seaborn",
     "tqdm",
     "yaml",

@@ -1,27 +1,45 @@
-"""python -m starlib data: look at a data set's files."""
+"""python -m starlib data: look at a data set's files, or download them."""
 
 import argparse
 
-from starlib.data import check_dataset
+from starlib.data import READERS, check_dataset
+from starlib.data.fetch import fetch
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("action", choices=["check"])
-    parser.add_argument("name", help="300w")
+    parser.add_argument("action", choices=["check", "fetch"])
+    parser.add_argument("name", help=f"{', '.join(READERS)}; for check also your own .yml file")
     parser.add_argument("--data-root", help="folder of the data sets, default $STARLIB_DATA")
-    parser.set_defaults(do=_check)
+    parser.add_argument("--url", help="fetch: an address that you were given for the data set")
+    parser.add_argument("--sha256", help="fetch: the hash of what is at that address")
+    parser.set_defaults(do=_do)
+
+
+def _do(options: argparse.Namespace) -> int:
+    if options.action == "fetch":
+        print(fetch(options.name, options.data_root, options.url, options.sha256))
+        return 0
+    if options.url or options.sha256:
+        raise ValueError("--url, --sha256: belong to data fetch")
+    return _check(options)
 
 
 def _check(options: argparse.Namespace) -> int:
     """Count what is there, name everything missing or unreadable, say where to get the data set."""
-    counts, problems, source = check_dataset(options.name, options.data_root)
-    for folder, (found, official) in counts.items():
+    checked = check_dataset(options.name, options.data_root)
+    complete = 0
+    for what, (found, official) in checked.counts.items():
+        if official is None:
+            print(f"{what:16} {found:6} {checked.unit}")
+            continue
+        complete += found >= official
         state = "complete" if found >= official else "partial" if found else "missing"
-        print(f"{folder:16} {found:6} of {official:6} faces  {state}")
-    for problem in problems:
+        print(f"{what:16} {found:6} of {official:6} {checked.unit}  {state}")
+    for problem in checked.problems:
         print(problem)
-    if problems or any(found < official for found, official in counts.values()):
-        print(f"{options.name} is distributed at {source}")
-    complete = sum(found >= official for found, official in counts.values())
-    print(f"problems: {len(problems)}; complete folders: {complete} of {len(counts)}")
-    return 1 if problems else 0
+    known = sum(official is not None for _, official in checked.counts.values())
+    if checked.source and (checked.problems or complete < known):
+        print(f"{options.name} is distributed at {checked.source}")
+    state = f"; complete: {complete} of {known}" if known else ""
+    print(f"problems: {len(checked.problems)}{state}")
+    return 1 if checked.problems else 0

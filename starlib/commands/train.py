@@ -10,7 +10,9 @@ from starlib.runs import run, run_all
 
 def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--experiment", help="train every run that this experiment lacks")
-    parser.add_argument("--dataset", default="synthface", help="synthface or 300w")
+    parser.add_argument(
+        "--dataset", default="synthface", help="a data set's name, or your own .yml file"
+    )
     parser.add_argument("--scale", default="smoke", help="smoke, reduced or full")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--loss", help="star (default) or regression")

@@ -1,26 +1,37 @@
 """Data sets: `load_dataset` reads the official files of one, `crop_store` makes training crops."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
-from starlib.data import synthetic, w300
+from starlib.data import cofw, scut, synthetic, vw300, w300, wflw, wflw68
 from starlib.data.crops import CropStore, crop_store
 from starlib.data.faces import DataError, FaceSet
+from starlib.schemes import is_path
 
-READERS = {"300w": w300}
+READERS: dict[str, ModuleType] = {
+    "300w": w300,
+    "wflw": wflw,
+    "wflw-68": wflw68,
+    "cofw": cofw,
+    "300vw": vw300,
+    "scut-fbp5500": scut,
+}
+FOLDERS = {"wflw-68": "wflw"}  # data set -> its folder, where that has another name
 SPLITS = ("train", "test")
 
 __all__ = ["CropStore", "DataError", "FaceSet", "crop_store", "data_root", "load_dataset"]
 
 
 def data_root(name: str, root: Path | str | None = None) -> Path:
-    """Folder of a data set: `name` in `root`, or in $STARLIB_DATA. DataError if it is not there."""
+    """Folder of a data set, in `root` or $STARLIB_DATA. DataError if it is not there."""
     base = root or os.environ.get("STARLIB_DATA")
     if not base:
         raise DataError(
             [f"{name}: expected its folder in $STARLIB_DATA or --data-root, none is set"]
         )
-    folder = Path(base) / name
+    folder = Path(base) / FOLDERS.get(name, name)
     if not folder.is_dir():
         raise DataError([f"{folder}: expected the folder of data set {name}, there is none"])
     return folder
@@ -30,7 +41,8 @@ def load_dataset(name: str, split: str, root: Path | str | None = None) -> FaceS
     """The faces of a data set's split.
 
     Args:
-        name: "synthface" (rendered, needs no files) or "300w".
+        name: "synthface" (rendered, needs no files), a name in READERS, or the path of a .yml file
+            that describes your own data (see `starlib.data.own`).
         split: "train" or "test".
         root: folder that holds the data set's folder; default $STARLIB_DATA.
 
@@ -40,22 +52,48 @@ def load_dataset(name: str, split: str, root: Path | str | None = None) -> FaceS
         raise ValueError(f"split: expected one of {', '.join(SPLITS)}, got {split!r}")
     if name == "synthface":
         return synthetic.load(split)
-    if name not in READERS:
-        known = ", ".join(["synthface", *READERS])
-        raise ValueError(f"name: expected one of {known}, got {name!r}")
-    return READERS[name].load(data_root(name, root), split)
+    if not is_path(name):
+        _check_name(name, ["synthface", *READERS])
+    reader, where = _reader(name, root)
+    found: FaceSet = reader.load(where, split)
+    return found
 
 
-def check_dataset(
-    name: str, root: Path | str | None = None
-) -> tuple[dict[str, tuple[int, int]], list[str], str]:
+def _check_name(name: str, known: list[str]) -> None:
+    if name not in known:
+        names = ", ".join(known)
+        raise ValueError(f"name: expected one of {names}, or the path of a .yml file, got {name!r}")
+
+
+def _reader(name: str, root: Path | str | None) -> tuple[ModuleType, Path]:
+    """The module that reads a data set, and the folder or .yml file to give it."""
+    if is_path(name):
+        from starlib.data import own  # needs PyYAML
+
+        return own, Path(name)
+    return READERS[name], data_root(name, root)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """counts: what is counted -> (found, official number or None), in `unit`.
+
+    problems: a line each. source: where to get the data set.
+    """
+
+    counts: dict[str, tuple[int, int | None]]
+    unit: str
+    problems: list[str]
+    source: str | None
+
+
+def check_dataset(name: str, root: Path | str | None = None) -> Checked:
     """Look at every file of a data set.
 
-    Returns counts by folder (found, official), one line for each problem, and where to get the
-    data set. Raises ValueError for a name that has no files to check, DataError without a folder.
+    Raises ValueError for a name that has no files to check, DataError without a folder.
     """
-    if name not in READERS:
-        raise ValueError(f"name: expected one of {', '.join(READERS)}, got {name!r}")
-    folder = data_root(name, root)
-    reader = READERS[name]
-    return reader.folder_counts(folder), reader.problems(folder), reader.SOURCE
+    if not is_path(name):
+        _check_name(name, list(READERS))
+    reader, where = _reader(name, root)
+    source = getattr(reader, "SOURCE", None)  # your own data has none
+    return Checked(reader.counts(where), reader.UNIT, reader.problems(where), source)

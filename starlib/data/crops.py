@@ -40,6 +40,11 @@ class CropStore:
     boxes: NDArray[np.float32]
     fingerprint: str
 
+    def to_pixels(self, landmarks: NDArray) -> NDArray[np.float32]:
+        """Landmarks [F, N, 2] in [-1, 1] of the crops -> pixels of the images, 0 at the edge."""
+        corner, side = self.boxes[:, None, :2], self.boxes[:, None, 2:]
+        return (corner + (landmarks + 1) / 2 * side).astype(np.float32)
+
 
 def store_size(image_size: int) -> int:
     """Side of a stored crop in pixels, so that the view of the network is `image_size` pixels."""
@@ -70,6 +75,7 @@ def crop_store(faces: FaceSet, image_size: int, root: Path) -> CropStore:
     size = store_size(image_size)
     key = hashlib.sha256(repr((VERSION, size, faces.names)).encode())
     key.update(faces.landmarks.tobytes())
+    key.update(faces.stamp.encode())
     folder = root / f"{faces.dataset}-{faces.split}-{size}-{key.hexdigest()[:12]}"
     if not folder.is_dir():
         with _appearing_at(folder) as partial:

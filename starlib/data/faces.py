@@ -1,6 +1,7 @@
 """What every reader of a data set returns: the faces of one split, or a list of problems."""
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,7 +30,9 @@ class FaceSet:
     read: index -> RGB image.
     subsets: name -> mask [F].
     clean: landmarks without annotation noise, where they are known (synthface).
+    occluded: whether each point is hidden [F, N], where that is annotated (COFW).
     official: number of faces of the complete split, None where there is no such number.
+    stamp: changes when the files change; crops are cut out anew then.
     """
 
     dataset: str
@@ -40,7 +43,9 @@ class FaceSet:
     read: Callable[[int], Image.Image]
     subsets: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
     clean: NDArray[np.float32] | None = None
+    occluded: NDArray[np.bool_] | None = None
     official: int | None = None
+    stamp: str = ""
 
     def __len__(self) -> int:
         return len(self.names)
@@ -51,32 +56,110 @@ class FaceSet:
         return self.official is not None and len(self) < self.official
 
 
+@dataclass(frozen=True)
+class ImageFace:
+    """A face in an image file. landmarks: [N, 2], 0 at the image's left and top edge."""
+
+    name: str
+    path: Path
+    landmarks: NDArray[np.float32]
+    tags: tuple[str, ...] = ()
+    occluded: NDArray[np.bool_] | None = None
+
+
+def face_set(
+    dataset: str,
+    split: str,
+    scheme: Scheme,
+    faces: Sequence[ImageFace],
+    subsets: Iterable[str] = (),
+    official: int | None = None,
+) -> FaceSet:
+    """The faces of image files; a face is in the subset "full" and in those of its tags."""
+    paths = [face.path for face in faces]
+    occluded = [face.occluded for face in faces if face.occluded is not None]
+    return FaceSet(
+        dataset=dataset,
+        split=split,
+        scheme=scheme,
+        names=tuple(face.name for face in faces),
+        landmarks=np.stack([face.landmarks for face in faces]),
+        read=lambda index: open_image(paths[index]),
+        subsets={
+            name: np.array([name == "full" or name in face.tags for face in faces])
+            for name in subsets
+        },
+        occluded=np.stack(occluded) if len(occluded) == len(faces) else None,
+        official=official,
+        stamp=files_stamp(paths),
+    )
+
+
+def files_stamp(paths: Iterable[Path]) -> str:
+    """Twelve digits that change when a file is replaced: from the sizes and times of all."""
+    stats = [path.stat() for path in dict.fromkeys(paths)]
+    text = repr([(stat.st_size, stat.st_mtime_ns) for stat in stats])
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+# Where faces at an image's border are annotated beyond it: by this share of the face at most.
+CUT_OFF = 0.5
+_UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+
+
 def open_image(path: Path) -> Image.Image:
     """The image as RGB; DataError naming the file if it cannot be decoded."""
     try:
         with Image.open(path) as image:
             return image.convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except _UNREADABLE as error:
         raise DataError([f"{path}: expected a readable image ({error})"]) from error
 
 
-def landmark_problem(path: Path, landmarks: NDArray, size: tuple[int, int]) -> str | None:
-    """What is wrong with landmarks [N, 2] (pixels, edge at 0) of an image of (width, height)."""
+def image_size(path: Path) -> tuple[int, int]:
+    """Width and height, from the header alone; DataError as `open_image`."""
+    try:
+        with Image.open(path) as opened:
+            return opened.size
+    except _UNREADABLE as error:
+        raise DataError([f"{path}: expected a readable image ({error})"]) from error
+
+
+def unreadable(paths: Iterable[Path]) -> list[str]:
+    """One line for each image that cannot be decoded."""
+    told: list[str] = []
+    for path in dict.fromkeys(paths):
+        try:
+            open_image(path)
+        except DataError as error:
+            told += error.problems
+    return told
+
+
+def landmark_problem(
+    where: object, landmarks: NDArray, size: tuple[int, int], beyond: float = 0.0
+) -> str | None:
+    """What is wrong with landmarks [N, 2] (pixels, edge at 0) of an image of (width, height).
+
+    `where` stands before it: a file, or a file and line. A face that is cut off by the image's
+    border may lie beyond it by the share `beyond` of the longer side of the landmarks' box.
+    """
     if not np.isfinite(landmarks).all():
         return (
-            f"{path}: expected finite coordinates, point {_first(~np.isfinite(landmarks))} is not"
+            f"{where}: expected finite coordinates, point {_first(~np.isfinite(landmarks))} is not"
         )
-    # A pixel's slack: annotations are rounded to it.
-    outside = (landmarks < -1) | (landmarks > np.asarray(size) + 1)
+    side = np.ptp(landmarks, axis=0).max()
+    slack = max(1.0, beyond * side)  # a pixel at least: annotations are rounded to it
+    outside = (landmarks < -slack) | (landmarks > np.asarray(size) + slack)
     if outside.any():
         point = _first(outside)
         x, y = landmarks[point]
         return (
-            f"{path}: expected points inside the image of {size[0]} x {size[1]} pixels, "
+            f"{where}: expected points inside the image of {size[0]} x {size[1]} pixels, "
             f"point {point} (from 0) is at ({x:.1f}, {y:.1f})"
         )
-    if np.ptp(landmarks, axis=0).max() == 0:
-        return f"{path}: expected points of a face, all of them are the same"
+    if side == 0:
+        return f"{where}: expected points of a face, all of them are the same"
     return None
 
 

@@ -1,0 +1,174 @@
+"""COFW as it is distributed: MATLAB v7.3 files, in colour or in grayscale.
+
+COFW_train_color.mat and COFW_test_color.mat hold the images as a cell array (IsTr, IsT), and for
+each face a row of 29 x, 29 y (1-based) and 29 occlusion flags (phisTr, phisT); the grayscale files
+COFW_train.mat and COFW_test.mat, which serve where the others are missing, the same. The face boxes
+(bboxesTr, bboxesT) are not needed: crops follow the landmarks. The released training set has 1,345
+faces, 845 of them from LFPW. Images are read from the file one by one.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from starlib.data.faces import CUT_OFF, DataError, FaceSet, files_stamp, landmark_problem
+from starlib.schemes import SCHEMES
+
+SOURCE = "https://data.caltech.edu/records/bc0bf-nc666 (direct: python -m starlib data fetch cofw)"
+UNIT = "faces"
+# What `data fetch` downloads: address, sha256. 503 MB.
+FETCH = (
+    (
+        "https://data.caltech.edu/records/bc0bf-nc666/files/COFW_color.zip?download=1",
+        "bc6a79bda1bd88705082af9ebdd31188cf5841917b09534b25067e424a0130e5",
+    ),
+)
+VARIABLES = {"train": ("IsTr", "phisTr"), "test": ("IsT", "phisT")}
+OFFICIAL = {"train": 1345, "test": 507}
+
+
+def _path(root: Path, split: str) -> Path:
+    """The colour file of a split, or the grayscale one where only that is there."""
+    colour, gray = (root / f"COFW_{split}{kind}.mat" for kind in ("_color", ""))
+    return gray if gray.is_file() and not colour.is_file() else colour
+
+
+def _open(path: Path) -> Any:
+    """The HDF5 file; DataError naming it if it is none."""
+    try:
+        import h5py
+    except ImportError as error:
+        raise ImportError("reading COFW needs h5py: pip install 'starlib[data]'") from error
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        raise DataError([f"{path}: expected a MATLAB v7.3 file ({error})"]) from error
+
+
+def _read_rows(path: Path, split: str) -> tuple[list[Any], NDArray[np.float32]]:
+    """References to the images, and the rows [F, 87]; DataError for what is not there."""
+    images, rows = VARIABLES[split]
+    with _open(path) as file:
+        if missing := [name for name in (images, rows) if name not in file]:
+            raise DataError([f"{path}: expected the variables {', '.join(missing)}"])
+        references = list(file[images][()].ravel())
+        values = np.asarray(file[rows][()], np.float32)
+    points = SCHEMES["cofw"].points
+    if values.shape != (3 * points, len(references)):  # MATLAB's columns are HDF5's rows
+        raise DataError(
+            [
+                f"{path}: expected {rows} with {3 * points} numbers for each of "
+                f"{len(references)} images, found shape {values.shape[::-1]}"
+            ]
+        )
+    return references, values.T
+
+
+def _picture(path: Path, pixels: NDArray, index: int) -> Image.Image:
+    """RGB image of an array [W, H] or [3, W, H], as HDF5 shows MATLAB's [H, W] or [H, W, 3]."""
+    if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or pixels.shape[:-2] not in ((), (3,)):
+        raise DataError(
+            [
+                f"{path}: expected image {index + 1} as uint8 [3, W, H] or [W, H], "
+                f"found {pixels.dtype} {list(pixels.shape)}"
+            ]
+        )
+    return Image.fromarray(np.ascontiguousarray(pixels.T)).convert("RGB")
+
+
+def _read(path: Path, reference: Any, index: int) -> Image.Image:
+    with _open(path) as file:
+        try:
+            pixels = file[reference][()]
+        except (OSError, ValueError, KeyError, AttributeError) as error:
+            raise DataError([f"{path}: expected image {index + 1} ({error})"]) from error
+    return _picture(path, np.asarray(pixels), index)
+
+
+def counts(root: Path) -> dict[str, tuple[int, int | None]]:
+    """Faces found and official number of faces, by split."""
+    found: dict[str, tuple[int, int | None]] = {}
+    for split, official in OFFICIAL.items():
+        try:
+            number = len(_read_rows(_path(root, split), split)[0])
+        except DataError:  # `problems` tells why
+            number = 0
+        found[split] = (number, official)
+    return found
+
+
+def problems(root: Path) -> list[str]:
+    """One line for everything that is wrong with the files under `root`, pixels included."""
+    told: list[str] = []
+    paths = {split: _path(root, split) for split in OFFICIAL}
+    for split, path in paths.items():
+        if not path.is_file():
+            continue
+        try:
+            references, _ = _read_rows(path, split)
+            told += _landmark_problems(path, split)
+        except DataError as error:
+            told += error.problems
+            continue
+        for index, reference in enumerate(references):
+            try:
+                _read(path, reference, index)
+            except DataError as error:
+                told += error.problems
+    if not any(path.is_file() for path in paths.values()):
+        names = " and ".join(path.name for path in paths.values())
+        told = [f"{root}: expected {names}, neither is there"]
+    return list(dict.fromkeys(told))
+
+
+def _landmark_problems(path: Path, split: str) -> list[str]:
+    """One line for each face whose landmarks, flags or image's shape are wrong."""
+    told: list[str] = []
+    references, rows = _read_rows(path, split)
+    landmarks, flags = _landmarks(rows)
+    with _open(path) as file:
+        for index, reference in enumerate(references):
+            where = f"{path}, face {index + 1}"
+            try:
+                width, height = file[reference].shape[-2:]
+            except (OSError, ValueError, KeyError, AttributeError) as error:
+                told.append(f"{where}: expected an image ({error})")
+                continue
+            problem = landmark_problem(where, landmarks[index], (width, height), CUT_OFF)
+            if problem is None and not np.isin(flags[index], (0, 1)).all():
+                problem = f"{where}: expected occlusion flags of 0 or 1"
+            told += [problem] if problem else []
+    return told
+
+
+def _landmarks(rows: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Landmarks [F, 29, 2], 0 at the image's edge, and occlusion flags [F, 29] of the rows."""
+    x, y, flags = np.split(rows, 3, axis=1)
+    return np.stack((x, y), axis=-1) - np.float32(0.5), flags
+
+
+def load(root: Path, split: str) -> FaceSet:
+    """The faces of "train" or "test" under `root`; DataError tells all problems at once."""
+    path = _path(root, split)
+    if not path.is_file():
+        raise DataError([f"{path}: expected the file of the split {split}; get COFW from {SOURCE}"])
+    if told := _landmark_problems(path, split):
+        raise DataError(told)
+    references, rows = _read_rows(path, split)
+    if not references:
+        raise DataError([f"{path}: expected faces, it holds none"])
+    landmarks, flags = _landmarks(rows)
+    return FaceSet(
+        dataset="cofw",
+        split=split,
+        scheme=SCHEMES["cofw"],
+        names=tuple(f"{path.name}#{index + 1}" for index in range(len(references))),
+        landmarks=landmarks,
+        read=lambda index: _read(path, references[index], index),
+        occluded=flags == 1,
+        official=OFFICIAL[split],
+        stamp=files_stamp([path]),
+    )

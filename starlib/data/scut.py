@@ -1,0 +1,79 @@
+"""SCUT-FBP5500: 5,500 images with 86 points each in binary `.pts` files (0-based pixel centres).
+
+Read in two layouts: as distributed (`Images/*.jpg`, `facial landmark/*.pts`), or split into the
+folders `train/` and `test/` with each `.pts` file beside its image. There is no official split for
+landmarks. Ours is by name: CRC-32 modulo 100 of the name without its suffix, below 44 for train,
+44 to 54 for test; the rest is not used.
+"""
+
+import zlib
+from pathlib import Path
+
+from starlib.data.faces import DataError, FaceSet, ImageFace, face_set, unreadable
+from starlib.data.pts import pairs, read_binary_pts, read_face
+from starlib.schemes import SCHEMES
+
+SOURCE = "https://github.com/HCIILAB/SCUT-FBP5500-Database-Release (links on that page)"
+UNIT = "faces"
+ALL = 5500
+SPLITS = {"train": range(44), "test": range(44, 55)}  # CRC-32 modulo 100
+IMAGES, LANDMARKS = "Images", "facial landmark"
+
+
+def _pairs(root: Path, split: str) -> tuple[list[tuple[Path, Path]], list[str]]:
+    """Image and `.pts` file of each face of a split, and problems."""
+    if (root / split).is_dir():
+        return pairs(root / split)
+    if not (root / IMAGES).is_dir() or not (root / LANDMARKS).is_dir():
+        return [], []
+    both, problems = pairs(root / IMAGES, root / LANDMARKS)
+    return [pair for pair in both if _number(pair[0]) in SPLITS[split]], problems
+
+
+def _number(path: Path) -> int:
+    return zlib.crc32(path.stem.encode()) % 100
+
+
+def counts(root: Path) -> dict[str, tuple[int, int | None]]:
+    """Faces by split, which has no official number, and all faces with the official one."""
+    found = {split: len(_pairs(root, split)[0]) for split in SPLITS}
+    both = (root / IMAGES, root / LANDMARKS)
+    whole = len(pairs(*both)[0]) if all(f.is_dir() for f in both) else sum(found.values())
+    return {**{split: (number, None) for split, number in found.items()}, "all": (whole, ALL)}
+
+
+def problems(root: Path) -> list[str]:
+    """One line for everything that is wrong with the files under `root`, pixels included."""
+    told: list[str] = []
+    for split in SPLITS:
+        told += _scan(root, split)[1] + unreadable(image for image, _ in _pairs(root, split)[0])
+    if not told and not any(found for found, _ in counts(root).values()):
+        told = [f"{root}: expected train/ and test/, or {IMAGES}/ and {LANDMARKS}/, none is there"]
+    return list(dict.fromkeys(told))
+
+
+def _scan(root: Path, split: str) -> tuple[list[ImageFace], list[str]]:
+    scheme = SCHEMES["scut-fbp5500"]
+    faces: list[ImageFace] = []
+    both, problems = _pairs(root, split)
+    for image, annotation in both:
+        try:
+            landmarks = read_face(image, annotation, scheme.points, 0, read_binary_pts)
+        except DataError as error:
+            problems += error.problems
+        else:
+            faces.append(ImageFace(image.relative_to(root).as_posix(), image, landmarks))
+    return faces, problems
+
+
+def load(root: Path, split: str) -> FaceSet:
+    """The faces of "train" or "test" under `root`; DataError tells all problems at once."""
+    faces, problems = _scan(root, split)
+    if not faces and not problems:
+        problems = [
+            f"{root}: expected {split}/, or {IMAGES}/ and {LANDMARKS}/; "
+            f"get SCUT-FBP5500 from {SOURCE}"
+        ]
+    if problems:
+        raise DataError(problems)
+    return face_set("scut-fbp5500", split, SCHEMES["scut-fbp5500"], faces)

@@ -11,7 +11,7 @@ from starlib.config import RunConfig
 from starlib.data import DataError, load_dataset
 from starlib.data.released import metadata_boxes, released_boxes, released_crop
 from starlib.detector import detect_faces, load_detector
-from starlib.drawing import draw_face, ellipse
+from starlib.drawing import draw_face, ellipse, reduction
 from starlib.runs import run
 from starlib.schemes import SCHEMES
 from starlib.train import build_model
@@ -239,13 +239,16 @@ def test_drawing_shows_points_and_the_ellipse_of_one_standard_deviation():
     np.testing.assert_allclose(distance, 1)
     image, points = Image.new("RGB", (1000, 900)), np.full((68, 2), 500.0)
     matrix = np.diag([9.0, 4.0])
-    drawn = np.asarray(
-        draw_face(image, points, np.tile(matrix * 100, (68, 1, 1)), SCHEMES["300w"], 500)
-    )
+    wide = np.tile(matrix * 100, (68, 1, 1))
+    drawn = np.asarray(draw_face(image, points, wide, SCHEMES["300w"], 1000))
     assert drawn.shape == (900, 1000, 3)
     assert drawn[500, 500].min() > 200  # the points
     assert drawn[500, 530, 0] > 50 or drawn[500, 529, 0] > 50  # the ellipse, 30 pixels away
     assert drawn[500, 560].max() == 0
+    small = np.asarray(draw_face(image, points, wide * 16, SCHEMES["300w"], 1000))
+    assert reduction(wide * 16, 1000) == 0.25 and reduction(wide, 1000) == 1
+    assert (small[450:550] == drawn[450:550]).all()  # only the caption differs
+    assert (small[850:] != drawn[850:]).any()
 
 
 def test_export_agrees_with_pytorch_for_any_batch_and_takes_rgb(tmp_path, capsys, monkeypatch):

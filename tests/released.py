@@ -5,6 +5,8 @@ import re
 
 import torch
 
+import starlib
+
 BACK = (  # our names -> the released ones, written down apart from starlib.official.RENAMES
     (r"^stem_bn", "pre.0.bn"),
     (r"^stem_conv", "pre.0.conv"),
@@ -24,6 +26,18 @@ BACK = (  # our names -> the released ones, written down apart from starlib.offi
     (r"\.out\.", ".low3."),
     (r"\.skip\.", ".skip_layer.conv."),
 )
+
+
+def small(scheme="300w", aam=True, seed=0, stacks=2):
+    """A small network in the released convention, its batch statistics not the initial ones."""
+    torch.manual_seed(seed)
+    model = starlib.StackedHourglass(
+        scheme, stacks=stacks, width=8, depth=2, image_size=64, aam=aam, grid="corners"
+    )
+    for name, values in model.named_buffers():
+        if name.endswith(("running_mean", "running_var")):
+            values.uniform_(0.5, 1.5)
+    return model.eval()
 
 
 def released_names(model):

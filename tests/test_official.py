@@ -8,19 +8,7 @@ import torch
 import starlib
 from starlib.checkpoints import read_tensors
 from starlib.schemes import SCHEMES
-from tests.released import released_names, released_parts
-
-
-def small(scheme="300w", aam=True, seed=0, stacks=2):
-    """A small network in the released convention, its batch statistics not the initial ones."""
-    torch.manual_seed(seed)
-    model = starlib.StackedHourglass(
-        scheme, stacks=stacks, width=8, depth=2, image_size=64, aam=aam, grid="corners"
-    )
-    for name, values in model.named_buffers():
-        if name.endswith(("running_mean", "running_var")):
-            values.uniform_(0.5, 1.5)
-    return model.eval()
+from tests.released import released_names, released_parts, small
 
 
 def same_outputs(one, two):

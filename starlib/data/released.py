@@ -2,7 +2,8 @@
 
 As in the public source of the released evaluator: side 200 · scale around a centre, the middle of
 the square on the middle of the crop, bilinear, black outside, BGR, x / 127.5 - 1. The pixels agree
-with OpenCV's warp, which it uses, to one grey level. Crop coordinates there are (2x + 1) / 256 - 1 for the pixel index x, the same as in this project.
+with OpenCV's warp, which it uses, to one grey level. Crop coordinates there are (2x + 1) / 256 - 1
+for the pixel index x, the same as in this project.
 """
 
 from pathlib import Path

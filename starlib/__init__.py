@@ -6,6 +6,7 @@ from starlib import metrics
 from starlib.hourglass import StackedHourglass, StackOutput
 from starlib.losses import RegressionLoss, STARLoss
 from starlib.moments import heatmap_moments, principal_components, soft_argmax
+from starlib.official import load_released
 
 __version__ = "0.1.0"
 
@@ -16,6 +17,7 @@ __all__ = [
     "StackedHourglass",
     "heatmap_moments",
     "load_dataset",
+    "load_released",
     "metrics",
     "principal_components",
     "soft_argmax",

@@ -1,4 +1,4 @@
-"""Command line: python -m starlib train | data."""
+"""Command line: python -m starlib train | evaluate | predict | export | data."""
 
 import argparse
 import importlib
@@ -6,6 +6,9 @@ import sys
 
 COMMANDS = {  # module in starlib.commands -> what it does
     "train": "train one run, or what an experiment lacks",
+    "evaluate": "errors of a weights file on a data set",
+    "predict": "landmarks of photos",
+    "export": "a weights file as ONNX",
     "data": "look at a data set's files, or download them",
 }
 

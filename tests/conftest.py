@@ -8,7 +8,11 @@ import pytest
 import torch
 from PIL import Image
 
+from starlib.config import RunConfig
 from starlib.data import DataError, load_dataset
+from starlib.schemes import SCHEMES
+from starlib.train import build_model
+from tests.released import released_parts, small
 
 torch.set_num_threads(min(2, os.cpu_count() or 1))
 
@@ -59,3 +63,24 @@ def tiny_300w(tmp_path: Path) -> Path:
         points = rng.uniform((20, 15), (80, 75), (68, 2))
         write_pts(path.with_suffix(".pts"), points, header=index != 2)
     return tmp_path
+
+
+SMALL_RUN = RunConfig.at("smoke", "300w", image_size=32, width=8, depth=2, epochs=1, batch_size=2)
+
+
+@pytest.fixture
+def released_file(tmp_path: Path) -> Path:
+    """A small network as the authors' files hold it, raw and averaged weights."""
+    path = tmp_path / "authors.pkl"
+    torch.save(released_parts(small(stacks=1), small(stacks=1, seed=1)), path)
+    return path
+
+
+@pytest.fixture
+def run_file(tmp_path: Path) -> Path:
+    """Weights as a run writes them, not trained."""
+    model, scheme = build_model(SMALL_RUN, SCHEMES["300w"]), SCHEMES["300w"]
+    parts = {"config": SMALL_RUN.to_dict(), "scheme": scheme.to_dict()}
+    path = tmp_path / "run.pt"
+    torch.save(parts | {"weights": model.state_dict()}, path)
+    return path

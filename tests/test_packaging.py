@@ -29,6 +29,9 @@ OPTIONAL_MODULES = [
     "h5py",
     "jupytext",
     "matplotlib",
+    "onnx",
+    "onnxruntime",
+    "onnxscript",
     "pandas",
     "papermill",
     "pooch",
@@ -123,6 +126,15 @@ def test_scripts_for_the_book_are_not_in_static():
 def test_importing_starlib_needs_torch_and_numpy_alone():
     block = f"import sys; sys.modules.update(dict.fromkeys({OPTIONAL_MODULES}))"
     code = f"{block}; import starlib; starlib.STARLoss()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_loss_in_the_readme_runs_with_torch_and_numpy_alone():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    [snippet] = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    block = f"import sys; sys.modules.update(dict.fromkeys({OPTIONAL_MODULES}))"
+    code = f"{block}\n{snippet}\nassert heatmaps.grad.abs().sum() > 0; starlib.load_released"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
 

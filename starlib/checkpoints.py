@@ -1,0 +1,68 @@
+"""Reading files of weights safely: tensors and plain values, never code."""
+
+import collections
+import pickletools
+import re
+import warnings
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+# What torch.save itself names in a file of tensors and of an optimiser's state.
+PLAIN = r"torch\.(_utils\.\w+|\w+Storage)|collections\.(OrderedDict|Counter)"
+
+
+def read_tensors(path: Path | str) -> Any:
+    """What `torch.save` wrote, tensors and plain Python values only.
+
+    ValueError for a pickle that would run code, which is not read, and for what is no checkpoint.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(f"{path}: expected a file of weights, there is none")
+    try:
+        with warnings.catch_warnings(), torch.serialization.safe_globals([collections.Counter]):
+            warnings.simplefilter("ignore")
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # whatever the reader of a broken file raises
+        code = _imports(path)
+        if code:
+            raise ValueError(
+                f"{path}: expected a checkpoint of tensors only; it would run code when read "
+                f"({', '.join(code)})"
+            ) from error
+        raise ValueError(
+            f"{path}: expected a checkpoint written by torch.save, not cut off ({_short(error)})"
+        ) from error
+
+
+def _short(error: Exception) -> str:
+    text = str(error).strip().splitlines() or [type(error).__name__]
+    return text[0][:100]
+
+
+def _imports(path: Path) -> list[str]:
+    """Functions and classes that a pickle names, apart from those that make tensors; never run."""
+    try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                inside = [name for name in archive.namelist() if name.endswith("data.pkl")]
+                data = archive.read(inside[0]) if inside else b""
+        else:
+            data = path.read_bytes()
+    except (OSError, zipfile.BadZipFile):
+        return []
+    found, words = [], [""]
+    try:
+        for operation, argument, _ in pickletools.genops(data):
+            if operation.name in ("GLOBAL", "INST"):
+                found.append(str(argument).replace(" ", "."))
+            elif operation.name == "STACK_GLOBAL":
+                found.append(".".join(words[-2:]))
+            elif isinstance(argument, str):
+                words.append(argument)
+    except (ValueError, IndexError, EOFError):
+        pass  # no pickle, or cut off
+    return sorted({name for name in found if not re.fullmatch(PLAIN, name)})

@@ -1,0 +1,98 @@
+"""python -m starlib evaluate: errors of a weights file on a data set."""
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+from numpy.typing import NDArray
+
+import starlib
+from starlib.data import FaceSet, load_dataset
+from starlib.data.released import metadata_boxes
+from starlib.detector import Detector, detect_faces, load_detector
+from starlib.records import atomically, evaluation_metrics
+from starlib.schemes import SCHEME_OF
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--weights", required=True, help="the authors' .pkl, or results/weights/<hash>.pt of a run"
+    )
+    parser.add_argument("--dataset", required=True, help=", ".join(SCHEME_OF))
+    parser.add_argument("--split", default="test", help="train or test (default)")
+    parser.add_argument("--ema", action="store_true", help="the averaged weights of the authors")
+    parser.add_argument(
+        "--metadata",
+        help="the authors' table of the data set (test.tsv): their boxes instead of their rule, "
+        "1.05 times the shorter side of the landmarks' box",
+    )
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, …")
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--out", help="a .json file for the table")
+    parser.add_argument("--data-root", help="folder of the data sets, default $STARLIB_DATA")
+    parser.set_defaults(do=_evaluate)
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    if options.out and not Path(options.out).parent.is_dir():
+        raise ValueError(f"--out: expected a folder that is there, got {options.out!r}")
+    scheme = SCHEME_OF.get(options.dataset)
+    detector = load_detector(options.weights, scheme, options.ema, options.device)
+    if options.metadata and not detector.released:
+        raise ValueError("--metadata: belongs to released weights, a run has its own crop")
+    faces = load_dataset(options.dataset, options.split, options.data_root)
+    if faces.scheme.points != detector.scheme.points:
+        raise ValueError(
+            f"{options.weights}: expected weights for the {faces.scheme.points} points of "
+            f"{options.dataset}, they are for {detector.scheme.points}"
+        )
+    metrics = _metrics(detector, faces, options)
+    state = f"{options.dataset} {options.split}: {len(faces):,} faces"
+    if faces.partial:
+        state += f" of {faces.official:,}, partial"
+    print(state)
+    print(_table(metrics))
+    if options.out:
+        record = {
+            "weights": Path(options.weights).name,
+            "released": detector.released,
+            "ema": options.ema,
+            "boxes": "metadata" if options.metadata else "landmarks",
+            "dataset": options.dataset,
+            "split": options.split,
+            "scheme": faces.scheme.name,
+            "faces": len(faces),
+            "official": faces.official,
+            "partial": faces.partial,
+            "metrics": metrics,
+            "versions": {"starlib": starlib.__version__, "torch": torch.__version__},
+        }
+        text = json.dumps(record, indent=1, allow_nan=False) + "\n"
+        atomically(Path(options.out), lambda p: p.write_text(text, encoding="utf-8"))
+    return 0
+
+
+def _metrics(
+    detector: Detector, faces: FaceSet, options: argparse.Namespace
+) -> dict[str, dict[str, float]]:
+    """Summaries per subset, from landmarks in pixels of the images."""
+    from tqdm import tqdm
+
+    boxes = metadata_boxes(options.metadata, faces.landmarks) if options.metadata else None
+    with tqdm(total=len(faces), unit="face", disable=None) as bar:
+        predicted = detect_faces(detector, faces, boxes, options.batch_size, bar.update)
+    arrays: dict[str, NDArray] = {"predicted": predicted, "target": faces.landmarks}
+    if faces.clean is not None:
+        arrays["clean"] = faces.clean
+    return evaluation_metrics(arrays, faces)
+
+
+def _table(metrics: dict[str, dict[str, float]]) -> str:
+    lines = [f"{'subset':<20}{'faces':>7}{'NME %':>9}{'FR10 %':>9}{'AUC10':>9}"]
+    for subset, values in metrics.items():
+        nme, failures = 100 * values["nme"], 100 * values["failure_rate_10"]
+        lines.append(
+            f"{subset:<20}{values['faces']:>7.0f}{nme:>9.3f}{failures:>9.2f}{values['auc_10']:>9.4f}"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,168 @@
+"""Sums over the cells of heatmaps with their gradient: one read of the maps, one write.
+
+Of a map h with V1 = Σᵢ hᵢ, ĥ = h / V1 and cells at yᵢ, moments.py needs
+
+    μ = Σᵢ ĥᵢ yᵢ        S = Σᵢ ĥᵢ dᵢ dᵢᵀ        V2 = Σᵢ ĥᵢ²        dᵢ = yᵢ - μ
+
+Autograd would keep a copy of the maps for each product. By hand the gradient needs the maps alone:
+
+    ∂μ/∂hᵢ = dᵢ / V1    ∂S/∂hᵢ = (dᵢ dᵢᵀ - S) / V1    ∂V2/∂hᵢ = 2 (ĥᵢ - V2) / V1
+
+which for a map is a quadratic polynomial in x and y plus a multiple of h. On a CPU the maps go
+through in blocks that stay in the cache, so that only the first pass over a block reads memory.
+Under torch.compile all sums are of one shape, so that they become one kernel. No form has a matrix
+product: TF32 and bfloat16 matrix units would round it.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+# Maps whose largest value is below this hold no mass that float32 can normalise.
+EMPTY = 1e-20
+# Values that a CPU works on at once: 4 MB of float32.
+BLOCK = 2**20
+
+
+def first_moment(maps: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """μ [B, N, 2] of maps [B, N, H, W] with columns at x [W] and rows at y [H].
+
+    In float32 (float64 for float64 maps); the origin for an empty map.
+    """
+    return _Sums.apply(maps, x, y, False)[0]
+
+
+def second_moments(maps: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """μ [B, N, 2], S as xx, xy and yy [B, N, 3], and V2 [B, N]; arguments as `first_moment`.
+
+    All are zero for an empty map.
+    """
+    sums = _Sums.apply(maps, x, y, True)[0]
+    return sums[..., :2], sums[..., 2:5], sums[..., 5]
+
+
+class _Sums(torch.autograd.Function):
+    """Sums [B, N, 6] (μ, S, V2; or [B, N, 2], μ alone), and scale and mass [B, N, 2] of the maps.
+
+    It has one derivative: its backward pass is not differentiable.
+    """
+
+    @staticmethod
+    def forward(maps: Tensor, x: Tensor, y: Tensor, second: bool) -> tuple[Tensor, Tensor]:
+        form = _sums_at_once if torch.compiler.is_compiling() else _sums
+        parts = [form(maps[block], x, y, second) for block in _blocks(maps)]
+        if len(parts) == 1:
+            return parts[0]
+        sums, norms = zip(*parts, strict=True)
+        return torch.cat(sums), torch.cat(norms)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+        maps, x, y, _ = inputs
+        ctx.mark_non_differentiable(output[1])
+        ctx.save_for_backward(maps, x, y, *output)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, upstream: Tensor, _: Tensor) -> tuple[Tensor, None, None, None]:
+        maps, x, y, sums, norm = ctx.saved_tensors
+        blocks = _blocks(maps)
+        if len(blocks) == 1:
+            return _gradient(maps, x, y, sums, norm, upstream), None, None, None
+        gradient = torch.empty_like(maps)
+        for block in blocks:
+            per_map = sums[block], norm[block], upstream[block]
+            _gradient(maps[block], x, y, *per_map, gradient[block])
+        return gradient, None, None, None
+
+
+def _blocks(maps: Tensor) -> list[slice]:
+    """Parts of the batch that stay in a CPU's cache; the whole on a GPU and when compiled."""
+    count = len(maps)
+    step = max(BLOCK // max(maps[:1].numel(), 1), 1)
+    if torch.compiler.is_compiling() or maps.device.type != "cpu" or count <= step:
+        return [slice(0, count)]
+    return [slice(start, start + step) for start in range(0, count, step)]
+
+
+def _scaled(maps: Tensor) -> tuple[Tensor, Tensor]:
+    """Each map over its largest value, in float32 (float64 stays), and that value [B, N].
+
+    Moments do not depend on a map's scale; with this one neither Σh nor Σh² can overflow or
+    underflow. Empty maps have scale 1.
+    """
+    maps = maps.to(torch.promote_types(maps.dtype, torch.float32))
+    largest = maps.amax((-2, -1))
+    scale = torch.where(largest > EMPTY, largest, 1.0)
+    return maps / scale[..., None, None], scale
+
+
+def _mass(total: Tensor) -> Tensor:
+    """What divides the sums of a scaled map: its Σh, which is at least 1, or 1 if it is empty."""
+    return torch.where(total < 0.5, 1.0, total)
+
+
+def _sums(maps: Tensor, x: Tensor, y: Tensor, second: bool) -> tuple[Tensor, Tensor]:
+    """What `_Sums` returns, from the sums over rows and over columns."""
+    h, scale = _scaled(maps)
+    columns, rows = h.sum(-2), h.sum(-1)
+    mass = _mass(rows.sum(-1))
+    norm = torch.stack((scale, mass), -1)
+    mean = torch.stack(((columns * x).sum(-1), (rows * y).sum(-1)), -1) / mass[..., None]
+    if not second:
+        return mean, norm
+    dx, dy = x - mean[..., :1], y - mean[..., 1:]
+    v2 = torch.linalg.vector_norm(h, dim=(-2, -1)).square() / mass
+    xx, yy = (columns * dx.square()).sum(-1), (rows * dy.square()).sum(-1)
+    xy = (h.mul_(dy[..., None]).sum(-2) * dx).sum(-1)
+    rest = torch.stack((xx, xy, yy, v2), -1) / mass[..., None]
+    return torch.cat((mean, rest), -1), norm
+
+
+def _sums_at_once(maps: Tensor, x: Tensor, y: Tensor, second: bool) -> tuple[Tensor, Tensor]:
+    """What `_Sums` returns, each as a sum over all cells."""
+    h, scale = _scaled(maps)
+    h, x, y = h.flatten(2), x.repeat(len(y)), y.repeat_interleave(len(x))
+    mass = _mass(h.sum(-1))
+    norm = torch.stack((scale, mass), -1)
+    mean = torch.stack(((h * x).sum(-1), (h * y).sum(-1)), -1) / mass[..., None]
+    if not second:
+        return mean, norm
+    dx, dy = x - mean[..., :1], y - mean[..., 1:]
+    xx, xy, yy = (h * dx.square()).sum(-1), (h * dx * dy).sum(-1), (h * dy.square()).sum(-1)
+    v2 = h.square().sum(-1) / mass
+    rest = torch.stack((xx, xy, yy, v2), -1) / mass[..., None]
+    return torch.cat((mean, rest), -1), norm
+
+
+def _gradient(
+    maps: Tensor,
+    x: Tensor,
+    y: Tensor,
+    sums: Tensor,
+    norm: Tensor,
+    upstream: Tensor,
+    out: Tensor | None = None,
+) -> Tensor:
+    """Gradient of the maps, in their shape and dtype, from `upstream`, that of `sums`."""
+    scale, mass = norm[..., :1], norm[..., 1:]
+    dx, dy = x - sums[..., :1], y - sums[..., 1:2]
+    gradients = (upstream / mass / scale).split(1, -1)
+    across, down = gradients[0] * dx, gradients[1] * dy
+    if len(gradients) == 2:
+        gradient = across[..., None, :] + down[..., None]
+    else:
+        xx, xy, yy, v2 = gradients[2:]
+        means = [gradient * sums[..., i : i + 1] for i, gradient in enumerate(gradients)][2:]
+        across = across + xx * dx.square() - (means[0] + means[1] + means[2] + 2 * means[3])
+        down = down + yy * dy.square()
+        same = out is not None and out.dtype == sums.dtype
+        gradient = torch.div(maps, scale[..., None], out=out if same else None)
+        gradient.mul_((2 * v2 / mass)[..., None])
+        gradient.addcmul_((xy * dy)[..., None], dx[..., None, :])
+        gradient.add_(across[..., None, :]).add_(down[..., None])
+    if out is None:
+        return gradient.to(maps.dtype)
+    return gradient if gradient is out else out.copy_(gradient)

@@ -1,4 +1,4 @@
-"""Command line: python -m starlib train | data."""
+"""Command line: python -m starlib train | data | bench."""
 
 import argparse
 import importlib
@@ -7,6 +7,7 @@ import sys
 COMMANDS = {  # module in starlib.commands -> what it does
     "train": "train one run, or what an experiment lacks",
     "data": "look at a data set's files",
+    "bench": "measure what the loss, a training step and inference cost here",
 }
 
 

@@ -1,0 +1,121 @@
+"""What the benchmark records in results/bench/ say: ratios, growth, and the share of STAR."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from starlib.records import results_folder
+
+NEGLIGIBLE = 0.02  # of a training step
+PARTS = ("loss", "step", "inference")
+
+
+def name_of(machine: dict[str, Any]) -> str:
+    """File name of a machine's record."""
+    name = f"{machine['device_name']} {machine['threads']} threads"
+    if machine["device"] != "cpu":
+        name = machine["device_name"]
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+
+
+def rounded(value: Any) -> Any:
+    """A record with five digits of each number."""
+    if isinstance(value, dict):
+        return {key: rounded(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [rounded(inner) for inner in value]
+    return float(f"{value:.5g}") if isinstance(value, float) else value
+
+
+def load(results: Path | str | None = None) -> list[dict[str, Any]]:
+    """Every whole record, in the order of their names; none of `--quick` or of some parts."""
+    files = sorted((results_folder(results) / "bench").glob("*.json"))
+    records = [json.loads(path.read_text(encoding="utf-8")) for path in files]
+    return [r for r in records if not r["quick"] and all(part in r for part in PARTS)]
+
+
+def medians(times: dict[str, dict[str, float]]) -> dict[str, float]:
+    """Contestant -> median in seconds."""
+    return {name: value["median"] for name, value in times.items()}
+
+
+def ratios(size: dict[str, Any], name: str = "star") -> dict[str, float]:
+    """How many times as long the others take as `name`; for "limit", the other way round."""
+    times = medians(size["seconds"])
+    others = {other: time / times[name] for other, time in times.items() if other != name}
+    return others | {"limit": times[name] / times["limit"]}
+
+
+def growth(record: dict[str, Any], name: str = "star") -> dict[int, float]:
+    """Number of points -> slope of log time over log batch, least squares; 1 is linear."""
+    found = {}
+    for points in sorted({size["points"] for size in record["loss"]}):
+        sizes = [size for size in record["loss"] if size["points"] == points]
+        batches = np.log([size["batch"] for size in sizes])
+        times = np.log([size["seconds"][name]["median"] for size in sizes])
+        found[points] = float(np.polyfit(batches, times, 1)[0])
+    return found
+
+
+def shares(record: dict[str, Any]) -> dict[str, float]:
+    """Parts of a training step with STAR.
+
+    "star" is the loss on all stacks; "added" is it minus the regression loss, measured alone, and
+    "added, whole steps" by the difference of the steps, which has their noise; "not network" is
+    all but the network's forward and backward pass, with the making of the batch.
+    """
+    times = medians(record["step"]["seconds"])
+    step = times["step with star"]
+    return {
+        "star": times["star loss"] / step,
+        "added": (times["star loss"] - times["regression loss"]) / step,
+        "added, whole steps": step / times["step with regression"] - 1,
+        "not network": 1 - times["network"] / (step + times["augment"]),
+    }
+
+
+def told(record: dict[str, Any]) -> str:
+    """A record as text."""
+    machine = record["machine"]
+    lines = [f"{machine['device_name']}, {machine['threads']} threads, torch {machine['torch']}"]
+    lines += _loss_lines(record) if "loss" in record else []
+    lines += _step_lines(record) if "step" in record else []
+    for size in record.get("inference", []):
+        rate = size["batch"] / size["seconds"]["predict"]["median"]
+        lines.append(f"inference, batch {size['batch']}: {rate:.2f} images/s")
+    return "\n".join(lines)
+
+
+def _loss_lines(record: dict[str, Any]) -> list[str]:
+    names = list(record["loss"][0]["seconds"])
+    head = " ".join(f"{name:>24}" for name in names)
+    lines = ["loss forward and backward, ms: median (quartiles)", f"{'B x N':>8} {head}"]
+    for size in record["loss"]:
+        cells = (
+            "{:.2f} ({:.2f} to {:.2f})".format(*(1e3 * times[q] for q in ("median", "low", "high")))
+            for times in size["seconds"].values()
+        )
+        label = f"{size['batch']} x {size['points']}"
+        lines.append(f"{label:>8} " + " ".join(f"{cell:>24}" for cell in cells))
+    for size in record["loss"]:
+        told = ", ".join(
+            f"{value:.2f} x the limit" if name == "limit" else f"{name} takes {value:.2f} x as long"
+            for name, value in ratios(size).items()
+        )
+        lines.append(f"STAR at {size['batch']} x {size['points']}: {told}")
+    slopes = ", ".join(f"{points} points {slope:.3f}" for points, slope in growth(record).items())
+    return [*lines, f"slope of log time over log batch, 64-fold: {slopes}"]
+
+
+def _step_lines(record: dict[str, Any]) -> list[str]:
+    step, parts = record["step"], shares(record)
+    lines = [f"training step, batch {step['batch']}, {step['config']['precision']}"]
+    for name, times in step["seconds"].items():
+        rate = step["batch"] / times["median"]
+        spread = f"{times['low']:.4f} to {times['high']:.4f}"
+        lines.append(f"  {name:22} {times['median']:.4f} s ({spread}), {rate:.2f} images/s")
+    told = ", ".join(f"{name} {100 * share:.2f} %" for name, share in parts.items())
+    return [*lines, f"  shares of the step: {told}"]

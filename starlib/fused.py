@@ -51,12 +51,10 @@ class _Sums(torch.autograd.Function):
 
     @staticmethod
     def forward(maps: Tensor, x: Tensor, y: Tensor, second: bool) -> tuple[Tensor, Tensor]:
-        form = _sums_at_once if torch.compiler.is_compiling() else _sums
-        parts = [form(maps[block], x, y, second) for block in _blocks(maps)]
-        if len(parts) == 1:
-            return parts[0]
-        sums, norms = zip(*parts, strict=True)
-        return torch.cat(sums), torch.cat(norms)
+        if torch.compiler.is_compiling():
+            return _sums_at_once(maps, x, y, second)
+        parts = zip(*(_read(maps[block], y, second) for block in _blocks(maps)), strict=True)
+        return _sums(x, y, *(part[0] if len(part) == 1 else torch.cat(part) for part in parts))
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
@@ -68,13 +66,21 @@ class _Sums(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, upstream: Tensor, _: Tensor) -> tuple[Tensor, None, None, None]:
         maps, x, y, sums, norm = ctx.saved_tensors
+        upstream = upstream / norm[..., 1:] / norm[..., :1]
+        if sums.shape[-1] == 2:
+            dx, dy = x - sums[..., :1], y - sums[..., 1:]
+            across, down = upstream[..., :1] * dx, upstream[..., 1:] * dy
+            return (across[..., None, :] + down[..., None]).to(maps.dtype), None, None, None
+        terms = _terms(x, y, sums, norm, upstream)
         blocks = _blocks(maps)
         if len(blocks) == 1:
-            return _gradient(maps, x, y, sums, norm, upstream), None, None, None
+            return _write(maps, None, *terms).to(maps.dtype), None, None, None
         gradient = torch.empty_like(maps)
         for block in blocks:
-            per_map = sums[block], norm[block], upstream[block]
-            _gradient(maps[block], x, y, *per_map, gradient[block])
+            out = gradient[block] if gradient.dtype == sums.dtype else None
+            written = _write(maps[block], out, *(term[block] for term in terms))
+            if out is None:
+                gradient[block] = written
         return gradient, None, None, None
 
 
@@ -104,20 +110,32 @@ def _mass(total: Tensor) -> Tensor:
     return torch.where(total < 0.5, 1.0, total)
 
 
-def _sums(maps: Tensor, x: Tensor, y: Tensor, second: bool) -> tuple[Tensor, Tensor]:
-    """What `_Sums` returns, from the sums over rows and over columns."""
+def _read(maps: Tensor, y: Tensor, second: bool) -> tuple[Tensor, ...]:
+    """Of scaled maps: scale, sums over rows and over columns; Σh², and the sums over the rows
+    weighted with their distance from the mean."""
     h, scale = _scaled(maps)
     columns, rows = h.sum(-2), h.sum(-1)
+    if not second:
+        return scale, columns, rows
+    mean = (rows * y).sum(-1) / _mass(rows.sum(-1))
+    squares = torch.linalg.vector_norm(h, dim=(-2, -1)).square()
+    return scale, columns, rows, squares, h.mul_((y - mean[..., None])[..., None]).sum(-2)
+
+
+def _sums(
+    x: Tensor, y: Tensor, scale: Tensor, columns: Tensor, rows: Tensor, *second: Tensor
+) -> tuple[Tensor, Tensor]:
+    """What `_Sums` returns, from what `_read` does."""
     mass = _mass(rows.sum(-1))
     norm = torch.stack((scale, mass), -1)
     mean = torch.stack(((columns * x).sum(-1), (rows * y).sum(-1)), -1) / mass[..., None]
     if not second:
         return mean, norm
+    squares, tilted = second
     dx, dy = x - mean[..., :1], y - mean[..., 1:]
-    v2 = torch.linalg.vector_norm(h, dim=(-2, -1)).square() / mass
-    xx, yy = (columns * dx.square()).sum(-1), (rows * dy.square()).sum(-1)
-    xy = (h.mul_(dy[..., None]).sum(-2) * dx).sum(-1)
-    rest = torch.stack((xx, xy, yy, v2), -1) / mass[..., None]
+    xx, xy = (columns * dx.square()).sum(-1), (tilted * dx).sum(-1)
+    yy = (rows * dy.square()).sum(-1)
+    rest = torch.stack((xx, xy, yy, squares / mass), -1) / mass[..., None]
     return torch.cat((mean, rest), -1), norm
 
 
@@ -132,37 +150,36 @@ def _sums_at_once(maps: Tensor, x: Tensor, y: Tensor, second: bool) -> tuple[Ten
         return mean, norm
     dx, dy = x - mean[..., :1], y - mean[..., 1:]
     xx, xy, yy = (h * dx.square()).sum(-1), (h * dx * dy).sum(-1), (h * dy.square()).sum(-1)
-    v2 = h.square().sum(-1) / mass
-    rest = torch.stack((xx, xy, yy, v2), -1) / mass[..., None]
+    rest = torch.stack((xx, xy, yy, h.square().sum(-1) / mass), -1) / mass[..., None]
     return torch.cat((mean, rest), -1), norm
 
 
-def _gradient(
-    maps: Tensor,
-    x: Tensor,
-    y: Tensor,
-    sums: Tensor,
-    norm: Tensor,
-    upstream: Tensor,
-    out: Tensor | None = None,
-) -> Tensor:
-    """Gradient of the maps, in their shape and dtype, from `upstream`, that of `sums`."""
-    scale, mass = norm[..., :1], norm[..., 1:]
+def _terms(
+    x: Tensor, y: Tensor, sums: Tensor, norm: Tensor, upstream: Tensor
+) -> tuple[Tensor, ...]:
+    """The gradient of scaled maps as factor · h + tilt(y) · dx + across(x) + down(y).
+
+    `upstream` is the gradient of μ, S and V2 over V1.
+    """
     dx, dy = x - sums[..., :1], y - sums[..., 1:2]
-    gradients = (upstream / mass / scale).split(1, -1)
-    across, down = gradients[0] * dx, gradients[1] * dy
-    if len(gradients) == 2:
-        gradient = across[..., None, :] + down[..., None]
-    else:
-        xx, xy, yy, v2 = gradients[2:]
-        means = [gradient * sums[..., i : i + 1] for i, gradient in enumerate(gradients)][2:]
-        across = across + xx * dx.square() - (means[0] + means[1] + means[2] + 2 * means[3])
-        down = down + yy * dy.square()
-        same = out is not None and out.dtype == sums.dtype
-        gradient = torch.div(maps, scale[..., None], out=out if same else None)
-        gradient.mul_((2 * v2 / mass)[..., None])
-        gradient.addcmul_((xy * dy)[..., None], dx[..., None, :])
-        gradient.add_(across[..., None, :]).add_(down[..., None])
-    if out is None:
-        return gradient.to(maps.dtype)
-    return gradient if gradient is out else out.copy_(gradient)
+    gx, gy, xx, xy, yy, v2 = upstream.split(1, -1)
+    constant = (upstream[..., 2:] * sums[..., 2:]).sum(-1, keepdim=True) + v2 * sums[..., 5:]
+    across = gx * dx + xx * dx.square() - constant
+    down = gy * dy + yy * dy.square()
+    return norm[..., :1], 2 * v2 / norm[..., 1:], xy * dy, dx, across, down
+
+
+def _write(
+    maps: Tensor,
+    out: Tensor | None,
+    scale: Tensor,
+    factor: Tensor,
+    tilt: Tensor,
+    dx: Tensor,
+    across: Tensor,
+    down: Tensor,
+) -> Tensor:
+    """The gradient of maps from its `_terms`, in the dtype of these; in `out` if it is given."""
+    gradient = torch.div(maps, scale[..., None], out=out).mul_(factor[..., None])
+    gradient.addcmul_(tilt[..., None], dx[..., None, :])
+    return gradient.add_(across[..., None, :]).add_(down[..., None])

@@ -35,12 +35,12 @@ def first_moment(maps: Tensor, x: Tensor, y: Tensor) -> Tensor:
 
 
 def second_moments(maps: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """μ [B, N, 2], S as xx, xy and yy [B, N, 3], and V2 [B, N]; arguments as `first_moment`.
+    """μ [B, N, 2], S as xx, xy and yy [B, N, 3], and V2 [B, N, 1]; arguments as `first_moment`.
 
     All are zero for an empty map.
     """
-    sums = _Sums.apply(maps, x, y, True)[0]
-    return sums[..., :2], sums[..., 2:5], sums[..., 5]
+    mean, spread, v2 = _Sums.apply(maps, x, y, True)[0].split((2, 3, 1), -1)
+    return mean, spread, v2
 
 
 class _Sums(torch.autograd.Function):
@@ -53,7 +53,9 @@ class _Sums(torch.autograd.Function):
     def forward(maps: Tensor, x: Tensor, y: Tensor, second: bool) -> tuple[Tensor, Tensor]:
         if torch.compiler.is_compiling():
             return _sums_at_once(maps, x, y, second)
-        parts = zip(*(_read(maps[block], y, second) for block in _blocks(maps)), strict=True)
+        blocks = _blocks(maps)
+        scratch = torch.empty_like(maps[blocks[0]], dtype=x.dtype)
+        parts = zip(*(_read(maps[block], y, second, scratch) for block in blocks), strict=True)
         return _sums(x, y, *(part[0] if len(part) == 1 else torch.cat(part) for part in parts))
 
     @staticmethod
@@ -93,16 +95,15 @@ def _blocks(maps: Tensor) -> list[slice]:
     return [slice(start, start + step) for start in range(0, count, step)]
 
 
-def _scaled(maps: Tensor) -> tuple[Tensor, Tensor]:
+def _scaled(maps: Tensor, out: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Each map over its largest value, in float32 (float64 stays), and that value [B, N].
 
     Moments do not depend on a map's scale; with this one neither Σh nor Σh² can overflow or
     underflow. Empty maps have scale 1.
     """
-    maps = maps.to(torch.promote_types(maps.dtype, torch.float32))
-    largest = maps.amax((-2, -1))
+    largest = maps.amax((-2, -1)).to(torch.promote_types(maps.dtype, torch.float32))
     scale = torch.where(largest > EMPTY, largest, 1.0)
-    return maps / scale[..., None, None], scale
+    return torch.div(maps, scale[..., None, None], out=out), scale
 
 
 def _mass(total: Tensor) -> Tensor:
@@ -110,10 +111,10 @@ def _mass(total: Tensor) -> Tensor:
     return torch.where(total < 0.5, 1.0, total)
 
 
-def _read(maps: Tensor, y: Tensor, second: bool) -> tuple[Tensor, ...]:
+def _read(maps: Tensor, y: Tensor, second: bool, scratch: Tensor) -> tuple[Tensor, ...]:
     """Of scaled maps: scale, sums over rows and over columns; Σh², and the sums over the rows
-    weighted with their distance from the mean."""
-    h, scale = _scaled(maps)
+    weighted with their distance from the mean. The scaled maps go into `scratch`."""
+    h, scale = _scaled(maps, scratch[: len(maps)])
     columns, rows = h.sum(-2), h.sum(-1)
     if not second:
         return scale, columns, rows

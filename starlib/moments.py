@@ -108,7 +108,7 @@ def _moments(
     mean, spread, v2 = second_moments(heatmaps, *_positions(heatmaps, grid))
     if not biased:
         v1, v2 = 1 + epsilon, v2 + epsilon
-        spread = spread / (v1 - v2 / v1).clamp_min(ONE_CELL)[..., None]
+        spread = spread / (v1 - v2 / v1).clamp_min(ONE_CELL)
     xx, xy, yy = spread.unbind(-1)
     return mean, torch.stack((xx, xy, xy, yy), dim=-1).unflatten(-1, (2, 2))
 
@@ -128,7 +128,7 @@ def principal_components(covariance: Tensor) -> tuple[Tensor, Tensor]:
     """
     if covariance.shape[-2:] != (2, 2):
         raise ValueError(f"covariance: expected shape [..., 2, 2], got {list(covariance.shape)}")
-    a, b, c = covariance[..., 0, 0], covariance[..., 0, 1], covariance[..., 1, 1]
+    a, b, _, c = covariance.flatten(-2).unbind(-1)
     middle, p = (a + c) / 2, (a - c) / 2
     size = torch.maximum(p.abs(), b.abs()).detach()
     isotropic = size <= ISOTROPIC * middle.detach().abs()

@@ -108,10 +108,10 @@ def _summary(values: list[float]) -> dict[str, float]:
     return {"median": median, "low": low, "high": high, "rounds": len(values)}
 
 
-def _maps(batch: int, points: int, device: torch.device) -> tuple[Tensor, Tensor]:
+def _maps(batch: int, points: int, device: torch.device, side: int = SIDE) -> tuple[Tensor, Tensor]:
     """Heatmaps like a network's first ones, and landmarks."""
     generator = torch.Generator().manual_seed(0)
-    maps = torch.randn(batch, points, SIDE, SIDE, generator=generator).relu()
+    maps = torch.randn(batch, points, side, side, generator=generator).relu()
     landmarks = torch.rand(batch, points, 2, generator=generator) - 0.5
     return maps.to(device), landmarks.to(device)
 
@@ -128,10 +128,11 @@ def _there_and_back(loss: Loss, maps: Tensor, landmarks: Tensor) -> Callable[[],
 
 def loss_times(
     device: torch.device, rounds: int, seconds: float, compiled: bool = False
-) -> list[dict[str, Any]]:
+) -> dict[str, Any]:
     """The loss forward and backward for each size, `seconds` in all.
 
-    "limit" reads the heatmaps once (their sum) and writes a new tensor of their size once.
+    "limit" reads the heatmaps once (their sum) and writes a new tensor of their size once. "fixed"
+    is one map of four cells: what the calls cost whatever the size.
     """
     star, plain = STARLoss(check_values=False), RegressionLoss(check_values=False)
     losses: dict[str, Loss] = {
@@ -142,23 +143,26 @@ def loss_times(
     }
     if compiled:
         losses["star, compiled"] = torch.compile(star, dynamic=False)
-    found = []
-    for batch in BATCHES:
-        for points in POINTS:
-            maps, landmarks = _maps(batch, points, device)
-            runs = {name: _there_and_back(loss, maps, landmarks) for name, loss in losses.items()}
-            runs["limit"] = lambda h=maps: (h.sum(), torch.full_like(h, 0.1))  # type: ignore[misc]
-            share = seconds / len(BATCHES) / len(POINTS)
-            times = interleaved(runs, device, rounds, share)
-            found.append({"batch": batch, "points": points, "side": SIDE, "seconds": times})
-    return found
+
+    def measured(batch: int, points: int, side: int) -> Times:
+        maps, landmarks = _maps(batch, points, device, side)
+        runs = {name: _there_and_back(loss, maps, landmarks) for name, loss in losses.items()}
+        runs["limit"] = lambda: (maps.sum(), torch.full_like(maps, 0.1))
+        return interleaved(runs, device, rounds, seconds / len(BATCHES) / len(POINTS))
+
+    sizes = [
+        {"batch": batch, "points": points, "side": SIDE, "seconds": measured(batch, points, SIDE)}
+        for batch in BATCHES
+        for points in POINTS
+    ]
+    return {"sizes": sizes, "fixed": measured(1, 1, 2)}
 
 
 def _full(loss: str, device: torch.device, batch: int) -> tuple[RunConfig, Scheme]:
     """The paper's protocol with 98 points; in float32 on a CPU."""
     precision = "bfloat16" if device.type == "cuda" else "float32"
-    changes = {"loss": loss, "batch_size": batch, "precision": precision}
-    return RunConfig.at("full", "synthface", **changes), get_scheme("wflw")
+    config = RunConfig.at("full", "synthface", loss=loss, batch_size=batch, precision=precision)
+    return config, get_scheme("wflw")
 
 
 def step_times(device: torch.device, rounds: int, seconds: float, batch: int) -> dict[str, Any]:

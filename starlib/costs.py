@@ -49,15 +49,17 @@ def ratios(size: dict[str, Any], name: str = "star") -> dict[str, float]:
     return others | {"limit": times[name] / times["limit"]}
 
 
-def growth(record: dict[str, Any], name: str = "star") -> dict[int, float]:
-    """Number of points -> slope of log time over log batch, least squares; 1 is linear."""
-    found = {}
-    for points in sorted({size["points"] for size in record["loss"]}):
-        sizes = [size for size in record["loss"] if size["points"] == points]
-        batches = np.log([size["batch"] for size in sizes])
-        times = np.log([size["seconds"][name]["median"] for size in sizes])
-        found[points] = float(np.polyfit(batches, times, 1)[0])
-    return found
+def growth(record: dict[str, Any], name: str = "star", beyond_fixed: bool = True) -> float:
+    """Slope of log time over log number of maps, least squares over all sizes; 1 is linear.
+
+    `beyond_fixed` takes off the time that the calls cost whatever the size.
+    """
+    sizes = record["loss"]["sizes"]
+    fixed = record["loss"]["fixed"][name]["median"] if beyond_fixed else 0.0
+    maps = [size["batch"] * size["points"] for size in sizes]
+    times = [size["seconds"][name]["median"] - fixed for size in sizes]
+    kept = np.array(times) > 0
+    return float(np.polyfit(np.log(maps)[kept], np.log(np.array(times)[kept]), 1)[0])
 
 
 def shares(record: dict[str, Any]) -> dict[str, float]:
@@ -90,24 +92,24 @@ def told(record: dict[str, Any]) -> str:
 
 
 def _loss_lines(record: dict[str, Any]) -> list[str]:
-    names = list(record["loss"][0]["seconds"])
-    head = " ".join(f"{name:>24}" for name in names)
-    lines = ["loss forward and backward, ms: median (quartiles)", f"{'B x N':>8} {head}"]
-    for size in record["loss"]:
+    sizes, fixed = record["loss"]["sizes"], record["loss"]["fixed"]
+    lines = ["loss forward and backward, ms: median (quartiles)"]
+    lines.append(f"{'B x N':>8} " + " ".join(f"{name:>24}" for name in fixed))
+    for size in [*sizes, {"batch": "fixed", "points": "", "seconds": fixed}]:
         cells = (
             "{:.2f} ({:.2f} to {:.2f})".format(*(1e3 * times[q] for q in ("median", "low", "high")))
             for times in size["seconds"].values()
         )
-        label = f"{size['batch']} x {size['points']}"
+        label = f"{size['batch']} x {size['points']}" if size["points"] else "fixed"
         lines.append(f"{label:>8} " + " ".join(f"{cell:>24}" for cell in cells))
-    for size in record["loss"]:
+    for size in sizes:
         told = ", ".join(
             f"{value:.2f} x the limit" if name == "limit" else f"{name} takes {value:.2f} x as long"
             for name, value in ratios(size).items()
         )
         lines.append(f"STAR at {size['batch']} x {size['points']}: {told}")
-    slopes = ", ".join(f"{points} points {slope:.3f}" for points, slope in growth(record).items())
-    return [*lines, f"slope of log time over log batch, 64-fold: {slopes}"]
+    slopes = f"{growth(record):.3f} ({growth(record, beyond_fixed=False):.3f} with the fixed cost)"
+    return [*lines, f"slope of log time over log number of maps: {slopes}"]
 
 
 def _step_lines(record: dict[str, Any]) -> list[str]:

@@ -178,11 +178,13 @@ def step_times(device: torch.device, rounds: int, seconds: float, batch: int) ->
     stored, points = stored.to(device), _maps(batch, scheme.points, device)[1]
     images, targets = augment(stored, points, scheme, config.image_size, generator)
     model = build_model(config, scheme).to(device)
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    views = images.to(memory_format=torch.channels_last)
 
     def network() -> None:
         model.zero_grad(set_to_none=True)
         with torch.autocast(device.type, torch.bfloat16, enabled=config.precision != "float32"):
-            outputs = model(images)
+            outputs = model(views)
         torch.stack([output.heatmaps.float().mean() for output in outputs]).sum().backward()
 
     def loss_of_all_stacks(loss: Loss) -> Callable[[], object]:

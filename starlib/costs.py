@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,18 @@ def shares(record: dict[str, Any]) -> dict[str, float]:
         "added, whole steps": step / times["step with regression"] - 1,
         "not network": 1 - times["network"] / (step + times["augment"]),
     }
+
+
+def judged(records: Sequence[dict[str, Any]], limit: float = NEGLIGIBLE) -> tuple[str, str]:
+    """Verdict on "negligible cost", and why: STAR's share of a step is at most `limit` on every
+    machine, the loss counted whole."""
+    if not records:
+        return "not run yet", "no benchmark is in the records"
+    found = {r["machine"]["device_name"]: shares(r)["star"] for r in records}
+    told = ", ".join(f"{100 * share:.2f} % on {name}" for name, share in found.items())
+    within = [share <= limit for share in found.values()]
+    verdict = "replicated" if all(within) else "contradicted" if not any(within) else "inconclusive"
+    return verdict, f"STAR is {told} of a training step; at most {100 * limit:g} % is negligible"
 
 
 def told(record: dict[str, Any]) -> str:

@@ -158,9 +158,9 @@ def _sums_at_once(maps: Tensor, x: Tensor, y: Tensor, second: bool) -> tuple[Ten
 def _terms(
     x: Tensor, y: Tensor, sums: Tensor, norm: Tensor, upstream: Tensor
 ) -> tuple[Tensor, ...]:
-    """The gradient of scaled maps as factor · h + tilt(y) · dx + across(x) + down(y).
+    """Terms of the gradient h / scale · factor + tilt(y) · dx + across(x) + down(y).
 
-    `upstream` is the gradient of μ, S and V2 over V1.
+    `upstream` is the gradient of μ, S and V2, divided by V1.
     """
     dx, dy = x - sums[..., :1], y - sums[..., 1:2]
     gx, gy, xx, xy, yy, v2 = upstream.split(1, -1)

@@ -1,11 +1,19 @@
+import shutil
+
 import pytest
 import torch
+from torch._inductor.utils import run_and_get_code
 
 import starlib
 from starlib import fused
 from starlib.moments import grid_positions
 
 POSITIONS = grid_positions(12).double(), grid_positions(9).double()
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    torch.manual_seed(0)
 
 
 def both(maps, upstream):
@@ -104,6 +112,24 @@ def test_compiles_into_one_graph(loss, dtype):
     torch.testing.assert_close(compiled_value, value)
     rounding = 1e-5 if dtype == torch.float32 else 2**-7
     torch.testing.assert_close(compiled_gradient, gradient, rtol=rounding, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")  # torch's own
+@pytest.mark.skipif(not shutil.which("g++"), reason="no compiler")
+def test_the_compiler_makes_one_kernel_of_all_sums_and_one_of_the_gradient():
+    maps, landmarks = torch.rand(3, 4, 16, 16).double() ** 4, torch.rand(3, 4, 2) - 0.5
+    torch._dynamo.reset()
+    compiled = torch.compile(LOSSES[0], fullgraph=True)
+
+    def gradient():
+        leaf = maps.clone().requires_grad_()
+        return torch.autograd.grad(compiled(leaf, landmarks).sum(), leaf)[0]
+
+    found, programs = run_and_get_code(gradient)
+    assert [program.count("async_compile.cpp_pybinding(") for program in programs] == [1, 1]
+    leaf = maps.clone().requires_grad_()
+    LOSSES[0](leaf, landmarks).sum().backward()
+    torch.testing.assert_close(found, leaf.grad)
 
 
 def test_functional_gradient_agrees():

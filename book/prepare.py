@@ -30,6 +30,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
             "results": "results/live",
         },
     ),
+    "cost": ("cost", {}),
     "own_data": ("own_data", {"results": "results/live/own_data"}),
 }
 TITLES = {
@@ -83,8 +84,9 @@ def stale(page: str) -> bool:
     if not executed.is_file():
         return True
     notebook, parameters = PAGES[page]
-    records = ROOT / parameters.get("results", "results") / "runs"
-    sources = [ROOT / "notebooks" / f"{notebook}.ipynb", *records.glob("*.json")]
+    records = ROOT / parameters.get("results", "results")
+    kept = [path for kind in ("runs", "bench") for path in (records / kind).glob("*.json")]
+    sources = [ROOT / "notebooks" / f"{notebook}.ipynb", *kept]
     return any(path.stat().st_mtime > executed.stat().st_mtime for path in sources)
 
 

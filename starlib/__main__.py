@@ -1,4 +1,4 @@
-"""Command line: python -m starlib train | evaluate | predict | export | data."""
+"""Command line: python -m starlib train | evaluate | predict | export | data | bench."""
 
 import argparse
 import importlib
@@ -10,6 +10,7 @@ COMMANDS = {  # module in starlib.commands -> what it does
     "predict": "landmarks of photos",
     "export": "a weights file as ONNX",
     "data": "look at a data set's files, or download them",
+    "bench": "measure what the loss, a training step and inference cost here",
 }
 
 

@@ -1,4 +1,4 @@
-"""Verdicts on the paper's claims, computed from the run records by the rules in book/claims.yml."""
+"""Verdicts on the paper's claims, computed from the records by the rules in book/claims.yml."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from starlib import costs
 from starlib.effects import Effect, effect_of, interval, paired, seed_interval
 from starlib.experiments import ablation_distance
 from starlib.records import ROOT, load_run
@@ -65,6 +66,9 @@ def judge(
         return Verdict(**known, verdict="not run yet", reason=rule["text"])
     if kind == "not_testable":
         return Verdict(**known, verdict="not testable here", reason=rule["text"])
+    if kind == "share_of_step":
+        verdict, reason = costs.judged(costs.load(results), rule["at_most"])
+        return Verdict(**known, verdict=verdict, reason=reason)
     if kind not in ("effect", "larger_effect"):
         raise ValueError(f"{claim['id']}: rule kind {kind!r} is not known")
     if scale not in (None, rule["scale"]):

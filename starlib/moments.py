@@ -12,8 +12,8 @@ Coordinates are (x, y) in [-1, 1]. `grid="centers"` puts cell j of W at (2j + 1)
 import torch
 from torch import Tensor
 
-# Maps whose largest value is below this hold no mass that float32 can normalise.
-EMPTY = 1e-20
+from starlib.fused import first_moment, second_moments
+
 # 1 - V2 / V1² below this is rounding: the mass is on one cell, whose covariance is zero.
 ONE_CELL = 1e-6
 # (λ1 - λ2) / (λ1 + λ2) below this is rounding of a float32 covariance: no direction is defined.
@@ -49,24 +49,6 @@ def check_heatmaps(heatmaps: Tensor, values: bool = True) -> None:
             )
 
 
-def _scaled(heatmaps: Tensor) -> Tensor:
-    """Each map divided by its largest value, in float32 (float64 stays), empty maps as they are.
-
-    Moments do not depend on a map's scale, so the divisor needs no gradient; with it, neither
-    Σh nor Σh² can overflow or underflow.
-    """
-    heatmaps = heatmaps.to(torch.promote_types(heatmaps.dtype, torch.float32)).contiguous()
-    largest = heatmaps.detach().amax((-2, -1), keepdim=True)
-    return heatmaps / torch.where(largest > EMPTY, largest, torch.ones_like(largest))
-
-
-def _mean(columns: Tensor, rows: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Mass V1 [B, N] and mean [B, N, 2] from the sums over rows [.., W] and columns [.., H]."""
-    mass = columns.sum(-1)
-    mass = torch.where(mass >= 0.5, mass, torch.ones_like(mass))  # scaled maps: empty or >= 1
-    return mass, torch.stack((columns @ x, rows @ y), dim=-1) / mass[..., None]
-
-
 def soft_argmax(heatmaps: Tensor, grid: str = "centers") -> Tensor:
     """Expected position under each normalised heatmap (Eq. 1), μ = Σᵢ hᵢ yᵢ / Σᵢ hᵢ.
 
@@ -79,11 +61,15 @@ def soft_argmax(heatmaps: Tensor, grid: str = "centers") -> Tensor:
         has its mean at the origin.
     """
     check_heatmaps(heatmaps, values=False)
-    with torch.autocast(heatmaps.device.type, enabled=False):
-        maps = _scaled(heatmaps)
-        x = grid_positions(maps.shape[-1], grid, like=maps)
-        y = grid_positions(maps.shape[-2], grid, like=maps)
-        return _mean(maps.sum(-2), maps.sum(-1), x, y)[1]
+    return first_moment(heatmaps, *_positions(heatmaps, grid))
+
+
+def _positions(heatmaps: Tensor, grid: str) -> tuple[Tensor, Tensor]:
+    """x [W] of the columns and y [H] of the rows, in float32 (float64 for float64 maps)."""
+    dtype = torch.promote_types(heatmaps.dtype, torch.float32)
+    like = torch.empty(0, dtype=dtype, device=heatmaps.device)
+    height, width = heatmaps.shape[-2:]
+    return grid_positions(width, grid, like), grid_positions(height, grid, like)
 
 
 def heatmap_moments(
@@ -105,35 +91,26 @@ def heatmap_moments(
         mean [B, N, 2] and covariance [B, N, 2, 2], in float32 (float64 for float64 maps), units
         of [-1, 1] and their square. One-cell and empty maps have covariance zero.
     """
-    check_heatmaps(heatmaps, values=False)
-    with torch.autocast(heatmaps.device.type, enabled=False):
-        return _moments(_scaled(heatmaps), grid, biased)
+    return _moments(heatmaps, grid, biased)
 
 
 def released_moments(heatmaps: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and covariance as the released code takes them: corner grid, 1e-5 added to V1 and V2
     of the normalised map. Shapes as in `heatmap_moments`."""
+    return _moments(heatmaps, "corners", biased=False, epsilon=1e-5)
+
+
+def _moments(
+    heatmaps: Tensor, grid: str, biased: bool, epsilon: float = 0.0
+) -> tuple[Tensor, Tensor]:
+    """`heatmap_moments`; `epsilon` is added to the normalised map's V1 and V2."""
     check_heatmaps(heatmaps, values=False)
-    with torch.autocast(heatmaps.device.type, enabled=False):
-        return _moments(_scaled(heatmaps), "corners", biased=False, epsilon=1e-5)
-
-
-def _moments(maps: Tensor, grid: str, biased: bool, epsilon: float = 0.0) -> tuple[Tensor, Tensor]:
-    """`heatmap_moments` of scaled maps; `epsilon` is added to the normalised map's V1 and V2."""
-    x = grid_positions(maps.shape[-1], grid, like=maps)
-    y = grid_positions(maps.shape[-2], grid, like=maps)
-    columns, rows = maps.sum(-2), maps.sum(-1)
-    mass, mean = _mean(columns, rows, x, y)
-    dx, dy = x - mean[..., :1], y - mean[..., 1:]
-    xx, yy = (columns * dx**2).sum(-1), (rows * dy**2).sum(-1)
-    xy = ((dy[..., None, :] @ maps).squeeze(-2) * dx).sum(-1)
-    if biased:
-        divisor = mass
-    else:
-        v1, v2 = 1 + epsilon, (maps**2).sum((-2, -1)) / mass**2 + epsilon
-        divisor = mass * (v1 - v2 / v1).clamp_min(ONE_CELL)
-    covariance = torch.stack((xx, xy, xy, yy), dim=-1) / divisor[..., None]
-    return mean, covariance.unflatten(-1, (2, 2))
+    mean, spread, v2 = second_moments(heatmaps, *_positions(heatmaps, grid))
+    if not biased:
+        v1, v2 = 1 + epsilon, v2 + epsilon
+        spread = spread / (v1 - v2 / v1).clamp_min(ONE_CELL)
+    xx, xy, yy = spread.unbind(-1)
+    return mean, torch.stack((xx, xy, xy, yy), dim=-1).unflatten(-1, (2, 2))
 
 
 def principal_components(covariance: Tensor) -> tuple[Tensor, Tensor]:
@@ -151,7 +128,7 @@ def principal_components(covariance: Tensor) -> tuple[Tensor, Tensor]:
     """
     if covariance.shape[-2:] != (2, 2):
         raise ValueError(f"covariance: expected shape [..., 2, 2], got {list(covariance.shape)}")
-    a, b, c = covariance[..., 0, 0], covariance[..., 0, 1], covariance[..., 1, 1]
+    a, b, _, c = covariance.flatten(-2).unbind(-1)
     middle, p = (a + c) / 2, (a - c) / 2
     size = torch.maximum(p.abs(), b.abs()).detach()
     isotropic = size <= ISOTROPIC * middle.detach().abs()

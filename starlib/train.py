@@ -175,6 +175,15 @@ def _step(state: _State, batch: Tensor, targets: Tensor) -> Tensor:
     return torch.stack((loss.detach(), error))
 
 
+def stepper(
+    config: RunConfig, scheme: Scheme, device: torch.device
+) -> Callable[[Tensor, Tensor], Tensor]:
+    """One training step of a config as a function of images and targets, for benchmarks."""
+    state = _State(config, scheme, "benchmark", device)
+    state.model.train()
+    return lambda batch, targets: _step(state, batch, targets)
+
+
 def _forward(model: nn.Module, images: Tensor, precision: str) -> Any:
     images = images.to(memory_format=torch.channels_last)
     with torch.autocast(images.device.type, torch.bfloat16, enabled=precision == "bfloat16"):

@@ -1,0 +1,93 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # What STAR loss costs
+#
+# **The paper's claim** (abstract and Section 5.3). STAR loss needs "negligible computation
+# overhead".
+#
+# **What is done here.** `python -m starlib bench` measures the loss, a whole training step and
+# inference side by side: the contestants take turns in random order within each round, so that what
+# else the machine does hits all alike. This page shows the medians of the committed records, with
+# quartiles. Nothing is measured when the page is built.
+
+# %%
+from starlib import claims, cost_views, costs, tables
+
+# %% tags=["parameters"]
+results = "results"  # folder of the records, from the repository's root
+number = 0  # which machine's record, in the order of the first table
+
+# %%
+records = costs.load(results)
+record = records[number]
+cost_views.machine_table(records)
+
+# %% [markdown]
+# ## The loss alone
+#
+# Value and gradient for heatmaps of 64 × 64 cells, in milliseconds. The released code follows the
+# equations as they stand, with the eigen-solver on the CPU; that form is the second column. "One
+# read and one write" is the least that any loss must do: read the heatmaps once and write their
+# gradient once, to new memory. The fixed cost is that of one map of four cells.
+
+# %%
+cost_views.loss_table(record)
+
+# %%
+cost_views.loss_figure(record)
+# %%
+cost_views.ratio_table(record)
+
+# %% [markdown]
+# ## Growth
+#
+# Slope of the logarithm of the time over the logarithm of the number of heatmaps; 1 is linear. New
+# memory costs more per byte above some size, where the C library asks the system for it afresh each
+# time; the limit shows that by itself.
+
+# %%
+cost_views.growth_table(record)
+
+# %% [markdown]
+# ## A training step
+#
+# Four stacks, 256 pixels, 98 points: the paper's protocol, with a batch that suits the machine. The
+# loss is timed by itself as well, because its share of a step is smaller than the spread of the
+# steps. What STAR *adds* is it minus the regression loss.
+
+# %%
+cost_views.step_table(record)
+
+# %%
+cost_views.share_table(record)
+
+# %%
+cost_views.share_figure(record)
+# %% [markdown]
+# ## Inference
+#
+# From stored crops to landmarks with the same network. STAR takes no part in it: the loss is only
+# there in training.
+
+# %%
+cost_views.inference_table(record)
+
+# %% [markdown]
+# ## Verdict
+#
+# The rule is in `book/claims.yml`; every committed record has to agree.
+
+# %%
+tables.claim_table([v for v in claims.judge_all(results) if v.id == "negligible-cost"])

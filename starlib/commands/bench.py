@@ -1,0 +1,62 @@
+"""python -m starlib bench: what the loss, a training step and inference cost here."""
+
+import argparse
+import json
+import time
+from typing import Any
+
+import torch
+
+from starlib import bench, costs
+from starlib.records import atomically, results_folder
+
+PARTS = ("loss", "step", "inference")
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, …")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--rounds", type=int, default=21, help="at most, for each size")
+    parser.add_argument("--quick", action="store_true", help="half a minute, fewer rounds")
+    parser.add_argument("--batch", type=int, help="faces of the training step, default 2 or 64")
+    parser.add_argument("--compile", action="store_true", help="torch.compile of the loss as well")
+    parser.add_argument("--results", help="folder of the records, default results/")
+    parser.set_defaults(do=_bench)
+
+
+def _bench(options: argparse.Namespace) -> int:
+    if options.rounds < 1:
+        raise ValueError(f"--rounds: expected an integer >= 1, got {options.rounds}")
+    try:
+        device = torch.zeros(1, device=options.device).device
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"--device: expected one that is here, got {options.device!r}") from error
+    record: dict[str, Any] = {
+        "machine": bench.machine(device),
+        "finished": "",
+        "quick": options.quick,
+    }
+    on_cpu = device.type == "cpu"
+    rounds, quick = options.rounds, options.quick
+    if "loss" in options.parts:
+        print("loss …", flush=True)
+        seconds = 9 if quick else 72
+        record["loss"] = bench.loss_times(device, rounds, seconds, options.compile)
+    if "step" in options.parts and not (quick and on_cpu):
+        print("training step …", flush=True)
+        batch = options.batch or (2 if on_cpu else 64)
+        record["step"] = bench.step_times(device, rounds, 40, batch)
+    if "inference" in options.parts:
+        print("inference …", flush=True)
+        batches = (1,) if quick and on_cpu else (1, 32)
+        record["inference"] = bench.inference_times(device, rounds, 5 if quick else 15, batches)
+    record["finished"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    print(costs.told(record))
+    whole = not quick and all(part in record for part in PARTS)
+    name = costs.name_of(record["machine"]) + ("" if whole else "-partial")
+    path = results_folder(options.results) / "bench" / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(costs.rounded(record), indent=1, allow_nan=False) + "\n"
+    atomically(path, lambda p: p.write_text(text, encoding="utf-8"))
+    print(f"written to {path}")
+    return 0

@@ -1,0 +1,104 @@
+import json
+import platform
+
+import pytest
+import torch
+
+from starlib import bench, claims, costs
+from starlib.__main__ import main
+
+CPU = torch.device("cpu")
+
+
+def record(star=0.001, regression=0.0005, per_map=1e-5, fixed=0.0, device="one"):
+    """A benchmark record whose times are known."""
+
+    def times(value):
+        return {"median": value, "low": value, "high": value, "rounds": 3}
+
+    sizes = [
+        {
+            "batch": batch,
+            "points": 98,
+            "side": 64,
+            "seconds": {
+                "star": times(fixed + per_map * batch * 98),
+                "transcription": times(20 * per_map * batch * 98),
+                "limit": times(per_map * batch * 49),
+            },
+        }
+        for batch in (1, 16, 64)
+    ]
+    loss = {"sizes": sizes, "fixed": {"star": times(fixed)}}
+    seconds = {"star loss": star, "regression loss": regression, "network": 0.09, "augment": 0.01}
+    seconds |= {"step with star": 0.1, "step with regression": 0.1}
+    step = {"batch": 2, "seconds": {name: times(value) for name, value in seconds.items()}}
+    machine = {"device_name": device, "device": "cpu", "threads": 2, "torch": "2"}
+    parts = {"loss": loss, "step": step, "inference": []}
+    return {"machine": machine, "finished": "", "quick": False, **parts}
+
+
+def test_contestants_take_turns_and_each_plays_every_round():
+    order = []
+    runs = {name: lambda name=name: order.append(name) for name in "abc"}
+    times = bench.interleaved(runs, CPU, rounds=5, seconds=60)
+    assert [times[name]["rounds"] for name in "abc"] == [5, 5, 5]
+    assert all(0 < t["low"] <= t["median"] <= t["high"] for t in times.values())
+    turns = [name for name, last in zip(order, [None, *order], strict=False) if name != last]
+    assert len(turns) >= 3 * 4  # not one after the other
+
+
+def test_rounds_end_when_the_time_is_up_but_not_before_the_least():
+    times = bench.interleaved({"a": lambda: None}, CPU, rounds=1000, seconds=0)
+    assert times["a"]["rounds"] == bench.LEAST
+
+
+def test_growth_of_a_linear_time_is_one_beyond_its_fixed_cost():
+    assert costs.growth(record()) == pytest.approx(1)
+    assert costs.growth(record(fixed=0.01)) == pytest.approx(1)
+    assert costs.growth(record(fixed=0.01), beyond_fixed=False) < 0.7
+
+
+def test_ratios_are_over_ours_and_ours_over_the_limit():
+    ratios = costs.ratios(record()["loss"]["sizes"][1])
+    assert ratios == pytest.approx({"transcription": 20, "limit": 2})
+
+
+def test_shares_are_of_the_step_with_star():
+    shares = costs.shares(record())
+    assert shares["star"] == pytest.approx(0.01) and shares["added"] == pytest.approx(0.005)
+    assert shares["not network"] == pytest.approx(1 - 0.09 / 0.11)
+
+
+def test_cost_is_judged_on_every_machine(tmp_path):
+    cheap, dear = record(star=0.0019), record(star=0.0021, device="two")
+    assert costs.judged([])[0] == "not run yet"
+    assert costs.judged([cheap])[0] == "replicated"
+    assert costs.judged([dear])[0] == "contradicted"
+    assert costs.judged([cheap, dear])[0] == "inconclusive"
+    (tmp_path / "bench").mkdir()
+    (tmp_path / "bench" / "one.json").write_text(json.dumps(cheap))
+    (tmp_path / "bench" / "quick.json").write_text(json.dumps(dear | {"quick": True}))
+    rule = {"kind": "share_of_step", "at_most": 0.02}
+    claim = {"id": "cost", "claim": "it is cheap", "source": "here", "rule": rule}
+    verdict = claims.judge(claim, tmp_path)
+    assert verdict.verdict == "replicated" and "1.90 % on one" in verdict.reason
+
+
+def test_command_writes_what_it_measured(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(bench, "BATCHES", (1, 2))
+    monkeypatch.setattr(bench, "POINTS", (3,))
+    monkeypatch.setattr(bench, "SIDE", 8)
+    options = ["--parts", "loss", "--rounds", "3", "--results", str(tmp_path)]
+    assert main(["bench", *options]) == 0
+    [path] = (tmp_path / "bench").glob("*-partial.json")
+    written = json.loads(path.read_text())
+    assert set(written["loss"]["fixed"]) == set(written["loss"]["sizes"][0]["seconds"])
+    assert "STAR at 2 x 3: transcription takes" in capsys.readouterr().out
+    assert costs.load(tmp_path) == []  # only whole records are shown
+    assert platform.node() not in path.read_text()
+
+
+def test_unknown_device_is_named(capsys):
+    assert main(["bench", "--device", "warp"]) == 2
+    assert "--device: expected one that is here, got 'warp'" in capsys.readouterr().err

@@ -1,0 +1,161 @@
+import shutil
+
+import pytest
+import torch
+from torch._inductor.utils import run_and_get_code
+
+import starlib
+from starlib import fused
+from starlib.moments import grid_positions
+
+POSITIONS = grid_positions(12).double(), grid_positions(9).double()
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    torch.manual_seed(0)
+
+
+def both(maps, upstream):
+    """Sums and gradient of `_Sums`."""
+    maps = maps.clone().requires_grad_()
+    sums, _ = fused._Sums.apply(maps, *(p.to(upstream.dtype) for p in POSITIONS), True)
+    sums.backward(upstream)
+    return sums.detach(), maps.grad
+
+
+def test_gradient_by_hand_agrees_with_finite_differences():
+    maps = torch.rand(2, 3, 9, 12, dtype=torch.float64, requires_grad=True)
+    x, y = POSITIONS
+    assert torch.autograd.gradcheck(lambda h: fused.second_moments(h, x, y), maps)
+    assert torch.autograd.gradcheck(lambda h: fused.first_moment(h, x, y), maps)
+    assert torch.autograd.gradcheck(starlib.heatmap_moments, maps)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_blocks_give_what_the_whole_gives(dtype, monkeypatch):
+    maps, upstream = torch.rand(5, 3, 9, 12).to(dtype), torch.randn(5, 3, 6)
+    sums, gradient = both(maps, upstream)
+    monkeypatch.setattr(fused, "BLOCK", 2 * 3 * 9 * 12)
+    assert len(fused._blocks(maps)) == 3
+    blocked_sums, blocked_gradient = both(maps, upstream)
+    assert torch.equal(blocked_sums, sums) and torch.equal(blocked_gradient, gradient)
+    assert gradient.dtype == dtype and sums.dtype == torch.float32
+
+
+def test_both_forms_of_the_sums_agree():
+    maps = torch.rand(4, 3, 9, 12, dtype=torch.float64) ** 4
+    maps[0, 0] = 0
+    maps[1, 1, 3, 4] = 1e30
+    for second in (False, True):
+        x, y = POSITIONS
+        ours = fused._sums(x, y, *fused._read(maps, y, second, torch.empty_like(maps)))
+        torch.testing.assert_close(ours, fused._sums_at_once(maps, x, y, second))
+
+
+def test_channels_last_maps_give_the_same_and_a_gradient_of_their_layout(monkeypatch):
+    monkeypatch.setattr(fused, "BLOCK", 1)
+    maps, upstream = torch.rand(4, 3, 9, 12), torch.randn(4, 3, 6)
+    sums, gradient = both(maps, upstream)
+    last = maps.to(memory_format=torch.channels_last)
+    last_sums, last_gradient = both(last, upstream)
+    torch.testing.assert_close(last_sums, sums)
+    torch.testing.assert_close(last_gradient, gradient)
+    assert last_gradient.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_matrix_units_of_low_precision_change_nothing():
+    maps = torch.rand(16, 8, 64, 64) ** 4
+    expected = starlib.heatmap_moments(maps)
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        found = starlib.heatmap_moments(maps)
+    finally:
+        torch.set_float32_matmul_precision(before)
+    assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
+
+
+def test_a_second_derivative_is_refused_instead_of_wrong():
+    maps = torch.rand(1, 1, 8, 8, requires_grad=True)
+    loss = starlib.STARLoss()(maps, torch.zeros(1, 1, 2)).sum()
+    [gradient] = torch.autograd.grad(loss, maps, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        gradient.sum().backward()
+
+
+LOSSES = [starlib.STARLoss(check_values=False), starlib.RegressionLoss(check_values=False)]
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_no_value_is_looked_at(loss):
+    """Meta tensors have no values: whatever waited for the device would raise."""
+    maps = torch.empty(2, 3, 16, 16, device="meta", requires_grad=True)
+    value = loss(maps, torch.empty(2, 3, 2, device="meta"))
+    value.mean().backward()
+    assert value.shape == (2, 3) and maps.grad.shape == maps.shape
+
+
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")  # torch's own
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_compiles_into_one_graph(loss, dtype):
+    maps, landmarks = (torch.rand(3, 4, 16, 16) ** 4).to(dtype), torch.rand(3, 4, 2) - 0.5
+    torch._dynamo.reset()
+    results = []
+    for function in (loss, torch.compile(loss, backend="aot_eager", fullgraph=True)):
+        leaf = maps.clone().requires_grad_()
+        value = function(leaf, landmarks)
+        value.mean().backward()
+        results.append((value.detach(), leaf.grad.float()))
+    (value, gradient), (compiled_value, compiled_gradient) = results
+    torch.testing.assert_close(compiled_value, value)
+    rounding = 1e-5 if dtype == torch.float32 else 2**-7
+    torch.testing.assert_close(compiled_gradient, gradient, rtol=rounding, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")  # torch's own
+@pytest.mark.skipif(not shutil.which("g++"), reason="no compiler")
+def test_the_compiler_makes_one_kernel_of_all_sums_and_one_of_the_gradient():
+    maps, landmarks = torch.rand(3, 4, 16, 16).double() ** 4, torch.rand(3, 4, 2) - 0.5
+    torch._dynamo.reset()
+    compiled = torch.compile(LOSSES[0], fullgraph=True)
+
+    def gradient():
+        leaf = maps.clone().requires_grad_()
+        return torch.autograd.grad(compiled(leaf, landmarks).sum(), leaf)[0]
+
+    found, programs = run_and_get_code(gradient)
+    assert [program.count("async_compile.cpp_pybinding(") for program in programs] == [1, 1]
+    leaf = maps.clone().requires_grad_()
+    LOSSES[0](leaf, landmarks).sum().backward()
+    torch.testing.assert_close(found, leaf.grad)
+
+
+def test_functional_gradient_agrees():
+    maps, landmarks = torch.rand(2, 3, 16, 16), torch.rand(2, 3, 2) - 0.5
+    leaf = maps.clone().requires_grad_()
+    LOSSES[0](leaf, landmarks).sum().backward()
+    functional = torch.func.grad(lambda h: LOSSES[0](h, landmarks).sum())(maps)
+    assert torch.equal(functional, leaf.grad)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_a_cuda_graph_replays_the_loss():
+    maps = torch.rand(4, 5, 64, 64, device="cuda", requires_grad=True)
+    landmarks = torch.zeros(4, 5, 2, device="cuda")
+    stream = torch.cuda.Stream()
+    with torch.cuda.stream(stream):
+        for _ in range(3):
+            torch.autograd.grad(LOSSES[0](maps, landmarks).mean(), maps)
+    torch.cuda.current_stream().wait_stream(stream)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        value = LOSSES[0](maps, landmarks).mean()
+        [gradient] = torch.autograd.grad(value, maps)
+    with torch.no_grad():
+        maps.uniform_()
+    graph.replay()
+    expected = LOSSES[0](maps, landmarks).mean()
+    torch.testing.assert_close(value, expected)
+    torch.testing.assert_close(gradient, torch.autograd.grad(expected, maps)[0])

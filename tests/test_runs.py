@@ -114,8 +114,8 @@ def test_command_line_trains_reads_and_names_mistakes(tiny_300w, results, capsys
     assert "scale: expected one of smoke, reduced, full" in capsys.readouterr().err
     assert main(["train", "--experiment", "nothing", *where]) == 2
     assert "--experiment: expected one of ablation_distance" in capsys.readouterr().err
-    assert main(["train", "--experiment", "ablation_distance", "--loss", "star", *where]) == 2
-    assert "leave --loss and --distance" in capsys.readouterr().err
+    assert main(["train", "--experiment", "ablation_distance", "--set", "loss=star", *where]) == 2
+    assert "leave --set" in capsys.readouterr().err
     many = ["train", "--dataset", "300w", "--seeds", "0", "1", *where]
     assert main([*many, "--workers", "0"]) == 2
     assert "workers: expected an integer >= 1" in capsys.readouterr().err

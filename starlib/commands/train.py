@@ -1,6 +1,9 @@
 """python -m starlib train: one run, or what an experiment lacks."""
 
 import argparse
+import dataclasses
+import json
+from typing import Any
 
 from starlib.config import RunConfig
 from starlib.experiments import EXPERIMENTS
@@ -15,8 +18,13 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--scale", default="smoke", help="smoke, reduced or full")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--loss", help="star (default) or regression")
-    parser.add_argument("--distance", help="l1, l2, smooth_l1 (default) or wing")
+    parser.add_argument(
+        "--set",
+        nargs="+",
+        default=[],
+        metavar="FIELD=VALUE",
+        help="fields of starlib.config.RunConfig, as in --set loss=adl adl_ratio=5 aam=true",
+    )
     parser.add_argument("--device", default="cpu", help="cpu, cuda, …")
     parser.add_argument("--workers", type=int, default=1, help="runs side by side")
     parser.add_argument("--minutes", type=float, help="begin nothing after, stop at epoch ends")
@@ -31,13 +39,13 @@ def _train(options: argparse.Namespace) -> int:
         if options.experiment not in EXPERIMENTS:
             known = ", ".join(EXPERIMENTS)
             raise ValueError(f"--experiment: expected one of {known}, got {options.experiment!r}")
-        if options.loss or options.distance:
-            raise ValueError("--experiment: has its own losses, leave --loss and --distance")
+        if options.set:
+            raise ValueError("--experiment: has its own fields, leave --set")
         configs = EXPERIMENTS[options.experiment](options.dataset, options.scale, options.seeds)
     else:
-        changes = {"loss": options.loss or "star", "distance": options.distance or "smooth_l1"}
+        fields = dict(_field(text) for text in options.set)
         configs = [
-            RunConfig.at(options.scale, options.dataset, seed=seed, **changes)
+            RunConfig.at(options.scale, options.dataset, **(fields | {"seed": seed}))
             for seed in options.seeds
         ]
     if len(configs) == 1 and options.minutes is None:
@@ -63,3 +71,18 @@ def _train(options: argparse.Namespace) -> int:
     if left:
         print(f"{len(left)} of {len(configs)} runs are not finished; the same command goes on")
     return 1 if left else 0
+
+
+def _field(text: str) -> tuple[str, Any]:
+    """Name and value of FIELD=VALUE; the value as JSON where it is, else a word."""
+    name, equals, value = text.partition("=")
+    if not equals or name in ("dataset", "scale", "seed"):
+        raise ValueError(
+            f"--set: expected FIELD=VALUE, and --dataset, --scale, --seeds for those; got {text!r}"
+        )
+    if name not in {field.name for field in dataclasses.fields(RunConfig)}:
+        RunConfig.from_dict({"dataset": "synthface", name: value})  # names the known ones
+    try:
+        return name, json.loads(value)
+    except json.JSONDecodeError:
+        return name, value

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from starlib.fused import EMPTY
 from starlib.moments import grid_positions, soft_argmax
 from starlib.schemes import Scheme
 
@@ -45,18 +46,18 @@ def point_targets(landmarks: Tensor, size: int) -> Tensor:
 
 
 @lru_cache(maxsize=8)
-def _splines(scheme: Scheme, samples: int, device: torch.device) -> tuple[Tensor, Tensor]:
+def _splines(scheme: Scheme, pixels: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """Matrix [S, N] from landmarks to points along all edges, and each point's edge [S].
+
+    Dense enough for edges up to one and a half times as long as the picture's side of `pixels`.
 
     Catmull-Rom splines with uniform parameter pass through the landmarks and are linear in them,
     so that one matrix product draws a batch. An open curve goes on straight at its ends.
     """
-    t = torch.arange(samples) / samples
-    weights = torch.stack((-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3,
-                           t + 4 * t**2 - 3 * t**3, t**3 - t**2), dim=-1) / 2  # fmt: skip
     rows, edges = [], []
     for edge, (points, closed) in enumerate(scheme.edges):
         count = len(points)
+        weights = _catmull_rom(max(8, 3 * pixels // count))
         one_hot = torch.zeros(count, scheme.points)
         one_hot[torch.arange(count), list(points)] = 1
         if closed:
@@ -71,14 +72,22 @@ def _splines(scheme: Scheme, samples: int, device: torch.device) -> tuple[Tensor
     return torch.cat(rows).to(device), torch.cat(edges).to(device)
 
 
+def _catmull_rom(samples: int) -> Tensor:
+    """Weights [samples, 4] of four successive points between the second and the third."""
+    t = torch.arange(samples) / samples
+    weights = (-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, t**3 - t**2)
+    return torch.stack(weights, dim=-1) / 2
+
+
 def edge_targets(landmarks: Tensor, scheme: Scheme, size: int) -> Tensor:
     """Targets [B, E, size, size] of AAM's edge maps for landmarks [B, N, 2].
 
     A line one pixel wide along a spline through each edge of the scheme, anti-aliased, at input
-    resolution, scaled to a quarter bilinearly. What lies outside the map is left out.
+    resolution, scaled to a quarter bilinearly: a cell has the mean of its inner four pixels, and
+    is empty where the line misses them. What lies outside the map is left out.
     """
-    matrix, edges = _splines(scheme, max(size, 16), landmarks.device)
     pixels = STRIDE * size
+    matrix, edges = _splines(scheme, pixels, landmarks.device)
     curves = ((matrix.to(landmarks.dtype) @ landmarks + 1) * pixels - 1) / 2  # pixel centres
     corner = curves.floor()
     # Of each cell's 4 x 4 pixels the inner 2 x 2 count: only they are kept, side by side.
@@ -121,6 +130,14 @@ def awing(predicted: Tensor, target: Tensor) -> Tensor:
     return (loss * (1 + FOREGROUND_WEIGHT * foreground)).mean((-2, -1))
 
 
+def scaled(heatmaps: Tensor) -> Tensor:
+    """Each map over its largest value, in float32 (float64 stays), so that no sum of it overflows
+    or vanishes; empty maps as they are."""
+    maps = heatmaps.to(torch.promote_types(heatmaps.dtype, torch.float32))
+    largest = maps.detach().amax((-2, -1), keepdim=True)
+    return maps / torch.where(largest > EMPTY, largest, 1.0)
+
+
 def distribution_regularisation(heatmaps: Tensor, landmarks: Tensor) -> Tensor:
     """Jensen-Shannon divergence [B, N], in nats, between each normalised heatmap and a Gaussian of
     one cell around its landmark, normalised on the grid (DR; Nibali et al., 2018).
@@ -130,11 +147,10 @@ def distribution_regularisation(heatmaps: Tensor, landmarks: Tensor) -> Tensor:
             that has no mass where the Gaussian has it.
         landmarks: [B, N, 2] in [-1, 1].
     """
-    maps = heatmaps.to(torch.promote_types(heatmaps.dtype, torch.float32))
-    landmarks = landmarks.to(maps.dtype)
-    gaussians = gaussian_maps(landmarks, maps.shape[-1], REGULARISED_SIGMA)
+    maps = scaled(heatmaps)
+    gaussians = gaussian_maps(landmarks.to(maps.dtype), maps.shape[-1], REGULARISED_SIGMA)
+    p = maps / maps.sum((-2, -1), keepdim=True).clamp_min(0.5)  # empty, or at least 1
     tiny = torch.finfo(maps.dtype).tiny
-    p = maps / maps.sum((-2, -1), keepdim=True).clamp_min(tiny)
     # A landmark far outside leaves a Gaussian without mass; its divergence is then that of p alone.
     q = gaussians / gaussians.sum((-2, -1), keepdim=True).clamp_min(tiny)
     middle = ((p + q) / 2).clamp_min(tiny).log()

@@ -1,0 +1,148 @@
+"""Every loss, regulariser and backbone that a config can name: it builds, and it learns."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from starlib.backbones import build_model
+from starlib.config import LOSSES, RunConfig
+from starlib.data import FaceSet, crop_store
+from starlib.data.synthface import render_faces
+from starlib.distances import wing
+from starlib.experiments import BACKBONE_ARMS, NEIGHBOURS
+from starlib.metrics import nme
+from starlib.objective import Objective
+from starlib.schemes import SCHEMES
+from starlib.train import predict, train
+
+SCHEME = SCHEMES["wflw"]
+SIZE = 32
+# The arms of the experiments, with small networks of the same kinds, and the two regularisers.
+ARMS = {
+    **NEIGHBOURS,
+    # The first steps of these go into the scale of the errors.
+    "Gaussian NLL, Cholesky head": {"loss": "gaussian_nll", "covariance": "cholesky", "epochs": 32},
+    "RLE": {"loss": "rle", "epochs": 32},
+    "DR": {"dr": True},
+    "AAM": {"aam": True, "image_size": 64, "epochs": 32},
+    "HRNet, STAR": {"backbone": "hrnet_w18_small", "epochs": 8},
+    "ResNet coordinates, Wing": {
+        "backbone": "resnet18", "output": "coordinates", "loss": "regression", "distance": "wing",
+    },
+    "ResNet coordinates, RLE": {
+        "backbone": "resnet18", "output": "coordinates", "loss": "rle", "epochs": 24,
+    },
+}  # fmt: skip
+
+
+def config(**fields):
+    sizes = {"image_size": SIZE, "width": 32, "depth": 2, "epochs": 14, "batch_size": 8}
+    rates = {"learning_rate": 4e-3, "ema_half_life": 200, "precision": "float32"}
+    return RunConfig.at("smoke", "synthface", **{**sizes, **rates, **fields})
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Networks this small do not gain from a second one."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory):
+    """Image size -> crop stores of 128 training and 40 test faces."""
+    root = tmp_path_factory.mktemp("crops")
+    made = {}
+    for split, (count, seed) in {"train": (128, 0), "test": (40, 1)}.items():
+        drawn = render_faces(count, seed, 64, 1.0)
+        pictures = [Image.fromarray(p.permute(1, 2, 0).numpy()) for p in drawn.images]
+        faces = FaceSet(
+            dataset="synthface",
+            split=split,
+            scheme=SCHEME,
+            names=tuple(str(i) for i in range(count)),
+            landmarks=((drawn.landmarks + 1) * 32).numpy(),
+            read=pictures.__getitem__,
+        )
+        for size in (SIZE, 64):
+            made[split, size] = crop_store(faces, size, root)
+    return made
+
+
+def test_every_loss_is_an_arm():
+    assert {config(**fields).loss for fields in ARMS.values()} == set(LOSSES)
+
+
+@pytest.mark.parametrize("arm", ARMS)
+def test_a_tiny_run_beats_the_mean_face(arm, stores):
+    chosen = config(**ARMS[arm])
+    training, test = (stores[split, chosen.image_size] for split in ("train", "test"))
+    trained = train(chosen, training, SCHEME)
+    found = nme(predict(trained.model, test.images, chosen), test.landmarks, SCHEME).mean()
+    mean_face = np.broadcast_to(training.landmarks.mean(0), test.landmarks.shape)
+    assert found < nme(mean_face, test.landmarks, SCHEME).mean()
+    assert trained.curves["loss"][-1] < trained.curves["loss"][0]
+
+
+@pytest.mark.parametrize("arm", BACKBONE_ARMS)
+def test_the_backbones_of_the_experiments_take_a_step(arm):
+    chosen = config(**{"stacks": 1, **BACKBONE_ARMS[arm]})
+    model, objective = build_model(chosen, SCHEME), Objective(chosen, SCHEME)
+    outputs = model(torch.rand(2, 3, 64, 64) * 2 - 1)
+    objective(outputs, torch.rand(2, 98, 2) - 0.5).backward()
+    gradients = [p.grad for p in [*model.parameters(), *objective.parameters()]]
+    assert all(g is not None and torch.isfinite(g).all() for g in gradients)
+    if chosen.output == "heatmaps":
+        assert outputs[-1].heatmaps.shape == (2, 98, 16, 16)
+
+
+def test_hrnet_has_the_size_that_the_paper_prints_for_it():
+    model = build_model(config(backbone="hrnet_w18"), SCHEME)
+    size = sum(p.numel() for p in model.parameters())
+    assert size == pytest.approx(9.7e6, rel=0.02)
+
+
+def test_stacks_weigh_an_eighth_to_one():
+    chosen = config(stacks=4, loss="regression")
+    outputs = build_model(chosen, SCHEME)(torch.rand(2, 3, SIZE, SIZE))
+    landmarks = torch.rand(2, 98, 2) - 0.5
+    objective = Objective(chosen, SCHEME)
+    each = [objective([output], landmarks) for output in outputs]
+    expected = sum(w * loss for w, loss in zip((1 / 8, 1 / 4, 1 / 2, 1), each, strict=True))
+    torch.testing.assert_close(objective(outputs, landmarks), expected)
+
+
+def test_aam_weighs_its_maps_ten_times_and_star_acts_on_the_fused_maps():
+    chosen = config(aam=True)
+    output = build_model(chosen, SCHEME)(torch.rand(2, 3, SIZE, SIZE))[-1]
+    landmarks = torch.rand(2, 98, 2) - 0.5
+    objective = Objective(chosen, SCHEME)
+    alone = objective.landmark_loss(output, landmarks).mean()
+    bare = output._replace(point_maps=None, edge_maps=None)
+    torch.testing.assert_close(objective([bare], landmarks), alone)
+    points, edges = objective._map_targets(output, landmarks)
+    perfect = output._replace(point_maps=points, edge_maps=edges)
+    torch.testing.assert_close(objective([perfect], landmarks), alone)
+    worse = perfect._replace(point_maps=1 - points)
+    assert objective([worse], landmarks) > alone + 10
+
+
+def test_coordinates_take_wing_in_pixels():
+    chosen = config(**ARMS["ResNet coordinates, Wing"])
+    output = build_model(chosen, SCHEME).eval()(torch.zeros(1, 3, SIZE, SIZE))[-1]
+    found = Objective(chosen, SCHEME)([output], output.landmarks + 2 * 3 / SIZE)  # three pixels
+    expected = 2 * wing(torch.tensor(3.0), width=10, curvature=2) * 2 / SIZE  # x and y
+    torch.testing.assert_close(found, expected)
+
+
+def test_a_config_without_tricks_has_the_network_that_it_had():
+    plain = config()
+    names = set(build_model(plain, SCHEME).state_dict())
+    richer = dataclasses.replace(plain, loss="gaussian_nll", covariance="cholesky")
+    extra = set(build_model(richer, SCHEME).state_dict()) - names
+    assert extra == {"stacks.0.scale.weight", "stacks.0.scale.bias"}

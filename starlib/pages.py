@@ -1,6 +1,7 @@
 """Fragments of the book's pages that hold numbers, written from the run records (Markdown)."""
 
-from collections import Counter
+import json
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from starlib.config import SCALES, RunConfig
 from starlib.data.crops import STORE_MARGIN, VIEW_MARGIN
 from starlib.data.synthetic import STRENGTH
 from starlib.experiments import ablation_distance
-from starlib.records import Run, load_all, read
+from starlib.hourglass import StackedHourglass
+from starlib.records import Run, arm, load_all, read, results_folder
 
 VERDICTS = ("replicated", "contradicted", "inconclusive", "not testable here", "not run yet")
 
@@ -29,6 +31,9 @@ def fragments(results: Path | str | None = None) -> dict[str, str]:
         "reduced": reduced(runs),
         "crops": crops(),
         "noise": noise(runs),
+        "parameters": parameters(),
+        "others": others(runs),
+        "transfer": transfer(results_folder(results)),
         "provenance": provenance(runs),
     }
 
@@ -134,3 +139,45 @@ def provenance(runs: Sequence[Run]) -> str:
         rows.append([*names, faces, len(group), f"{minutes:.0f}"])
     head = ["data", "scale", "commit", "device", "torch", "train / test faces", "runs", "minutes"]
     return markdown_table(head, rows) if rows else "No run is committed yet."
+
+
+def parameters() -> str:
+    """Size of the network at three and four halvings, with and without AAM (Markdown)."""
+    rows = []
+    for scheme in ("300w", "wflw"):
+        for aam in (True, False):
+            row: list[object] = [scheme, "yes" if aam else "no"]
+            for depth in (3, 4):
+                model = StackedHourglass(scheme, depth=depth, aam=aam)
+                row.append(f"{sum(p.numel() for p in model.parameters()):,}")
+            rows.append(row)
+    return markdown_table(["heads", "AAM", "3 halvings", "4 halvings"], rows)
+
+
+def others(runs: Sequence[Run]) -> str:
+    """The runs that no experiment's page shows, by data set and arm (Markdown)."""
+    shown = {c.hash for name in ("300w", "synthface") for c in ablation_distance(name, "reduced")}
+    arms: dict[tuple[str, str, str], list[Run]] = defaultdict(list)
+    for run in runs:
+        if run.config.hash not in shown:
+            arms[run.config.dataset, run.config.scale, arm(run.config)].append(run)
+    rows = []
+    for (dataset, scale, name), found_runs in sorted(arms.items()):
+        subset = next(iter(found_runs[0].metrics))
+        nmes = np.array([run.metrics[subset]["nme"] for run in found_runs])
+        faces = f"{found_runs[0].metrics[subset]['faces']:,}"
+        rows.append([dataset, scale, name, f"{subset}, {faces}", tables.spread(nmes), len(nmes)])
+    return markdown_table(["data set", "scale", "arm", "test faces", "NME %", "seeds"], rows)
+
+
+def transfer(results: Path) -> str:
+    """What `python -m starlib evaluate --out` wrote to results/evaluations/ (Markdown)."""
+    rows = []
+    for path in sorted((results / "evaluations").glob("*.json")):
+        told = json.loads(path.read_text(encoding="utf-8"))
+        for subset, values in told["metrics"].items():
+            numbers = [tables.percent(values[n]) for n in ("nme", "failure_rate_10")]
+            rows.append([path.stem, subset, values["faces"], *numbers, f"{values['auc_10']:.3f}"])
+    return markdown_table(
+        ["trained on - tested on", "subset", "faces", "NME %", "FR10 %", "AUC10"], rows
+    )

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from starlib import metrics
-from starlib.config import RunConfig
+from starlib.config import STAR_LOSSES, RunConfig
 from starlib.data import CropStore, FaceSet
 from starlib.schemes import ALSO_BY, SCHEMES
 
@@ -103,9 +103,26 @@ def missing(configs: Iterable[RunConfig], results: Path | str | None = None) -> 
 
 def describe(config: RunConfig) -> str:
     """A config in a few words, for logs."""
-    loss = config.loss if config.loss == "regression" else f"star-{config.restriction}"
-    words = (config.hash, config.dataset, config.scale, loss, config.distance)
+    words = (config.hash, config.dataset, config.scale, arm(config))
     return f"{' '.join(words)} seed {config.seed}"
+
+
+def arm(config: RunConfig) -> str:
+    """What a config compares with others: loss, distance and additions, in a few words."""
+    words = [config.loss]
+    if config.loss in (*STAR_LOSSES, "mahalanobis"):
+        words[0] += f"-{config.restriction}"
+        if config.weight != 1:
+            words.append(f"w {config.weight:g}")
+    if config.loss in (*STAR_LOSSES, "regression", "adl"):
+        words.append(config.distance)
+    if config.adl_ratio is not None:
+        words.append(f"λ {config.adl_ratio:g}")
+    words += [name for name in ("dr", "aam") if getattr(config, name)]
+    for name in ("covariance", "backbone", "output"):
+        default = RunConfig.__dataclass_fields__[name].default
+        words += [getattr(config, name)] * (getattr(config, name) != default)
+    return " ".join(words)
 
 
 def atomically(path: Path, write: Callable[[Path], object]) -> None:

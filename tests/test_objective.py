@@ -32,9 +32,6 @@ ARMS = {
     "ResNet coordinates, Wing": {
         "backbone": "resnet18", "output": "coordinates", "loss": "regression", "distance": "wing",
     },
-    "ResNet coordinates, RLE": {
-        "backbone": "resnet18", "output": "coordinates", "loss": "rle", "epochs": 24,
-    },
 }  # fmt: skip
 
 

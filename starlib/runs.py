@@ -1,6 +1,7 @@
 """Runs: a config is trained once, here or side by side with others, and its record is kept."""
 
 import concurrent.futures
+import functools
 import multiprocessing
 import os
 import platform
@@ -192,24 +193,42 @@ def run_all(
     data_root = Path(data_root).absolute() if data_root else None
     todo = distributed.once(lambda: missing(configs, results))
     until = None if minutes is None else time.time() + 60 * minutes
-    one = functools.partial(
-        _one, device=device, results=results, data_root=data_root, until=until
-    )
+    one = functools.partial(_one, device=device, results=results, data_root=data_root, until=until)
     if together:
         for config in todo:
-            _tell(say, config, one(config))
+            told = one(config)
+            if distributed.rank() == 0:
+                say(f"{describe(config)}: {told}")
+    elif executor is not None:
+        _side_by_side(executor, one, todo, say)
     else:
-        _side_by_side(executor or _processes(min(workers, len(todo))), one, todo, say)
+        with concurrent.futures.ProcessPoolExecutor(
+            max_workers=max(1, min(workers, len(todo))),
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=torch.set_num_threads,
+            initargs=(max(1, (os.cpu_count() or 1) // workers),),
+        ) as pool:
+            _side_by_side(pool, one, todo, say)
     return read(configs, results)
 
 
-def _processes(workers: int) -> concurrent.futures.Executor:
-    return concurrent.futures.ProcessPoolExecutor(
-        max_workers=max(1, workers),
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=torch.set_num_threads,
-        initargs=(max(1, (os.cpu_count() or 1) // max(1, workers)),),
-    )
+def _side_by_side(
+    executor: concurrent.futures.Executor,
+    one: Callable[[RunConfig], str],
+    todo: list[RunConfig],
+    say: Callable[[str], None],
+) -> None:
+    failure: Exception | None = None
+    futures = {executor.submit(one, config): config for config in todo}
+    for count, future in enumerate(concurrent.futures.as_completed(futures), 1):
+        config = futures[future]
+        try:
+            say(f"{count}/{len(todo)} {describe(config)}: {future.result()}")
+        except Exception as error:
+            say(f"{count}/{len(todo)} {describe(config)}: failed: {error}")
+            failure = failure or error
+    if failure is not None:
+        raise failure
 
 
 def read_or_train(
@@ -242,7 +261,7 @@ def _one(
     def late() -> bool:
         return until is not None and time.time() > until
 
-    if late():
+    if distributed.once(late):
         return "not begun"
     try:
         found = run(config, device, results, data_root, stop=late)

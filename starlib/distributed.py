@@ -111,7 +111,7 @@ class _BatchNorm(nn.BatchNorm2d):
     def forward(self, input: Tensor) -> Tensor:
         if not self.training:
             return super().forward(input)
-        values = input.float()
+        values = input.to(torch.promote_types(input.dtype, torch.float32))
         own = torch.stack((values.mean((0, 2, 3)), values.var((0, 2, 3), correction=0)))
         means, variances = _Sum.apply(_at_own_place(own)).unbind(1)
         centre = means.mean(0)
@@ -146,6 +146,5 @@ def parallel(module: nn.Module, device: torch.device) -> nn.Module:
         for part in module.modules():
             if type(part) is nn.BatchNorm2d:
                 part.__class__ = _BatchNorm
-    # Statistics are the same everywhere already. A static graph may have unused weights, as
-    # networks of others do.
-    return nn.parallel.DistributedDataParallel(module, broadcast_buffers=False, static_graph=True)
+    # A static graph may have unused weights, as networks of others do.
+    return nn.parallel.DistributedDataParallel(module, static_graph=True)

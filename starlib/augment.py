@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from starlib.data.crops import STORE_MARGIN, VIEW_MARGIN
+from starlib.devices import constant, to_device
 from starlib.schemes import Scheme
 
 VIEW_OF_STORE = VIEW_MARGIN / STORE_MARGIN  # a view's side in a stored crop's [-1, 1]
@@ -38,21 +39,33 @@ def view(images: Tensor, landmarks: Tensor, size: int) -> tuple[Tensor, Tensor]:
 
 
 def augment(
-    images: Tensor, landmarks: Tensor, scheme: Scheme, size: int, generator: Generator
+    images: Tensor,
+    landmarks: Tensor,
+    scheme: Scheme,
+    size: int,
+    generator: Generator,
+    share: tuple[int, int] = (0, 1),
 ) -> tuple[Tensor, Tensor]:
     """A random view of stored crops; arguments and results as `view`.
 
     Rotation within 18°, scale within 10 %, shift within 5 % (uniform), gray 20 %, blur 30 %,
     occlusion 40 %, horizontal flip 50 %. Flipped faces have their landmarks renumbered with the
     scheme's flip pairs.
+
+    With `share` (k, n) the faces are the k-th of n equal parts of a batch, and are augmented as
+    they are in the whole one.
     """
-    count, device = len(images), images.device
+    (part, parts), count, device = share, len(images), images.device
+
+    def random(*shape: int) -> Tensor:
+        whole = torch.rand((parts * count, *shape), generator=generator)
+        return whole[part * count : (part + 1) * count]
 
     def draw(low: float, high: float, *shape: int) -> Tensor:
-        return torch.rand((count, *shape), generator=generator) * (high - low) + low
+        return random(*shape) * (high - low) + low
 
     def chance(probability: float) -> Tensor:
-        return torch.rand(count, generator=generator) < probability
+        return random() < probability
 
     flip = chance(FLIP)
     matrix, shift = _random_affine(flip, draw)
@@ -60,13 +73,13 @@ def augment(
     sigma = draw(*BLUR_SIGMA).mul(size).masked_fill(~blur, 0.0)
     sides, centres = draw(*OCCLUSION_SIDE, 2).masked_fill(~occlude[:, None], 0), draw(-1, 1, 2)
     colour, grain = draw(-1, 1, 3), draw(0, 0.5)
-    noise = torch.rand(count, 3, size, size, generator=generator) * 2 - 1
+    noise = random(3, size, size) * 2 - 1
 
     def move(values: Tensor) -> Tensor:
-        return values.to(device, non_blocking=True)
+        return to_device(values, device)
 
     views, points = _warp(images, landmarks, move(matrix), move(shift), size)
-    mirrored = points[:, list(scheme.flip)]
+    mirrored = points[:, constant(scheme.flip, torch.long, device)]
     points = torch.where(move(flip)[:, None, None], mirrored, points)
     views = _to_gray(views, move(gray))
     views = _blurred(views, move(sigma))
@@ -90,11 +103,13 @@ def _warp(
     theta = torch.cat((matrix, shift[..., None]), dim=-1)
     grid = F.affine_grid(theta, [len(images), 3, size, size], align_corners=False)
     views = F.grid_sample(images.to(torch.float32), grid, mode="bilinear", align_corners=False)
-    return views.div(127.5).sub(1), torch.linalg.solve(matrix, (landmarks - shift[:, None]).mT).mT
+    # `solve` would wait for the device to look for singular matrices, which there are none of.
+    points = torch.linalg.solve_ex(matrix, (landmarks - shift[:, None]).mT).result.mT
+    return views.div(127.5).sub(1), points
 
 
 def _to_gray(images: Tensor, chosen: Tensor) -> Tensor:
-    luma = torch.tensor(LUMA, device=images.device)
+    luma = constant(LUMA, images.dtype, images.device)
     gray = (images * luma[:, None, None]).sum(1, keepdim=True)
     return torch.where(chosen[:, None, None, None], gray, images)
 

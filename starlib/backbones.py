@@ -7,6 +7,7 @@ Both return a list with one `StackOutput`, as `starlib.StackedHourglass` does fo
 import contextlib
 import importlib
 import sys
+import threading
 import types
 from collections.abc import Iterator
 from importlib.abc import Loader, MetaPathFinder
@@ -81,6 +82,17 @@ class TimmCoordinates(nn.Module):
         return [StackOutput(landmarks, None, scale_tril=scale)]
 
 
+_DRAWING = threading.Lock()
+
+
+@contextlib.contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Draw weights from a seed; one thread at a time, and torch's own random state stays."""
+    with _DRAWING, torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
 def build_model(config: RunConfig, scheme: Scheme) -> nn.Module:
     """The network of a config, its weights drawn from the config's seed.
 
@@ -88,8 +100,7 @@ def build_model(config: RunConfig, scheme: Scheme) -> nn.Module:
     """
     scaled = config.covariance == "cholesky" or config.loss == "rle"
     sigmoid = config.loss == "awing"
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
+    with seeded(config.seed):
         if config.output == "coordinates":
             return TimmCoordinates(config.backbone, scheme, scaled)
         if config.backbone != "hourglass":

@@ -93,7 +93,7 @@ def edge_targets(landmarks: Tensor, scheme: Scheme, size: int) -> Tensor:
     # Of each cell's 4 x 4 pixels the inner 2 x 2 count: only they are kept, side by side.
     maps = landmarks.new_zeros(len(landmarks), len(scheme.edges) * (2 * size) ** 2)
     for dx, dy in ((0, 0), (1, 0), (0, 1), (1, 1)):
-        pixel = corner + torch.tensor((dx, dy), dtype=corner.dtype, device=corner.device)
+        pixel = torch.stack((corner[..., 0] + dx, corner[..., 1] + dy), dim=-1)
         value = (1 - (curves - pixel).norm(dim=-1)).clamp_min(0)
         within = pixel.remainder(STRIDE)
         inner = (within == 1) | (within == 2)

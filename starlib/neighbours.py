@@ -5,11 +5,13 @@
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from starlib.devices import constant
 from starlib.distances import get_distance
 from starlib.losses import floored, restricted
 from starlib.moments import heatmap_moments, principal_components
@@ -46,7 +48,8 @@ def star_random(
     """Control: STAR with λ1 and λ2 along a random direction and the one across it."""
     error, eigenvalues, _ = _decomposed(heatmaps, landmarks, restriction)
     # Hashed from the label, so that a resumed training meets the same directions.
-    mixed = landmarks.detach().to(torch.float64) @ landmarks.new_tensor((12.9898, 78.233)).double()
+    weights = constant((12.9898, 78.233), landmarks.dtype, landmarks.device).double()
+    mixed = landmarks.detach().to(torch.float64) @ weights
     angle = (math.pi * (mixed.sin() * 43758.5453).frac()).to(error.dtype)
     cos, sin = angle.cos(), angle.sin()
     directions = torch.stack((cos, -sin, sin, cos), dim=-1).unflatten(-1, (2, 2))
@@ -70,15 +73,12 @@ def project(directions: Tensor, error: Tensor) -> Tensor:
     return (directions * error[..., None]).sum(-2)
 
 
-def edge_normals(landmarks: Tensor, scheme: Scheme) -> tuple[Tensor, Tensor]:
-    """Unit normal [B, N, 2] of the edge at each landmark, and which points lie on an edge [N].
-
-    The normal is the direction of the sum of the unit vectors to the two neighbours on the edge,
-    and the perpendicular of the neighbours' chord where those cancel and at an edge's ends.
-    Points on no edge have (1, 0).
-    """
+@lru_cache(maxsize=8)
+def _along_edges(scheme: Scheme, device: torch.device) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Of each landmark the ones before and after it on its edge, whether it is the edge's end, and
+    whether it lies on one, [N] each."""
     before, after = list(range(scheme.points)), list(range(scheme.points))
-    ends, on_edge = torch.ones(scheme.points, dtype=torch.bool), torch.zeros(scheme.points).bool()
+    ends, on_edge = [True] * scheme.points, [False] * scheme.points
     for points, closed in scheme.edges:
         for i, point in enumerate(points):
             end = not closed and i in (0, len(points) - 1)
@@ -87,7 +87,20 @@ def edge_normals(landmarks: Tensor, scheme: Scheme) -> tuple[Tensor, Tensor]:
             before[point] = points[i - 1] if i or closed else point
             after[point] = points[(i + 1) % len(points)] if i + 1 < len(points) or closed else point
             ends[point], on_edge[point] = end, True
-    ends, on_edge = ends.to(landmarks.device), on_edge.to(landmarks.device)
+    first, second, third, fourth = (
+        torch.tensor(v, device=device) for v in (before, after, ends, on_edge)
+    )
+    return first, second, third, fourth
+
+
+def edge_normals(landmarks: Tensor, scheme: Scheme) -> tuple[Tensor, Tensor]:
+    """Unit normal [B, N, 2] of the edge at each landmark, and which points lie on an edge [N].
+
+    The normal is the direction of the sum of the unit vectors to the two neighbours on the edge,
+    and the perpendicular of the neighbours' chord where those cancel and at an edge's ends.
+    Points on no edge have (1, 0).
+    """
+    before, after, ends, on_edge = _along_edges(scheme, landmarks.device)
     first, last = landmarks[:, before] - landmarks, landmarks[:, after] - landmarks
     bend = F.normalize(first, dim=-1) + F.normalize(last, dim=-1)
     chord = F.normalize(last - first, dim=-1)
@@ -96,7 +109,7 @@ def edge_normals(landmarks: Tensor, scheme: Scheme) -> tuple[Tensor, Tensor]:
     straight = ends[:, None] | (length < 1e-3)
     normal = torch.where(straight, across, bend / length.clamp_min(1e-3))
     degenerate = normal.norm(dim=-1, keepdim=True) < 0.5  # neighbours in one place
-    fallback = normal.new_tensor((1.0, 0.0))
+    fallback = constant((1.0, 0.0), normal.dtype, normal.device)
     return torch.where(degenerate | ~on_edge[:, None], fallback, normal), on_edge
 
 
@@ -218,7 +231,7 @@ class ResidualLikelihood(nn.Module):
         """log g of points [..., 2]: affine couplings (RealNVP) onto a standard normal."""
         log_determinant = torch.zeros_like(x[..., 0])
         for layer, (scale, shift) in enumerate(zip(self.scales, self.shifts, strict=True)):
-            kept = x.new_tensor((0.0, 1.0) if layer % 2 else (1.0, 0.0))
+            kept = constant((0.0, 1.0) if layer % 2 else (1.0, 0.0), x.dtype, x.device)
             s, t = scale(x * kept) * (1 - kept), shift(x * kept) * (1 - kept)
             x = x * kept + (1 - kept) * (x - t) * torch.exp(-s)
             log_determinant = log_determinant - s.sum(-1)

@@ -1,6 +1,7 @@
 """Runs: a config is trained once, here or side by side with others, and its record is kept."""
 
 import concurrent.futures
+import functools
 import multiprocessing
 import os
 import platform
@@ -14,8 +15,10 @@ import numpy as np
 import torch
 
 import starlib
+from starlib import distributed
 from starlib.config import RunConfig
 from starlib.data import CropStore, FaceSet, crop_store, load_dataset
+from starlib.locks import locked
 from starlib.records import (
     ROOT,
     Run,
@@ -28,7 +31,7 @@ from starlib.records import (
     read,
     results_folder,
 )
-from starlib.train import StoppedError, predict, train
+from starlib.train import StoppedError, Trained, predict, train
 
 
 def run(
@@ -42,45 +45,69 @@ def run(
     """The run of a config: read if it is finished, else trained (on from its checkpoint) and kept.
 
     Weights go to results/weights/<hash>.pt, checkpoints to results/checkpoints/, crop stores to
-    results/crops/. `report` and `stop` as in `starlib.train.train`.
+    results/crops/. `report` and `stop` as in `starlib.train.train`. A config that another process
+    trains is waited for, and read.
     """
-    finished = load_run(config, results)
+    finished = distributed.once(lambda: load_run(config, results))
     if finished is not None:
         return finished
     _check_device(device)
-    device_provenance = _provenance(device)  # of the code as it is now, not after hours of training
+    provenance = _provenance(device)  # of the code as it is now, not after hours of training
     folder = results_folder(results)
     checkpoint = folder / "checkpoints" / f"{config.hash}.pt"
     faces = {split: load_dataset(config.dataset, split, data_root) for split in ("train", "test")}
-    crops = {
-        split: crop_store(faces[split], config.image_size, folder / "crops") for split in faces
-    }
-    resumed = checkpoint.exists()
-    scheme = faces["train"].scheme
-    trained = train(config, crops["train"], scheme, device, checkpoint, report, stop)
+
+    def waiting() -> None:
+        if stop():
+            raise StoppedError(f"run {config.hash} is being trained by another process")
+
+    with locked(checkpoint.with_suffix(".lock"), waiting):
+        finished = distributed.once(lambda: load_run(config, results))
+        if finished is not None:  # by the process that had the lock
+            return finished
+        crops = distributed.first(
+            lambda: {s: crop_store(faces[s], config.image_size, folder / "crops") for s in faces}
+        )
+        provenance["resumed"] = distributed.once(checkpoint.exists)
+        scheme = faces["train"].scheme
+        trained = train(config, crops["train"], scheme, device, checkpoint, report, stop)
+        found = distributed.once(
+            lambda: _evaluated(config, trained, faces, crops, provenance, folder)
+        )
+        if distributed.rank() == 0:
+            checkpoint.unlink(missing_ok=True)
+    return found
+
+
+def _evaluated(
+    config: RunConfig,
+    trained: Trained,
+    faces: dict[str, FaceSet],
+    crops: dict[str, CropStore],
+    provenance: dict[str, Any],
+    folder: Path,
+) -> Run:
+    """The run of a trained network, its weights and record written."""
     predicted = predict(trained.model, crops["test"].images, config)
-    provenance = {
-        **device_provenance,
-        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "seconds": round(sum(trained.curves["seconds"]), 1),
-        "resumed": resumed,
-        "data": {split: _describe(faces[split], crops[split], config) for split in faces},
-    }
     arrays = evaluation_arrays(predicted, crops["test"], faces["test"])
     found = Run(
         config=config,
         metrics=evaluation_metrics(arrays, faces["test"]),
         curves={name: [round(v, 6) for v in values] for name, values in trained.curves.items()},
-        provenance=provenance,
+        provenance={
+            **provenance,
+            "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "seconds": round(sum(trained.curves["seconds"]), 1),
+            "data": {split: _describe(faces[split], crops[split], config) for split in faces},
+        },
         path=folder / "runs" / f"{config.hash}.json",
     )
     weights = folder / "weights" / f"{config.hash}.pt"
     weights.parent.mkdir(parents=True, exist_ok=True)
-    parts = {"config": config.to_dict(), "scheme": scheme.to_dict()}
+    parts = {"config": config.to_dict(), "scheme": faces["train"].scheme.to_dict()}
     parts["weights"] = trained.model.state_dict()
     atomically(weights, lambda p: torch.save(parts, p))
     found.save(arrays)
-    checkpoint.unlink(missing_ok=True)
     return found
 
 
@@ -129,6 +156,7 @@ def _provenance(device: str) -> dict[str, Any]:
         "device": device,
         "device_name": name,
         "threads": torch.get_num_threads(),
+        "processes": distributed.size(),
     }
 
 
@@ -140,40 +168,67 @@ def run_all(
     data_root: Path | str | None = None,
     minutes: float | None = None,
     say: Callable[[str], None] = print,
+    executor: concurrent.futures.Executor | None = None,
 ) -> list[Run]:
     """Train what is missing, `workers` runs side by side, and return the runs that are finished.
 
-    Processes share the CPU's cores evenly. After `minutes` no run is begun, and those under way
-    stop at the end of their epoch with a checkpoint. A run that fails does not stop the others;
-    the first failure is raised at the end.
+    Processes share the CPU's cores evenly. With an `executor`, such as Dask's, it decides what
+    runs where; its workers must see the folders of results and data. Under
+    `starlib.distributed.joined` all processes train one run after the other together.
+
+    After `minutes` no run is begun, and those under way stop at the end of their epoch with a
+    checkpoint. A run that fails does not stop the others; the first failure is raised at the end.
     """
     if workers < 1:
         raise ValueError(f"workers: expected an integer >= 1, got {workers!r}")
     if minutes is not None and minutes < 0:
         raise ValueError(f"minutes: expected a number >= 0, got {minutes!r}")
-    _check_device(device)
+    together = distributed.size() > 1
+    if together and (workers > 1 or executor is not None):
+        raise ValueError("workers: processes that train one run together train no other beside it")
+    if executor is None:
+        _check_device(device)
     configs = list(dict.fromkeys(configs))
-    todo = missing(configs, results)
+    results = results_folder(results).absolute()
+    data_root = Path(data_root).absolute() if data_root else None
+    todo = distributed.once(lambda: missing(configs, results))
     until = None if minutes is None else time.time() + 60 * minutes
-    threads = max(1, (os.cpu_count() or 1) // workers)
+    one = functools.partial(_one, device=device, results=results, data_root=data_root, until=until)
+    if together:
+        for config in todo:
+            told = one(config)
+            if distributed.rank() == 0:
+                say(f"{describe(config)}: {told}")
+    elif executor is not None:
+        _side_by_side(executor, one, todo, say)
+    else:
+        with concurrent.futures.ProcessPoolExecutor(
+            max_workers=max(1, min(workers, len(todo))),
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=torch.set_num_threads,
+            initargs=(max(1, (os.cpu_count() or 1) // workers),),
+        ) as pool:
+            _side_by_side(pool, one, todo, say)
+    return read(configs, results)
+
+
+def _side_by_side(
+    executor: concurrent.futures.Executor,
+    one: Callable[[RunConfig], str],
+    todo: list[RunConfig],
+    say: Callable[[str], None],
+) -> None:
     failure: Exception | None = None
-    with concurrent.futures.ProcessPoolExecutor(
-        max_workers=max(1, min(workers, len(todo))),
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=torch.set_num_threads,
-        initargs=(threads,),
-    ) as pool:
-        futures = {pool.submit(_one, c, device, results, data_root, until): c for c in todo}
-        for count, future in enumerate(concurrent.futures.as_completed(futures), 1):
-            config = futures[future]
-            try:
-                say(f"{count}/{len(todo)} {describe(config)}: {future.result()}")
-            except Exception as error:
-                say(f"{count}/{len(todo)} {describe(config)}: failed: {error}")
-                failure = failure or error
+    futures = {executor.submit(one, config): config for config in todo}
+    for count, future in enumerate(concurrent.futures.as_completed(futures), 1):
+        config = futures[future]
+        try:
+            say(f"{count}/{len(todo)} {describe(config)}: {future.result()}")
+        except Exception as error:
+            say(f"{count}/{len(todo)} {describe(config)}: failed: {error}")
+            failure = failure or error
     if failure is not None:
         raise failure
-    return read(configs, results)
 
 
 def read_or_train(
@@ -206,7 +261,7 @@ def _one(
     def late() -> bool:
         return until is not None and time.time() > until
 
-    if late():
+    if distributed.once(late):
         return "not begun"
     try:
         found = run(config, device, results, data_root, stop=late)

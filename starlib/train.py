@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from starlib import distributed
 from starlib.augment import VIEW_OF_STORE, augment, view
-from starlib.backbones import build_model
+from starlib.backbones import build_model, seeded
+from starlib.batches import Faces
 from starlib.config import RunConfig
 from starlib.data.crops import CropStore
 from starlib.objective import Objective
@@ -43,6 +45,19 @@ def learning_rate(config: RunConfig, epoch: int) -> float:
     return config.learning_rate * DECAY**passed
 
 
+class _Task(nn.Module):
+    """The loss of a batch and the mean error of its points, from images and targets."""
+
+    def __init__(self, model: nn.Module, objective: Objective):
+        super().__init__()
+        self.model, self.objective = model, objective
+
+    def forward(self, batch: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        outputs = _forward(self.model, batch, self.objective.config.precision)
+        error = (outputs[-1].landmarks.detach() - targets).norm(dim=-1).mean()
+        return self.objective(outputs, targets), error
+
+
 class _State:
     """What a checkpoint holds: weights, their EMA, the optimiser, the curves, epochs done."""
 
@@ -54,12 +69,11 @@ class _State:
         model = build_model(config, scheme).to(device)
         self.model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         decay = 0.5 ** (config.batch_size / config.ema_half_life)
-        self.average = AveragedModel(
-            self.model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True
-        )
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(config.seed)
+        self.average = AveragedModel(self.model, multi_avg_fn=_average(decay), use_buffers=True)
+        with seeded(config.seed):
             self.objective = Objective(config, scheme).to(device)
+        # Names and weights of the parts stay as they are, whatever the number of processes.
+        self.task = distributed.parallel(_Task(self.model, self.objective), device)
         trained = [*self.model.parameters(), *self.objective.parameters()]
         self.optimiser = torch.optim.Adam(trained, config.learning_rate, fused=True)
         names = ("loss", "error", "learning_rate", "seconds")
@@ -91,6 +105,20 @@ class _State:
         self.curves = saved["curves"]
 
 
+def _average(decay: float) -> Callable[[Any, Any, Any], None]:
+    """The EMA's update of all weights at once; the counters of batch norm are copied."""
+    ema = get_ema_multi_avg_fn(decay)
+
+    @torch.no_grad()
+    def update(averages: Any, values: Any, count: Any) -> None:
+        if averages[0].is_floating_point():
+            ema(averages, values, count)
+        else:
+            torch._foreach_copy_(averages, values)
+
+    return update
+
+
 def train(
     config: RunConfig,
     crops: CropStore,
@@ -102,6 +130,9 @@ def train(
 ) -> Trained:
     """Train a config's network on stored crops.
 
+    Under `starlib.distributed.joined` all processes call it alike and train one network, each on
+    its share of every batch; the first writes the checkpoint and calls `report` and `stop`.
+
     Args:
         config: the run; its seed draws weights, order and augmentation.
         crops: training faces; `landmarks` are the targets.
@@ -109,24 +140,23 @@ def train(
         device: "cpu", "cuda", …
         checkpoint: file written after every epoch; if it is there, training goes on from it and
             ends in the weights of an uninterrupted training (bit by bit on a CPU with the same
-            number of threads).
+            number of threads and processes).
         report: called after every epoch with the number of epochs done and the curves.
         stop: asked after every epoch; when true, StoppedError is raised, the checkpoint written.
     """
     device = torch.device(device)
     state = _State(config, scheme, crops.fingerprint, device)
-    if checkpoint is not None and checkpoint.exists():
+    if checkpoint is not None and distributed.once(checkpoint.exists):
         state.load(checkpoint, device)
     count = min(config.train_faces or len(crops.images), len(crops.images))
-    images = torch.from_numpy(np.array(crops.images[:count])).to(device)
-    landmarks = torch.from_numpy(crops.landmarks[:count]).to(device)
+    faces = Faces(crops, count, device)
     while state.epoch < config.epochs:
-        _train_epoch(state, images, landmarks, scheme)
-        if checkpoint is not None:
+        _train_epoch(state, faces, scheme)
+        if checkpoint is not None and distributed.rank() == 0:
             state.save(checkpoint)
-        if report is not None:
+        if report is not None and distributed.rank() == 0:
             report(state.epoch, state.curves)
-        if stop() and state.epoch < config.epochs:
+        if distributed.once(stop) and state.epoch < config.epochs:
             raise StoppedError(f"run {config.hash} stopped after epoch {state.epoch}")
     return Trained(state.average.module, state.curves)
 
@@ -135,24 +165,24 @@ class StoppedError(Exception):
     """Training was asked to stop between two epochs; its checkpoint is written."""
 
 
-def _train_epoch(state: _State, images: Tensor, landmarks: Tensor, scheme: Scheme) -> None:
+def _train_epoch(state: _State, faces: Faces, scheme: Scheme) -> None:
     started = time.monotonic()
-    config, device = state.config, images.device
+    config = state.config
     rate = learning_rate(config, state.epoch)
     for group in state.optimiser.param_groups:
         group["lr"] = rate
     # Drawn from seed and epoch alone, so that a resumed training sees the same batches.
     generator = torch.Generator().manual_seed(config.seed * 1_000_003 + state.epoch)
-    order = torch.randperm(len(images), generator=generator).to(device)
-    steps = max(len(images) // config.batch_size, 1)
-    total = torch.zeros(2, device=device)
+    size = min(config.batch_size, faces.count)
+    order = torch.randperm(faces.count, generator=generator)
+    order = order[: faces.count // size * size].view(-1, size)[:, distributed.share(size)]
+    share = (distributed.rank(), distributed.size())
+    total = torch.zeros(2, device=faces.device)
     state.model.train()
-    for chosen in order[: steps * config.batch_size].chunk(steps):
-        batch, targets = augment(
-            images[chosen], landmarks[chosen], scheme, config.image_size, generator
-        )
+    for images, landmarks in faces.batches(order):
+        batch, targets = augment(images, landmarks, scheme, config.image_size, generator, share)
         total += _step(state, batch, targets)
-    loss, error = (total / steps).tolist()
+    loss, error = distributed.mean(total / len(order)).tolist()
     if not math.isfinite(loss):
         raise ValueError(
             f"run {config.hash} diverged in epoch {state.epoch + 1}: its loss is {loss}; "
@@ -165,13 +195,11 @@ def _train_epoch(state: _State, images: Tensor, landmarks: Tensor, scheme: Schem
 
 def _step(state: _State, batch: Tensor, targets: Tensor) -> Tensor:
     """One step of the optimiser; loss and mean point error of the batch [2], on the device."""
-    outputs = _forward(state.model, batch, state.config.precision)
-    loss = state.objective(outputs, targets)
+    loss, error = state.task(batch, targets)
     state.optimiser.zero_grad(set_to_none=True)
     loss.backward()
     state.optimiser.step()
     state.average.update_parameters(state.model)
-    error = (outputs[-1].landmarks.detach() - targets).norm(dim=-1).mean()
     return torch.stack((loss.detach(), error))
 
 

@@ -1,13 +1,21 @@
-"""python -m starlib train: one run, or what an experiment lacks."""
+"""python -m starlib train: one run, or what an experiment lacks.
+
+Under torchrun all processes train each run together.
+"""
 
 import argparse
+import contextlib
 import dataclasses
+import importlib
 import json
+from collections.abc import Iterator
+from concurrent.futures import Executor
 from typing import Any
 
+from starlib import distributed
 from starlib.config import RunConfig
 from starlib.experiments import EXPERIMENTS
-from starlib.records import describe, missing
+from starlib.records import Run, describe, missing
 from starlib.runs import run, run_all
 
 
@@ -27,6 +35,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--device", default="cpu", help="cpu, cuda, …")
     parser.add_argument("--workers", type=int, default=1, help="runs side by side")
+    parser.add_argument("--dask", metavar="ADDRESS", help="run on the workers of this scheduler")
     parser.add_argument("--minutes", type=float, help="begin nothing after, stop at epoch ends")
     parser.add_argument("--results", help="folder of the run records, default results/")
     parser.add_argument("--data-root", help="folder of the data sets, default $STARLIB_DATA")
@@ -34,6 +43,26 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def _train(options: argparse.Namespace) -> int:
+    if options.dask and options.workers > 1:
+        raise ValueError("--workers: with --dask its own workers are used")
+    with distributed.joined(options.device) as device, _dask(options.dask) as executor:
+        return _trained(options, device, executor)
+
+
+@contextlib.contextmanager
+def _dask(address: str | None) -> Iterator[Executor | None]:
+    if not address:
+        yield None
+        return
+    try:
+        client = importlib.import_module("distributed").Client
+    except ModuleNotFoundError as error:
+        raise ValueError("--dask: needs Dask: pip install 'starlib[dask]'") from error
+    with client(address) as connected:
+        yield connected.get_executor(pure=False)  # what failed is tried again
+
+
+def _trained(options: argparse.Namespace, device: str, executor: Executor | None) -> int:
     where = {"results": options.results, "data_root": options.data_root}
     if options.experiment:
         if options.experiment not in EXPERIMENTS:
@@ -48,29 +77,36 @@ def _train(options: argparse.Namespace) -> int:
             RunConfig.at(options.scale, options.dataset, **(fields | {"seed": seed}))
             for seed in options.seeds
         ]
-    if len(configs) == 1 and options.minutes is None:
+    if len(configs) == 1 and options.minutes is None and options.workers == 1 and not executor:
         from tqdm import tqdm
 
         config = configs[0]
-        with tqdm(total=config.epochs, unit="epoch", disable=None, desc=config.hash) as bar:
+        silent = True if distributed.rank() else None  # None: where there is no terminal
+        with tqdm(total=config.epochs, unit="epoch", disable=silent, desc=config.hash) as bar:
 
             def report(epochs: int, curves: dict[str, list[float]]) -> None:
                 bar.set_postfix(loss=f"{curves['loss'][-1]:.4f}")
                 bar.update(epochs - bar.n)
 
-            found = run(config, options.device, report=report, **where)
+            found = run(config, device, report=report, **where)
         runs = [found]
     else:
-        runs = run_all(configs, options.device, options.workers, minutes=options.minutes, **where)
+        limits = {"workers": options.workers, "minutes": options.minutes, "executor": executor}
+        runs = run_all(configs, device, **limits, **where)
+    left = distributed.once(lambda: missing(configs, options.results))
+    if distributed.rank() == 0:
+        _tell(runs, len(configs), len(left))
+    return 1 if left else 0
+
+
+def _tell(runs: list[Run], wanted: int, left: int) -> None:
     for found in runs:
         values = ", ".join(
             f"{subset} NME {100 * v['nme']:.3f} %" for subset, v in found.metrics.items()
         )
         print(f"{describe(found.config)}: {values} ({found.path})")
-    left = missing(configs, options.results)
     if left:
-        print(f"{len(left)} of {len(configs)} runs are not finished; the same command goes on")
-    return 1 if left else 0
+        print(f"{left} of {wanted} runs are not finished; the same command goes on")
 
 
 def _field(text: str) -> tuple[str, Any]:

@@ -1,0 +1,192 @@
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from starlib.augment import augment
+from starlib.config import RunConfig
+from starlib.locks import locked
+from starlib.records import load_run, missing
+from starlib.runs import run, run_all
+from starlib.schemes import SCHEMES
+
+# A small learning rate: Adam turns the sign of a gradient that is rounding into a whole step.
+SIZES = {"image_size": 32, "stacks": 1, "width": 8, "depth": 2, "epochs": 4, "batch_size": 4}
+SIZES |= {"learning_rate": 1e-4, "ema_half_life": 20, "precision": "float32"}
+CONFIG = RunConfig(dataset="300w", scale="smoke", **SIZES)
+
+# The command line at a scale of its own; `STOP` ends it after an epoch, as a time limit would.
+COMMAND = """
+import os, sys
+import starlib.config, starlib.commands.train as command
+from starlib.__main__ import main
+from starlib.train import StoppedError
+starlib.config.SCALES["smoke"] = {sizes!r}
+if "STOP" in os.environ:
+    whole = command.run
+    command.run = lambda *a, **k: whole(*a, **k, stop=lambda: True)
+try:
+    sys.exit(main(sys.argv[1:]))
+except StoppedError as stopped:
+    print(stopped)
+"""
+
+
+def torchrun(folder, processes, *arguments, **environment):
+    """What the processes print, each with the command line `train`."""
+    script = folder / "command.py"
+    script.write_text(COMMAND.format(sizes=SIZES))
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    return subprocess.run(
+        [sys.executable, *launch, str(script), "train", "--dataset", "300w", *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.getcwd(), "OMP_NUM_THREADS": "1", **environment},
+        timeout=120,
+    )
+
+
+def test_two_processes_train_the_network_that_one_trains(tiny_300w, tmp_path):
+    results = tmp_path / "two"
+    where = ["--results", str(results), "--data-root", str(tiny_300w)]
+    done = torchrun(tmp_path, 2, *where)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("NME") == 1  # told by one of them
+    two = load_run(CONFIG, results)
+    one = run(CONFIG, results=tmp_path / "one", data_root=tiny_300w)
+    assert (one.provenance["processes"], two.provenance["processes"]) == (1, 2)
+    assert abs(one.metrics["common"]["nme"] - two.metrics["common"]["nme"]) < 2e-4
+    for name in ("loss", "error"):
+        np.testing.assert_allclose(one.curves[name], two.curves[name], rtol=1e-3)
+    assert not list(results.glob("checkpoints/*"))
+
+
+def test_what_two_processes_began_one_goes_on_with(tiny_300w, tmp_path):
+    results = tmp_path / "results"
+    where = ["--results", str(results), "--data-root", str(tiny_300w)]
+    stopped = torchrun(tmp_path, 2, *where, STOP="1")
+    assert stopped.stdout.count("stopped after epoch 1") == 2, stopped.stderr
+    checkpoint = torch.load(results / "checkpoints" / f"{CONFIG.hash}.pt", weights_only=True)
+    assert len(checkpoint["curves"]["loss"]) == 1
+    resumed = run(CONFIG, results=results, data_root=tiny_300w)
+    whole = run(CONFIG, results=tmp_path / "whole", data_root=tiny_300w)
+    assert resumed.provenance["resumed"]
+    assert abs(resumed.metrics["common"]["nme"] - whole.metrics["common"]["nme"]) < 2e-4
+
+
+def test_parts_of_a_batch_are_augmented_as_in_the_whole():
+    scheme = SCHEMES["300w"]
+    images = torch.randint(0, 256, (6, 3, 40, 40), dtype=torch.uint8)
+    landmarks = torch.rand(6, 68, 2) - 0.5
+    whole = augment(images, landmarks, scheme, 32, torch.Generator().manual_seed(4))
+    for part in range(3):
+        rows = slice(2 * part, 2 * part + 2)
+        generator = torch.Generator().manual_seed(4)
+        own = augment(images[rows], landmarks[rows], scheme, 32, generator, (part, 3))
+        torch.testing.assert_close(own[0], whole[0][rows])
+        torch.testing.assert_close(own[1], whole[1][rows])
+
+
+@pytest.mark.filterwarnings("default")  # Dask leaves sockets and loops to the garbage collector
+def test_dask_workers_train_each_run_once(tiny_300w, tmp_path):
+    dask = pytest.importorskip("distributed")
+    configs = [dataclasses.replace(CONFIG, seed=seed, epochs=1) for seed in range(3)]
+    results, told = tmp_path / "results", []
+    cluster = dask.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0")
+    with cluster, dask.Client(cluster) as client:
+        executor = client.get_executor(pure=False)
+
+        def train_all():
+            where = {"results": results, "data_root": tiny_300w}
+            return run_all(configs, **where, say=told.append, executor=executor)
+
+        first = train_all()
+        written = [found.path.stat().st_mtime_ns for found in first]
+        again = train_all()
+    assert len(told) == 3 and missing(configs, results) == []
+    assert [found.path.stat().st_mtime_ns for found in again] == written
+    assert len(list(results.glob("runs/*.json"))) == 3
+
+
+def test_a_run_that_another_one_trains_is_waited_for_and_trained_once(
+    tiny_300w, tmp_path, monkeypatch
+):
+    import starlib.runs
+
+    calls, train = [], starlib.runs.train
+    monkeypatch.setattr("starlib.runs.train", lambda *a: calls.append(a) or train(*a))
+    found = []
+
+    def one():
+        found.append(run(CONFIG, results=tmp_path / "results", data_root=tiny_300w))
+
+    threads = [threading.Thread(target=one) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(calls) == 1 and len(found) == 2
+    assert found[0].provenance == found[1].provenance
+
+
+def test_a_lock_ends_with_its_process(tmp_path):
+    path = tmp_path / "run.lock"
+    code = f"""
+import os
+from pathlib import Path
+from starlib.locks import locked
+with locked(Path({str(path)!r})):
+    os._exit(9)
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=os.getcwd(), timeout=60)
+    assert path.exists()
+
+    def waiting():
+        raise AssertionError("the lock is still held")
+
+    held = pytest.raises(AssertionError, match="still held")
+    with locked(path, waiting), held, locked(path, waiting):
+        pass
+    assert not path.exists()
+
+
+MEMORY = """
+import sys
+from pathlib import Path
+import numpy as np
+from starlib.config import RunConfig
+from starlib.data.crops import CropStore
+from starlib.schemes import SCHEMES
+from starlib.train import train
+count, path = int(sys.argv[1]), sys.argv[2]
+images = np.lib.format.open_memmap(path, "w+", np.uint8, (count, 3, 320, 320))
+landmarks = np.random.default_rng(0).uniform(-0.5, 0.5, (count, 68, 2)).astype(np.float32)
+crops = CropStore(images, landmarks, None, np.zeros((count, 3), np.float32), "none")
+config = RunConfig.from_dict({config!r} | dict(epochs=1, batch_size=8))
+def report(epoch, curves):
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("RssAnon"):
+            print(line.split()[1])
+train(config, crops, SCHEMES["300w"], report=report)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
+def test_memory_of_a_training_does_not_grow_with_its_data(tmp_path):
+    code = MEMORY.replace("{config!r}", repr(CONFIG.to_dict()))
+    used = []
+    for count in (64, 640):  # 20 and 197 MB on the disk
+        arguments = [str(count), str(tmp_path / f"{count}.npy")]
+        done = subprocess.run(
+            [sys.executable, "-c", code, *arguments],
+            capture_output=True, text=True, check=True, cwd=os.getcwd(), timeout=120,
+        )  # fmt: skip
+        used.append(json.loads(done.stdout) / 1024)
+    assert used[1] < used[0] + 40, f"{used} MB"

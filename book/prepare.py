@@ -31,7 +31,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
         },
     ),
     "cost": ("cost", {}),
-    "own_data": ("own_data", {"results": "results/live/own_data"}),
+    "own_data": ("own_data", {"results": "results/live"}),
 }
 TITLES = {
     "ablation_distance_synthface": "# The same on faces whose noise is known",

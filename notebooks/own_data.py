@@ -36,7 +36,7 @@ from starlib.runs import run
 # %% tags=["parameters"]
 epochs = 80
 device = "cpu"
-results = "results/live/own_data"  # folder of the files and the run, written anew each time
+results = "results/live"  # folder whose own_data/ gets the files and the run, anew each time
 
 # %% [markdown]
 # ## Pictures and lists
@@ -46,7 +46,7 @@ results = "results/live/own_data"  # folder of the files and the run, written an
 # row for each face: the picture, then x and y of each point in pixels.
 
 # %%
-folder = results_folder(results)
+folder = results_folder(results) / "own_data"
 shutil.rmtree(folder, ignore_errors=True)
 folder.mkdir(parents=True)
 rendered = render_faces(20, seed=7, size=160)
@@ -110,7 +110,7 @@ _ = main(["data", "check", str(path)])
 small = {"width": 32, "batch_size": 4, "ema_half_life": 200, "precision": "float32"}
 config = RunConfig.at("smoke", str(path), epochs=epochs, **small)
 torch.set_num_threads(1)  # for a network as small as this, more threads wait for each other
-found = run(config, device, results)
+found = run(config, device, folder)
 error = found.metrics["test"]
 print(f"NME of the {error['faces']} test faces: {100 * error['nme']:.1f} %")
 

@@ -59,15 +59,18 @@ def run(
 
     def waiting() -> None:
         if stop():
-            raise StoppedError(f"run {config.hash} is being trained by another process")
+            raise StoppedError(f"run {config.hash} waited for another process")
 
     with locked(checkpoint.with_suffix(".lock"), waiting):
         finished = distributed.once(lambda: load_run(config, results))
         if finished is not None:  # by the process that had the lock
             return finished
-        crops = distributed.first(
-            lambda: {s: crop_store(faces[s], config.image_size, folder / "crops") for s in faces}
-        )
+        stores = folder / "crops"
+        # Runs that start side by side would all cut the same crops.
+        with locked(stores / f"{Path(config.dataset).stem}-{config.image_size}.lock", waiting):
+            crops = distributed.first(
+                lambda: {s: crop_store(faces[s], config.image_size, stores) for s in faces}
+            )
         provenance["resumed"] = distributed.once(checkpoint.exists)
         scheme = faces["train"].scheme
         trained = train(config, crops["train"], scheme, device, checkpoint, report, stop)

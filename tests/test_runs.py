@@ -1,5 +1,7 @@
 import dataclasses
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,7 +11,7 @@ import yaml
 from starlib import claims, figures, metrics, pages, tables
 from starlib.__main__ import main
 from starlib.config import RunConfig
-from starlib.data import DataError
+from starlib.data import DataError, crops
 from starlib.effects import effect_of, error_matrix, face_errors, paired_effect
 from starlib.records import load_all, load_run, missing, read
 from starlib.runs import read_or_train, run, run_all
@@ -33,6 +35,23 @@ def test_a_run_is_trained_once_and_read_again(tiny_300w, results, monkeypatch):
     assert missing([CONFIG, dataclasses.replace(CONFIG, seed=1)], results) == [
         dataclasses.replace(CONFIG, seed=1)
     ]
+
+
+def test_runs_side_by_side_cut_the_crops_once(tiny_300w, results, monkeypatch):
+    built = []
+
+    def slowly(faces, size, folder):
+        built.append(faces.split)
+        time.sleep(0.3)
+        build(faces, size, folder)
+
+    build = crops._build
+    monkeypatch.setattr(crops, "_build", slowly)
+    configs = [CONFIG, dataclasses.replace(CONFIG, seed=1)]
+    with ThreadPoolExecutor(2) as executor:
+        runs = run_all(configs, results=results, data_root=tiny_300w, say=str, executor=executor)
+    assert len(runs) == 2 and sorted(built) == ["test", "train"]
+    assert not list(results.glob("**/*.lock"))
 
 
 def test_a_record_holds_what_its_numbers_recompute_from(tiny_300w, results):

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from starlib.config import RunConfig
-from starlib.hourglass import CholeskyHead, StackedHourglass, StackOutput
+from starlib.hourglass import CholeskyHead, StackedHourglass, StackOutput, activated
 from starlib.maps import peak_positions
 from starlib.moments import soft_argmax
 from starlib.schemes import Scheme
@@ -55,8 +55,7 @@ class TimmHeatmaps(nn.Module):
             F.interpolate(m, size=size, mode="bilinear", align_corners=False) for m in maps[1:]
         ]
         mixed = self.mix(torch.cat([maps[0], *scaled], dim=1))
-        logits = self.heat(mixed)
-        heat = torch.sigmoid(logits) if self.sigmoid else F.relu(F.instance_norm(logits))
+        heat = activated(self.heat(mixed), self.sigmoid)
         landmarks = peak_positions(heat) if self.sigmoid else soft_argmax(heat)
         scale = None if self.scale is None else self.scale(mixed)
         return [StackOutput(landmarks, heat, scale_tril=scale)]

@@ -57,26 +57,29 @@ BACKBONE_ARMS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
+def _each(
+    arms: dict[str, dict[str, Any]], dataset: str, scale: str, seeds: Sequence[int]
+) -> list[RunConfig]:
+    return [
+        RunConfig.at(scale, dataset, seed=seed, **fields)
+        for seed in seeds
+        for fields in arms.values()
+    ]
+
+
 def neighbours(
     dataset: str = "300w", scale: str = "reduced", seeds: Sequence[int] = (0, 1, 2)
 ) -> list[RunConfig]:
     """STAR, its controls and the losses it is compared with (Sections 5.3 and 5.4)."""
-    return [
-        RunConfig.at(scale, dataset, seed=seed, **fields)
-        for seed in seeds
-        for fields in NEIGHBOURS.values()
-    ]
+    return _each(NEIGHBOURS, dataset, scale, seeds)
 
 
 def backbones(
     dataset: str = "300w", scale: str = "reduced", seeds: Sequence[int] = (0, 1, 2)
 ) -> list[RunConfig]:
     """Whether STAR is "plug-and-play": other networks without and with it."""
-    return [
-        RunConfig.at(scale, dataset, seed=seed, **{"stacks": 1, **fields})
-        for seed in seeds
-        for fields in BACKBONE_ARMS.values()
-    ]
+    one_stack = {name: {"stacks": 1, **fields} for name, fields in BACKBONE_ARMS.items()}
+    return _each(one_stack, dataset, scale, seeds)
 
 
 def normalisation(

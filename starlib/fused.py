@@ -95,13 +95,13 @@ def _blocks(maps: Tensor) -> list[slice]:
     return [slice(start, start + step) for start in range(0, count, step)]
 
 
-def _scaled(maps: Tensor, out: Tensor | None = None) -> tuple[Tensor, Tensor]:
+def scaled(maps: Tensor, out: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Each map over its largest value, in float32 (float64 stays), and that value [B, N].
 
     Moments do not depend on a map's scale; with this one neither Σh nor Σh² can overflow or
-    underflow. Empty maps have scale 1.
+    underflow. Empty maps have scale 1. No gradient goes through the scale.
     """
-    largest = maps.amax((-2, -1)).to(torch.promote_types(maps.dtype, torch.float32))
+    largest = maps.detach().amax((-2, -1)).to(torch.promote_types(maps.dtype, torch.float32))
     scale = torch.where(largest > EMPTY, largest, 1.0)
     return torch.div(maps, scale[..., None, None], out=out), scale
 
@@ -114,7 +114,7 @@ def _mass(total: Tensor) -> Tensor:
 def _read(maps: Tensor, y: Tensor, second: bool, scratch: Tensor) -> tuple[Tensor, ...]:
     """Of scaled maps: scale, sums over rows and over columns; Σh², and the sums over the rows
     weighted with their distance from the mean. The scaled maps go into `scratch`."""
-    h, scale = _scaled(maps, scratch[: len(maps)])
+    h, scale = scaled(maps, scratch[: len(maps)])
     columns, rows = h.sum(-2), h.sum(-1)
     if not second:
         return scale, columns, rows
@@ -142,7 +142,7 @@ def _sums(
 
 def _sums_at_once(maps: Tensor, x: Tensor, y: Tensor, second: bool) -> tuple[Tensor, Tensor]:
     """What `_Sums` returns, each as a sum over all cells."""
-    h, scale = _scaled(maps)
+    h, scale = scaled(maps)
     h, x, y = h.flatten(2), x.repeat(len(y)), y.repeat_interleave(len(x))
     mass = _mass(h.sum(-1))
     norm = torch.stack((scale, mass), -1)

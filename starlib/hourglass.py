@@ -102,6 +102,11 @@ class CholeskyHead(nn.Linear):
         return rows.unflatten(-1, (2, 2))
 
 
+def activated(logits: Tensor, sigmoid: bool = False) -> Tensor:
+    """Heatmaps [B, N, h, w] of logits: ReLU(InstanceNorm(logits)), or sigmoid(logits)."""
+    return torch.sigmoid(logits) if sigmoid else F.relu(F.instance_norm(logits))
+
+
 class Stack(nn.Module):
     """One hourglass with its heads; unless it is the last, `merge` feeds the next."""
 
@@ -137,9 +142,7 @@ class Stack(nn.Module):
         y = self.hourglass(self.coordinate_conv(self.coordinates(x, boundary)))
         features = F.relu(self.bn(self.conv(self.residual(y))))
         maps = {
-            name: F.relu(F.instance_norm(head(features)))
-            if name == "heat" and not self.sigmoid
-            else torch.sigmoid(head(features))
+            name: activated(head(features), self.sigmoid or name != "heat")
             for name, head in self.heads.items()
         }
         inputs = {"features": features, **maps}

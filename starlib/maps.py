@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from starlib.fused import EMPTY
+from starlib.fused import scaled
 from starlib.moments import grid_positions, soft_argmax
 from starlib.schemes import Scheme
 
@@ -26,8 +26,8 @@ FOREGROUND, FOREGROUND_WEIGHT = 0.2, 10.0
 def gaussian_maps(landmarks: Tensor, size: int, sigma: float) -> Tensor:
     """Gaussians of height 1 and `sigma` cells around landmarks [B, N, 2]: [B, N, size, size]."""
     cells = grid_positions(size, like=landmarks)
-    scaled = (cells - landmarks[..., None]) * (size / (2 * sigma))  # [B, N, 2, size]
-    columns, rows = torch.exp(-0.5 * scaled.square()).unbind(-2)
+    offsets = (cells - landmarks[..., None]) * (size / (2 * sigma))  # [B, N, 2, size]
+    columns, rows = torch.exp(-0.5 * offsets.square()).unbind(-2)
     return rows[..., :, None] * columns[..., None, :]
 
 
@@ -40,8 +40,8 @@ def point_targets(landmarks: Tensor, size: int) -> Tensor:
     cells = grid_positions(size, like=landmarks)
     half = 1 / (STRIDE * size)  # half an input pixel
     pixels = torch.stack((cells - half, cells + half))
-    scaled = (pixels - landmarks[..., None, None]) * (STRIDE * size / (2 * POINT_SIGMA))
-    columns, rows = torch.exp(-0.5 * scaled.square()).mean(-2).unbind(-2)
+    offsets = (pixels - landmarks[..., None, None]) * (STRIDE * size / (2 * POINT_SIGMA))
+    columns, rows = torch.exp(-0.5 * offsets.square()).mean(-2).unbind(-2)
     return rows[..., :, None] * columns[..., None, :]
 
 
@@ -130,14 +130,6 @@ def awing(predicted: Tensor, target: Tensor) -> Tensor:
     return (loss * (1 + FOREGROUND_WEIGHT * foreground)).mean((-2, -1))
 
 
-def scaled(heatmaps: Tensor) -> Tensor:
-    """Each map over its largest value, in float32 (float64 stays), so that no sum of it overflows
-    or vanishes; empty maps as they are."""
-    maps = heatmaps.to(torch.promote_types(heatmaps.dtype, torch.float32))
-    largest = maps.detach().amax((-2, -1), keepdim=True)
-    return maps / torch.where(largest > EMPTY, largest, 1.0)
-
-
 def distribution_regularisation(heatmaps: Tensor, landmarks: Tensor) -> Tensor:
     """Jensen-Shannon divergence [B, N], in nats, between each normalised heatmap and a Gaussian of
     one cell around its landmark, normalised on the grid (DR; Nibali et al., 2018).
@@ -147,7 +139,7 @@ def distribution_regularisation(heatmaps: Tensor, landmarks: Tensor) -> Tensor:
             that has no mass where the Gaussian has it.
         landmarks: [B, N, 2] in [-1, 1].
     """
-    maps = scaled(heatmaps)
+    maps, _ = scaled(heatmaps)
     gaussians = gaussian_maps(landmarks.to(maps.dtype), maps.shape[-1], REGULARISED_SIGMA)
     p = maps / maps.sum((-2, -1), keepdim=True).clamp_min(0.5)  # empty, or at least 1
     tiny = torch.finfo(maps.dtype).tiny

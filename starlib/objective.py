@@ -44,10 +44,9 @@ class Objective(nn.Module):
     def __init__(self, config: RunConfig, scheme: Scheme):
         super().__init__()
         self.config, self.scheme = config, scheme
-        family = config.loss.removesuffix("_nll")
         self.regression = RegressionLoss(config.distance, check_values=False)
         self.star = STARLoss(config.distance, config.restriction, config.weight, check_values=False)
-        self.family = family
+        self.family = config.loss.removesuffix("_nll")  # of a likelihood
         self.flow = ResidualLikelihood() if config.loss == "rle" else None
 
     def forward(self, outputs: list[StackOutput], landmarks: Tensor) -> Tensor:

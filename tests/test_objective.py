@@ -41,13 +41,7 @@ def config(**fields):
     return RunConfig.at("smoke", "synthface", **{**sizes, **rates, **fields})
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Networks this small do not gain from a second one."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

@@ -13,13 +13,7 @@ FLIP_PAIRS = [(i, 32 - i) for i in range(16)] + BROW_PAIRS + EYE_PAIRS + LIP_PAI
 FLIP_PAIRS += [(55, 59), (56, 58), (96, 97)]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Small tensors gain little from threads, and lose much where other jobs run."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

@@ -76,6 +76,30 @@ cost_views.share_table(record)
 # %%
 cost_views.share_figure(record)
 # %% [markdown]
+# ## Ways to train
+#
+# A training step with STAR by precision and by the layout of the weights in memory. `train` takes
+# the precision of the configuration (bfloat16 unless it says otherwise) and the layout "channels
+# last"; `train --compile` compiles network and loss first, which pays only if a run has more steps
+# than it takes to win the time back.
+
+# %%
+cost_views.ways_table(record)
+
+# %%
+cost_views.compile_table(record)
+
+# %% [markdown]
+# ## Memory
+#
+# Crops are read from the disk batch by batch, so the memory of a training on the CPU does not
+# depend on their number. On a GPU they are copied there while they take at most a quarter of what
+# is free.
+
+# %%
+cost_views.memory_table(record)
+
+# %% [markdown]
 # ## Inference
 #
 # From stored crops to landmarks with the same network. STAR takes no part in it: the loss is only

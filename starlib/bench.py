@@ -1,4 +1,4 @@
-"""What the loss, a training step and inference cost on this machine, measured side by side.
+"""What the losses cost on this machine, measured side by side; bench_training.py has the rest.
 
 Contestants take turns in random order within each round, so that what else the machine does hits
 all alike; a turn begins with one call that is not timed. Times are in seconds: the median over the
@@ -18,13 +18,8 @@ from torch import Tensor
 
 import starlib
 from starlib import reference
-from starlib.augment import augment
-from starlib.backbones import build_model
-from starlib.config import RunConfig
-from starlib.data.crops import store_size
 from starlib.losses import RegressionLoss, STARLoss
-from starlib.schemes import Scheme, get_scheme
-from starlib.train import predict, stepper
+from starlib.provenance import code_version
 
 BATCHES, POINTS, SIDE = (1, 16, 64), (29, 68, 98), 64
 TURN = 0.02  # seconds that a turn takes at least, in several calls if need be
@@ -50,6 +45,7 @@ def machine(device: torch.device) -> dict[str, Any]:
         "python": platform.python_version(),
         "torch": torch.__version__,
         "starlib": starlib.__version__,
+        **code_version(),
     }
 
 
@@ -75,11 +71,11 @@ def interleaved(
     """
 
     def timed(run: Callable[[], object], calls: int) -> float:
-        _wait(device)
+        wait(device)
         started = time.perf_counter()
         for _ in range(calls):
             run()
-        _wait(device)
+        wait(device)
         return (time.perf_counter() - started) / calls
 
     calls = {}
@@ -98,7 +94,7 @@ def interleaved(
     return {name: _summary(values) for name, values in samples.items()}
 
 
-def _wait(device: torch.device) -> None:
+def wait(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
@@ -109,7 +105,9 @@ def _summary(values: list[float]) -> dict[str, float]:
     return {"median": median, "low": low, "high": high, "rounds": len(values)}
 
 
-def _maps(batch: int, points: int, device: torch.device, side: int = SIDE) -> tuple[Tensor, Tensor]:
+def maps_of(
+    batch: int, points: int, device: torch.device, side: int = SIDE
+) -> tuple[Tensor, Tensor]:
     """Heatmaps like a network's first ones, and landmarks."""
     generator = torch.Generator().manual_seed(0)
     maps = torch.randn(batch, points, side, side, generator=generator).relu()
@@ -117,7 +115,7 @@ def _maps(batch: int, points: int, device: torch.device, side: int = SIDE) -> tu
     return maps.to(device), landmarks.to(device)
 
 
-def _there_and_back(loss: Loss, maps: Tensor, landmarks: Tensor) -> Callable[[], object]:
+def there_and_back(loss: Loss, maps: Tensor, landmarks: Tensor) -> Callable[[], object]:
     """Value and gradient of a loss."""
 
     def run() -> object:
@@ -127,13 +125,40 @@ def _there_and_back(loss: Loss, maps: Tensor, landmarks: Tensor) -> Callable[[],
     return run
 
 
-def loss_times(
-    device: torch.device, rounds: int, seconds: float, compiled: bool = False
-) -> dict[str, Any]:
-    """The loss forward and backward for each size, `seconds` in all.
+def compiles(device: torch.device) -> bool:
+    """Whether torch.compile works here: on a CPU it needs a C++ compiler."""
+    try:
+        torch.compile(torch.square)(torch.ones(2, device=device))
+    except Exception:  # whatever the compiler, or its absence, raises
+        return False
+    return True
+
+
+def captured(run: Callable[[], object]) -> Callable[[], object]:
+    """A call's work on a GPU as a CUDA graph: what the device does, without launching it."""
+    stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        for _ in range(3):  # what is set up at first calls stays out of the graph
+            run()
+    torch.cuda.current_stream().wait_stream(stream)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        kept = run()
+
+    def replay() -> object:
+        graph.replay()
+        return kept
+
+    return replay
+
+
+def loss_times(device: torch.device, rounds: int, seconds: float) -> dict[str, Any]:
+    """The loss forward and backward for each size, `seconds` in all and some for compiling.
 
     "limit" reads the heatmaps once (their sum) and writes a new tensor of their size once. "fixed"
-    is one map of four cells: what the calls cost whatever the size.
+    is one map of four cells: what the calls cost whatever the size. "star, compiled" is there where
+    torch.compile works, and "star, captured" (compiled, in a CUDA graph) on a GPU.
     """
     star, plain = STARLoss(check_values=False), RegressionLoss(check_values=False)
     losses: dict[str, Loss] = {
@@ -142,12 +167,17 @@ def loss_times(
         "regression": plain,
         "plain regression": reference.regression,
     }
-    if compiled:
-        losses["star, compiled"] = torch.compile(star, dynamic=False)
+    compiled = compiles(device)
 
     def measured(batch: int, points: int, side: int) -> Times:
-        maps, landmarks = _maps(batch, points, device, side)
-        runs = {name: _there_and_back(loss, maps, landmarks) for name, loss in losses.items()}
+        maps, landmarks = maps_of(batch, points, device, side)
+        runs = {name: there_and_back(loss, maps, landmarks) for name, loss in losses.items()}
+        if compiled:
+            torch.compiler.reset()  # or it would give up after some sizes
+            run = there_and_back(torch.compile(star, dynamic=False), maps, landmarks)
+            runs["star, compiled"] = run
+            if device.type == "cuda":
+                runs["star, captured"] = captured(run)
         runs["limit"] = lambda: (maps.sum(), torch.full_like(maps, 0.1))
         return interleaved(runs, device, rounds, seconds / len(BATCHES) / len(POINTS))
 
@@ -157,65 +187,3 @@ def loss_times(
         for points in POINTS
     ]
     return {"sizes": sizes, "fixed": measured(1, 1, 2)}
-
-
-def _full(loss: str, device: torch.device, batch: int) -> tuple[RunConfig, Scheme]:
-    """The paper's protocol with 98 points; in float32 on a CPU."""
-    precision = "bfloat16" if device.type == "cuda" else "float32"
-    config = RunConfig.at("full", "synthface", loss=loss, batch_size=batch, precision=precision)
-    return config, get_scheme("wflw")
-
-
-def step_times(device: torch.device, rounds: int, seconds: float, batch: int) -> dict[str, Any]:
-    """A four-stack 256-px training step without and with STAR, and its parts by themselves.
-
-    "network" is forward and backward of the network alone; "star loss" and "regression loss" are
-    those of the loss on the heatmaps of all stacks; "augment" makes the batch.
-    """
-    config, scheme = _full("star", device, batch)
-    generator = torch.Generator().manual_seed(0)
-    side = store_size(config.image_size)
-    stored = torch.randint(0, 256, (batch, 3, side, side), generator=generator, dtype=torch.uint8)
-    stored, points = stored.to(device), _maps(batch, scheme.points, device)[1]
-    images, targets = augment(stored, points, scheme, config.image_size, generator)
-    model = build_model(config, scheme).to(device)
-    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    views = images.to(memory_format=torch.channels_last)
-
-    def network() -> None:
-        model.zero_grad(set_to_none=True)
-        with torch.autocast(device.type, torch.bfloat16, enabled=config.precision != "float32"):
-            outputs = model(views)
-        torch.stack([output.heatmaps.float().mean() for output in outputs]).sum().backward()
-
-    def loss_of_all_stacks(loss: Loss) -> Callable[[], object]:
-        runs = [_there_and_back(loss, *_maps(batch, scheme.points, device))] * config.stacks
-        return lambda: [run() for run in runs]
-
-    runs: dict[str, Callable[[], object]] = {
-        "network": network,
-        "star loss": loss_of_all_stacks(STARLoss(check_values=False)),
-        "regression loss": loss_of_all_stacks(RegressionLoss(check_values=False)),
-        "augment": lambda: augment(stored, points, scheme, config.image_size, generator),
-    }
-    for name in ("star", "regression"):
-        step = stepper(_full(name, device, batch)[0], scheme, device)
-        runs[f"step with {name}"] = lambda step=step: step(images, targets)  # type: ignore[misc]
-    times = interleaved(runs, device, rounds, seconds, warm=False)
-    return {"batch": batch, "config": config.to_dict(), "seconds": times}
-
-
-def inference_times(
-    device: torch.device, rounds: int, seconds: float, batches: tuple[int, ...]
-) -> list[dict[str, Any]]:
-    """From stored crops to landmarks with the four-stack 256-px network."""
-    config, scheme = _full("star", device, max(batches))
-    model = build_model(config, scheme).to(device)
-    side = store_size(config.image_size)
-    crops = torch.randint(0, 256, (max(batches), 3, side, side), dtype=torch.uint8).numpy()
-    found = []
-    for batch in batches:
-        run = {"predict": lambda n=batch: predict(model, crops[:n], config, n)}
-        times = interleaved(run, device, rounds, seconds, warm=False)
-        found.append({"batch": batch, "seconds": times})
-    return found

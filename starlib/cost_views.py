@@ -8,7 +8,14 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from starlib.costs import NEGLIGIBLE, growth, medians, ratios, shares
+from starlib.costs import (
+    NEGLIGIBLE,
+    growth,
+    medians,
+    ratios,
+    shares,
+    steps_until_compiling_pays,
+)
 
 NAMES = {
     "star": "STAR, this package",
@@ -16,6 +23,7 @@ NAMES = {
     "regression": "regression, this package",
     "plain regression": "regression, as commonly written",
     "star, compiled": "STAR, compiled",
+    "star, captured": "STAR, compiled, as a CUDA graph",
     "limit": "one read and one write",
 }
 COLOURS = {
@@ -24,6 +32,7 @@ COLOURS = {
     "regression": "#f59e0b",
     "plain regression": "#8c8c8c",
     "star, compiled": "#15803d",
+    "star, captured": "#0369a1",
     "limit": "black",
 }
 MARKERS = {"transcription": "^", "plain regression": "s", "regression": "D", "limit": "x"}
@@ -36,7 +45,11 @@ def _title(record: dict[str, Any]) -> str:
 
 def machine_table(records: Sequence[dict[str, Any]]) -> pd.DataFrame:
     """What each record was measured on, and when."""
-    rows = [{**r["machine"], "measured": r["finished"][:10]} for r in records]
+    rows = [
+        {**r["machine"], "commit": (r["machine"]["commit"] or "none")[:8]}
+        | {"measured": r["finished"][:10]}
+        for r in records
+    ]
     return pd.DataFrame(rows).set_index("device_name").rename_axis(None).astype(str).T
 
 
@@ -112,6 +125,44 @@ def share_table(record: dict[str, Any]) -> pd.DataFrame:
     }
     values = shares(record)
     rows = {text: {"% of the step": f"{100 * values[name]:.2f}"} for name, text in texts.items()}
+    return pd.DataFrame(rows).T
+
+
+def ways_table(record: dict[str, Any]) -> pd.DataFrame:
+    """A training step at each scale that was measured, by precision, memory layout, compiled."""
+    return pd.DataFrame(
+        {
+            f"{ways['scale']}, ms": {
+                name: _milliseconds(times) for name, times in ways["seconds"].items()
+            }
+            for ways in record["ways"]
+        }
+    )
+
+
+def compile_table(record: dict[str, Any]) -> pd.DataFrame:
+    """What compiling takes, and the steps that win it back; no rows where it does not work."""
+    rows = {}
+    for ways in record["ways"]:
+        if ways["compile_seconds"] is not None:
+            steps = steps_until_compiling_pays(ways)
+            rows[ways["scale"]] = {
+                "seconds to compile": f"{ways['compile_seconds']:.0f}",
+                "steps that win them back": "never" if steps == float("inf") else f"{steps:.0f}",
+                "steps of a run on synthface": str(ways["steps"]),
+            }
+    return pd.DataFrame(rows).T
+
+
+def memory_table(record: dict[str, Any]) -> pd.DataFrame:
+    """Memory of a training by the number of faces on the disk."""
+    rows = {
+        f"{size['faces']} faces": {
+            "crops on the disk, MB": f"{size['stored_mb']:.0f}",
+            "memory of the training, MB": f"{size['used_mb']:.0f}",
+        }
+        for size in record["memory"]
+    }
     return pd.DataFrame(rows).T
 
 

@@ -11,7 +11,8 @@ import numpy as np
 from starlib.records import results_folder
 
 NEGLIGIBLE = 0.02  # of a training step
-PARTS = ("loss", "step", "inference")
+COMPILED = "bfloat16, channels last, compiled"  # the last of the ways to train
+PARTS = ("loss", "step", "inference", "ways", "memory")
 
 
 def name_of(machine: dict[str, Any]) -> str:
@@ -92,6 +93,13 @@ def judged(records: Sequence[dict[str, Any]], limit: float = NEGLIGIBLE) -> tupl
     return verdict, f"STAR is {told} of a training step; at most {100 * limit:g} % is negligible"
 
 
+def steps_until_compiling_pays(ways: dict[str, Any]) -> float:
+    """Training steps after which the time to compile is won back; infinite if never."""
+    times = medians(ways["seconds"])
+    eager, compiled = (times[name] for name in ("bfloat16, channels last", COMPILED))
+    return ways["compile_seconds"] / (eager - compiled) if compiled < eager else float("inf")
+
+
 def told(record: dict[str, Any]) -> str:
     """A record as text."""
     machine = record["machine"]
@@ -101,6 +109,11 @@ def told(record: dict[str, Any]) -> str:
     for size in record.get("inference", []):
         rate = size["batch"] / size["seconds"]["predict"]["median"]
         lines.append(f"inference, batch {size['batch']}: {rate:.2f} images/s")
+    for ways in record.get("ways", []):
+        lines += _ways_lines(ways)
+    for size in record.get("memory", []):
+        stored, used = size["stored_mb"], size["used_mb"]
+        lines.append(f"training on {size['faces']} faces, {stored:.0f} MB stored: {used:.0f} MB")
     return "\n".join(lines)
 
 
@@ -121,8 +134,11 @@ def _loss_lines(record: dict[str, Any]) -> list[str]:
             for name, value in ratios(size).items()
         )
         lines.append(f"STAR at {size['batch']} x {size['points']}: {told}")
-    slopes = f"{growth(record):.3f} ({growth(record, beyond_fixed=False):.3f} with the fixed cost)"
-    return [*lines, f"slope of log time over log number of maps: {slopes}"]
+    lines.append("slope of log time over log number of maps (beyond the fixed cost)")
+    for name in fixed:
+        slopes = (growth(record, name, beyond_fixed=beyond) for beyond in (False, True))
+        lines.append("  {:24} {:.3f} ({:.3f})".format(name, *slopes))
+    return lines
 
 
 def _step_lines(record: dict[str, Any]) -> list[str]:
@@ -134,3 +150,16 @@ def _step_lines(record: dict[str, Any]) -> list[str]:
         lines.append(f"  {name:22} {times['median']:.4f} s ({spread}), {rate:.2f} images/s")
     told = ", ".join(f"{name} {100 * share:.2f} %" for name, share in parts.items())
     return [*lines, f"  shares of the step: {told}"]
+
+
+def _ways_lines(ways: dict[str, Any]) -> list[str]:
+    lines = [f"a training step at scale {ways['scale']}, batch {ways['config']['batch_size']}"]
+    for name, times in ways["seconds"].items():
+        spread = f"{1e3 * times['low']:.2f} to {1e3 * times['high']:.2f}"
+        lines.append(f"  {name:36} {1e3 * times['median']:.2f} ms ({spread})")
+    if ways["compile_seconds"] is not None:
+        pays = steps_until_compiling_pays(ways)
+        when = "never won back" if pays == float("inf") else f"won back after {pays:.0f} steps"
+        seconds = f"{ways['compile_seconds']:.0f} s"
+        lines.append(f"  compiling takes {seconds}, {when}; a run has {ways['steps']}")
+    return lines

@@ -15,6 +15,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from starlib.augment import view
+from starlib.backbones import build_model
 from starlib.checkpoints import read_tensors
 from starlib.config import RunConfig
 from starlib.data import FaceSet
@@ -23,7 +24,6 @@ from starlib.data.released import released_boxes, released_crop
 from starlib.moments import heatmap_moments
 from starlib.official import IMAGE_SIZE, is_released, released_network, released_points
 from starlib.schemes import SCHEMES, Scheme, get_scheme
-from starlib.train import build_model
 
 
 class Predictor(nn.Module):

@@ -4,23 +4,19 @@ import concurrent.futures
 import functools
 import multiprocessing
 import os
-import platform
-import subprocess
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
-import starlib
 from starlib import distributed
 from starlib.config import RunConfig
 from starlib.data import CropStore, FaceSet, crop_store, load_dataset
 from starlib.locks import locked
+from starlib.provenance import provenance_of
 from starlib.records import (
-    ROOT,
     Run,
     atomically,
     describe,
@@ -41,18 +37,20 @@ def run(
     data_root: Path | str | None = None,
     report: Callable[[int, dict[str, list[float]]], None] | None = None,
     stop: Callable[[], bool] = lambda: False,
+    compiled: bool = False,
 ) -> Run:
     """The run of a config: read if it is finished, else trained (on from its checkpoint) and kept.
 
     Weights go to results/weights/<hash>.pt, checkpoints to results/checkpoints/, crop stores to
-    results/crops/. `report` and `stop` as in `starlib.train.train`. A config that another process
-    trains is waited for, and read.
+    results/crops/. `report`, `stop` and `compiled` as in `starlib.train.train`. A config that
+    another process trains is waited for, and read.
     """
     finished = distributed.once(lambda: load_run(config, results))
     if finished is not None:
         return finished
     _check_device(device)
-    provenance = _provenance(device)  # of the code as it is now, not after hours of training
+    # Of the code as it is now, not after hours of training.
+    provenance = {**provenance_of(device), "compiled": compiled}
     folder = results_folder(results)
     checkpoint = folder / "checkpoints" / f"{config.hash}.pt"
     faces = {split: load_dataset(config.dataset, split, data_root) for split in ("train", "test")}
@@ -73,7 +71,7 @@ def run(
             )
         provenance["resumed"] = distributed.once(checkpoint.exists)
         scheme = faces["train"].scheme
-        trained = train(config, crops["train"], scheme, device, checkpoint, report, stop)
+        trained = train(config, crops["train"], scheme, device, checkpoint, report, stop, compiled)
         found = distributed.once(
             lambda: _evaluated(config, trained, faces, crops, provenance, folder)
         )
@@ -133,36 +131,6 @@ def _describe(faces: FaceSet, crops: CropStore, config: RunConfig) -> dict[str, 
     }
 
 
-def _provenance(device: str) -> dict[str, Any]:
-    git = ["git", "-C", str(ROOT)]
-    commit, dirty = None, None
-    try:
-        ask = {"capture_output": True, "text": True, "check": True}
-        commit = subprocess.run([*git, "rev-parse", "HEAD"], **ask).stdout.strip()  # type: ignore
-        # Changed files of the repository, and new ones that Python could import.
-        changed = [*git, "status", "--porcelain", "--untracked-files=no", "--", ".", ":!results"]
-        new = [*git, "ls-files", "--others", "--exclude-standard", "--", "*.py"]
-        dirty = any(subprocess.run(c, **ask).stdout.strip() for c in (changed, new))  # type: ignore
-    except (OSError, subprocess.CalledProcessError):
-        pass  # not a checkout
-    if torch.device(device).type == "cuda":
-        name = torch.cuda.get_device_name(device)
-    else:
-        name = f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
-    return {
-        "commit": commit,
-        "dirty": dirty,
-        "starlib": starlib.__version__,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "device": device,
-        "device_name": name,
-        "threads": torch.get_num_threads(),
-        "processes": distributed.size(),
-    }
-
-
 def run_all(
     configs: Iterable[RunConfig],
     device: str = "cpu",
@@ -172,6 +140,7 @@ def run_all(
     minutes: float | None = None,
     say: Callable[[str], None] = print,
     executor: concurrent.futures.Executor | None = None,
+    compiled: bool = False,
 ) -> list[Run]:
     """Train what is missing, `workers` runs side by side, and return the runs that are finished.
 
@@ -196,7 +165,14 @@ def run_all(
     data_root = Path(data_root).absolute() if data_root else None
     todo = distributed.once(lambda: missing(configs, results))
     until = None if minutes is None else time.time() + 60 * minutes
-    one = functools.partial(_one, device=device, results=results, data_root=data_root, until=until)
+    one = functools.partial(
+        _one,
+        device=device,
+        results=results,
+        data_root=data_root,
+        compiled=compiled,
+        until=until,
+    )
     if together:
         for config in todo:
             told = one(config)
@@ -259,6 +235,7 @@ def _one(
     device: str,
     results: Path | str | None,
     data_root: Path | str | None,
+    compiled: bool,
     until: float | None,
 ) -> str:
     def late() -> bool:
@@ -267,7 +244,7 @@ def _one(
     if distributed.once(late):
         return "not begun"
     try:
-        found = run(config, device, results, data_root, stop=late)
+        found = run(config, device, results, data_root, stop=late, compiled=compiled)
     except StoppedError as stopped:
         return str(stopped)
     subset, values = next(iter(found.metrics.items()))

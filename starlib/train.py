@@ -1,27 +1,23 @@
-"""The training loop: Adam, step schedule, stack weights, EMA, mixed precision, checkpoints."""
+"""The training loop: epochs, the learning rate's schedule, checkpoints; and prediction."""
 
 import math
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch import nn
 
 from starlib import distributed
 from starlib.augment import VIEW_OF_STORE, augment, view
-from starlib.backbones import build_model, seeded
 from starlib.batches import Faces
 from starlib.config import RunConfig
 from starlib.data.crops import CropStore
-from starlib.objective import Objective
 from starlib.schemes import Scheme
+from starlib.state import State, forward_pass
 
 MILESTONES = (0.4, 0.7, 0.9)  # of the epochs: 200, 350 and 450 of the paper's 500
 DECAY = 0.1
@@ -45,80 +41,6 @@ def learning_rate(config: RunConfig, epoch: int) -> float:
     return config.learning_rate * DECAY**passed
 
 
-class _Task(nn.Module):
-    """The loss of a batch and the mean error of its points, from images and targets."""
-
-    def __init__(self, model: nn.Module, objective: Objective):
-        super().__init__()
-        self.model, self.objective = model, objective
-
-    def forward(self, batch: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        outputs = _forward(self.model, batch, self.objective.config.precision)
-        error = (outputs[-1].landmarks.detach() - targets).norm(dim=-1).mean()
-        return self.objective(outputs, targets), error
-
-
-class _State:
-    """What a checkpoint holds: weights, their EMA, the optimiser, the curves, epochs done."""
-
-    PARTS = ("model", "average", "objective", "optimiser")
-
-    def __init__(self, config: RunConfig, scheme: Scheme, data: str, device: torch.device):
-        self.run = {"config": config.to_dict(), "data": data}
-        self.config = config
-        model = build_model(config, scheme).to(device)
-        self.model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        decay = 0.5 ** (config.batch_size / config.ema_half_life)
-        self.average = AveragedModel(self.model, multi_avg_fn=_average(decay), use_buffers=True)
-        with seeded(config.seed):
-            self.objective = Objective(config, scheme).to(device)
-        # Names and weights of the parts stay as they are, whatever the number of processes.
-        self.task = distributed.parallel(_Task(self.model, self.objective), device)
-        trained = [*self.model.parameters(), *self.objective.parameters()]
-        self.optimiser = torch.optim.Adam(trained, config.learning_rate, fused=True)
-        names = ("loss", "error", "learning_rate", "seconds")
-        self.curves: dict[str, list[float]] = {name: [] for name in names}
-
-    @property
-    def epoch(self) -> int:
-        return len(self.curves["loss"])
-
-    def save(self, path: Path) -> None:
-        partial = path.with_suffix(".partial")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        parts = {n: getattr(self, n).state_dict() for n in self.PARTS}
-        torch.save({"run": self.run, "curves": self.curves, **parts}, partial)
-        os.replace(partial, path)
-
-    def load(self, path: Path, device: torch.device) -> None:
-        try:
-            saved = torch.load(path, map_location=device, weights_only=True)
-        except Exception as error:  # whatever the reader of a broken file raises
-            raise ValueError(f"{path}: expected a checkpoint, remove it to train anew") from error
-        if saved.get("run") != self.run:
-            raise ValueError(
-                f"{path}: expected a checkpoint of run {self.config.hash} on the same data; "
-                "remove it to train anew"
-            )
-        for name in self.PARTS:
-            getattr(self, name).load_state_dict(saved[name])
-        self.curves = saved["curves"]
-
-
-def _average(decay: float) -> Callable[[Any, Any, Any], None]:
-    """The EMA's update of all weights at once; the counters of batch norm are copied."""
-    ema = get_ema_multi_avg_fn(decay)
-
-    @torch.no_grad()
-    def update(averages: Any, values: Any, count: Any) -> None:
-        if averages[0].is_floating_point():
-            ema(averages, values, count)
-        else:
-            torch._foreach_copy_(averages, values)
-
-    return update
-
-
 def train(
     config: RunConfig,
     crops: CropStore,
@@ -127,6 +49,7 @@ def train(
     checkpoint: Path | None = None,
     report: Callable[[int, dict[str, list[float]]], None] | None = None,
     stop: Callable[[], bool] = lambda: False,
+    compiled: bool = False,
 ) -> Trained:
     """Train a config's network on stored crops.
 
@@ -143,11 +66,13 @@ def train(
             number of threads and processes).
         report: called after every epoch with the number of epochs done and the curves.
         stop: asked after every epoch; when true, StoppedError is raised, the checkpoint written.
+        compiled: compile network and loss first, which takes about a minute and changes rounding;
+            `starlib bench` tells after how many steps that pays.
     """
     device = torch.device(device)
-    state = _State(config, scheme, crops.fingerprint, device)
+    state = State(config, scheme, crops.fingerprint, device, compiled)
     if checkpoint is not None and distributed.once(checkpoint.exists):
-        state.load(checkpoint, device)
+        state.load(checkpoint)
     count = min(config.train_faces or len(crops.images), len(crops.images))
     faces = Faces(crops, count, device)
     while state.epoch < config.epochs:
@@ -165,7 +90,7 @@ class StoppedError(Exception):
     """Training was asked to stop between two epochs; its checkpoint is written."""
 
 
-def _train_epoch(state: _State, faces: Faces, scheme: Scheme) -> None:
+def _train_epoch(state: State, faces: Faces, scheme: Scheme) -> None:
     started = time.monotonic()
     config = state.config
     rate = learning_rate(config, state.epoch)
@@ -181,7 +106,7 @@ def _train_epoch(state: _State, faces: Faces, scheme: Scheme) -> None:
     state.model.train()
     for images, landmarks in faces.batches(order):
         batch, targets = augment(images, landmarks, scheme, config.image_size, generator, share)
-        total += _step(state, batch, targets)
+        total += state.step(batch, targets)
     loss, error = distributed.mean(total / len(order)).tolist()
     if not math.isfinite(loss):
         raise ValueError(
@@ -191,31 +116,6 @@ def _train_epoch(state: _State, faces: Faces, scheme: Scheme) -> None:
     seconds = time.monotonic() - started
     for name, value in zip(state.curves, (loss, error, rate, seconds), strict=True):
         state.curves[name].append(value)
-
-
-def _step(state: _State, batch: Tensor, targets: Tensor) -> Tensor:
-    """One step of the optimiser; loss and mean point error of the batch [2], on the device."""
-    loss, error = state.task(batch, targets)
-    state.optimiser.zero_grad(set_to_none=True)
-    loss.backward()
-    state.optimiser.step()
-    state.average.update_parameters(state.model)
-    return torch.stack((loss.detach(), error))
-
-
-def stepper(
-    config: RunConfig, scheme: Scheme, device: torch.device
-) -> Callable[[Tensor, Tensor], Tensor]:
-    """One training step of a config as a function of images and targets, for benchmarks."""
-    state = _State(config, scheme, "benchmark", device)
-    state.model.train()
-    return lambda batch, targets: _step(state, batch, targets)
-
-
-def _forward(model: nn.Module, images: Tensor, precision: str) -> Any:
-    images = images.to(memory_format=torch.channels_last)
-    with torch.autocast(images.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-        return model(images)
 
 
 @torch.inference_mode()
@@ -229,5 +129,5 @@ def predict(
     for start in range(0, len(images), batch_size):
         stored = torch.from_numpy(np.array(images[start : start + batch_size])).to(device)
         batch, _ = view(stored, torch.zeros(len(stored), 1, 2, device=device), config.image_size)
-        found.append(_forward(model, batch, config.precision)[-1].landmarks.float().cpu())
+        found.append(forward_pass(model, batch, config.precision)[-1].landmarks.float().cpu())
     return (torch.cat(found) * VIEW_OF_STORE).numpy()

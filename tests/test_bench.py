@@ -4,8 +4,10 @@ import platform
 import pytest
 import torch
 
-from starlib import bench, claims, costs
+from starlib import bench, bench_training, claims, cost_views, costs
 from starlib.__main__ import main
+from starlib.config import SCALES, RunConfig
+from starlib.schemes import get_scheme
 
 CPU = torch.device("cpu")
 
@@ -33,8 +35,11 @@ def record(star=0.001, regression=0.0005, per_map=1e-5, fixed=0.0, device="one")
     seconds = {"star loss": star, "regression loss": regression, "network": 0.09, "augment": 0.01}
     seconds |= {"step with star": 0.1, "step with regression": 0.1}
     step = {"batch": 2, "seconds": {name: times(value) for name, value in seconds.items()}}
-    machine = {"device_name": device, "device": "cpu", "threads": 2, "torch": "2"}
-    parts = {"loss": loss, "step": step, "inference": []}
+    machine = {"device_name": device, "device": "cpu", "threads": 2, "torch": "2", "commit": None}
+    ways = {"scale": "reduced", "steps": 3366, "config": {"batch_size": 8}, "compile_seconds": 30}
+    ways["seconds"] = {"bfloat16, channels last": times(0.04), costs.COMPILED: times(0.03)}
+    memory = [{"faces": 300, "stored_mb": 20.0, "used_mb": 250.0}]
+    parts = {"loss": loss, "step": step, "inference": [], "ways": [ways], "memory": memory}
     return {"machine": machine, "finished": "", "quick": False, **parts}
 
 
@@ -97,6 +102,40 @@ def test_command_writes_what_it_measured(tmp_path, monkeypatch, capsys):
     assert "STAR at 2 x 3: transcription takes" in capsys.readouterr().out
     assert costs.load(tmp_path) == []  # only whole records are shown
     assert platform.node() not in path.read_text()
+
+
+def test_compiling_pays_after_the_steps_that_win_its_time_back():
+    [ways] = record()["ways"]
+    assert costs.steps_until_compiling_pays(ways) == pytest.approx(3000)
+    ways["seconds"][costs.COMPILED]["median"] = 0.05
+    assert costs.steps_until_compiling_pays(ways) == float("inf")
+    told = costs.told({"machine": record()["machine"], "ways": [ways]})
+    assert "compiling takes 30 s, never won back; a run has 3366" in told
+    table = cost_views.compile_table({"ways": [ways]})
+    assert table.loc["reduced"].to_list() == ["30", "never", "3366"]
+
+
+def test_every_way_to_train_is_measured(monkeypatch):
+    small = {"image_size": 32, "stacks": 1, "width": 8, "depth": 2, "epochs": 2, "batch_size": 4}
+    monkeypatch.setitem(SCALES, "smoke", small)
+    monkeypatch.setattr(bench_training, "compiles", lambda _: False)
+    ways = bench_training.ways_times(CPU, rounds=3, seconds=5, scale="smoke")
+    assert len(ways["seconds"]) == 4 and ways["steps"] == 2 * 375
+    assert ways["compile_seconds"] is None
+    assert cost_views.compile_table({"ways": [ways]}).empty
+    layouts = [
+        next(iter(bench_training._training(RunConfig.at("smoke", "300w"), get_scheme("300w"), CPU,
+                                           layout=layout).model.parameters())).stride()
+        for layout in bench_training.LAYOUTS.values()
+    ]  # fmt: skip
+    assert layouts[0] != layouts[1]
+
+
+@pytest.mark.skipif(not bench_training.STATUS.exists(), reason="needs /proc")
+def test_memory_of_a_training_does_not_grow_with_its_data():
+    few, many = bench_training.memory_of_trainings((40, 400))
+    assert many["stored_mb"] - few["stored_mb"] > 25
+    assert many["used_mb"] < few["used_mb"] + 12, (few, many)
 
 
 def test_unknown_device_is_named(capsys):

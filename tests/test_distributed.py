@@ -1,10 +1,9 @@
 import dataclasses
-import json
 import os
+import socket
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -39,18 +38,33 @@ except StoppedError as stopped:
 """
 
 
-def torchrun(folder, processes, *arguments, **environment):
-    """What the processes print, each with the command line `train`."""
+def launched(folder, launch, *arguments, **environment):
+    """torchrun with the command line `train` in each of its processes."""
     script = folder / "command.py"
     script.write_text(COMMAND.format(sizes=SIZES))
-    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-    return subprocess.run(
-        [sys.executable, *launch, str(script), "train", "--dataset", "300w", *arguments],
-        capture_output=True,
+    command = [sys.executable, "-m", "torch.distributed.run", *launch, str(script)]
+    return subprocess.Popen(
+        [*command, "train", "--dataset", "300w", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": os.getcwd(), "OMP_NUM_THREADS": "1", **environment},
-        timeout=120,
     )
+
+
+def ended(process):
+    """Its exit status and what its processes printed."""
+    try:
+        out, errors = process.communicate(timeout=120)
+    finally:
+        process.kill()
+    return subprocess.CompletedProcess(process.args, process.returncode, out, errors)
+
+
+def torchrun(folder, processes, *arguments, **environment):
+    """What processes on one machine print."""
+    launch = ["--standalone", "--nproc-per-node", str(processes)]
+    return ended(launched(folder, launch, *arguments, **environment))
 
 
 def test_two_processes_train_the_network_that_one_trains(tiny_300w, tmp_path):
@@ -79,6 +93,40 @@ def test_what_two_processes_began_one_goes_on_with(tiny_300w, tmp_path):
     whole = run(CONFIG, results=tmp_path / "whole", data_root=tiny_300w)
     assert resumed.provenance["resumed"]
     assert abs(resumed.metrics["common"]["nme"] - whole.metrics["common"]["nme"]) < 2e-4
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        return probe.getsockname()[1]
+
+
+def test_two_machines_that_share_no_folder_train_one_network(tiny_300w, tmp_path):
+    """Two launchers with results of their own meet at torchrun's rendezvous, stop and go on."""
+    places = [tmp_path / "first", tmp_path / "second"]
+
+    def train(**environment):
+        launch = ["--nnodes=2", "--master-addr=localhost", f"--master-port={free_port()}"]
+        processes = [
+            launched(
+                tmp_path,
+                [*launch, f"--node-rank={rank}"],
+                *("--results", str(place), "--data-root", str(tiny_300w)),
+                **environment,
+            )
+            for rank, place in enumerate(places)
+        ]
+        return [ended(process) for process in processes]
+
+    stopped = train(STOP="1")
+    assert all("stopped after epoch 1" in done.stdout for done in stopped), stopped[0].stderr
+    done = train()
+    assert [one.returncode for one in done] == [0, 0], done[0].stderr + done[1].stderr
+    found = load_run(CONFIG, places[0])
+    assert found.provenance["resumed"] and found.provenance["processes"] == 2
+    assert not list(tmp_path.glob("*/checkpoints/*")) and not (places[1] / "runs").exists()
+    one = run(CONFIG, results=tmp_path / "one", data_root=tiny_300w)
+    assert abs(one.metrics["common"]["nme"] - found.metrics["common"]["nme"]) < 2e-4
 
 
 def test_parts_of_a_batch_are_augmented_as_in_the_whole():
@@ -155,38 +203,3 @@ with locked(Path({str(path)!r})):
     with locked(path, waiting), held, locked(path, waiting):
         pass
     assert not path.exists()
-
-
-MEMORY = """
-import sys
-from pathlib import Path
-import numpy as np
-from starlib.config import RunConfig
-from starlib.data.crops import CropStore
-from starlib.schemes import SCHEMES
-from starlib.train import train
-count, path = int(sys.argv[1]), sys.argv[2]
-images = np.lib.format.open_memmap(path, "w+", np.uint8, (count, 3, 320, 320))
-landmarks = np.random.default_rng(0).uniform(-0.5, 0.5, (count, 68, 2)).astype(np.float32)
-crops = CropStore(images, landmarks, None, np.zeros((count, 3), np.float32), "none")
-config = RunConfig.from_dict({config!r} | dict(epochs=1, batch_size=8))
-def report(epoch, curves):
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("RssAnon"):
-            print(line.split()[1])
-train(config, crops, SCHEMES["300w"], report=report)
-"""
-
-
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
-def test_memory_of_a_training_does_not_grow_with_its_data(tmp_path):
-    code = MEMORY.replace("{config!r}", repr(CONFIG.to_dict()))
-    used = []
-    for count in (64, 640):  # 20 and 197 MB on the disk
-        arguments = [str(count), str(tmp_path / f"{count}.npy")]
-        done = subprocess.run(
-            [sys.executable, "-c", code, *arguments],
-            capture_output=True, text=True, check=True, cwd=os.getcwd(), timeout=120,
-        )  # fmt: skip
-        used.append(json.loads(done.stdout) / 1024)
-    assert used[1] < used[0] + 40, f"{used} MB"

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 import torch
 
+from starlib.backbones import build_model
 from starlib.config import SCALES, RunConfig
 from starlib.data.crops import CropStore
 from starlib.moments import soft_argmax
 from starlib.schemes import SCHEMES
-from starlib.train import StoppedError, build_model, learning_rate, predict, train
+from starlib.train import StoppedError, learning_rate, predict, train
 
 CONFIG = RunConfig.at("smoke", "300w", image_size=32, width=8, depth=2, epochs=4, batch_size=4)
 SCHEME = SCHEMES["300w"]
@@ -67,6 +68,25 @@ def test_a_stopped_training_goes_on_to_the_same_weights(tmp_path):
     assert torch.equal(weights(resumed.model), weights(expected.model))
     for name in ("loss", "error", "learning_rate"):
         assert resumed.curves[name] == expected.curves[name]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")  # torch's own
+@pytest.mark.parametrize("changes", [{}, {"aam": True, "dr": True}, {"loss": "rle"}])
+def test_a_compiled_training_learns_what_the_other_does(changes, monkeypatch):
+    config = dataclasses.replace(CONFIG, epochs=2, precision="float32", **changes)
+    expected = train(config, crops(), SCHEME)
+    seen, whole = [], torch.compile
+
+    def compile_without_kernels(function, **options):
+        seen.append(options)
+        return whole(function, backend="aot_eager", dynamic=options["dynamic"])
+
+    monkeypatch.setattr(torch, "compile", compile_without_kernels)
+    found = train(config, crops(), SCHEME, compiled=True)
+    torch.compiler.reset()
+    assert seen == [{"dynamic": False, "mode": None}]
+    for name in ("loss", "error"):
+        np.testing.assert_allclose(found.curves[name], expected.curves[name], rtol=1e-3)
 
 
 KILLED = """

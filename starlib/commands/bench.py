@@ -7,19 +7,18 @@ from typing import Any
 
 import torch
 
-from starlib import bench, costs
+from starlib import bench, bench_training, costs
 from starlib.records import atomically, results_folder
-
-PARTS = ("loss", "step", "inference")
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="cpu", help="cpu, cuda, …")
-    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--parts", nargs="+", choices=costs.PARTS, default=list(costs.PARTS))
     parser.add_argument("--rounds", type=int, default=21, help="at most, for each size")
-    parser.add_argument("--quick", action="store_true", help="half a minute, fewer rounds")
+    parser.add_argument(
+        "--quick", action="store_true", help="half a minute: fewer rounds, not all parts"
+    )
     parser.add_argument("--batch", type=int, help="faces of the training step, default 2 or 64")
-    parser.add_argument("--compile", action="store_true", help="torch.compile of the loss as well")
     parser.add_argument("--results", help="folder of the records, default results/")
     parser.set_defaults(do=_bench)
 
@@ -40,19 +39,26 @@ def _bench(options: argparse.Namespace) -> int:
     rounds, quick = options.rounds, options.quick
     if "loss" in options.parts:
         print("loss …", flush=True)
-        seconds = 9 if quick else 72
-        record["loss"] = bench.loss_times(device, rounds, seconds, options.compile)
+        record["loss"] = bench.loss_times(device, rounds, 9 if quick else 72)
     if "step" in options.parts and not (quick and on_cpu):
         print("training step …", flush=True)
         batch = options.batch or (2 if on_cpu else 64)
-        record["step"] = bench.step_times(device, rounds, 40, batch)
+        record["step"] = bench_training.step_times(device, rounds, 40, batch)
     if "inference" in options.parts:
         print("inference …", flush=True)
         batches = (1,) if quick and on_cpu else (1, 32)
-        record["inference"] = bench.inference_times(device, rounds, 5 if quick else 15, batches)
+        seconds = 5 if quick else 15
+        record["inference"] = bench_training.inference_times(device, rounds, seconds, batches)
+    if "ways" in options.parts and not quick:
+        print("ways to train …", flush=True)
+        scales = ("reduced",) if on_cpu else ("reduced", "full")
+        record["ways"] = [bench_training.ways_times(device, rounds, 40, s) for s in scales]
+    if "memory" in options.parts and not quick:
+        print("memory …", flush=True)
+        record["memory"] = bench_training.memory_of_trainings()
     record["finished"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     print(costs.told(record))
-    whole = not quick and all(part in record for part in PARTS)
+    whole = not quick and all(part in record for part in costs.PARTS)
     name = costs.name_of(record["machine"]) + ("" if whole else "-partial")
     path = results_folder(options.results) / "bench" / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)

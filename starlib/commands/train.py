@@ -36,6 +36,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="cpu", help="cpu, cuda, …")
     parser.add_argument("--workers", type=int, default=1, help="runs side by side")
     parser.add_argument("--dask", metavar="ADDRESS", help="run on the workers of this scheduler")
+    parser.add_argument("--compile", action="store_true", help="pays in long runs on a GPU")
     parser.add_argument("--minutes", type=float, help="begin nothing after, stop at epoch ends")
     parser.add_argument("--results", help="folder of the run records, default results/")
     parser.add_argument("--data-root", help="folder of the data sets, default $STARLIB_DATA")
@@ -63,7 +64,8 @@ def _dask(address: str | None) -> Iterator[Executor | None]:
 
 
 def _trained(options: argparse.Namespace, device: str, executor: Executor | None) -> int:
-    where = {"results": options.results, "data_root": options.data_root}
+    how = {"results": options.results, "data_root": options.data_root}
+    how["compiled"] = options.compile
     if options.experiment:
         if options.experiment not in EXPERIMENTS:
             known = ", ".join(EXPERIMENTS)
@@ -88,11 +90,11 @@ def _trained(options: argparse.Namespace, device: str, executor: Executor | None
                 bar.set_postfix(loss=f"{curves['loss'][-1]:.4f}")
                 bar.update(epochs - bar.n)
 
-            found = run(config, device, report=report, **where)
+            found = run(config, device, report=report, **how)
         runs = [found]
     else:
         limits = {"workers": options.workers, "minutes": options.minutes, "executor": executor}
-        runs = run_all(configs, device, **limits, **where)
+        runs = run_all(configs, device, **limits, **how)
     left = distributed.once(lambda: missing(configs, options.results))
     if distributed.rank() == 0:
         _tell(runs, len(configs), len(left))

@@ -19,7 +19,11 @@ VERSION = 1  # goes up when the same face would look different
 
 def load(split: str) -> FaceSet:
     """The faces of "train" or "test"; pictures are rendered when they are read."""
-    seed, count = SPLITS[split]
+    return album(split, *SPLITS[split])
+
+
+def album(split: str, seed: int, count: int) -> FaceSet:
+    """The first `count` faces of a seed under the name of a split."""
     faces = place_faces(count, seed, STRENGTH)
 
     def to_pixels(landmarks: torch.Tensor) -> NDArray[np.float32]:

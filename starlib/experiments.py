@@ -9,7 +9,7 @@ from starlib.config import RunConfig
 def ablation_distance(
     dataset: str = "300w",
     scale: str = "reduced",
-    seeds: Sequence[int] = (0, 1, 2),
+    seeds: Sequence[int] = (0, 1, 2, 3, 4),
     distances: Sequence[str] = ("l1", "smooth_l1", "l2"),
 ) -> list[RunConfig]:
     """Table 3, block "basic": each distance without and with STAR (value restriction, w = 1)."""

@@ -18,7 +18,10 @@ FRAGMENTS = ROOT / "book" / "fragments"
 # page -> notebook and its parameters; "live" trains on the reader's machine, for a few minutes
 PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "ablation_distance": ("ablation_distance", {}),
-    "ablation_distance_synthface": ("ablation_distance", {"dataset": "synthface", "seeds": [0, 1, 2]}),
+    "ablation_distance_synthface": (
+        "ablation_distance",
+        {"dataset": "synthface", "seeds": [0, 1, 2]},
+    ),
     "ablation_distance_live": (
         "ablation_distance",
         {

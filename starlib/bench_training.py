@@ -110,19 +110,25 @@ def ways_times(device: torch.device, rounds: int, seconds: float, scale: str) ->
         for name, layout in LAYOUTS.items():
             state = _training(own, scheme, device, layout=layout)
             runs[f"{precision}, {name}"] = partial(state.step, images, targets)
-    first = None
+    compiling = None
     if compiles(device):
         torch.compiler.reset()
         step = partial(_training(config, scheme, device, compiled=True).step, images, targets)
         started = time.perf_counter()
         step()
         wait(device)
-        first = time.perf_counter() - started
+        compiling = time.perf_counter() - started
         runs[COMPILED] = step
     times = interleaved(runs, device, rounds, seconds, warm=False)
-    steps = config.epochs * (SPLITS["train"][1] // config.batch_size)
-    found = {"scale": scale, "steps": steps, "config": config.to_dict(), "seconds": times}
-    return found | {"compile_seconds": first and first - times[COMPILED]["median"]}
+    if compiling is not None:
+        compiling -= times[COMPILED]["median"]
+    return {
+        "scale": scale,
+        "steps": config.epochs * (SPLITS["train"][1] // config.batch_size),
+        "config": config.to_dict(),
+        "seconds": times,
+        "compile_seconds": compiling,
+    }
 
 
 def inference_times(

@@ -78,8 +78,8 @@ class State:
 
     def step(self, batch: Tensor, targets: Tensor) -> Tensor:
         """One step of the optimiser; loss and mean point error of the batch [2], on the device."""
-        loss, error = self.task(batch, targets)
         self.optimiser.zero_grad(set_to_none=True)
+        loss, error = self.task(batch, targets)
         loss.backward()
         self.optimiser.step()
         self.average.update_parameters(self.model)

@@ -36,7 +36,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="cpu", help="cpu, cuda, …")
     parser.add_argument("--workers", type=int, default=1, help="runs side by side")
     parser.add_argument("--dask", metavar="ADDRESS", help="run on the workers of this scheduler")
-    parser.add_argument("--compile", action="store_true", help="pays in long runs on a GPU")
+    parser.add_argument("--compile", action="store_true", help="`bench` tells when that pays")
     parser.add_argument("--minutes", type=float, help="begin nothing after, stop at epoch ends")
     parser.add_argument("--results", help="folder of the run records, default results/")
     parser.add_argument("--data-root", help="folder of the data sets, default $STARLIB_DATA")

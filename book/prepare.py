@@ -20,7 +20,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "ablation_distance": ("ablation_distance", {}),
     "ablation_distance_synthface": (
         "ablation_distance",
-        {"dataset": "synthface", "seeds": [0, 1, 2]},
+        {"dataset": "synthface", "seeds": [0, 1, 2], "distances": ["l1", "smooth_l1", "l2"]},
     ),
     "ablation_distance_live": (
         "ablation_distance",

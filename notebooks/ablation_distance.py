@@ -36,7 +36,7 @@ from starlib.runs import read_or_train
 dataset = "300w"  # 300w or synthface
 scale = "reduced"  # smoke, reduced or full
 seeds = [0, 1, 2, 3, 4]
-distances = ["l1", "smooth_l1", "l2"]
+distances = ["l1", "smooth_l1", "l2", "wing"]
 device = "cpu"
 train = False  # train what the records lack; otherwise they are only read
 workers = 2  # runs side by side, when training

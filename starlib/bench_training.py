@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from starlib.augment import augment
-from starlib.backbones import build_model
 from starlib.bench import Loss, compiles, interleaved, maps_of, there_and_back, wait
 from starlib.config import PRECISIONS, RunConfig
 from starlib.costs import COMPILED
@@ -63,8 +62,7 @@ def step_times(device: torch.device, rounds: int, seconds: float, batch: int) ->
     """
     config, scheme = _full("star", device, batch)
     make, images, targets = _batch(config, scheme, device)
-    model = build_model(config, scheme).to(device)
-    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = _training(config, scheme, device).model
 
     def network() -> None:
         model.zero_grad(set_to_none=True)
@@ -134,9 +132,9 @@ def ways_times(device: torch.device, rounds: int, seconds: float, scale: str) ->
 def inference_times(
     device: torch.device, rounds: int, seconds: float, batches: tuple[int, ...]
 ) -> list[dict[str, Any]]:
-    """From stored crops to landmarks with the four-stack 256-px network."""
+    """From stored crops to landmarks with the four-stack 256-px network, as a training leaves it."""
     config, scheme = _full("star", device, max(batches))
-    model = build_model(config, scheme).to(device)
+    model = _training(config, scheme, device).average.module
     side = store_size(config.image_size)
     crops = torch.randint(0, 256, (max(batches), 3, side, side), dtype=torch.uint8).numpy()
     found = []

@@ -10,7 +10,7 @@ def ablation_distance(
     dataset: str = "300w",
     scale: str = "reduced",
     seeds: Sequence[int] = (0, 1, 2, 3, 4),
-    distances: Sequence[str] = ("l1", "smooth_l1", "l2"),
+    distances: Sequence[str] = ("l1", "smooth_l1", "l2", "wing"),
 ) -> list[RunConfig]:
     """Table 3, block "basic": each distance without and with STAR (value restriction, w = 1)."""
     for name, values, kind in (("seeds", seeds, int), ("distances", distances, str)):

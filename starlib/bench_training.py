@@ -132,7 +132,7 @@ def ways_times(device: torch.device, rounds: int, seconds: float, scale: str) ->
 def inference_times(
     device: torch.device, rounds: int, seconds: float, batches: tuple[int, ...]
 ) -> list[dict[str, Any]]:
-    """From stored crops to landmarks with the four-stack 256-px network, as a training leaves it."""
+    """From stored crops to landmarks with the four-stack 256-px network of a training."""
     config, scheme = _full("star", device, max(batches))
     model = _training(config, scheme, device).average.module
     side = store_size(config.image_size)

@@ -1,11 +1,13 @@
 """What training steps, inference and memory cost on this machine, measured side by side."""
 
 import concurrent.futures
+import contextlib
 import dataclasses
 import multiprocessing
+import os
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -112,10 +114,11 @@ def ways_times(device: torch.device, rounds: int, seconds: float, scale: str) ->
     if compiles(device):
         torch.compiler.reset()
         step = partial(_training(config, scheme, device, compiled=True).step, images, targets)
-        started = time.perf_counter()
-        step()
-        wait(device)
-        compiling = time.perf_counter() - started
+        with _empty_compile_cache():
+            started = time.perf_counter()
+            step()
+            wait(device)
+            compiling = time.perf_counter() - started
         runs[COMPILED] = step
     times = interleaved(runs, device, rounds, seconds, warm=False)
     if compiling is not None:
@@ -127,6 +130,21 @@ def ways_times(device: torch.device, rounds: int, seconds: float, scale: str) ->
         "seconds": times,
         "compile_seconds": compiling,
     }
+
+
+@contextlib.contextmanager
+def _empty_compile_cache() -> Iterator[None]:
+    """Within, torch.compile finds nothing that it compiled before."""
+    name = "TORCHINDUCTOR_CACHE_DIR"
+    before = os.environ.get(name)
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ[name] = folder
+        try:
+            yield
+        finally:
+            del os.environ[name]
+            if before is not None:
+                os.environ[name] = before
 
 
 def inference_times(

@@ -60,7 +60,9 @@ def growth(record: dict[str, Any], name: str = "star", beyond_fixed: bool = True
     fixed = record["loss"]["fixed"][name]["median"] if beyond_fixed else 0.0
     maps = [size["batch"] * size["points"] for size in sizes]
     times = [size["seconds"][name]["median"] - fixed for size in sizes]
-    kept = np.array(times) > 0
+    kept = np.array(times) > 0  # of tiny maps the fixed cost may measure longer than the whole
+    if kept.sum() < 2:
+        return float("nan")
     return float(np.polyfit(np.log(maps)[kept], np.log(np.array(times)[kept]), 1)[0])
 
 

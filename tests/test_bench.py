@@ -1,6 +1,7 @@
 import json
 import platform
 
+import numpy as np
 import pytest
 import torch
 
@@ -62,6 +63,12 @@ def test_growth_of_a_linear_time_is_one_beyond_its_fixed_cost():
     assert costs.growth(record()) == pytest.approx(1)
     assert costs.growth(record(fixed=0.01)) == pytest.approx(1)
     assert costs.growth(record(fixed=0.01), beyond_fixed=False) < 0.7
+
+
+def test_growth_of_times_below_the_fixed_cost_is_not_a_number():
+    noisy = record(fixed=0.01)
+    noisy["loss"]["fixed"]["star"]["median"] = 1.0
+    assert np.isnan(costs.growth(noisy))
 
 
 def test_ratios_are_over_ours_and_ours_over_the_limit():

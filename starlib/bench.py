@@ -16,10 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-import starlib
 from starlib import reference
 from starlib.losses import RegressionLoss, STARLoss
-from starlib.provenance import code_version
+from starlib.provenance import versions
 
 BATCHES, POINTS, SIDE = (1, 16, 64), (29, 68, 98), 64
 TURN = 0.02  # seconds that a turn takes at least, in several calls if need be
@@ -42,10 +41,7 @@ def machine(device: torch.device) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "vectors": torch.backends.cpu.get_cpu_capability(),
         "system": platform.system(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "starlib": starlib.__version__,
-        **code_version(),
+        **versions(),
     }
 
 

@@ -10,7 +10,7 @@ import yaml
 
 from starlib import costs
 from starlib.effects import Effect, effect_of, interval, paired, seed_interval
-from starlib.experiments import ablation_distance
+from starlib.experiments import SEEDS, ablation_distance
 from starlib.records import ROOT, load_run
 
 CLAIMS = ROOT / "book" / "claims.yml"
@@ -39,7 +39,7 @@ def differences(
     dataset: str,
     scale: str,
     distance: str,
-    seeds: Sequence[int] = (0, 1, 2, 3, 4),
+    seeds: Sequence[int] = SEEDS,
     results: Path | str | None = None,
     against: str = "target",
 ) -> np.ndarray | None:

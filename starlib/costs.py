@@ -98,7 +98,7 @@ def judged(records: Sequence[dict[str, Any]], limit: float = NEGLIGIBLE) -> tupl
 def steps_until_compiling_pays(ways: dict[str, Any]) -> float:
     """Training steps after which the time to compile is won back; infinite if never."""
     times = medians(ways["seconds"])
-    eager, compiled = (times[name] for name in ("bfloat16, channels last", COMPILED))
+    eager, compiled = times[COMPILED.removesuffix(", compiled")], times[COMPILED]
     return ways["compile_seconds"] / (eager - compiled) if compiled < eager else float("inf")
 
 

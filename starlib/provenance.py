@@ -12,8 +12,9 @@ from starlib import distributed
 from starlib.records import ROOT
 
 
-def code_version() -> dict[str, Any]:
-    """Commit of this checkout and whether it was changed since; None where it is not one."""
+def versions() -> dict[str, Any]:
+    """Commit of this checkout and whether it was changed since (None where it is not one), and
+    versions of starlib, Python and torch."""
     git = ["git", "-C", str(ROOT)]
     commit, dirty = None, None
     try:
@@ -25,7 +26,13 @@ def code_version() -> dict[str, Any]:
         dirty = any(subprocess.run(c, **ask).stdout.strip() for c in (changed, new))  # type: ignore
     except (OSError, subprocess.CalledProcessError):
         pass
-    return {"commit": commit, "dirty": dirty}
+    return {
+        "commit": commit,
+        "dirty": dirty,
+        "starlib": starlib.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+    }
 
 
 def provenance_of(device: str) -> dict[str, Any]:
@@ -35,10 +42,7 @@ def provenance_of(device: str) -> dict[str, Any]:
     else:
         name = f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
     return {
-        **code_version(),
-        "starlib": starlib.__version__,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
+        **versions(),
         "numpy": np.__version__,
         "device": device,
         "device_name": name,

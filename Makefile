@@ -50,6 +50,7 @@ test: env  ## lint, type check, tests, notebook check, then the book with warnin
 	$(call timed,ruff check,$(BIN)/ruff check .)
 	$(call timed,ruff format,$(BIN)/ruff format --check .)
 	$(call timed,mypy,$(BIN)/mypy)
+	$(call timed,import contracts,$(BIN)/lint-imports)
 	$(call timed,pytest,$(BIN)/python -m pytest)
 	$(call timed,nbval,$(BIN)/python -m pytest --nbval --nbval-current-env $(NOTEBOOKS))
 	@$(MAKE) --no-print-directory book

@@ -95,7 +95,7 @@ def stale(page: str) -> bool:
 
 def write_fragments() -> None:
     """The fragments that index.md and provenance.md include, from the committed run records."""
-    from starlib import figures, pages
+    from starlib.report import figures, pages
 
     FRAGMENTS.mkdir(exist_ok=True)
     for name, text in pages.fragments().items():

@@ -27,10 +27,10 @@
 # %%
 from IPython.display import Markdown
 
-from starlib import claims, figures, tables
-from starlib.experiments import ablation_distance
-from starlib.records import missing
-from starlib.runs import read_or_train
+from starlib.experiments.arms import ablation_distance
+from starlib.experiments.records import missing
+from starlib.experiments.runs import read_or_train
+from starlib.report import claims, figures, tables
 
 # %% tags=["parameters"]
 dataset = "300w"  # 300w or synthface

@@ -23,7 +23,9 @@
 # quartiles. Nothing is measured when the page is built.
 
 # %%
-from starlib import claims, cost_views, costs, tables
+from starlib.bench import summary as costs
+from starlib.report import claims, tables
+from starlib.report import cost as cost_views
 
 # %% tags=["parameters"]
 results = "results"  # folder of the records, from the repository's root

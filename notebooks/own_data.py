@@ -25,13 +25,13 @@ import shutil
 import torch
 from PIL import Image
 
-from starlib import figures
 from starlib.__main__ import main
-from starlib.config import RunConfig
 from starlib.data import crop_store, load_dataset
-from starlib.data.synthface import render_faces
-from starlib.records import results_folder
-from starlib.runs import run
+from starlib.experiments.records import results_folder
+from starlib.experiments.runs import run
+from starlib.report import figures
+from starlib.synthface.faces import render_faces
+from starlib.training.config import RunConfig
 
 # %% tags=["parameters"]
 epochs = 80

@@ -3,10 +3,11 @@
 from typing import Any
 
 from starlib import metrics
-from starlib.hourglass import StackedHourglass, StackOutput
 from starlib.losses import RegressionLoss, STARLoss
+from starlib.models.heads import StackOutput
+from starlib.models.hourglass import StackedHourglass
+from starlib.models.released import load_released
 from starlib.moments import heatmap_moments, principal_components, soft_argmax
-from starlib.official import load_released
 
 __version__ = "0.1.0"
 

@@ -12,7 +12,7 @@ Coordinates are (x, y) in [-1, 1]. `grid="centers"` puts cell j of W at (2j + 1)
 import torch
 from torch import Tensor
 
-from starlib.fused import first_moment, second_moments
+from starlib.kernels import first_moment, second_moments
 
 # 1 - V2 / V1² below this is rounding: the mass is on one cell, whose covariance is zero.
 ONE_CELL = 1e-6

@@ -4,7 +4,6 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 Edge = tuple[tuple[int, ...], bool]
@@ -161,15 +160,3 @@ def get_scheme(scheme: Scheme | str) -> Scheme:
 def is_path(dataset: object) -> bool:
     """Whether a data set's name is the path of a .yml file that describes your own data."""
     return str(dataset).endswith((".yml", ".yaml"))
-
-
-def scheme_of(dataset: str) -> Scheme:
-    """The scheme of a data set's name, or of the .yml file that describes your own."""
-    return read_scheme(dataset) if is_path(dataset) else SCHEMES[SCHEME_OF[dataset]]
-
-
-def read_scheme(path: Path | str) -> Scheme:
-    """The scheme of a .yml file; see `starlib.own_schemes`."""
-    from starlib.own_schemes import read_description, scheme_from  # needs PyYAML
-
-    return scheme_from(path, read_description(path))

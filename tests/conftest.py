@@ -9,10 +9,10 @@ import pytest
 import torch
 from PIL import Image
 
-from starlib.backbones import build_model
-from starlib.config import RunConfig
 from starlib.data import DataError, load_dataset
 from starlib.schemes import SCHEMES
+from starlib.training.build import build_model
+from starlib.training.config import RunConfig
 from tests.released import released_parts, small
 
 torch.set_num_threads(min(2, os.cpu_count() or 1))

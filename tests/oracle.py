@@ -2,7 +2,7 @@
 
 import torch
 
-from starlib.reference import moments, regression, star
+from starlib.comparisons.reference import moments, regression, star
 
 __all__ = ["gaussian", "moments", "regression", "star"]
 

@@ -7,7 +7,7 @@ import torch
 
 import starlib
 
-BACK = (  # our names -> the released ones, written down apart from starlib.official.RENAMES
+BACK = (  # our names -> the released ones, written down apart from starlib.models.released.RENAMES
     (r"^stem_bn", "pre.0.bn"),
     (r"^stem_conv", "pre.0.conv"),
     (r"^stem\.(\d)", lambda m: f"pre.{int(m[1]) + 1}"),

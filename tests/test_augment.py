@@ -1,6 +1,6 @@
 import torch
 
-from starlib.augment import VIEW_OF_STORE, augment, view
+from starlib.data.augment import VIEW_OF_STORE, augment, view
 from starlib.schemes import SCHEMES
 
 SCHEME = SCHEMES["300w"]

@@ -5,10 +5,14 @@ import numpy as np
 import pytest
 import torch
 
-from starlib import bench, bench_training, claims, cost_views, costs
 from starlib.__main__ import main
-from starlib.config import SCALES, RunConfig
+from starlib.bench import summary as costs
+from starlib.bench import timing as bench
+from starlib.bench import training as bench_training
+from starlib.report import claims
+from starlib.report import cost as cost_views
 from starlib.schemes import get_scheme
+from starlib.training.config import SCALES, RunConfig
 
 CPU = torch.device("cpu")
 

@@ -6,7 +6,7 @@ import pytest
 from starlib.__main__ import main
 from starlib.data import check_dataset, cofw, load_dataset
 from starlib.data.crops import crop_store
-from starlib.records import evaluation_arrays, evaluation_metrics
+from starlib.experiments.records import evaluation_arrays, evaluation_metrics
 from tests.conftest import problems_of
 
 RNG = np.random.default_rng(0)

@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from starlib.config import RunConfig
+from starlib.training.config import RunConfig
 
 
 def test_a_config_survives_the_way_through_its_dictionary():

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from starlib.augment import augment
-from starlib.config import RunConfig
-from starlib.locks import locked
-from starlib.records import load_run, missing
-from starlib.runs import run, run_all
+from starlib.data.augment import augment
+from starlib.experiments.locks import locked
+from starlib.experiments.records import load_run, missing
+from starlib.experiments.runs import run, run_all
 from starlib.schemes import SCHEMES
+from starlib.training.config import RunConfig
 
 # A small learning rate: Adam turns the sign of a gradient that is rounding into a whole step.
 SIZES = {"image_size": 32, "stacks": 1, "width": 8, "depth": 2, "epochs": 4, "batch_size": 4}
@@ -24,10 +24,10 @@ CONFIG = RunConfig(dataset="300w", scale="smoke", **SIZES)
 # The command line at a scale of its own; `STOP` ends it after an epoch, as a time limit would.
 COMMAND = """
 import os, sys
-import starlib.config, starlib.commands.train as command
+import starlib.training.config, starlib.commands.train as command
 from starlib.__main__ import main
-from starlib.train import StoppedError
-starlib.config.SCALES["smoke"] = {sizes!r}
+from starlib.training.loop import StoppedError
+starlib.training.config.SCALES["smoke"] = {sizes!r}
 if "STOP" in os.environ:
     whole = command.run
     command.run = lambda *a, **k: whole(*a, **k, stop=lambda: True)
@@ -166,10 +166,10 @@ def test_dask_workers_train_each_run_once(tiny_300w, tmp_path):
 def test_a_run_that_another_one_trains_is_waited_for_and_trained_once(
     tiny_300w, tmp_path, monkeypatch
 ):
-    import starlib.runs
+    import starlib.experiments.runs
 
-    calls, train = [], starlib.runs.train
-    monkeypatch.setattr("starlib.runs.train", lambda *a: calls.append(a) or train(*a))
+    calls, train = [], starlib.experiments.runs.train
+    monkeypatch.setattr("starlib.experiments.runs.train", lambda *a: calls.append(a) or train(*a))
     found = []
 
     def one():
@@ -189,7 +189,7 @@ def test_a_lock_ends_with_its_process(tmp_path):
     code = f"""
 import os
 from pathlib import Path
-from starlib.locks import locked
+from starlib.experiments.locks import locked
 with locked(Path({str(path)!r})):
     os._exit(9)
 """

@@ -5,7 +5,7 @@ import torch
 from torch._inductor.utils import run_and_get_code
 
 import starlib
-from starlib import fused
+from starlib import kernels as fused
 from starlib.moments import grid_positions
 
 POSITIONS = grid_positions(12).double(), grid_positions(9).double()

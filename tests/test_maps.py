@@ -5,14 +5,10 @@ import pytest
 import torch
 
 import starlib
-from starlib.maps import (
-    awing,
-    distribution_regularisation,
-    edge_targets,
-    gaussian_maps,
-    peak_positions,
-    point_targets,
-)
+from starlib.comparisons.aam import edge_targets, point_targets
+from starlib.comparisons.awing import awing
+from starlib.comparisons.dr import distribution_regularisation, gaussian_maps
+from starlib.models.heads import peak_positions
 from starlib.schemes import SCHEMES, Scheme
 
 LINE = Scheme("line", (((0, 1, 2), False),), (2, 1, 0), ((0,), (2,)))

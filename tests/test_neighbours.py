@@ -5,16 +5,10 @@ import pytest
 import torch
 
 import starlib
-from starlib.neighbours import (
-    ResidualLikelihood,
-    adl,
-    cholesky_nll,
-    edge_normals,
-    heatmap_nll,
-    star_inside,
-    star_isotropic,
-    star_random,
-)
+from starlib.comparisons.adl import adl, edge_normals
+from starlib.comparisons.likelihoods import cholesky_nll, heatmap_nll
+from starlib.comparisons.rle import ResidualLikelihood
+from starlib.comparisons.star_variants import star_inside, star_isotropic, star_random
 from starlib.schemes import SCHEMES, Scheme
 from tests import oracle
 from tests.test_losses import degenerate_maps

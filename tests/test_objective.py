@@ -7,16 +7,16 @@ import pytest
 import torch
 from PIL import Image
 
-from starlib.backbones import build_model
-from starlib.config import LOSSES, RunConfig
 from starlib.data import FaceSet, crop_store
-from starlib.data.synthface import render_faces
 from starlib.distances import wing
-from starlib.experiments import BACKBONE_ARMS, NEIGHBOURS
+from starlib.experiments.arms import BACKBONE_ARMS, NEIGHBOURS
 from starlib.metrics import nme
-from starlib.objective import Objective
 from starlib.schemes import SCHEMES
-from starlib.train import predict, train
+from starlib.synthface.faces import render_faces
+from starlib.training.build import build_model
+from starlib.training.config import LOSSES, RunConfig
+from starlib.training.loop import predict, train
+from starlib.training.objective import Objective
 
 SCHEME = SCHEMES["wflw"]
 SIZE = 32

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import starlib
-from starlib.checkpoints import read_tensors
+from starlib.models.weights import read_tensors
 from starlib.schemes import SCHEMES
 from tests.released import released_names, released_parts, small
 

@@ -8,11 +8,11 @@ import yaml
 from PIL import Image
 
 from starlib.__main__ import main
-from starlib.config import RunConfig
 from starlib.data import DataError, load_dataset
-from starlib.effects import face_errors
-from starlib.runs import run
-from starlib.schemes import read_scheme, scheme_of
+from starlib.data.own_schemes import read_scheme, scheme_of
+from starlib.experiments.runs import run
+from starlib.report.effects import face_errors
+from starlib.training.config import RunConfig
 from tests.conftest import write_pts
 
 CATS = {

@@ -8,8 +8,8 @@ from PIL import Image
 
 from starlib.__main__ import main
 from starlib.data import load_dataset
-from starlib.detector import detect_faces, load_detector
-from starlib.drawing import draw_face, ellipse, reduction
+from starlib.inference.detector import detect_faces, load_detector
+from starlib.inference.drawing import draw_face, ellipse, reduction
 from starlib.schemes import SCHEMES
 from tests.released import released_parts, small
 

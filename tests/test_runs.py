@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 import yaml
 
-from starlib import claims, figures, metrics, pages, tables
+from starlib import metrics
 from starlib.__main__ import main
-from starlib.config import RunConfig
 from starlib.data import DataError, crops
-from starlib.effects import effect_of, error_matrix, face_errors, paired_effect
-from starlib.records import load_all, load_run, missing, read
-from starlib.runs import read_or_train, run, run_all
-from starlib.train import StoppedError
+from starlib.experiments.records import load_all, load_run, missing, read
+from starlib.experiments.runs import read_or_train, run, run_all
+from starlib.report import claims, figures, pages, tables
+from starlib.report.effects import effect_of, error_matrix, face_errors, paired_effect
+from starlib.training.config import RunConfig
+from starlib.training.loop import StoppedError
 
 SMALL = {"image_size": 32, "width": 8, "depth": 2, "epochs": 2, "batch_size": 2}
 CONFIG = RunConfig.at("smoke", "300w", **SMALL)
@@ -28,7 +29,7 @@ def results(tmp_path):
 
 def test_a_run_is_trained_once_and_read_again(tiny_300w, results, monkeypatch):
     first = run(CONFIG, results=results, data_root=tiny_300w)
-    monkeypatch.setattr("starlib.runs.train", None)  # training again would fail
+    monkeypatch.setattr("starlib.experiments.runs.train", None)  # training again would fail
     again = run(CONFIG, results=results, data_root="/nowhere")
     assert again.metrics == first.metrics and again.path == first.path
     assert [found.config for found in load_all(results)] == [CONFIG]
@@ -178,7 +179,7 @@ def test_an_interval_grows_with_disagreement_between_seeds():
 
 def fake_runs(results, tiny_300w, monkeypatch, gains):
     """Records of both arms, 5 seeds, whose predictions are off by a known amount."""
-    from starlib.experiments import ablation_distance
+    from starlib.experiments.arms import ablation_distance
 
     configs = ablation_distance("300w", "smoke", distances=list(gains))
 
@@ -195,9 +196,9 @@ def fake_runs(results, tiny_300w, monkeypatch, gains):
         offset[..., 0] = (size + 0.001 * config.seed) * eyes[:, None]
         return targets + offset
 
-    monkeypatch.setattr("starlib.runs.train", trained)
-    monkeypatch.setattr("starlib.runs.predict", predicted)
-    monkeypatch.setattr("starlib.runs.torch.save", lambda *_: None)
+    monkeypatch.setattr("starlib.experiments.runs.train", trained)
+    monkeypatch.setattr("starlib.experiments.runs.predict", predicted)
+    monkeypatch.setattr("starlib.experiments.runs.torch.save", lambda *_: None)
     return [run(config, results=results, data_root=tiny_300w) for config in configs]
 
 
@@ -243,7 +244,7 @@ def test_an_arm_without_its_partner_makes_no_effect(tiny_300w, results, monkeypa
 
 
 def test_parameters_of_a_notebook_are_checked(results):
-    from starlib.experiments import ablation_distance
+    from starlib.experiments.arms import ablation_distance
 
     for name, value in {"seeds": 3, "distances": "l1"}.items():
         with pytest.raises(ValueError, match=f"^{name}: expected a list"):

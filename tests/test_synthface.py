@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from starlib.data.synthface import CORNERS, CURVES, annotate, place_faces, render_faces
+from starlib.synthface.faces import CORNERS, CURVES, annotate, place_faces, render_faces
 
 BROW_PAIRS = [(33, 46), (34, 45), (35, 44), (36, 43), (37, 42), (38, 50), (39, 49), (40, 48)]
 BROW_PAIRS += [(41, 47)]

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from starlib.backbones import build_model
-from starlib.config import SCALES, RunConfig
 from starlib.data.crops import CropStore
 from starlib.moments import soft_argmax
 from starlib.schemes import SCHEMES
-from starlib.train import StoppedError, learning_rate, predict, train
+from starlib.training.build import build_model
+from starlib.training.config import SCALES, RunConfig
+from starlib.training.loop import StoppedError, learning_rate, predict, train
 
 CONFIG = RunConfig.at("smoke", "300w", image_size=32, width=8, depth=2, epochs=4, batch_size=4)
 SCHEME = SCHEMES["300w"]

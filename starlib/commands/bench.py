@@ -7,8 +7,10 @@ from typing import Any
 
 import torch
 
-from starlib import bench, bench_training, costs
-from starlib.records import atomically, results_folder
+from starlib.bench import summary as costs
+from starlib.bench import timing as bench
+from starlib.bench import training as bench_training
+from starlib.experiments.records import atomically, results_folder
 
 
 def add(parser: argparse.ArgumentParser) -> None:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 import starlib
 from starlib.data import FaceSet, load_dataset
 from starlib.data.released import metadata_boxes
-from starlib.detector import Detector, detect_faces, load_detector
-from starlib.records import atomically, evaluation_metrics
+from starlib.experiments.records import atomically, evaluation_metrics
+from starlib.inference.detector import Detector, detect_faces, load_detector
 from starlib.schemes import SCHEME_OF
 
 

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 import starlib
-from starlib.detector import Detector, load_detector
-from starlib.records import atomically
+from starlib.experiments.records import atomically
+from starlib.inference.detector import Detector, load_detector
 
 TOLERANCE = 1e-4  # largest difference between ONNX Runtime and PyTorch
 OUTPUTS = ("landmarks", "covariance", "heatmaps")

@@ -11,9 +11,9 @@ from PIL import Image, ImageOps
 
 import starlib
 from starlib.data.faces import DataError
-from starlib.detector import Detector, load_detector
-from starlib.drawing import draw_face
-from starlib.records import atomically
+from starlib.experiments.records import atomically
+from starlib.inference.detector import Detector, load_detector
+from starlib.inference.drawing import draw_face
 
 UNITS = {
     "landmarks": "x, y in pixels of the upright picture, 0 at its left and top edge",

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from concurrent.futures import Executor
 from typing import Any
 
-from starlib import distributed
-from starlib.config import RunConfig
-from starlib.experiments import EXPERIMENTS
-from starlib.records import Run, describe, missing
-from starlib.runs import run, run_all
+from starlib.experiments.arms import EXPERIMENTS
+from starlib.experiments.records import Run, describe, missing
+from starlib.experiments.runs import run, run_all
+from starlib.training import distributed
+from starlib.training.config import RunConfig
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +31,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="FIELD=VALUE",
-        help="fields of starlib.config.RunConfig, as in --set loss=adl adl_ratio=5 aam=true",
+        help="fields of RunConfig, as in --set loss=adl adl_ratio=5 aam=true",
     )
     parser.add_argument("--device", default="cpu", help="cpu, cuda, …")
     parser.add_argument("--workers", type=int, default=1, help="runs side by side")

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from starlib.data import cofw, scut, synthetic, vw300, w300, wflw, wflw68
+from starlib.data import cofw, scut, vw300, w300, wflw, wflw68
+from starlib.data import synthface as synthetic
 from starlib.data.crops import CropStore, crop_store
 from starlib.data.faces import DataError, FaceSet
 from starlib.schemes import is_path

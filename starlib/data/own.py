@@ -1,4 +1,4 @@
-"""Your own data: a .yml file with a scheme (`starlib.own_schemes`) and where the faces are.
+"""Your own data: a .yml file with a scheme (`starlib.data.own_schemes`) and where the faces are.
 
 ```yaml
 train: train.csv      # or .json, .tsv, or a folder of images with .pts files beside them
@@ -33,8 +33,8 @@ from starlib.data.faces import (
     landmark_problem,
     unreadable,
 )
+from starlib.data.own_schemes import read_description, scheme_from
 from starlib.data.pts import pairs, read_pts
-from starlib.own_schemes import read_description, scheme_from
 from starlib.schemes import Scheme
 
 UNIT = "faces"

@@ -1,0 +1,167 @@
+"""What the benchmark records in results/bench/ say: ratios, growth, and the share of STAR."""
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from starlib.experiments.records import results_folder
+
+NEGLIGIBLE = 0.02  # of a training step
+COMPILED = "bfloat16, channels last, compiled"  # the last of the ways to train
+PARTS = ("loss", "step", "inference", "ways", "memory")
+
+
+def name_of(machine: dict[str, Any]) -> str:
+    """File name of a machine's record."""
+    name = f"{machine['device_name']} {machine['threads']} threads"
+    if machine["device"] != "cpu":
+        name = machine["device_name"]
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+
+
+def rounded(value: Any) -> Any:
+    """A record with five digits of each number."""
+    if isinstance(value, dict):
+        return {key: rounded(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [rounded(inner) for inner in value]
+    return float(f"{value:.5g}") if isinstance(value, float) else value
+
+
+def load(results: Path | str | None = None) -> list[dict[str, Any]]:
+    """Every whole record, in the order of their names; none of `--quick` or of some parts."""
+    files = sorted((results_folder(results) / "bench").glob("*.json"))
+    records = [json.loads(path.read_text(encoding="utf-8")) for path in files]
+    return [r for r in records if not r["quick"] and all(part in r for part in PARTS)]
+
+
+def medians(times: dict[str, dict[str, float]]) -> dict[str, float]:
+    """Contestant -> median in seconds."""
+    return {name: value["median"] for name, value in times.items()}
+
+
+def ratios(size: dict[str, Any], name: str = "star") -> dict[str, float]:
+    """How many times as long the others take as `name`; for "limit", the other way round."""
+    times = medians(size["seconds"])
+    others = {other: time / times[name] for other, time in times.items() if other != name}
+    return others | {"limit": times[name] / times["limit"]}
+
+
+def growth(record: dict[str, Any], name: str = "star", beyond_fixed: bool = True) -> float:
+    """Slope of log time over log number of maps, least squares over all sizes; 1 is linear.
+
+    `beyond_fixed` takes off the time that the calls cost whatever the size.
+    """
+    sizes = record["loss"]["sizes"]
+    fixed = record["loss"]["fixed"][name]["median"] if beyond_fixed else 0.0
+    maps = [size["batch"] * size["points"] for size in sizes]
+    times = [size["seconds"][name]["median"] - fixed for size in sizes]
+    kept = np.array(times) > 0  # of tiny maps the fixed cost may measure longer than the whole
+    if kept.sum() < 2:
+        return float("nan")
+    return float(np.polyfit(np.log(maps)[kept], np.log(np.array(times)[kept]), 1)[0])
+
+
+def shares(record: dict[str, Any]) -> dict[str, float]:
+    """Parts of a training step with STAR.
+
+    "star" is the loss on all stacks; "added" is it minus the regression loss, measured alone, and
+    "added, whole steps" by the difference of the steps, which has their noise; "not network" is
+    all but the network's forward and backward pass, with the making of the batch.
+    """
+    times = medians(record["step"]["seconds"])
+    step = times["step with star"]
+    return {
+        "star": times["star loss"] / step,
+        "added": (times["star loss"] - times["regression loss"]) / step,
+        "added, whole steps": step / times["step with regression"] - 1,
+        "not network": 1 - times["network"] / (step + times["augment"]),
+    }
+
+
+def judged(records: Sequence[dict[str, Any]], limit: float = NEGLIGIBLE) -> tuple[str, str]:
+    """Verdict on "negligible cost", and why: STAR's share of a step is at most `limit` on every
+    machine, the loss counted whole."""
+    if not records:
+        return "not run yet", "no benchmark is in the records"
+    found = {r["machine"]["device_name"]: shares(r)["star"] for r in records}
+    told = ", ".join(f"{100 * share:.2f} % on {name}" for name, share in found.items())
+    within = [share <= limit for share in found.values()]
+    verdict = "replicated" if all(within) else "contradicted" if not any(within) else "inconclusive"
+    return verdict, f"STAR is {told} of a training step; at most {100 * limit:g} % is negligible"
+
+
+def steps_until_compiling_pays(ways: dict[str, Any]) -> float:
+    """Training steps after which the time to compile is won back; infinite if never."""
+    times = medians(ways["seconds"])
+    eager, compiled = times[COMPILED.removesuffix(", compiled")], times[COMPILED]
+    return ways["compile_seconds"] / (eager - compiled) if compiled < eager else float("inf")
+
+
+def told(record: dict[str, Any]) -> str:
+    """A record as text."""
+    machine = record["machine"]
+    lines = [f"{machine['device_name']}, {machine['threads']} threads, torch {machine['torch']}"]
+    lines += _loss_lines(record) if "loss" in record else []
+    lines += _step_lines(record) if "step" in record else []
+    for size in record.get("inference", []):
+        rate = size["batch"] / size["seconds"]["predict"]["median"]
+        lines.append(f"inference, batch {size['batch']}: {rate:.2f} images/s")
+    for ways in record.get("ways", []):
+        lines += _ways_lines(ways)
+    for size in record.get("memory", []):
+        stored, used = size["stored_mb"], size["used_mb"]
+        lines.append(f"training on {size['faces']} faces, {stored:.0f} MB stored: {used:.0f} MB")
+    return "\n".join(lines)
+
+
+def _loss_lines(record: dict[str, Any]) -> list[str]:
+    sizes, fixed = record["loss"]["sizes"], record["loss"]["fixed"]
+    lines = ["loss forward and backward, ms: median (quartiles)"]
+    lines.append(f"{'B x N':>8} " + " ".join(f"{name:>24}" for name in fixed))
+    for size in [*sizes, {"batch": "fixed", "points": "", "seconds": fixed}]:
+        cells = (
+            "{:.2f} ({:.2f} to {:.2f})".format(*(1e3 * times[q] for q in ("median", "low", "high")))
+            for times in size["seconds"].values()
+        )
+        label = f"{size['batch']} x {size['points']}" if size["points"] else "fixed"
+        lines.append(f"{label:>8} " + " ".join(f"{cell:>24}" for cell in cells))
+    for size in sizes:
+        told = ", ".join(
+            f"{value:.2f} x the limit" if name == "limit" else f"{name} takes {value:.2f} x as long"
+            for name, value in ratios(size).items()
+        )
+        lines.append(f"STAR at {size['batch']} x {size['points']}: {told}")
+    lines.append("slope of log time over log number of maps (beyond the fixed cost)")
+    for name in fixed:
+        slopes = (growth(record, name, beyond_fixed=beyond) for beyond in (False, True))
+        lines.append("  {:24} {:.3f} ({:.3f})".format(name, *slopes))
+    return lines
+
+
+def _step_lines(record: dict[str, Any]) -> list[str]:
+    step, parts = record["step"], shares(record)
+    lines = [f"training step, batch {step['batch']}, {step['config']['precision']}"]
+    for name, times in step["seconds"].items():
+        rate = step["batch"] / times["median"]
+        spread = f"{times['low']:.4f} to {times['high']:.4f}"
+        lines.append(f"  {name:22} {times['median']:.4f} s ({spread}), {rate:.2f} images/s")
+    told = ", ".join(f"{name} {100 * share:.2f} %" for name, share in parts.items())
+    return [*lines, f"  shares of the step: {told}"]
+
+
+def _ways_lines(ways: dict[str, Any]) -> list[str]:
+    lines = [f"a training step at scale {ways['scale']}, batch {ways['config']['batch_size']}"]
+    for name, times in ways["seconds"].items():
+        spread = f"{1e3 * times['low']:.2f} to {1e3 * times['high']:.2f}"
+        lines.append(f"  {name:36} {1e3 * times['median']:.2f} ms ({spread})")
+    if ways["compile_seconds"] is not None:
+        pays = steps_until_compiling_pays(ways)
+        when = "never won back" if pays == float("inf") else f"won back after {pays:.0f} steps"
+        seconds = f"{ways['compile_seconds']:.0f} s"
+        lines.append(f"  compiling takes {seconds}, {when}; a run has {ways['steps']}")
+    return lines

@@ -1,0 +1,38 @@
+"""DR, distribution regularisation (Nibali et al., 2018), and the Gaussian maps it compares with."""
+
+import torch
+from torch import Tensor
+
+from starlib.kernels import scaled
+from starlib.moments import grid_positions
+
+HEATMAP_SIGMA = 1.5  # cells; of heatmap regression
+REGULARISED_SIGMA = 1.0  # cells; of distribution regularisation
+
+
+def gaussian_maps(landmarks: Tensor, size: int, sigma: float) -> Tensor:
+    """Gaussians of height 1 and `sigma` cells around landmarks [B, N, 2]: [B, N, size, size]."""
+    cells = grid_positions(size, like=landmarks)
+    offsets = (cells - landmarks[..., None]) * (size / (2 * sigma))  # [B, N, 2, size]
+    columns, rows = torch.exp(-0.5 * offsets.square()).unbind(-2)
+    return rows[..., :, None] * columns[..., None, :]
+
+
+def distribution_regularisation(heatmaps: Tensor, landmarks: Tensor) -> Tensor:
+    """Jensen-Shannon divergence [B, N], in nats, between each normalised heatmap and a Gaussian of
+    one cell around its landmark, normalised on the grid (DR; Nibali et al., 2018).
+
+    Args:
+        heatmaps: non-negative maps [B, N, H, H], normalised or not; an empty map counts as one
+            that has no mass where the Gaussian has it.
+        landmarks: [B, N, 2] in [-1, 1].
+    """
+    maps, _ = scaled(heatmaps)
+    gaussians = gaussian_maps(landmarks.to(maps.dtype), maps.shape[-1], REGULARISED_SIGMA)
+    p = maps / maps.sum((-2, -1), keepdim=True).clamp_min(0.5)  # empty, or at least 1
+    tiny = torch.finfo(maps.dtype).tiny
+    # A landmark far outside leaves a Gaussian without mass; its divergence is then that of p alone.
+    q = gaussians / gaussians.sum((-2, -1), keepdim=True).clamp_min(tiny)
+    middle = ((p + q) / 2).clamp_min(tiny).log()
+    divergence = torch.xlogy(p, p.clamp_min(tiny)) + torch.xlogy(q, q.clamp_min(tiny))
+    return (divergence - (p + q) * middle).sum((-2, -1)) / 2

@@ -1,0 +1,68 @@
+"""STAR with one part changed: the scale inside the distance, and two controls.
+
+`heatmaps` are [B, N, H, W] >= 0, `landmarks` [B, N, 2] in [-1, 1], as for `starlib.STARLoss`;
+each function returns one value per landmark, [B, N].
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from starlib.devices import constant
+from starlib.distances import get_distance
+from starlib.losses import floored, restricted
+from starlib.moments import heatmap_moments, principal_components
+
+
+def star_inside(
+    heatmaps: Tensor, landmarks: Tensor, distance: str, restriction: str, weight: float
+) -> Tensor:
+    """STAR with the scale inside the distance: Σ_k d(v_kᵀe / √λ_k) plus the restriction.
+
+    With the l2 distance this is the squared Mahalanobis distance eᵀ Σ⁻¹ e (Section 5.4).
+    """
+    error, eigenvalues, eigenvectors = decomposed(heatmaps, landmarks, restriction)
+    scaled = project(eigenvectors, error) / floored(eigenvalues, heatmaps).sqrt()
+    return restricted(get_distance(distance)(scaled).sum(-1), eigenvalues, restriction, weight)
+
+
+def star_isotropic(
+    heatmaps: Tensor, landmarks: Tensor, distance: str, restriction: str, weight: float
+) -> Tensor:
+    """Control: STAR whose two errors are both divided by √((λ1 + λ2) / 2)."""
+    error, eigenvalues, eigenvectors = decomposed(heatmaps, landmarks, restriction)
+    mean = floored(eigenvalues.mean(-1, keepdim=True), heatmaps)
+    loss = (get_distance(distance)(project(eigenvectors, error)) / mean.sqrt()).sum(-1)
+    return restricted(loss, eigenvalues, restriction, weight)
+
+
+def star_random(
+    heatmaps: Tensor, landmarks: Tensor, distance: str, restriction: str, weight: float
+) -> Tensor:
+    """Control: STAR with λ1 and λ2 along a random direction and the one across it."""
+    error, eigenvalues, _ = decomposed(heatmaps, landmarks, restriction)
+    # Hashed from the label, so that a resumed training meets the same directions.
+    weights = constant((12.9898, 78.233), landmarks.dtype, landmarks.device).double()
+    mixed = landmarks.detach().to(torch.float64) @ weights
+    angle = (math.pi * (mixed.sin() * 43758.5453).frac()).to(error.dtype)
+    cos, sin = angle.cos(), angle.sin()
+    directions = torch.stack((cos, -sin, sin, cos), dim=-1).unflatten(-1, (2, 2))
+    deviations = floored(eigenvalues, heatmaps).sqrt()
+    loss = (get_distance(distance)(project(directions, error)) / deviations).sum(-1)
+    return restricted(loss, eigenvalues, restriction, weight)
+
+
+def decomposed(
+    heatmaps: Tensor, landmarks: Tensor, restriction: str = "none"
+) -> tuple[Tensor, Tensor, Tensor]:
+    mean, covariance = heatmap_moments(heatmaps)
+    eigenvalues, eigenvectors = principal_components(covariance)
+    if restriction == "detach":
+        eigenvalues, eigenvectors = eigenvalues.detach(), eigenvectors.detach()
+    return landmarks.to(mean.dtype) - mean, eigenvalues, eigenvectors
+
+
+def project(directions: Tensor, error: Tensor) -> Tensor:
+    """v_kᵀ e [..., 2] for directions [..., 2, 2] in columns and errors [..., 2]."""
+    return (directions * error[..., None]).sum(-2)

@@ -1,0 +1,105 @@
+"""Landmark schemes of your own, read from a .yml file such as
+
+```yaml
+name: cats
+points: 9
+edges: [{points: [0, 1, 2]}, {points: [3, 4, 5], closed: true}]
+flip: [[0, 2], [3, 5]]       # pairs; points that are not named mirror onto themselves
+normaliser: [[3], [5]]       # two groups of points; errors are divided by their distance
+```
+
+The same file says where the faces are: see `starlib.data.own`.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from starlib.schemes import SCHEME_OF, SCHEMES, Edge, Scheme, is_path
+
+SCHEME_KEYS = ("name", "points", "edges", "flip", "normaliser")
+FACE_KEYS = ("train", "test", "images", "first_pixel")
+
+
+def read_description(path: Path | str) -> dict[str, Any]:
+    """The keys and values of a .yml file; ValueError names it and every key that is wrong."""
+    try:
+        import yaml
+    except ImportError as error:
+        raise ImportError("your own data needs PyYAML: pip install 'starlib[data]'") from error
+    try:
+        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ValueError(f"{path}: expected a readable .yml file ({error})") from error
+    if not isinstance(values, dict):
+        raise ValueError(f"{path}: expected keys and values, got {values!r}")
+    known = (*SCHEME_KEYS, *FACE_KEYS)
+    told = [f"{key}: unknown; known are {', '.join(known)}" for key in values if key not in known]
+    told += [f"{key}: expected, but it is missing" for key in SCHEME_KEYS if key not in values]
+    if told:
+        raise ValueError("\n".join(f"{path}: {line}" for line in told))
+    return values
+
+
+def scheme_from(path: Path | str, values: Mapping[str, Any]) -> Scheme:
+    """The scheme of a description; ValueError names the file, the key and what was expected."""
+    name, count = values["name"], values["points"]
+    if not isinstance(name, str) or not name.replace("-", "").replace("_", "").isalnum():
+        raise ValueError(f"{path}: name: expected letters, digits, - and _, got {name!r}")
+    if type(count) is not int or count < 2:
+        raise ValueError(f"{path}: points: expected an integer >= 2, got {count!r}")
+    try:
+        edges = tuple(_edge(edge, count) for edge in _list("edges", values["edges"]))
+        pairs = [_indices("flip", p, count, 2) for p in _list("flip", values["flip"])]
+        groups = [
+            _indices("normaliser", g, count) for g in _list("normaliser", values["normaliser"])
+        ]
+        flip = list(range(count))
+        for i, j in pairs:
+            if flip[i] != i or flip[j] != j:
+                raise ValueError(f"flip: expected each point in one pair, got {[i, j]} besides")
+            flip[i], flip[j] = j, i
+        if len(groups) != 2 or set(groups[0]) == set(groups[1]):
+            raise ValueError(
+                f"normaliser: expected two groups of points, got {values['normaliser']}"
+            )
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    return Scheme(name, edges, tuple(flip), (groups[0], groups[1]))
+
+
+def _list(key: str, given: object) -> list[Any]:
+    if not isinstance(given, list):
+        raise ValueError(f"{key}: expected a list, got {given!r}")
+    return given
+
+
+def _indices(key: str, given: object, count: int, length: int | None = None) -> tuple[int, ...]:
+    """Points of a scheme with `count` of them, each once; `length` of them if it is given."""
+    indices = _list(key, given)
+    wrong_length = not indices if length is None else len(indices) != length
+    if wrong_length or any(type(i) is not int or not 0 <= i < count for i in indices):
+        some = "lists" if length is None else f"lists of {length}"
+        raise ValueError(f"{key}: expected {some} of points from 0 to {count - 1}, got {given}")
+    if len(set(indices)) < len(indices):
+        raise ValueError(f"{key}: expected each point once, got {given}")
+    return tuple(indices)
+
+
+def _edge(given: object, count: int) -> Edge:
+    if not isinstance(given, dict) or not {"points"} <= set(given) <= {"points", "closed"}:
+        raise ValueError(f"edges: expected {{points: […], closed: true or false}}, got {given!r}")
+    closed = given.get("closed", False)
+    if not isinstance(closed, bool):
+        raise ValueError(f"edges: closed: expected true or false, got {closed!r}")
+    return _indices("edges", given["points"], count), closed
+
+
+def read_scheme(path: Path | str) -> Scheme:
+    """The scheme of a .yml file."""
+    return scheme_from(path, read_description(path))
+
+
+def scheme_of(dataset: str) -> Scheme:
+    """The scheme of a data set's name, or of the .yml file that describes your own."""
+    return read_scheme(dataset) if is_path(dataset) else SCHEMES[SCHEME_OF[dataset]]

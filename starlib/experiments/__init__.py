@@ -1,0 +1,1 @@
+"""The named arms of every experiment; runs, their records and their provenance."""

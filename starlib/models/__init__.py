@@ -1,0 +1,1 @@
+"""Networks: the stacked hourglass, those of timm, and the released weights."""

@@ -1,0 +1,170 @@
+"""The authors' released weights: their checkpoint files as networks of ours.
+
+Names, layers and the decoder's corner grid are checked against numbers computed with the released
+code (WFLW with AAM). Their networks want BGR images and the crop of `starlib.data.released`.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from starlib.models.hourglass import StackedHourglass
+from starlib.models.weights import read_tensors
+from starlib.schemes import Scheme, get_scheme
+
+IMAGE_SIZE = 256
+EDGES = "e2h_transform."  # which points lie on which edge; computed from the scheme here
+
+RENAMES = (  # names of the released checkpoints -> ours, one after the other
+    (r"\.conv\.(weight|bias)$", r".\1"),
+    (r"skip_layer", "skip"),
+    (r"^pre\.0\.bn", "stem_bn"),
+    (r"^pre\.0", "stem_conv"),
+    (r"^pre\.(\d)", lambda match: f"stem.{int(match[1]) - 1}"),
+    (r"^hgs\.(\d+)\.coordconv", r"stacks.\1.coordinate_conv"),
+    (r"^hgs\.(\d+)", r"stacks.\1.hourglass"),
+    (r"\.up1", ".up"),
+    (r"\.low1", ".down"),
+    (r"\.low2", ".inner"),
+    (r"\.low3", ".out"),
+    (r"^features\.(\d+)\.0", r"stacks.\1.residual"),
+    (r"^features\.(\d+)\.1\.bn", r"stacks.\1.bn"),
+    (r"^features\.(\d+)\.1", r"stacks.\1.conv"),
+    (r"^out_(heat|edge|point)maps\.(\d+)", r"stacks.\2.heads.\1"),
+    (r"^merge_(heat|edge|point)maps\.(\d+)", r"stacks.\2.merge.\1"),
+    (r"^merge_features\.(\d+)", r"stacks.\1.merge.features"),
+)
+
+
+def load_released(
+    source: Path | str | Mapping[str, Any], scheme: Scheme | str, ema: bool = False
+) -> StackedHourglass:
+    """The network of one of the authors' checkpoints, in evaluation mode.
+
+    Args:
+        source: the file (.pkl), or what it holds: {"net": tensors by name, "net_ema": …}, or the
+            tensors by name alone. Read as tensors only: no code in it can run.
+        scheme: the scheme it was trained on, or its name.
+        ema: take the averaged weights, "net_ema", instead of "net".
+
+    Stacks, width, depth and AAM follow from the tensors. What the released network allocates and
+    never uses is dropped. Edges may stand in another order than in the scheme. The network wants
+    BGR images. Raises ValueError for everything else that does not fit, naming the tensors.
+    """
+    if isinstance(source, Mapping):
+        return released_network(source, scheme, ema)
+    return released_network(read_tensors(source), scheme, ema, str(source))
+
+
+def is_released(parts: Any) -> bool:
+    """Whether a file's contents look like a released checkpoint, with or without its wrapping."""
+    if not isinstance(parts, Mapping):
+        return False
+    tensors = parts.get("net", parts)
+    return isinstance(tensors, Mapping) and any(
+        str(name).removeprefix("module.").startswith(("pre.0.", "hgs.0.")) for name in tensors
+    )
+
+
+def released_points(parts: Mapping[str, Any], name: str = "state_dict") -> int:
+    """Number of landmarks of a released checkpoint's contents."""
+    return _shape(_tensors(parts, False, name), "out_heatmaps.0.conv.weight", name)[0]
+
+
+def released_network(
+    parts: Mapping[str, Any], scheme: Scheme | str, ema: bool = False, name: str = "state_dict"
+) -> StackedHourglass:
+    """`load_released` of a file's contents; `name` is the file's, for errors."""
+    tensors, scheme = _tensors(parts, ema, name), get_scheme(scheme)
+    points, width = _shape(tensors, "out_heatmaps.0.conv.weight", name)[:2]
+    if points != scheme.points:
+        raise ValueError(
+            f"{name}: expected the {scheme.points} points of scheme {scheme.name}, found {points}"
+        )
+    stacks = len([n for n in tensors if re.fullmatch(r"out_heatmaps\.\d+\.conv\.weight", n)])
+    depth = 1
+    while f"hgs.0{depth * '.low2'}.up1.bn1.weight" in tensors:
+        depth += 1
+    aam = any(n.startswith("out_edgemaps") for n in tensors)
+    model = StackedHourglass(scheme, stacks, width, depth, IMAGE_SIZE, aam, grid="corners")
+    renamed = {_rename(n): value for n, value in tensors.items() if not n.startswith(EDGES)}
+    own = model.state_dict()
+    unused = {n for n in renamed if n not in own and re.search(r"\.skip\.(weight|bias)$", n)}
+    renamed = {n: value for n, value in renamed.items() if n not in unused}
+    _check_names(renamed, own, name)
+    if aam:
+        _reorder_edges(
+            renamed, tensors, model.membership, f"{name}: expected edges of {scheme.name}"
+        )
+    model.load_state_dict(renamed)
+    return model.eval()
+
+
+def _tensors(parts: Mapping[str, Any], ema: bool, name: str) -> dict[str, Tensor]:
+    """The tensors by released name, without the prefix of a network trained on several devices."""
+    key = "net_ema" if ema else "net"
+    wrapped = any(k in parts for k in ("net", "net_ema"))
+    if key not in parts and (wrapped or ema):
+        raise ValueError(
+            f"{name}: expected the weights {key!r}, found {', '.join(map(str, parts))}"
+        )
+    found = parts[key] if wrapped else parts
+    if not isinstance(found, Mapping) or not all(isinstance(v, Tensor) for v in found.values()):
+        raise ValueError(f"{name}: expected tensors by name in {key!r}")
+    return {str(n).removeprefix("module."): value for n, value in found.items()}
+
+
+def _shape(tensors: Mapping[str, Tensor], tensor: str, name: str) -> tuple[int, ...]:
+    if tensor not in tensors or tensors[tensor].dim() != 4:
+        raise ValueError(f"{name}: expected released weights, the tensor {tensor} is missing")
+    return tuple(tensors[tensor].shape)
+
+
+def _rename(name: str) -> str:
+    for pattern, replacement in RENAMES:
+        name = re.sub(pattern, replacement, name)
+    return name
+
+
+def _check_names(renamed: dict[str, Tensor], own: dict[str, Tensor], name: str) -> None:
+    shapes = {n: f"{list(v.shape)} instead of {list(own[n].shape)}" for n, v in renamed.items()
+              if n in own and v.shape != own[n].shape}  # fmt: skip
+    for kind, names in (
+        ("missing", sorted(set(own) - set(renamed))),
+        ("unknown", sorted(set(renamed) - set(own))),
+        ("of another shape", [f"{n} {text}" for n, text in sorted(shapes.items())]),
+    ):
+        if names:
+            more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+            raise ValueError(f"{name}: {kind}: {', '.join(names[:8])}{more} (names as in starlib)")
+
+
+def _reorder_edges(
+    renamed: dict[str, Tensor], tensors: Mapping[str, Tensor], membership: Tensor, expected: str
+) -> None:
+    """Bring the edge channels of the weights into the order of the scheme's edges.
+
+    Raises ValueError where the file's edges are other curves: it belongs to another scheme.
+    """
+    weight, bias = tensors.get(EDGES + "weight"), tensors.get(EDGES + "bias")
+    if weight is None:
+        return
+    theirs = [tuple(column) for column in weight.flatten(1).T.tolist()]
+    ours = [tuple(column) for column in membership.T.tolist()]
+    on_none = (membership.sum(1) == 0).to(membership)
+    same_bias = bias is None or torch.equal(bias.flatten().to(on_none), on_none)
+    if sorted(theirs) != sorted(ours) or not same_bias:
+        raise ValueError(
+            f"{expected}, the points that {EDGES}weight puts on each edge are others: "
+            "the file belongs to another scheme"
+        )
+    order = [theirs.index(column) for column in ours]
+    for n, value in renamed.items():
+        if ".heads.edge." in n:
+            renamed[n] = value[order]
+        elif n.endswith(".merge.edge.weight"):
+            renamed[n] = value[:, order]

@@ -1,0 +1,1 @@
+"""What the records say: effects, verdicts, tables, figures, fragments of pages."""

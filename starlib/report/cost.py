@@ -1,0 +1,223 @@
+"""Tables and figures of the benchmark records."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from starlib.bench.summary import (
+    NEGLIGIBLE,
+    growth,
+    medians,
+    ratios,
+    shares,
+    steps_until_compiling_pays,
+)
+
+NAMES = {
+    "star": "STAR, this package",
+    "transcription": "STAR, equations as they stand",
+    "regression": "regression, this package",
+    "plain regression": "regression, as commonly written",
+    "star, compiled": "STAR, compiled",
+    "star, captured": "STAR, compiled, as a CUDA graph",
+    "limit": "one read and one write",
+}
+COLOURS = {
+    "star": "#c2410c",
+    "transcription": "#7c3aed",
+    "regression": "#f59e0b",
+    "plain regression": "#8c8c8c",
+    "star, compiled": "#15803d",
+    "star, captured": "#0369a1",
+    "limit": "black",
+}
+MARKERS = {"transcription": "^", "plain regression": "s", "regression": "D", "limit": "x"}
+
+
+def _title(record: dict[str, Any]) -> str:
+    machine = record["machine"]
+    return f"{machine['device_name']}, {machine['threads']} threads, torch {machine['torch']}"
+
+
+def machine_table(records: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """What each record was measured on, and when."""
+    rows = [
+        {**r["machine"], "commit": (r["machine"]["commit"] or "none")[:8]}
+        | {"measured": r["finished"][:10]}
+        for r in records
+    ]
+    return pd.DataFrame(rows).set_index("device_name").rename_axis(None).astype(str).T
+
+
+def loss_table(record: dict[str, Any]) -> pd.DataFrame:
+    """Milliseconds forward and backward by size: median (quartiles)."""
+    sizes = record["loss"]["sizes"]
+    rows = {f"{size['batch']} × {size['points']}": size["seconds"] for size in sizes}
+    rows["fixed cost"] = record["loss"]["fixed"]
+    return pd.DataFrame(
+        {
+            row: {NAMES[name]: _milliseconds(value) for name, value in times.items()}
+            for row, times in rows.items()
+        }
+    ).T
+
+
+def _milliseconds(times: dict[str, float]) -> str:
+    values = (1e3 * times[key] for key in ("median", "low", "high"))
+    median, low, high = (f"{v:.0f}" if v >= 100 else f"{v:.3g}" for v in values)
+    return f"{median} ({low} to {high})"
+
+
+def ratio_table(record: dict[str, Any]) -> pd.DataFrame:
+    """By size, how many times as long the others take as our STAR, and it as the limit."""
+    columns = {
+        "transcription": "equations / ours",
+        "plain regression": "plain regression / ours",
+        "limit": "ours / read and write",
+    }
+    rows = {
+        f"{size['batch']} × {size['points']}": {
+            text: f"{ratios(size)[name]:.2f}" for name, text in columns.items()
+        }
+        for size in record["loss"]["sizes"]
+    }
+    return pd.DataFrame(rows).T
+
+
+def growth_table(record: dict[str, Any]) -> pd.DataFrame:
+    """Slope of log time over log number of maps, with and without the fixed cost."""
+    rows = {
+        NAMES[name]: {
+            "as measured": f"{growth(record, name, beyond_fixed=False):.2f}",
+            "beyond the fixed cost": f"{growth(record, name):.2f}",
+        }
+        for name in record["loss"]["fixed"]
+    }
+    return pd.DataFrame(rows).T
+
+
+def step_table(record: dict[str, Any]) -> pd.DataFrame:
+    """A training step and its parts by themselves."""
+    step = record["step"]
+    whole = step["seconds"]["step with star"]["median"]
+    rows = {
+        name: {
+            "ms, median (quartiles)": _milliseconds(times),
+            "images/s": f"{step['batch'] / times['median']:.4g}",
+            "% of a step with STAR": f"{100 * times['median'] / whole:.2f}",
+        }
+        for name, times in step["seconds"].items()
+    }
+    return pd.DataFrame(rows).T
+
+
+def share_table(record: dict[str, Any]) -> pd.DataFrame:
+    """What STAR is of a training step, in %."""
+    texts = {
+        "star": "STAR on all four stacks, timed alone",
+        "added": "STAR instead of the regression loss, both timed alone",
+        "added, whole steps": "step with STAR over step without, minus one",
+        "not network": "all but the network's forward and backward pass",
+    }
+    values = shares(record)
+    rows = {text: {"% of the step": f"{100 * values[name]:.2f}"} for name, text in texts.items()}
+    return pd.DataFrame(rows).T
+
+
+def ways_table(record: dict[str, Any]) -> pd.DataFrame:
+    """A training step at each scale that was measured, by precision, memory layout, compiled."""
+    return pd.DataFrame(
+        {
+            f"{ways['scale']}, ms": {
+                name: _milliseconds(times) for name, times in ways["seconds"].items()
+            }
+            for ways in record["ways"]
+        }
+    )
+
+
+def compile_table(record: dict[str, Any]) -> pd.DataFrame:
+    """What compiling takes, and the steps that win it back; no rows where it does not work."""
+    rows = {}
+    for ways in record["ways"]:
+        if ways["compile_seconds"] is not None:
+            steps = steps_until_compiling_pays(ways)
+            rows[ways["scale"]] = {
+                "seconds to compile": f"{ways['compile_seconds']:.0f}",
+                "steps that win them back": "never" if steps == float("inf") else f"{steps:.0f}",
+                "steps of a run on synthface": str(ways["steps"]),
+            }
+    return pd.DataFrame(rows).T
+
+
+def memory_table(record: dict[str, Any]) -> pd.DataFrame:
+    """Memory of a training by the number of faces on the disk."""
+    rows = {
+        f"{size['faces']} faces": {
+            "crops on the disk, MB": f"{size['stored_mb']:.0f}",
+            "memory of the training, MB": f"{size['used_mb']:.0f}",
+        }
+        for size in record["memory"]
+    }
+    return pd.DataFrame(rows).T
+
+
+def inference_table(record: dict[str, Any]) -> pd.DataFrame:
+    """Images per second from stored crops to landmarks."""
+    rows = {
+        f"batch {size['batch']}": {
+            "images/s": f"{size['batch'] / medians(size['seconds'])['predict']:.3g}"
+        }
+        for size in record["inference"]
+    }
+    return pd.DataFrame(rows).T
+
+
+def loss_figure(record: dict[str, Any]) -> Figure:
+    """Time of the loss against the number of heatmaps, both logarithmic, with the limit."""
+    sizes = sorted(record["loss"]["sizes"], key=lambda s: s["batch"] * s["points"])
+    maps = [size["batch"] * size["points"] for size in sizes]
+    with sns.axes_style("whitegrid"):
+        figure, axes = plt.subplots(figsize=(7, 4.4))
+    for name in sizes[0]["seconds"]:
+        times = [size["seconds"][name] for size in sizes]
+        middle, low, high = ([1e3 * t[key] for t in times] for key in ("median", "low", "high"))
+        colour, marker = COLOURS[name], MARKERS.get(name, "o")
+        axes.plot(maps, middle, lw=1.4, label=NAMES[name], color=colour, marker=marker, ms=5)
+        axes.fill_between(maps, low, high, color=colour, alpha=0.15, lw=0)
+    axes.set(xscale="log", yscale="log", title=_title(record))
+    axes.set_xlabel("heatmaps of 64 × 64 cells: batch × points")
+    axes.set_ylabel("ms, forward and backward")
+    axes.title.set_fontsize(10)
+    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=9)
+    return _closed(figure)
+
+
+def share_figure(record: dict[str, Any]) -> Figure:
+    """The losses' share of a training step, against what counts as negligible."""
+    seconds = medians(record["step"]["seconds"])
+    names = {"regression loss": "regression loss", "star loss": "STAR loss", "augment": "the batch"}
+    values = [100 * seconds[name] / seconds["step with star"] for name in names]
+    with sns.axes_style("whitegrid"):
+        figure, axes = plt.subplots(figsize=(6.4, 2.2))
+    axes.barh(list(names.values()), values, color=["#f59e0b", "#c2410c", "#8c8c8c"], height=0.6)
+    axes.axvline(100 * NEGLIGIBLE, color="black", lw=1, ls="--", label="negligible: up to here")
+    for row, value in enumerate(values):
+        axes.text(value, row, f" {value:.2f} %", va="center", fontsize=9)
+    axes.set_xlim(0, 1.2 * max(100 * NEGLIGIBLE, *values))
+    axes.set_xlabel("% of a four-stack 256-px training step with STAR")
+    axes.set_title(_title(record), fontsize=10)
+    axes.grid(axis="y", visible=False)
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=9)
+    return _closed(figure)
+
+
+def _closed(figure: Figure) -> Figure:
+    """So that a notebook shows it once: as the value of its cell."""
+    figure.tight_layout()
+    plt.close(figure)
+    return figure

@@ -1,0 +1,1 @@
+"""Training of one network: config, objective, loop, checkpoints, several processes."""

@@ -1,0 +1,133 @@
+"""The training loop: epochs, the learning rate's schedule, checkpoints; and prediction."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from starlib.data.augment import VIEW_OF_STORE, augment, view
+from starlib.data.batches import Faces
+from starlib.data.crops import CropStore
+from starlib.schemes import Scheme
+from starlib.training import distributed
+from starlib.training.config import RunConfig
+from starlib.training.state import State, forward_pass
+
+MILESTONES = (0.4, 0.7, 0.9)  # of the epochs: 200, 350 and 450 of the paper's 500
+DECAY = 0.1
+
+
+@dataclass(frozen=True)
+class Trained:
+    """model: the network with its EMA weights.
+
+    curves: by epoch the mean loss, mean point error on the training batches in [-1, 1] units,
+        learning rate, and wall time in seconds.
+    """
+
+    model: nn.Module
+    curves: dict[str, list[float]]
+
+
+def learning_rate(config: RunConfig, epoch: int) -> float:
+    """Learning rate of an epoch (from 0): a tenth at 40, 70 and 90 % of the epochs each."""
+    passed = sum(epoch >= round(share * config.epochs) for share in MILESTONES)
+    return config.learning_rate * DECAY**passed
+
+
+def train(
+    config: RunConfig,
+    crops: CropStore,
+    scheme: Scheme,
+    device: str | torch.device = "cpu",
+    checkpoint: Path | None = None,
+    report: Callable[[int, dict[str, list[float]]], None] | None = None,
+    stop: Callable[[], bool] = lambda: False,
+    compiled: bool = False,
+) -> Trained:
+    """Train a config's network on stored crops.
+
+    Under `starlib.training.distributed.joined` all processes call it alike and train one network,
+    each on its share of every batch; the first writes the checkpoint and calls `report` and `stop`.
+
+    Args:
+        config: the run; its seed draws weights, order and augmentation.
+        crops: training faces; `landmarks` are the targets.
+        scheme: their landmark scheme.
+        device: "cpu", "cuda", …
+        checkpoint: file written after every epoch; if it is there, training goes on from it and
+            ends in the weights of an uninterrupted training (bit by bit on a CPU with the same
+            number of threads and processes).
+        report: called after every epoch with the number of epochs done and the curves.
+        stop: asked after every epoch; when true, StoppedError is raised, the checkpoint written.
+        compiled: compile network and loss first, which takes about a minute and changes rounding;
+            `starlib bench` tells after how many steps that pays.
+    """
+    device = torch.device(device)
+    state = State(config, scheme, crops.fingerprint, device, compiled)
+    if checkpoint is not None and distributed.once(checkpoint.exists):
+        state.load(checkpoint)
+    count = min(config.train_faces or len(crops.images), len(crops.images))
+    faces = Faces(crops, count, device)
+    while state.epoch < config.epochs:
+        _train_epoch(state, faces, scheme)
+        if checkpoint is not None and distributed.rank() == 0:
+            state.save(checkpoint)
+        if report is not None and distributed.rank() == 0:
+            report(state.epoch, state.curves)
+        if distributed.once(stop) and state.epoch < config.epochs:
+            raise StoppedError(f"run {config.hash} stopped after epoch {state.epoch}")
+    return Trained(state.average.module, state.curves)
+
+
+class StoppedError(Exception):
+    """Training was asked to stop between two epochs; its checkpoint is written."""
+
+
+def _train_epoch(state: State, faces: Faces, scheme: Scheme) -> None:
+    started = time.monotonic()
+    config = state.config
+    rate = learning_rate(config, state.epoch)
+    for group in state.optimiser.param_groups:
+        group["lr"] = rate
+    # Drawn from seed and epoch alone, so that a resumed training sees the same batches.
+    generator = torch.Generator().manual_seed(config.seed * 1_000_003 + state.epoch)
+    size = min(config.batch_size, faces.count)
+    order = torch.randperm(faces.count, generator=generator)
+    order = order[: faces.count // size * size].view(-1, size)[:, distributed.share(size)]
+    share = (distributed.rank(), distributed.size())
+    total = torch.zeros(2, device=faces.device)
+    state.model.train()
+    for images, landmarks in faces.batches(order):
+        batch, targets = augment(images, landmarks, scheme, config.image_size, generator, share)
+        total += state.step(batch, targets)
+    loss, error = distributed.mean(total / len(order)).tolist()
+    if not math.isfinite(loss):
+        raise ValueError(
+            f"run {config.hash} diverged in epoch {state.epoch + 1}: its loss is {loss}; "
+            f"expected a finite one, a smaller learning_rate than {config.learning_rate} may help"
+        )
+    seconds = time.monotonic() - started
+    for name, value in zip(state.curves, (loss, error, rate, seconds), strict=True):
+        state.curves[name].append(value)
+
+
+@torch.inference_mode()
+def predict(
+    model: nn.Module, images: NDArray[np.uint8], config: RunConfig, batch_size: int = 32
+) -> NDArray[np.float32]:
+    """Landmarks [F, N, 2] of the last stack, in [-1, 1] of the stored crops [F, 3, S, S]."""
+    device = next(model.parameters()).device
+    model.eval()
+    found = []
+    for start in range(0, len(images), batch_size):
+        stored = torch.from_numpy(np.array(images[start : start + batch_size])).to(device)
+        batch, _ = view(stored, torch.zeros(len(stored), 1, 2, device=device), config.image_size)
+        found.append(forward_pass(model, batch, config.precision)[-1].landmarks.float().cpu())
+    return (torch.cat(found) * VIEW_OF_STORE).numpy()

@@ -1,0 +1,126 @@
+"""What a training holds and one step of it: network, EMA, loss, optimiser, and their checkpoint."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from starlib.schemes import Scheme
+from starlib.training import distributed
+from starlib.training.build import build_model, seeded
+from starlib.training.config import RunConfig
+from starlib.training.objective import Objective
+
+
+def forward_pass(model: nn.Module, images: Tensor, precision: str) -> Any:
+    """A network's output in the precision of a config."""
+    with torch.autocast(images.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+        return model(images)
+
+
+class _Task(nn.Module):
+    """The loss of a batch and the mean error of its points, from images and targets."""
+
+    def __init__(self, model: nn.Module, objective: Objective):
+        super().__init__()
+        self.model, self.objective = model, objective
+
+    def forward(self, batch: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        outputs = forward_pass(self.model, batch, self.objective.config.precision)
+        error = (outputs[-1].landmarks.detach() - targets).norm(dim=-1).mean()
+        return self.objective(outputs, targets), error
+
+
+class State:
+    """A config's training at some step; what a checkpoint holds.
+
+    curves: values by epoch, see `starlib.training.loop.Trained`. compiled: compile network and loss
+    at the first step. layout: of the weights in memory.
+    """
+
+    PARTS = ("model", "average", "objective", "optimiser")
+
+    def __init__(
+        self,
+        config: RunConfig,
+        scheme: Scheme,
+        data: str,
+        device: torch.device,
+        compiled: bool = False,
+        layout: torch.memory_format = torch.channels_last,
+    ):
+        self.run = {"config": config.to_dict(), "data": data}
+        self.config = config
+        model = build_model(config, scheme).to(device)
+        self.model = model.to(memory_format=layout)  # type: ignore[call-overload]
+        decay = 0.5 ** (config.batch_size / config.ema_half_life)
+        self.average = AveragedModel(self.model, multi_avg_fn=_average(decay), use_buffers=True)
+        with seeded(config.seed):
+            self.objective = Objective(config, scheme).to(device)
+        # Names and weights of the parts stay as they are, whatever the number of processes.
+        self.task = distributed.parallel(_Task(self.model, self.objective), device)
+        if compiled:
+            # On one GPU as CUDA graphs too, so that small networks do not wait for launches.
+            graphs = device.type == "cuda" and distributed.size() == 1
+            self.task.compile(dynamic=False, mode="reduce-overhead" if graphs else None)
+        trained = [*self.model.parameters(), *self.objective.parameters()]
+        self.optimiser = torch.optim.Adam(trained, config.learning_rate, fused=True)
+        names = ("loss", "error", "learning_rate", "seconds")
+        self.curves: dict[str, list[float]] = {name: [] for name in names}
+
+    @property
+    def epoch(self) -> int:
+        return len(self.curves["loss"])
+
+    def step(self, batch: Tensor, targets: Tensor) -> Tensor:
+        """One step of the optimiser; loss and mean point error of the batch [2], on the device."""
+        self.optimiser.zero_grad(set_to_none=True)
+        loss, error = self.task(batch, targets)
+        loss.backward()
+        self.optimiser.step()
+        self.average.update_parameters(self.model)
+        return torch.stack((loss.detach(), error))
+
+    def save(self, path: Path) -> None:
+        partial = path.with_suffix(".partial")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        parts = {n: getattr(self, n).state_dict() for n in self.PARTS}
+        torch.save({"run": self.run, "curves": self.curves, **parts}, partial)
+        os.replace(partial, path)
+
+    def load(self, path: Path) -> None:
+        # Read by one process: the others may be on machines that see no file of it.
+        saved = distributed.once(lambda: _saved(path))
+        if saved.get("run") != self.run:
+            raise ValueError(
+                f"{path}: expected a checkpoint of run {self.config.hash} on the same data; "
+                "remove it to train anew"
+            )
+        for name in self.PARTS:
+            getattr(self, name).load_state_dict(saved[name])
+        self.curves = saved["curves"]
+
+
+def _saved(path: Path) -> Any:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # whatever the reader of a broken file raises
+        raise ValueError(f"{path}: expected a checkpoint, remove it to train anew") from error
+
+
+def _average(decay: float) -> Callable[[Any, Any, Any], None]:
+    """The EMA's update of all weights at once; the counters of batch norm are copied."""
+    ema = get_ema_multi_avg_fn(decay)
+
+    @torch.no_grad()
+    def update(averages: Any, values: Any, count: Any) -> None:
+        if averages[0].is_floating_point():
+            ema(averages, values, count)
+        else:
+            torch._foreach_copy_(averages, values)
+
+    return update

@@ -137,6 +137,10 @@ SCHEMES = {
 
 SCHEME_OF = {  # data set -> scheme
     "synthface": "wflw",
+    "synthface-0": "wflw",  # the same faces, other annotation noise
+    "synthface-1": "wflw",
+    "synthface-6": "wflw",
+    "synthface-isotropic": "wflw",
     "300w": "300w",
     "wflw": "wflw",
     "wflw-68": "300w",

@@ -10,14 +10,13 @@ import platform
 import random
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from starlib.comparisons import reference
-from starlib.experiments.provenance import versions
+from starlib.experiments.provenance import processor, versions
 from starlib.losses import RegressionLoss, STARLoss
 
 BATCHES, POINTS, SIDE = (1, 16, 64), (29, 68, 98), 64
@@ -30,27 +29,19 @@ Times = dict[str, dict[str, float]]
 
 def machine(device: torch.device) -> dict[str, Any]:
     """What it was measured on; names the parts, not the machine."""
-    name = _processor()
+    name = processor()
     if device.type == "cuda":
         name = torch.cuda.get_device_name(device)
     return {
         "device": device.type,
         "device_name": name,
-        "processor": _processor(),
+        "processor": processor(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "vectors": torch.backends.cpu.get_cpu_capability(),
         "system": platform.system(),
         **versions(),
     }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(v.split(":")[1].strip() for v in lines if v.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
 
 
 def interleaved(

@@ -53,6 +53,14 @@ def star_random(
     return restricted(loss, eigenvalues, restriction, weight)
 
 
+def restricted_regression(
+    heatmaps: Tensor, landmarks: Tensor, distance: str, restriction: str, weight: float
+) -> Tensor:
+    """Control: the plain regression loss (Eq. 2) with the value restriction (Eq. 7), no scaling."""
+    error, eigenvalues, _ = decomposed(heatmaps, landmarks)
+    return restricted(get_distance(distance)(error).sum(-1), eigenvalues, restriction, weight)
+
+
 def decomposed(
     heatmaps: Tensor, landmarks: Tensor, restriction: str = "none"
 ) -> tuple[Tensor, Tensor, Tensor]:

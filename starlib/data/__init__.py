@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from starlib.data import cofw, scut, vw300, w300, wflw, wflw68
-from starlib.data import synthface as synthetic
+from starlib.data import cofw, scut, synthface, vw300, w300, wflw, wflw68
 from starlib.data.crops import CropStore, crop_store
 from starlib.data.faces import DataError, FaceSet
 from starlib.schemes import is_path
@@ -51,10 +50,10 @@ def load_dataset(name: str, split: str, root: Path | str | None = None) -> FaceS
     """
     if split not in SPLITS:
         raise ValueError(f"split: expected one of {', '.join(SPLITS)}, got {split!r}")
-    if name == "synthface":
-        return synthetic.load(split)
+    if name in synthface.VARIANTS:
+        return synthface.load(split, name)
     if not is_path(name):
-        _check_name(name, ["synthface", *READERS])
+        _check_name(name, [*synthface.VARIANTS, *READERS])
     reader, where = _reader(name, root)
     found: FaceSet = reader.load(where, split)
     return found

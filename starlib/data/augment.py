@@ -22,6 +22,9 @@ GRAY, BLUR, OCCLUSION, FLIP = 0.2, 0.3, 0.4, 0.5  # probabilities
 BLUR_SIGMA = (0.004, 0.012)  # of the view's side
 OCCLUSION_SIDE = (0.1, 0.4)  # of the view's side
 LUMA = (0.299, 0.587, 0.114)
+AUGMENTATIONS = ("paper", "released")
+GAMMA, GAMMA_RANGE = 0.2, 0.7  # released code: probability, and range of the exponent's logarithm
+BLEND, BLEND_RANGE = 0.2, 0.2  # released code: probability, and largest share of noise
 
 
 def view(images: Tensor, landmarks: Tensor, size: int) -> tuple[Tensor, Tensor]:
@@ -45,6 +48,7 @@ def augment(
     size: int,
     generator: Generator,
     share: tuple[int, int] = (0, 1),
+    kind: str = "paper",
 ) -> tuple[Tensor, Tensor]:
     """A random view of stored crops; arguments and results as `view`.
 
@@ -53,8 +57,11 @@ def augment(
     scheme's flip pairs.
 
     With `share` (k, n) the faces are the k-th of n equal parts of a batch, and are augmented as
-    they are in the whole one.
+    they are in the whole one. The `kind` "released" draws rotation, scale and shift from Gaussians
+    with those standard deviations, and adds a random gamma 20 % and a blend with noise 20 %, as
+    the released code does.
     """
+    released = kind == "released"
     (part, parts), count, device = share, len(images), images.device
 
     def random(*shape: int) -> Tensor:
@@ -64,11 +71,16 @@ def augment(
     def draw(low: float, high: float, *shape: int) -> Tensor:
         return random(*shape) * (high - low) + low
 
+    def normal(low: float, high: float, *shape: int) -> Tensor:
+        # The sum of twelve uniform numbers, so that every share of a batch draws alike.
+        standard = random(*shape, 12).sum(-1) - 6
+        return (low + high) / 2 + standard * (high - low) / 2
+
     def chance(probability: float) -> Tensor:
         return random() < probability
 
     flip = chance(FLIP)
-    matrix, shift = _random_affine(flip, draw)
+    matrix, shift = _random_affine(flip, normal if released else draw)
     gray, blur, occlude = chance(GRAY), chance(BLUR), chance(OCCLUSION)
     sigma = draw(*BLUR_SIGMA).mul(size).masked_fill(~blur, 0.0)
     sides, centres = draw(*OCCLUSION_SIDE, 2).masked_fill(~occlude[:, None], 0), draw(-1, 1, 2)
@@ -82,6 +94,12 @@ def augment(
     mirrored = points[:, constant(scheme.flip, torch.long, device)]
     points = torch.where(move(flip)[:, None, None], mirrored, points)
     views = _to_gray(views, move(gray))
+    if released:
+        gamma, blend = chance(GAMMA), chance(BLEND)
+        exponent, strength = draw(-1, 1), draw(0, BLEND_RANGE)
+        speckle = move(random(3, size, size) * 2 - 1)
+        views = _gamma(views, move(exponent * gamma))
+        views = torch.lerp(views, speckle, move(strength * blend)[:, None, None, None])
     views = _blurred(views, move(sigma))
     fill = colour[:, :, None, None] + grain[:, None, None, None] * noise
     return _occluded(views, move(centres), move(sides), move(fill)), points
@@ -112,6 +130,11 @@ def _to_gray(images: Tensor, chosen: Tensor) -> Tensor:
     luma = constant(LUMA, images.dtype, images.device)
     gray = (images * luma[:, None, None]).sum(1, keepdim=True)
     return torch.where(chosen[:, None, None, None], gray, images)
+
+
+def _gamma(images: Tensor, exponent: Tensor) -> Tensor:
+    power = torch.exp(GAMMA_RANGE * exponent)[:, None, None, None]
+    return ((images + 1) / 2).clamp(0, 1).pow(power) * 2 - 1
 
 
 def _blurred(images: Tensor, sigma: Tensor) -> Tensor:

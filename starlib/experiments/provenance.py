@@ -2,6 +2,7 @@
 
 import platform
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,15 @@ def versions() -> dict[str, Any]:
     }
 
 
+def processor() -> str:
+    """The model of the CPU."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(v.split(":")[1].strip() for v in lines if v.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
 def provenance_of(device: str) -> dict[str, Any]:
     """What a run on that device is made with: code, versions, device, threads, processes."""
     if torch.device(device).type == "cuda":
@@ -46,6 +56,7 @@ def provenance_of(device: str) -> dict[str, Any]:
         "numpy": np.__version__,
         "device": device,
         "device_name": name,
+        "processor": processor(),
         "threads": torch.get_num_threads(),
         "processes": distributed.size(),
     }

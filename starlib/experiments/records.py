@@ -8,7 +8,7 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,9 @@ from starlib.training.config import STAR_LOSSES, RunConfig
 ROOT = Path(__file__).resolve().parents[2]
 # Landmarks are stored as int16 in this unit of the crop's [-1, 1]: 0.004 pixels of 120.
 UNIT = 2.0**-14
+# Covariances are stored as float16 in this unit of the square of [-1, 1], of the first faces alone.
+COVARIANCE_UNIT = 2.0**-10
+COVARIANCE_FACES = 128
 FAILURE_THRESHOLD = 0.10
 
 
@@ -41,6 +44,7 @@ class Run:
     curves: dict[str, list[float]]
     provenance: dict[str, Any]
     path: Path
+    calibration: dict[str, float] = field(default_factory=dict)
 
     @property
     def commit(self) -> str:
@@ -52,19 +56,17 @@ class Run:
         """Write the `evaluation_arrays`, then the record: where it is, both are."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         atomically(self.path.with_suffix(".npz"), lambda p: _save_arrays(p, arrays))
-        parts = {n: getattr(self, n) for n in ("metrics", "curves", "provenance")}
+        parts = {n: getattr(self, n) for n in ("metrics", "curves", "provenance", "calibration")}
         record = {"config": self.config.to_dict(), **parts}
         text = json.dumps(record, indent=1, allow_nan=False) + "\n"
         atomically(self.path, lambda p: p.write_text(text, encoding="utf-8"))
 
     def landmarks(self) -> dict[str, NDArray]:
         """Test landmarks [F, N, 2] in the crops' [-1, 1]: "predicted", "target", and "clean" where
-        it is known; and the masks [F] of the subsets as "subset_<name>"."""
+        it is known; the masks [F] of the subsets as "subset_<name>"; and "covariance" [f, N, 2, 2]
+        of the first COVARIANCE_FACES, where the network has one (older records lack it)."""
         with np.load(self.path.with_suffix(".npz")) as arrays:
-            return {
-                name: values if values.dtype == bool else values.astype(np.float32) * UNIT
-                for name, values in arrays.items()
-            }
+            return {name: _restored(values) for name, values in arrays.items()}
 
 
 def read_record(path: Path) -> Run:
@@ -138,9 +140,23 @@ def atomically(path: Path, write: Callable[[Path], object]) -> None:
         Path(name).unlink(missing_ok=True)
 
 
+def _restored(values: NDArray) -> NDArray:
+    if values.dtype == bool:
+        return values
+    return values.astype(np.float32) * (UNIT if values.dtype == np.int16 else COVARIANCE_UNIT)
+
+
+def _stored(values: NDArray) -> NDArray:
+    if values.dtype == bool:
+        return values
+    if values.ndim == 4:  # covariances
+        return (values / COVARIANCE_UNIT).astype(np.float16)
+    return _fixed_point(values)
+
+
 def _save_arrays(path: Path, arrays: dict[str, NDArray]) -> None:
     with path.open("wb") as file:
-        stored = {n: a if a.dtype == bool else _fixed_point(a) for n, a in arrays.items()}
+        stored = {name: _stored(values) for name, values in arrays.items()}
         np.savez_compressed(file, **stored)  # type: ignore[arg-type]
 
 

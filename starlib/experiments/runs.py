@@ -9,12 +9,16 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from torch import nn
 
 from starlib.data import CropStore, FaceSet, crop_store, load_dataset
+from starlib.data.augment import VIEW_OF_STORE
 from starlib.experiments.locks import locked
 from starlib.experiments.provenance import provenance_of
 from starlib.experiments.records import (
+    COVARIANCE_FACES,
     Run,
     atomically,
     describe,
@@ -27,7 +31,9 @@ from starlib.experiments.records import (
 )
 from starlib.training import distributed
 from starlib.training.config import RunConfig
-from starlib.training.loop import StoppedError, Trained, predict, train
+from starlib.training.loop import StoppedError, Trained, covariances, predict, train
+
+CALIBRATION_FACES = 256
 
 
 def run(
@@ -91,6 +97,10 @@ def _evaluated(
     """The run of a trained network, its weights and record written."""
     predicted = predict(trained.model, crops["test"].images, config)
     arrays = evaluation_arrays(predicted, crops["test"], faces["test"])
+    spread = covariances(trained.model, crops["test"].images[:COVARIANCE_FACES], config)
+    if spread is not None:
+        arrays["covariance"] = spread
+    calibration = _calibration(trained.model, crops["train"], config)
     found = Run(
         config=config,
         metrics=evaluation_metrics(arrays, faces["test"]),
@@ -102,14 +112,29 @@ def _evaluated(
             "data": {split: _describe(faces[split], crops[split], config) for split in faces},
         },
         path=folder / "runs" / f"{config.hash}.json",
+        calibration=calibration,
     )
     weights = folder / "weights" / f"{config.hash}.pt"
     weights.parent.mkdir(parents=True, exist_ok=True)
-    parts = {"config": config.to_dict(), "scheme": faces["train"].scheme.to_dict()}
-    parts["weights"] = trained.model.state_dict()
+    parts: dict[str, Any] = {"config": config.to_dict(), "scheme": faces["train"].scheme.to_dict()}
+    parts |= {"weights": trained.model.state_dict(), "calibration": calibration}
     atomically(weights, lambda p: torch.save(parts, p))
     found.save(arrays)
     return found
+
+
+def _calibration(model: nn.Module, crops: CropStore, config: RunConfig) -> dict[str, float]:
+    """The factor by which the network's covariances must be multiplied so that the squared
+    Mahalanobis distance of the labels of training faces averages 2; empty without covariances."""
+    images = crops.images[:CALIBRATION_FACES]
+    spread = covariances(model, images, config)
+    if spread is None:
+        return {}
+    error = crops.landmarks[:CALIBRATION_FACES] - predict(model, images, config)
+    # A map on one cell has no inverse; it counts with a covariance of its cell's size.
+    floor = (2 * VIEW_OF_STORE / (config.image_size / 4)) ** 2 / 12 * np.eye(2, dtype=np.float32)
+    squared = np.einsum("fni,fnij,fnj->fn", error, np.linalg.inv(spread + floor), error)
+    return {"factor": float(squared.mean() / 2), "faces": len(images)}
 
 
 def _check_device(device: str) -> None:

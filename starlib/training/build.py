@@ -42,6 +42,7 @@ def build_model(config: RunConfig, scheme: Scheme) -> nn.Module:
             config.depth,
             config.image_size,
             config.aam,
+            "corners" if config.convention == "released" else "centers",
             cholesky=scaled,
             sigmoid=sigmoid,
         )

@@ -7,11 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from starlib.data.augment import AUGMENTATIONS
 from starlib.distances import DISTANCES
-from starlib.losses import RESTRICTIONS
+from starlib.losses import CONVENTIONS, RESTRICTIONS
 from starlib.schemes import SCHEME_OF, is_path
 
-STAR_LOSSES = ("star", "star_inside", "star_isotropic", "star_random")  # with a restriction
+# With a restriction.
+STAR_LOSSES = (
+    "star", "star_inside", "star_isotropic", "star_random", "restricted_regression",
+)  # fmt: skip
 LOSSES = ("regression", *STAR_LOSSES, "mahalanobis", "adl", "gaussian_nll", "laplace_nll", "awing",
           "rle")  # fmt: skip
 COVARIANCES = ("heatmap", "cholesky")
@@ -45,6 +49,9 @@ class RunConfig:
     dr: bool = False  # add distribution regularisation
     aam: bool = False  # anisotropic attention module: point and edge heads and their losses
     adl_ratio: float | None = None  # ADL's hand-set λ; None: from the heatmap
+    convention: str = "paper"  # of regression and STAR, and of the decoder's grid; or "released"
+    augmentation: str = "paper"  # or "released"
+    loss_weight: float = 1.0  # factor of the landmark loss
     covariance: str = "heatmap"  # of the likelihoods; "cholesky": predicted by a head
     backbone: str = "hourglass"  # or a network of timm
     output: str = "heatmaps"  # "coordinates": a linear layer on timm's pooled features
@@ -55,6 +62,8 @@ class RunConfig:
             ("distance", tuple(DISTANCES)),
             ("restriction", RESTRICTIONS),
             ("precision", PRECISIONS),
+            ("convention", CONVENTIONS),
+            ("augmentation", AUGMENTATIONS),
             ("covariance", COVARIANCES),
             ("backbone", ("hourglass", *BACKBONES)),
             ("output", OUTPUTS),
@@ -83,7 +92,7 @@ class RunConfig:
         _check_integer("seed", self.seed, 0)
         if self.train_faces is not None:
             _check_integer("train_faces", self.train_faces, 1)
-        for name in ("learning_rate", "weight"):  # 2 and 2.0 are one run
+        for name in ("learning_rate", "weight", "loss_weight"):  # 2 and 2.0 are one run
             value = getattr(self, name)
             if not isinstance(value, int | float) or isinstance(value, bool):
                 raise ValueError(f"{name}: expected a number, got {value!r}")
@@ -101,6 +110,8 @@ class RunConfig:
             )
         if not 0 <= self.weight < float("inf"):
             raise ValueError(f"weight: expected a finite number >= 0, got {self.weight!r}")
+        if not 0 < self.loss_weight < float("inf"):
+            raise ValueError(f"loss_weight: expected a finite number > 0, got {self.loss_weight!r}")
         for name in ("dr", "aam"):
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"{name}: expected True or False, got {getattr(self, name)!r}")
@@ -123,6 +134,10 @@ class RunConfig:
             wrong.append(f"restriction: loss {loss} has none, leave restriction and weight")
         if loss not in (*STAR_LOSSES, "regression", "adl") and self.distance != "smooth_l1":
             wrong.append(f"distance: loss {loss} has its own")
+        if self.convention != "paper" and (
+            loss not in ("regression", "star") or self.backbone != "hourglass"
+        ):
+            wrong.append("convention: the released one is for regression and STAR on the hourglass")
         if self.adl_ratio is not None and loss != "adl":
             wrong.append("adl_ratio: belongs to loss adl")
         if self.covariance == "cholesky" and loss not in ("gaussian_nll", "laplace_nll"):

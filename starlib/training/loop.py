@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from torch import nn
 from starlib.data.augment import VIEW_OF_STORE, augment, view
 from starlib.data.batches import Faces
 from starlib.data.crops import CropStore
+from starlib.models.heads import StackOutput
+from starlib.moments import heatmap_moments
 from starlib.schemes import Scheme
 from starlib.training import distributed
 from starlib.training.config import RunConfig
@@ -21,14 +23,17 @@ from starlib.training.state import State, forward_pass
 
 MILESTONES = (0.4, 0.7, 0.9)  # of the epochs: 200, 350 and 450 of the paper's 500
 DECAY = 0.1
+PROBE = 32  # training faces whose heatmaps are measured after every epoch
 
 
 @dataclass(frozen=True)
 class Trained:
     """model: the network with its EMA weights.
 
-    curves: by epoch the mean loss, mean point error on the training batches in [-1, 1] units,
-        learning rate, and wall time in seconds.
+    curves: by epoch the mean loss, mean point error on the training batches in [-1, 1] units, mean
+        norm of the network's gradient, learning rate, wall time in seconds, and the width of the
+        averaged network's heatmaps: their mean standard deviation on PROBE training faces, in
+        [-1, 1] of the network's view (no values for networks without heatmaps).
     """
 
     model: nn.Module
@@ -102,32 +107,62 @@ def _train_epoch(state: State, faces: Faces, scheme: Scheme) -> None:
     order = torch.randperm(faces.count, generator=generator)
     order = order[: faces.count // size * size].view(-1, size)[:, distributed.share(size)]
     share = (distributed.rank(), distributed.size())
-    total = torch.zeros(2, device=faces.device)
+    total = torch.zeros(3, device=faces.device)
     state.model.train()
     for images, landmarks in faces.batches(order):
-        batch, targets = augment(images, landmarks, scheme, config.image_size, generator, share)
+        batch, targets = augment(
+            images, landmarks, scheme, config.image_size, generator, share, config.augmentation
+        )
         total += state.step(batch, targets)
-    loss, error = distributed.mean(total / len(order)).tolist()
+    loss, error, gradient = distributed.mean(total / len(order)).tolist()
     if not math.isfinite(loss):
         raise ValueError(
             f"run {config.hash} diverged in epoch {state.epoch + 1}: its loss is {loss}; "
             f"expected a finite one, a smaller learning_rate than {config.learning_rate} may help"
         )
     seconds = time.monotonic() - started
-    for name, value in zip(state.curves, (loss, error, rate, seconds), strict=True):
+    values = {"loss": loss, "error": error, "gradient": gradient}
+    values |= {"learning_rate": rate, "seconds": seconds}
+    spread = covariances(state.average.module, faces.stored[:PROBE], config)
+    if spread is not None:
+        values["width"] = float(np.sqrt(np.trace(spread, axis1=-2, axis2=-1) / 2).mean())
+        values["width"] /= VIEW_OF_STORE
+    for name, value in values.items():
         state.curves[name].append(value)
 
 
 @torch.inference_mode()
+def _last_stacks(
+    model: nn.Module, images: NDArray[np.uint8], config: RunConfig, batch_size: int
+) -> Iterator[StackOutput]:
+    """What the last stack predicts for stored crops [F, 3, S, S], batch by batch."""
+    device = next(model.parameters()).device
+    model.eval()
+    for start in range(0, len(images), batch_size):
+        stored = torch.from_numpy(np.array(images[start : start + batch_size])).to(device)
+        batch, _ = view(stored, torch.zeros(len(stored), 1, 2, device=device), config.image_size)
+        yield forward_pass(model, batch, config.precision)[-1]
+
+
 def predict(
     model: nn.Module, images: NDArray[np.uint8], config: RunConfig, batch_size: int = 32
 ) -> NDArray[np.float32]:
     """Landmarks [F, N, 2] of the last stack, in [-1, 1] of the stored crops [F, 3, S, S]."""
-    device = next(model.parameters()).device
-    model.eval()
+    outputs = _last_stacks(model, images, config, batch_size)
+    return (torch.cat([o.landmarks.float().cpu() for o in outputs]) * VIEW_OF_STORE).numpy()
+
+
+def covariances(
+    model: nn.Module, images: NDArray[np.uint8], config: RunConfig, batch_size: int = 32
+) -> NDArray[np.float32] | None:
+    """Covariances [F, N, 2, 2] in the square of the stored crops' [-1, 1]: the predicted ones where
+    the network has a head for them, else those of the heatmaps; None without either."""
     found = []
-    for start in range(0, len(images), batch_size):
-        stored = torch.from_numpy(np.array(images[start : start + batch_size])).to(device)
-        batch, _ = view(stored, torch.zeros(len(stored), 1, 2, device=device), config.image_size)
-        found.append(forward_pass(model, batch, config.precision)[-1].landmarks.float().cpu())
-    return (torch.cat(found) * VIEW_OF_STORE).numpy()
+    for output in _last_stacks(model, images, config, batch_size):
+        if output.scale_tril is not None:
+            found.append((output.scale_tril @ output.scale_tril.mT).float().cpu())
+        elif output.heatmaps is not None:
+            found.append(heatmap_moments(output.heatmaps)[1].cpu())
+        else:
+            return None
+    return (torch.cat(found) * VIEW_OF_STORE**2).numpy()

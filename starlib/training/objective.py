@@ -9,7 +9,12 @@ from starlib.comparisons.awing import awing
 from starlib.comparisons.dr import HEATMAP_SIGMA, distribution_regularisation, gaussian_maps
 from starlib.comparisons.likelihoods import cholesky_nll, heatmap_nll
 from starlib.comparisons.rle import ResidualLikelihood
-from starlib.comparisons.star_variants import star_inside, star_isotropic, star_random
+from starlib.comparisons.star_variants import (
+    restricted_regression,
+    star_inside,
+    star_isotropic,
+    star_random,
+)
 from starlib.distances import get_distance, wing
 from starlib.losses import RegressionLoss, STARLoss
 from starlib.models.heads import StackOutput
@@ -21,6 +26,7 @@ VARIANTS = {
     "star_inside": star_inside,
     "star_isotropic": star_isotropic,
     "star_random": star_random,
+    "restricted_regression": restricted_regression,
 }
 
 
@@ -34,8 +40,10 @@ class Objective(nn.Module):
     def __init__(self, config: RunConfig, scheme: Scheme):
         super().__init__()
         self.config, self.scheme = config, scheme
-        self.regression = RegressionLoss(config.distance, check_values=False)
-        self.star = STARLoss(config.distance, config.restriction, config.weight, check_values=False)
+        self.regression = RegressionLoss(config.distance, config.convention, check_values=False)
+        self.star = STARLoss(
+            config.distance, config.restriction, config.weight, config.convention, False
+        )
         self.family = config.loss.removesuffix("_nll")  # of a likelihood
         self.flow = ResidualLikelihood() if config.loss == "rle" else None
 
@@ -54,7 +62,7 @@ class Objective(nn.Module):
     def _stack(
         self, output: StackOutput, landmarks: Tensor, targets: tuple[Tensor, Tensor] | None
     ) -> Tensor:
-        loss = self.landmark_loss(output, landmarks).mean()
+        loss = self.config.loss_weight * self.landmark_loss(output, landmarks).mean()
         if self.config.dr:
             assert output.heatmaps is not None
             loss = loss + distribution_regularisation(output.heatmaps, landmarks).mean()

@@ -69,7 +69,7 @@ class State:
             self.task.compile(dynamic=False, mode="reduce-overhead" if graphs else None)
         trained = [*self.model.parameters(), *self.objective.parameters()]
         self.optimiser = torch.optim.Adam(trained, config.learning_rate, fused=True)
-        names = ("loss", "error", "learning_rate", "seconds")
+        names = ("loss", "error", "gradient", "learning_rate", "seconds", "width")
         self.curves: dict[str, list[float]] = {name: [] for name in names}
 
     @property
@@ -77,13 +77,16 @@ class State:
         return len(self.curves["loss"])
 
     def step(self, batch: Tensor, targets: Tensor) -> Tensor:
-        """One step of the optimiser; loss and mean point error of the batch [2], on the device."""
+        """One step of the optimiser; loss, mean point error and norm of the
+        network's gradient [3], on the device."""
         self.optimiser.zero_grad(set_to_none=True)
         loss, error = self.task(batch, targets)
         loss.backward()
+        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
+        norm = torch.nn.utils.get_total_norm(gradients)
         self.optimiser.step()
         self.average.update_parameters(self.model)
-        return torch.stack((loss.detach(), error))
+        return torch.stack((loss.detach(), error, norm))
 
     def save(self, path: Path) -> None:
         partial = path.with_suffix(".partial")

@@ -1,0 +1,58 @@
+"""The committed protocol: what would make the same config train differently raises `protocol`."""
+
+import numpy as np
+import pytest
+import torch
+
+from starlib.data import crop_store
+from starlib.data.augment import augment
+from starlib.data.synthface import album
+from starlib.schemes import SCHEMES
+from starlib.training.config import RunConfig
+from starlib.training.loop import train
+
+PROTOCOL = 1
+CONFIG = RunConfig.at("reduced", "synthface", precision="float32", epochs=2, train_faces=24)
+SCHEME = SCHEMES["wflw"]
+ORDER = [15, 22, 3, 11, 7, 8, 23, 16]
+BATCH, TARGETS = -754.8451, 22.21940280480704  # weighted sums
+LOSSES = {"regression": [0.714650, 0.604401], "star": [1.775572, 1.548838]}
+ERRORS = {"regression": [0.568601, 0.484861], "star": [0.596211, 0.501091]}
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture(scope="module")
+def crops(tmp_path_factory):
+    return crop_store(album("train", 0, 24), CONFIG.image_size, tmp_path_factory.mktemp("crops"))
+
+
+def test_the_protocol_number_is_the_one_that_these_values_belong_to():
+    assert CONFIG.protocol == PROTOCOL
+
+
+def test_batches_are_those_of_the_committed_protocol(crops):
+    generator = torch.Generator().manual_seed(7)
+    order = torch.randperm(24, generator=generator)[:8]
+    assert order.tolist() == ORDER
+    images, landmarks = (
+        torch.from_numpy(np.array(values[order])) for values in (crops.images, crops.landmarks)
+    )
+    batch, targets = augment(images, landmarks, SCHEME, CONFIG.image_size, generator)
+    # Processors differ in the last digits; a change of the protocol shows in the first ones.
+    assert _weighted_sum(batch) == pytest.approx(BATCH, abs=0.05)
+    assert _weighted_sum(targets) == pytest.approx(TARGETS, abs=0.001)
+
+
+def _weighted_sum(values: torch.Tensor) -> float:
+    """A sum that depends on the place of every value."""
+    flat = values.flatten().double()
+    return float((flat * torch.arange(len(flat), dtype=torch.float64).sqrt().cos()).sum())
+
+
+@pytest.mark.parametrize("loss", ["regression", "star"])
+def test_first_steps_have_the_losses_of_the_committed_protocol(crops, loss):
+    config = RunConfig.from_dict(CONFIG.to_dict() | {"loss": loss})
+    curves = train(config, crops, SCHEME).curves
+    assert curves["loss"] == pytest.approx(LOSSES[loss], rel=5e-3)
+    assert curves["error"] == pytest.approx(ERRORS[loss], rel=5e-3)

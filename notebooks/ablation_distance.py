@@ -40,7 +40,7 @@ distances = ["l1", "smooth_l1", "l2", "wing"]
 device = "cpu"
 train = False  # train what the records lack; otherwise they are only read
 workers = 2  # runs side by side, when training
-results = "results"  # folder of the run records, from the repository's root
+results = ""  # folder of the run records; empty: the repository's results/
 data_root = ""  # folder of the data sets; empty: $STARLIB_DATA
 
 # %%

@@ -28,7 +28,7 @@ from starlib.report import claims, tables
 from starlib.report import cost as cost_views
 
 # %% tags=["parameters"]
-results = "results"  # folder of the records, from the repository's root
+results = ""  # folder of the records; empty: the repository's results/
 number = 0  # which machine's record, in the order of the first table
 
 # %%

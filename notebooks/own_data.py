@@ -46,7 +46,7 @@ results = "results/live"  # folder whose own_data/ gets the files and the run, a
 # row for each face: the picture, then x and y of each point in pixels.
 
 # %%
-folder = results_folder(results) / "own_data"
+folder = results_folder().parent / results / "own_data"
 shutil.rmtree(folder, ignore_errors=True)
 folder.mkdir(parents=True)
 rendered = render_faces(20, seed=7, size=160)

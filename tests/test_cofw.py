@@ -6,7 +6,8 @@ import pytest
 from starlib.__main__ import main
 from starlib.data import check_dataset, cofw, load_dataset
 from starlib.data.crops import crop_store
-from starlib.experiments.records import evaluation_arrays, evaluation_metrics
+from starlib.experiments.arrays import evaluation_arrays
+from starlib.experiments.evaluation import evaluation_metrics
 from tests.conftest import problems_of
 
 RNG = np.random.default_rng(0)
@@ -49,7 +50,7 @@ def test_cofw_is_evaluated_by_pupils_and_by_eye_corners(tmp_path):
     faces = load_dataset("cofw", "test", tmp_path)
     crops = crop_store(faces, 32, tmp_path / "crops")
     arrays = evaluation_arrays(crops.landmarks + 0.01, crops, faces)
-    found = evaluation_metrics(arrays, faces)
+    found = evaluation_metrics(arrays, faces.scheme)
     assert list(found) == ["test", "test, inter-ocular"]
     target = arrays["target"]
     for name, (left, right) in {"test": (16, 17), "test, inter-ocular": (8, 9)}.items():

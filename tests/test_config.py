@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from starlib.training.config import RunConfig
+from starlib.training.config import SCALES, RunConfig
 
 
 def test_a_config_survives_the_way_through_its_dictionary():
@@ -10,31 +10,37 @@ def test_a_config_survives_the_way_through_its_dictionary():
     assert RunConfig.from_dict(config.to_dict()) == config
 
 
-def test_the_hash_names_what_a_run_is():
+def test_the_name_is_that_of_the_config_and_the_faces():
     config = RunConfig.at("reduced", "300w")
-    assert config.hash == RunConfig.at("reduced", "300w").hash
+    assert config.name("a", "b") == RunConfig.at("reduced", "300w").name("a", "b")
+    assert len({config.name(*faces) for faces in ("ab", "ac", "cb", "ba")}) == 4
     changes = {"dataset": "synthface", "loss": "regression", "distance": "l1", "seed": 1}
     changes |= {"epochs": 3, "protocol": 2, "weight": 2.0, "train_faces": 10}
-    hashes = {dataclasses.replace(config, **{k: v}).hash for k, v in changes.items()}
-    assert len(hashes | {config.hash}) == len(changes) + 1
+    names = {dataclasses.replace(config, **{k: v}).name("a", "b") for k, v in changes.items()}
+    assert len(names | {config.name("a", "b")}) == len(changes) + 1
+
+
+def test_the_path_of_own_data_is_no_part_of_the_name():
+    names = {RunConfig(path).name("a", "b") for path in ("faces.yml", "./faces.yml", "/x/y.yml")}
+    assert len(names) == 1 and names != {RunConfig("300w").name("a", "b")}
 
 
 def test_records_written_before_a_field_existed_keep_their_name():
     config = RunConfig.at("reduced", "300w")
     older = config.to_dict()
     del older["train_faces"]
-    assert RunConfig.from_dict(older).hash == config.hash
+    assert RunConfig.from_dict(older).name("a", "b") == config.name("a", "b")
 
 
 def test_unknown_keys_and_values_out_of_range_are_named():
-    with pytest.raises(ValueError, match="colour: unknown"):
-        RunConfig.from_dict({"dataset": "300w", "colour": "red"})
+    for name in ("colour", "scale"):  # a scale follows from the sizes
+        with pytest.raises(ValueError, match=f"^{name}: unknown"):
+            RunConfig.from_dict({"dataset": "300w", name: "red"})
     for field, value in {
         "dataset": "cats",
         "loss": "star2",
         "distance": "l3",
         "restriction": "both",
-        "scale": "tiny",
         "precision": "int8",
         "epochs": 0,
         "seed": -1,
@@ -78,7 +84,9 @@ def test_settings_without_meaning_cannot_make_a_second_name_for_a_run(start):
 
 
 def test_equal_configs_have_one_name():
-    assert RunConfig("300w", weight=2).hash == RunConfig("300w", weight=2.0).hash
+    assert RunConfig("300w", weight=2).name("a", "b") == RunConfig("300w", weight=2.0).name(
+        "a", "b"
+    )
     with pytest.raises(ValueError, match="^weight: belongs to the value restriction"):
         RunConfig("300w", restriction="detach", weight=3.0)
 
@@ -88,6 +96,15 @@ def test_a_changed_scale_is_called_custom():
     assert RunConfig.at("reduced", "300w", epochs=18).scale == "reduced"
     assert RunConfig.at("reduced", "300w", epochs=1).scale == "custom"
     assert RunConfig.at("full", "300w", stacks=2).scale == "custom"
+
+
+def test_a_scale_is_derived_and_never_claimed():
+    assert RunConfig("300w").scale == "full"
+    assert RunConfig("300w", epochs=1).scale == "custom"
+    assert RunConfig("300w", **SCALES["smoke"]).scale == "smoke"
+    assert "scale" not in RunConfig("300w").to_dict()
+    sizes = {"stacks": 1, "width": 256, "backbone": "hrnet_w18"}  # the network's own count
+    assert RunConfig.at("reduced", "300w", **sizes).scale == "reduced"
 
 
 def test_configs_are_frozen():

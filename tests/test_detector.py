@@ -34,7 +34,7 @@ def test_released_box_is_the_rule_of_the_authors():
 
 def test_own_weights_agree_with_the_record_of_their_run(tiny_300w, tmp_path, capsys):
     record = run(SMALL_RUN, results=tmp_path / "results", data_root=tiny_300w)
-    weights = tmp_path / "results" / "weights" / f"{SMALL_RUN.hash}.pt"
+    weights = tmp_path / "results" / "weights" / f"{record.name}.pt"
     out = tmp_path / "table.json"
     options = ["--dataset", "300w", "--data-root", str(tiny_300w), "--out", str(out)]
     assert main(["evaluate", "--weights", str(weights), *options, "--batch-size", "1"]) == 0

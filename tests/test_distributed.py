@@ -10,16 +10,16 @@ import pytest
 import torch
 
 from starlib.data.augment import augment
-from starlib.experiments.locks import locked
 from starlib.experiments.records import load_run, missing
-from starlib.experiments.runs import run, run_all
+from starlib.experiments.runs import _lock, run, run_all
 from starlib.schemes import SCHEMES
+from starlib.training.checkpoints import read_checkpoint
 from starlib.training.config import RunConfig
 
 # A small learning rate: Adam turns the sign of a gradient that is rounding into a whole step.
 SIZES = {"image_size": 32, "stacks": 1, "width": 8, "depth": 2, "epochs": 4, "batch_size": 4}
 SIZES |= {"learning_rate": 1e-4, "ema_half_life": 20, "precision": "float32"}
-CONFIG = RunConfig(dataset="300w", scale="smoke", **SIZES)
+CONFIG = RunConfig(dataset="300w", **SIZES)
 
 # The command line at a scale of its own; `STOP` ends it after an epoch, as a time limit would.
 COMMAND = """
@@ -67,6 +67,10 @@ def torchrun(folder, processes, *arguments, **environment):
     return ended(launched(folder, launch, *arguments, **environment))
 
 
+def checkpoints(results):
+    return [path for path in results.glob("checkpoints/*") if path.suffix != ".lock"]
+
+
 def test_two_processes_train_the_network_that_one_trains(tiny_300w, tmp_path):
     results = tmp_path / "two"
     where = ["--results", str(results), "--data-root", str(tiny_300w)]
@@ -79,7 +83,7 @@ def test_two_processes_train_the_network_that_one_trains(tiny_300w, tmp_path):
     assert abs(one.metrics["common"]["nme"] - two.metrics["common"]["nme"]) < 2e-4
     for name in ("loss", "error"):
         np.testing.assert_allclose(one.curves[name], two.curves[name], rtol=1e-3)
-    assert not list(results.glob("checkpoints/*"))
+    assert not checkpoints(results)
 
 
 def test_what_two_processes_began_one_goes_on_with(tiny_300w, tmp_path):
@@ -87,7 +91,8 @@ def test_what_two_processes_began_one_goes_on_with(tiny_300w, tmp_path):
     where = ["--results", str(results), "--data-root", str(tiny_300w)]
     stopped = torchrun(tmp_path, 2, *where, STOP="1")
     assert stopped.stdout.count("stopped after epoch 1") == 2, stopped.stderr
-    checkpoint = torch.load(results / "checkpoints" / f"{CONFIG.hash}.pt", weights_only=True)
+    [file] = results.glob("checkpoints/*.pt")
+    checkpoint = read_checkpoint(file)
     assert len(checkpoint["curves"]["loss"]) == 1
     resumed = run(CONFIG, results=results, data_root=tiny_300w)
     whole = run(CONFIG, results=tmp_path / "whole", data_root=tiny_300w)
@@ -124,7 +129,7 @@ def test_two_machines_that_share_no_folder_train_one_network(tiny_300w, tmp_path
     assert [one.returncode for one in done] == [0, 0], done[0].stderr + done[1].stderr
     found = load_run(CONFIG, places[0])
     assert found.provenance["resumed"] and found.provenance["processes"] == 2
-    assert not list(tmp_path.glob("*/checkpoints/*")) and not (places[1] / "runs").exists()
+    assert not any(map(checkpoints, places)) and not (places[1] / "runs").exists()
     one = run(CONFIG, results=tmp_path / "one", data_root=tiny_300w)
     assert abs(one.metrics["common"]["nme"] - found.metrics["common"]["nme"]) < 2e-4
 
@@ -189,8 +194,8 @@ def test_a_lock_ends_with_its_process(tmp_path):
     code = f"""
 import os
 from pathlib import Path
-from starlib.experiments.locks import locked
-with locked(Path({str(path)!r})):
+from starlib.experiments.runs import _lock
+with _lock(Path({str(path)!r}), lambda: None):
     os._exit(9)
 """
     subprocess.run([sys.executable, "-c", code], cwd=os.getcwd(), timeout=60)
@@ -200,6 +205,5 @@ with locked(Path({str(path)!r})):
         raise AssertionError("the lock is still held")
 
     held = pytest.raises(AssertionError, match="still held")
-    with locked(path, waiting), held, locked(path, waiting):
+    with _lock(path, waiting), held, _lock(path, waiting):
         pass
-    assert not path.exists()

@@ -1,7 +1,7 @@
 import dataclasses
 import json
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,8 +11,9 @@ import yaml
 from starlib import metrics
 from starlib.__main__ import main
 from starlib.data import DataError, crops
-from starlib.experiments.records import load_all, load_run, missing, read
-from starlib.experiments.runs import read_or_train, run, run_all
+from starlib.experiments.paths import ROOT
+from starlib.experiments.records import load_all, load_run, missing, read, verify
+from starlib.experiments.runs import _faces_of, read_or_train, run, run_all
 from starlib.report import claims, figures, pages, tables
 from starlib.report.effects import effect_of, error_matrix, face_errors, paired_effect
 from starlib.training.config import RunConfig
@@ -52,7 +53,6 @@ def test_runs_side_by_side_cut_the_crops_once(tiny_300w, results, monkeypatch):
     with ThreadPoolExecutor(2) as executor:
         runs = run_all(configs, results=results, data_root=tiny_300w, say=str, executor=executor)
     assert len(runs) == 2 and sorted(built) == ["test", "train"]
-    assert not list(results.glob("**/*.lock"))
 
 
 def test_a_record_holds_what_its_numbers_recompute_from(tiny_300w, results):
@@ -71,10 +71,9 @@ def test_a_record_holds_what_its_numbers_recompute_from(tiny_300w, results):
 
 
 def test_a_finished_run_leaves_weights_and_record_alone(tiny_300w, results):
-    run(CONFIG, results=results, data_root=tiny_300w)
+    name = run(CONFIG, results=results, data_root=tiny_300w).name
     files = {p.relative_to(results).as_posix() for p in results.rglob("*") if p.is_file()}
-    name = CONFIG.hash
-    kept = {f for f in files if not f.startswith("crops/")}
+    kept = {f for f in files if not f.startswith("crops/") and not f.endswith(".lock")}
     assert kept == {f"runs/{name}.json", f"runs/{name}.npz", f"weights/{name}.pt"}
 
 
@@ -82,39 +81,125 @@ def test_a_run_on_unreadable_faces_leaves_nothing(tiny_300w, results):
     (tiny_300w / "300w/afw/1.pts").write_text("{\n1 1\n}")
     with pytest.raises(DataError, match="expected 68 points, found 1"):
         run(CONFIG, results=results, data_root=tiny_300w)
-    assert not list(results.rglob("*"))
+    assert not results.exists()
 
 
 def test_a_stopped_run_has_a_checkpoint_and_no_record_and_goes_on(tiny_300w, results):
     with pytest.raises(StoppedError):
         run(CONFIG, results=results, data_root=tiny_300w, stop=lambda: True)
     assert load_run(CONFIG, results) is None
-    assert (results / "checkpoints" / f"{CONFIG.hash}.pt").exists()
+    [checkpoint] = results.glob("checkpoints/*.pt")
     found = run(CONFIG, results=results, data_root=tiny_300w)
-    assert found.provenance["resumed"]
-    assert not (results / "checkpoints" / f"{CONFIG.hash}.pt").exists()
+    assert found.provenance["resumed"] and checkpoint.stem == found.name
+    assert not checkpoint.exists()
 
 
-def test_a_broken_or_foreign_record_is_named(results):
-    path = results / "runs" / f"{CONFIG.hash}.json"
-    path.parent.mkdir(parents=True)
-    path.write_text('{"config": ')
-    with pytest.raises(ValueError, match=f"{CONFIG.hash}.json: expected the record of a run"):
-        load_run(CONFIG, results)
-    other = dataclasses.replace(CONFIG, seed=5).to_dict()
-    path.write_text(json.dumps({"config": other, "metrics": {}, "curves": {}, "provenance": {}}))
-    with pytest.raises(ValueError, match="its config is that of run"):
-        load_run(CONFIG, results)
+def truncate(path):
+    path.write_bytes(path.read_bytes()[:-40])
 
 
-def test_side_by_side_runs_are_all_kept_and_a_failure_is_told(tiny_300w, results):
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 4
+    path.write_bytes(content)
+
+
+DAMAGE = {
+    "half a record": lambda path: truncate(path),
+    "another run's config": lambda path: path.write_text(
+        path.read_text().replace('"seed": 0', '"seed": 5')
+    ),
+    "no arrays": lambda path: path.with_suffix(".npz").unlink(),
+    "half the arrays": lambda path: truncate(path.with_suffix(".npz")),
+    "other arrays": lambda path: np.savez(path.with_suffix(".npz"), predicted=np.zeros(3)),
+    "a flipped bit": lambda path: flip(path.with_suffix(".npz")),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_record_is_named_and_left_out(tiny_300w, results, monkeypatch, damage):
+    good = dataclasses.replace(CONFIG, seed=1)
+    with_fake_training(monkeypatch)
+    found, _ = (run(c, results=results, data_root=tiny_300w) for c in (CONFIG, good))
+    DAMAGE[damage](found.path)
+    with pytest.warns(UserWarning, match=f"left out: .*{found.name}"):
+        assert [kept.config for kept in load_all(results)] == [good]
+    with pytest.warns(UserWarning, match="left out"):
+        assert read([CONFIG, good], results) == load_all(results)
+    with pytest.warns(UserWarning, match="left out"):
+        assert missing([CONFIG, good], results) == [CONFIG]
+    with pytest.warns(UserWarning, match="left out"):  # and is trained again
+        run(CONFIG, results=results, data_root=tiny_300w)
+    assert len(load_all(results)) == 2
+
+
+def with_fake_training(monkeypatch):
+    curves = {"loss": [1.0] * CONFIG.epochs, "seconds": [1.0] * CONFIG.epochs}
+    model = SimpleNamespace(state_dict=dict)
+
+    def predicted(_model, images, config):
+        return np.full((len(images), 68, 2), 0.01 * config.seed)
+
+    runs = "starlib.experiments.runs"
+    monkeypatch.setattr(f"{runs}.train", lambda *_: SimpleNamespace(model=model, curves=curves))
+    monkeypatch.setattr(f"{runs}.predict", predicted)
+    monkeypatch.setattr(f"{runs}.covariances", lambda *_: None)
+    monkeypatch.setattr(f"{runs}.calibration", lambda *_: {})
+
+
+def test_numbers_that_do_not_follow_from_the_arrays_are_found(tiny_300w, results, monkeypatch):
+    with_fake_training(monkeypatch)
+    found = run(CONFIG, results=results, data_root=tiny_300w)
+    verify(found)
+    text = found.path.read_text()
+    nme = found.metrics["common"]["nme"]
+    found.path.write_text(text.replace(json.dumps(nme), json.dumps(nme * 1.01)))
+    with pytest.raises(ValueError, match=r"follow from its arrays, not so: common nme"):
+        verify(load_all(results)[0])
+
+
+def test_every_committed_record_is_whole_and_its_numbers_follow():
+    runs = load_all(ROOT / "results")  # a damaged one is a warning, and warnings are errors here
+    assert len(runs) >= 64 and len(list((ROOT / "results/runs").glob("*"))) == 2 * len(runs)
+    for found in runs:
+        verify(found)
+
+
+def test_a_partial_and_a_whole_copy_are_different_runs(tiny_300w, results, monkeypatch):
+    with_fake_training(monkeypatch)
+    seeds = [dataclasses.replace(CONFIG, seed=seed) for seed in (0, 1)]
+    part = [run(config, results=results, data_root=tiny_300w) for config in seeds]
+    for suffix in (".pts", ".png", ".jpg"):
+        (tiny_300w / "300w/afw/1").with_suffix(suffix).unlink(missing_ok=True)
+    other = run(CONFIG, results=results, data_root=tiny_300w)
+    assert other.name != part[0].name and other.faces[1] == part[0].faces[1]
+    assert len(load_all(results)) == 3
+    assert load_run(CONFIG, results).name == part[0].name  # two runs share those faces
+    assert load_run(CONFIG, results, other.faces).name == other.name
+    assert load_run(seeds[1], results, other.faces) is None
+    # With the data there, what they lack is trained; without, the record answers.
+    again = run_all(seeds, results=results, data_root=tiny_300w, say=str, executor=Here())
+    assert [found.faces for found in again] == [other.faces] * 2
+    assert run(seeds[1], results=results, data_root="/nowhere").faces == part[1].faces
+
+
+class Here(Executor):
+    """Does at once what it is given."""
+
+    def submit(self, call, *arguments):
+        future = Future()
+        future.set_result(call(*arguments))
+        return future
+
+
+def test_side_by_side_runs_are_all_kept_and_a_failure_is_named(tiny_300w, results):
     configs = [dataclasses.replace(CONFIG, seed=seed) for seed in (0, 1)]
     broken = dataclasses.replace(CONFIG, seed=7)
-    checkpoint = results / "checkpoints" / f"{broken.hash}.pt"
-    checkpoint.parent.mkdir(parents=True)
-    checkpoint.write_bytes(b"nonsense")
+    (results / "weights").mkdir(parents=True)
+    name = broken.name(*_faces_of(broken, results, tiny_300w))
+    (results / "weights" / f"{name}.pt").mkdir()
     told = []
-    with pytest.raises(ValueError, match="expected a checkpoint"):
+    with pytest.raises(OSError, match=f"{name}.pt: cannot be written"):
         run_all([broken, *configs], "cpu", 2, results, tiny_300w, say=told.append)
     assert missing(configs, results) == []
     assert sum("NME common" in line for line in told) == 2
@@ -140,7 +225,7 @@ def test_command_line_trains_reads_and_names_mistakes(tiny_300w, results, capsys
     assert main([*many, "--workers", "0"]) == 2
     assert "workers: expected an integer >= 1" in capsys.readouterr().err
     assert main([*many, "--device", "abacus"]) == 2
-    assert "device: expected one that is here" in capsys.readouterr().err
+    assert "device: expected one available on this machine" in capsys.readouterr().err
     assert main(["train", "--dataset", "300w", "--data-root", str(results)]) == 2
     assert "300w: expected the folder" in capsys.readouterr().err
 
@@ -199,6 +284,8 @@ def fake_runs(results, tiny_300w, monkeypatch, gains):
     monkeypatch.setattr("starlib.experiments.runs.train", trained)
     monkeypatch.setattr("starlib.experiments.runs.predict", predicted)
     monkeypatch.setattr("starlib.experiments.runs.torch.save", lambda *_: None)
+    monkeypatch.setattr("starlib.experiments.runs.covariances", lambda *_: None)
+    monkeypatch.setattr("starlib.experiments.runs.calibration", lambda *_: {})
     return [run(config, results=results, data_root=tiny_300w) for config in configs]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from starlib.experiments.records import results_folder
+from starlib.experiments.paths import results_folder
 
 NEGLIGIBLE = 0.02  # of a training step
 COMPILED = "bfloat16, channels last, compiled"  # the last of the ways to train

@@ -10,7 +10,8 @@ import torch
 from starlib.bench import summary as costs
 from starlib.bench import timing as bench
 from starlib.bench import training as bench_training
-from starlib.experiments.records import atomically, results_folder
+from starlib.experiments.paths import results_folder
+from starlib.files import atomically
 
 
 def add(parser: argparse.ArgumentParser) -> None:

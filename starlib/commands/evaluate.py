@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 import starlib
 from starlib.data import FaceSet, load_dataset
 from starlib.data.released import metadata_boxes
-from starlib.experiments.records import atomically, evaluation_metrics
+from starlib.experiments.evaluation import evaluation_metrics
+from starlib.files import atomically
 from starlib.inference.detector import Detector, detect_faces, load_detector
 from starlib.schemes import SCHEME_OF
 
@@ -85,7 +86,8 @@ def _metrics(
     arrays: dict[str, NDArray] = {"predicted": predicted, "target": faces.landmarks}
     if faces.clean is not None:
         arrays["clean"] = faces.clean
-    return evaluation_metrics(arrays, faces)
+    arrays |= {f"subset_{name}": mask for name, mask in faces.subsets.items()}
+    return evaluation_metrics(arrays, faces.scheme)
 
 
 def _table(metrics: dict[str, dict[str, float]]) -> str:

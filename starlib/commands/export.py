@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 import starlib
-from starlib.experiments.records import atomically
+from starlib.files import atomically
 from starlib.inference.detector import Detector, load_detector
 
 TOLERANCE = 1e-4  # largest difference between ONNX Runtime and PyTorch

@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 
 import starlib
 from starlib.data.faces import DataError
-from starlib.experiments.records import atomically
+from starlib.files import atomically
 from starlib.inference.detector import Detector, load_detector
 from starlib.inference.drawing import draw_face
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 import starlib
-from starlib.experiments.records import ROOT
+from starlib.experiments.paths import ROOT
 from starlib.training import distributed
 
 

@@ -1,38 +1,47 @@
-"""Records of finished runs: results/runs/<hash>.json, and the `.npz` beside it.
+"""Records of finished runs: results/runs/<name>.json, and the `.npz` beside it.
 
-The record holds config, metrics per subset, curves and provenance; the `.npz` the predictions and
-targets of the test set, so that everything shown recomputes without training.
+The record holds config, metrics per subset, curves, provenance and the hash of the `.npz`, which
+holds predictions and targets of the test set, so that everything shown recomputes without training.
+A run is named by its config and its faces (`RunConfig.name`).
 """
 
+import collections
+import dataclasses
+import functools
 import json
+import math
 import os
-import tempfile
-from collections.abc import Callable, Iterable
+import warnings
+import zipfile
+import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from starlib import metrics
-from starlib.data import CropStore, FaceSet
-from starlib.schemes import ALSO_BY, SCHEMES
+from starlib.data.own_schemes import scheme_of
+from starlib.experiments import arrays
+from starlib.experiments.evaluation import evaluation_metrics
+from starlib.experiments.paths import ROOT, results_folder
+from starlib.files import atomically
+from starlib.schemes import Scheme, is_path
 from starlib.training.config import STAR_LOSSES, RunConfig
 
-ROOT = Path(__file__).resolve().parents[2]
-# Landmarks are stored as int16 in this unit of the crop's [-1, 1]: 0.004 pixels of 120.
-UNIT = 2.0**-14
-# Covariances are stored as float16 in this unit of the square of [-1, 1], of the first faces alone.
-COVARIANCE_UNIT = 2.0**-10
-COVARIANCE_FACES = 128
-FAILURE_THRESHOLD = 0.10
+__all__ = [
+    "ROOT", "Run", "arm", "by_config", "describe", "key_of", "load_all", "load_run", "missing",
+    "read", "read_record", "results_folder", "verify",
+]  # fmt: skip
 
-
-def results_folder(folder: Path | str | None = None) -> Path:
-    """Where results go: `folder` (relative to the repository), $STARLIB_RESULTS, or results/."""
-    base = ROOT if (ROOT / "pyproject.toml").is_file() else Path.cwd()
-    return base / (folder or os.environ.get("STARLIB_RESULTS") or "results")
+DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    AttributeError,
+    NotImplementedError,
+    TypeError,
+)  # by numpy
+Faces = tuple[str, str]  # fingerprints of training and test faces
 
 
 @dataclass(frozen=True)
@@ -45,6 +54,24 @@ class Run:
     provenance: dict[str, Any]
     path: Path
     calibration: dict[str, float] = field(default_factory=dict)
+    arrays: str = ""  # hash of the `.npz` (`starlib.experiments.arrays.digest`)
+
+    @property
+    def name(self) -> str:
+        """Twelve hexadecimal digits, as in the names of its files."""
+        return self.path.stem
+
+    @property
+    def faces(self) -> Faces:
+        """Fingerprints of its training and test faces."""
+        data = self.provenance["data"]
+        return data["train"]["fingerprint"], data["test"]["fingerprint"]
+
+    @property
+    def scheme(self) -> Scheme:
+        """The scheme of its landmarks."""
+        own = self.provenance.get("scheme")  # of your own data
+        return Scheme.from_dict(own) if own else scheme_of(self.config.dataset)
 
     @property
     def commit(self) -> str:
@@ -52,61 +79,161 @@ class Run:
         where = self.provenance
         return (where["commit"] or "none")[:8] + (" (changed)" if where["dirty"] else "")
 
-    def save(self, arrays: dict[str, NDArray]) -> None:
-        """Write the `evaluation_arrays`, then the record: where it is, both are."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        atomically(self.path.with_suffix(".npz"), lambda p: _save_arrays(p, arrays))
-        parts = {n: getattr(self, n) for n in ("metrics", "curves", "provenance", "calibration")}
-        record = {"config": self.config.to_dict(), **parts}
-        text = json.dumps(record, indent=1, allow_nan=False) + "\n"
+    def save(self, evaluated: dict[str, NDArray]) -> "Run":
+        """Write the `evaluation_arrays`, then the record: where it is, both are. Returns the run
+        as it will be read."""
+        values = arrays.stored(evaluated)
+        atomically(self.path.with_suffix(".npz"), lambda p: arrays.write_stored(p, values))
+        parts: dict[str, Any] = {"config": self.config.to_dict()}
+        names = ("metrics", "curves", "provenance", "calibration")
+        parts |= {name: getattr(self, name) for name in names}
+        parts["arrays"] = arrays.digest(values)
+        text = json.dumps(parts, indent=1, allow_nan=False) + "\n"
         atomically(self.path, lambda p: p.write_text(text, encoding="utf-8"))
+        return read_record(self.path)
 
     def landmarks(self) -> dict[str, NDArray]:
         """Test landmarks [F, N, 2] in the crops' [-1, 1]: "predicted", "target", and "clean" where
         it is known; the masks [F] of the subsets as "subset_<name>"; and "covariance" [f, N, 2, 2]
-        of the first COVARIANCE_FACES, where the network has one (older records lack it)."""
-        with np.load(self.path.with_suffix(".npz")) as arrays:
-            return {name: _restored(values) for name, values in arrays.items()}
+        of the first COVARIANCE_FACES, where the network has one (older records lack it).
+
+        ValueError names a file that is not the one of the record."""
+        path = self.path.with_suffix(".npz")
+        values = _read_arrays(path)
+        if arrays.digest(values) != self.arrays:
+            raise ValueError(f"{path}: expected the arrays whose hash is in {self.path.name}")
+        return arrays.restored(values)
+
+
+def _read_arrays(path: Path) -> dict[str, NDArray]:
+    try:
+        return arrays.read_stored(path)
+    except (OSError, ValueError, EOFError, KeyError, *DAMAGED) as error:
+        raise ValueError(f"{path}: expected the arrays of a run ({error})") from error
 
 
 def read_record(path: Path) -> Run:
-    """The run of a record's file. ValueError names a file that is no record, or another run's."""
+    """The run of a record's file. ValueError names a damaged one: a file that is no record or
+    another run's, and arrays that are missing or not those of the record."""
+    path = path.absolute()
+    return _read(path, *_stamp(path), *_stamp(path.with_suffix(".npz")))
+
+
+def _stamp(path: Path) -> tuple[int, int, int]:
+    """Changes when the file does."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise ValueError(f"{path}: expected a file of a run's record ({error.strerror})") from error
+    return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+@functools.lru_cache(maxsize=4096)
+def _read(path: Path, *stamps: int) -> Run:
+    """As `read_record`; both files are read once for as long as they stay the same."""
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         config = RunConfig.from_dict(record.pop("config"))
-        if config.hash != path.stem:
-            raise ValueError(f"its config is that of run {config.hash}")
-        return Run(config=config, path=path, **record)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        found = Run(config=config, path=path, **record)
+        name = config.name(*found.faces)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"{path}: expected the record of a run ({error})") from error
-
-
-def load_run(config: RunConfig, results: Path | str | None = None) -> Run | None:
-    """The finished run of a config, or None; errors as `read_record`."""
-    path = results_folder(results) / "runs" / f"{config.hash}.json"
-    return read_record(path) if path.exists() else None
+    if name != path.stem:
+        raise ValueError(f"{path}: expected the record of a run (its config is that of run {name})")
+    found.landmarks()  # checks them
+    return found
 
 
 def load_all(results: Path | str | None = None) -> list[Run]:
-    """Every finished run, in the order of their names; errors as `read_record`."""
-    folder = results_folder(results) / "runs"
-    return [read_record(path) for path in sorted(folder.glob("*.json"))]
+    """Every finished run, in the order of their names. A damaged record is left out, with a warning
+    that names it."""
+    runs = []
+    for path in sorted((results_folder(results) / "runs").glob("*.json")):
+        try:
+            runs.append(read_record(path))
+        except ValueError as error:
+            warnings.warn(f"left out: {error}", stacklevel=2)
+    return runs
+
+
+def load_run(
+    config: RunConfig, results: Path | str | None = None, faces: Faces | None = None
+) -> Run | None:
+    """The finished run of a config on faces of these fingerprints, or None.
+
+    Without `faces`, where a config was run on several copies of a data set (a partial and a whole
+    one): the run on the copy that most runs of this data set and image size share, of equals the
+    last finished. Damaged records as in `load_all`.
+    """
+    if faces is not None:  # one file to read
+        path = results_folder(results) / "runs" / f"{config.name(*faces)}.json"
+        if not path.exists():
+            return None
+        try:
+            return read_record(path)
+        except ValueError as error:
+            warnings.warn(f"left out: {error}", stacklevel=2)
+            return None
+    return by_config(load_all(results)).get(key_of(config))
+
+
+def key_of(config: RunConfig) -> RunConfig:
+    """The config, with one spelling of the path of your own data."""
+    if not is_path(config.dataset):
+        return config
+    return dataclasses.replace(config, dataset=os.path.abspath(config.dataset))
+
+
+def by_config(runs: Iterable[Run]) -> dict[RunConfig, Run]:
+    """One run per config, as `load_run` chooses it."""
+    runs = list(runs)
+
+    def copy(run: Run) -> tuple[Any, ...]:
+        key = key_of(run.config)
+        return key.dataset, key.image_size, run.faces
+
+    shared = collections.Counter(map(copy, runs))
+    runs.sort(key=lambda run: (shared[copy(run)], run.provenance.get("finished", "")))
+    return {key_of(run.config): run for run in runs}
 
 
 def read(configs: Iterable[RunConfig], results: Path | str | None = None) -> list[Run]:
-    """The finished runs of the configs."""
-    return [found for config in configs if (found := load_run(config, results)) is not None]
+    """The finished runs of the configs, chosen as in `load_run`."""
+    finished = by_config(load_all(results))
+    return [finished[key] for key in map(key_of, configs) if key in finished]
 
 
 def missing(configs: Iterable[RunConfig], results: Path | str | None = None) -> list[RunConfig]:
     """The configs without a finished run."""
-    return [config for config in configs if load_run(config, results) is None]
+    finished = by_config(load_all(results))
+    return [config for config in configs if key_of(config) not in finished]
+
+
+def verify(run: Run) -> None:
+    """Recompute a record's metrics from its arrays; ValueError names what does not follow."""
+    expected = evaluation_metrics(run.landmarks(), run.scheme)
+    wrong = list(expected.keys() ^ run.metrics.keys())
+    for subset in expected.keys() & run.metrics.keys():
+        values, recorded = expected[subset], run.metrics[subset]
+        wrong += [
+            f"{subset} {name}"
+            for name in values.keys() | recorded.keys()
+            if not math.isclose(
+                values.get(name, math.nan), recorded.get(name, math.nan), rel_tol=1e-6, abs_tol=1e-9
+            )
+        ]
+    if len(run.curves["loss"]) != run.config.epochs:
+        wrong.append("curves")
+    if wrong:
+        raise ValueError(
+            f"{run.path}: expected numbers that follow from its arrays, not so: "
+            f"{', '.join(sorted(wrong))}"
+        )
 
 
 def describe(config: RunConfig) -> str:
     """A config in a few words, for logs."""
-    words = (config.hash, config.dataset, config.scale, arm(config))
-    return f"{' '.join(words)} seed {config.seed}"
+    return f"{config.dataset} {config.scale} {arm(config)} seed {config.seed}"
 
 
 def arm(config: RunConfig) -> str:
@@ -125,84 +252,3 @@ def arm(config: RunConfig) -> str:
         default = RunConfig.__dataclass_fields__[name].default
         words += [getattr(config, name)] * (getattr(config, name) != default)
     return " ".join(words)
-
-
-def atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a temporary file that then takes the name `path`."""
-    # torch.save takes no name that begins with a dot.
-    handle, name = tempfile.mkstemp(prefix="partial-", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    try:
-        write(Path(name))
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    finally:
-        Path(name).unlink(missing_ok=True)
-
-
-def _restored(values: NDArray) -> NDArray:
-    if values.dtype == bool:
-        return values
-    return values.astype(np.float32) * (UNIT if values.dtype == np.int16 else COVARIANCE_UNIT)
-
-
-def _stored(values: NDArray) -> NDArray:
-    if values.dtype == bool:
-        return values
-    if values.ndim == 4:  # covariances
-        return (values / COVARIANCE_UNIT).astype(np.float16)
-    return _fixed_point(values)
-
-
-def _save_arrays(path: Path, arrays: dict[str, NDArray]) -> None:
-    with path.open("wb") as file:
-        stored = {name: _stored(values) for name, values in arrays.items()}
-        np.savez_compressed(file, **stored)  # type: ignore[arg-type]
-
-
-def _fixed_point(values: NDArray) -> NDArray[np.int16]:
-    return np.clip(np.rint(values / UNIT), -32768, 32767).astype(np.int16)
-
-
-def evaluation_arrays(predicted: NDArray, crops: CropStore, faces: FaceSet) -> dict[str, NDArray]:
-    """What a run's `.npz` holds: "predicted", "target" and, where known, "clean" landmarks
-    [F, N, 2] float32 in the crops' [-1, 1], and masks [F] "subset_<name>"."""
-    if not np.isfinite(predicted).all():
-        raise ValueError(
-            "predicted: expected finite landmarks, the network returned NaN or infinity"
-        )
-    arrays = {"predicted": predicted, "target": crops.landmarks}
-    if crops.clean is not None:
-        arrays["clean"] = crops.clean
-    # As they will be read back, so that metrics recompute exactly.
-    arrays = {n: _fixed_point(a).astype(np.float32) * UNIT for n, a in arrays.items()}
-    return arrays | {f"subset_{name}": mask for name, mask in faces.subsets.items()}
-
-
-def summary(nmes: NDArray) -> dict[str, float]:
-    """Faces, NME, FR and AUC at 10 % of per-face NMEs [F], as fractions."""
-    return {
-        "faces": len(nmes),
-        "nme": float(nmes.mean()),
-        "failure_rate_10": metrics.failure_rate(nmes, FAILURE_THRESHOLD),
-        "auc_10": metrics.auc(nmes, FAILURE_THRESHOLD),
-    }
-
-
-def evaluation_metrics(arrays: dict[str, NDArray], faces: FaceSet) -> dict[str, dict[str, float]]:
-    """Summaries per subset, and again by the scheme's other normalisations ("test, inter-ocular");
-    with clean landmarks, those of faces and labels against them too."""
-    predicted, target = arrays["predicted"], arrays["target"]
-    subsets = faces.subsets or {"test": np.ones(len(faces), bool)}
-    schemes = {"": faces.scheme}
-    if faces.scheme == SCHEMES.get(faces.scheme.name):  # not your own one of the same name
-        also = ALSO_BY.get(faces.scheme.name, {})
-        schemes |= {f", {kind}": SCHEMES[name] for kind, name in also.items()}
-    found: dict[str, dict[str, float]] = {}
-    for suffix, scheme in schemes.items():
-        nmes = metrics.nme(predicted, target, scheme)
-        found |= {name + suffix: summary(nmes[mask]) for name, mask in subsets.items()}
-    if "clean" in arrays:
-        found["clean"] = summary(metrics.nme(predicted, arrays["clean"], faces.scheme))
-        found["annotation_noise"] = summary(metrics.nme(target, arrays["clean"], faces.scheme))
-    return found

@@ -1,39 +1,43 @@
 """Runs: a config is trained once, here or side by side with others, and its record is kept."""
 
 import concurrent.futures
+import contextlib
 import functools
+import hashlib
+import json
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from torch import nn
 
-from starlib.data import CropStore, FaceSet, crop_store, load_dataset
-from starlib.data.augment import VIEW_OF_STORE
-from starlib.experiments.locks import locked
+from starlib.data import CropStore, DataError, FaceSet, crop_store, data_root, load_dataset
+from starlib.data.synthface import VARIANTS
+from starlib.experiments.arrays import COVARIANCE_FACES, evaluation_arrays
+from starlib.experiments.evaluation import calibration, evaluation_metrics
+from starlib.experiments.paths import results_folder
 from starlib.experiments.provenance import provenance_of
 from starlib.experiments.records import (
-    COVARIANCE_FACES,
+    Faces,
     Run,
-    atomically,
+    by_config,
     describe,
-    evaluation_arrays,
-    evaluation_metrics,
+    key_of,
+    load_all,
     load_run,
-    missing,
     read,
-    results_folder,
 )
+from starlib.files import atomically
+from starlib.schemes import is_path
 from starlib.training import distributed
+from starlib.training.checkpoints import checkpoint_files
 from starlib.training.config import RunConfig
 from starlib.training.loop import StoppedError, Trained, covariances, predict, train
 
-CALIBRATION_FACES = 256
+PAUSE = 0.5  # seconds between looks at a lock that is taken
 
 
 def run(
@@ -44,46 +48,116 @@ def run(
     report: Callable[[int, dict[str, list[float]]], None] | None = None,
     stop: Callable[[], bool] = lambda: False,
     compiled: bool = False,
+    anew: bool = False,
 ) -> Run:
     """The run of a config: read if it is finished, else trained (on from its checkpoint) and kept.
 
-    Weights go to results/weights/<hash>.pt, checkpoints to results/checkpoints/, crop stores to
-    results/crops/. `report`, `stop` and `compiled` as in
-    `starlib.training.loop.train`. A config that another process trains is waited for, and read.
+    Which run it is, the faces decide (see `RunConfig.name`): they are loaded and cut first. Only
+    where their files are not there, and for synthface, which its name defines, a finished run is
+    looked up by its config.
+
+    Weights go to results/weights/<name>.pt, checkpoints to results/checkpoints/, crop stores to
+    results/crops/. `report`, `stop` and `compiled` as in `starlib.training.loop.train`; `anew`:
+    train though there is a record, and replace it. A run that another process trains is waited
+    for, and read.
     """
-    finished = distributed.once(lambda: load_run(config, results))
-    if finished is not None:
-        return finished
-    _check_device(device)
+    folder = results_folder(results)
+    if not anew and not faces_decide(config.dataset, data_root):
+        finished = distributed.once(lambda: load_run(config, folder))
+        if finished is not None:
+            return finished
+    check_device(device)
     # Of the code as it is now, not after hours of training.
     provenance = {**provenance_of(device), "compiled": compiled}
-    folder = results_folder(results)
-    checkpoint = folder / "checkpoints" / f"{config.hash}.pt"
-    faces = {split: load_dataset(config.dataset, split, data_root) for split in ("train", "test")}
 
     def waiting() -> None:
         if stop():
-            raise StoppedError(f"run {config.hash} waited for another process")
+            raise StoppedError("waited for another process")
 
-    with locked(checkpoint.with_suffix(".lock"), waiting):
-        finished = distributed.once(lambda: load_run(config, results))
-        if finished is not None:  # by the process that had the lock
-            return finished
-        stores = folder / "crops"
-        # Runs that start side by side would all cut the same crops.
-        with locked(stores / f"{Path(config.dataset).stem}-{config.image_size}.lock", waiting):
-            crops = distributed.first(
-                lambda: {s: crop_store(faces[s], config.image_size, stores) for s in faces}
-            )
-        provenance["resumed"] = distributed.once(checkpoint.exists)
+    faces = {split: load_dataset(config.dataset, split, data_root) for split in ("train", "test")}
+    crops = distributed.first(lambda: _cut(config, faces, folder / "crops", waiting))
+    prints = fingerprints(config, faces, crops)
+    name = config.name(*prints)
+    checkpoint = folder / "checkpoints" / f"{name}.pt"
+    with _locked(checkpoint.with_suffix(".lock"), waiting):
+        if not anew:
+            finished = distributed.once(lambda: load_run(config, folder, prints))
+            if finished is not None:
+                return finished
+        provenance["resumed"] = distributed.once(lambda: bool(checkpoint_files(checkpoint)))
         scheme = faces["train"].scheme
         trained = train(config, crops["train"], scheme, device, checkpoint, report, stop, compiled)
         found = distributed.once(
             lambda: _evaluated(config, trained, faces, crops, provenance, folder)
         )
         if distributed.rank() == 0:
-            checkpoint.unlink(missing_ok=True)
+            for path in checkpoint_files(checkpoint):
+                path.unlink()
     return found
+
+
+def faces_decide(dataset: str, root: Path | str | None = None) -> bool:
+    """Whether the faces of a data set are there to say which of its runs is meant; those of
+    synthface follow from its name."""
+    if is_path(dataset):
+        return True
+    try:
+        return dataset not in VARIANTS and data_root(dataset, root).is_dir()
+    except DataError:
+        return False
+
+
+def fingerprints(
+    config: RunConfig, faces: dict[str, FaceSet], crops: dict[str, CropStore]
+) -> Faces:
+    """Of training and test faces: that of their crops; for your own data, of scheme and subsets
+    too, which the code fixes for the others."""
+    if is_path(config.dataset):
+        train, test = (_own_fingerprint(faces[s], crops[s]) for s in ("train", "test"))
+        return train, test
+    return crops["train"].fingerprint, crops["test"].fingerprint
+
+
+def _own_fingerprint(faces: FaceSet, crops: CropStore) -> str:
+    parts = [crops.fingerprint, faces.scheme.to_dict()]
+    parts += [(name, mask.tolist()) for name, mask in sorted(faces.subsets.items())]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _cut(
+    config: RunConfig, faces: dict[str, FaceSet], stores: Path, waiting: Callable[[], None]
+) -> dict[str, CropStore]:
+    """The crops of both splits. Runs that start side by side would all cut the same ones."""
+    lock = stores / f"{Path(config.dataset).stem}-{config.image_size}.lock"
+    with _lock(lock, waiting):
+        return {split: crop_store(faces[split], config.image_size, stores) for split in faces}
+
+
+@contextlib.contextmanager
+def _locked(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
+    """As `_lock`; of processes that train together the first holds it for all."""
+    with contextlib.ExitStack() as held:
+        distributed.once(lambda: held.enter_context(_lock(path, waiting)))
+        yield
+
+
+@contextlib.contextmanager
+def _lock(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
+    """Hold the lock of that name; wait while another process has it, calling `waiting` meanwhile.
+    The lock is the operating system's and ends with its process; its empty file stays."""
+    import filelock
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(path)
+    while not lock.is_locked:
+        try:
+            lock.acquire(timeout=PAUSE)
+        except filelock.Timeout:
+            waiting()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _evaluated(
@@ -97,63 +171,51 @@ def _evaluated(
     """The run of a trained network, its weights and record written."""
     predicted = predict(trained.model, crops["test"].images, config)
     arrays = evaluation_arrays(predicted, crops["test"], faces["test"])
+    metrics = evaluation_metrics(arrays, faces["test"].scheme)
     spread = covariances(trained.model, crops["test"].images[:COVARIANCE_FACES], config)
     if spread is not None:
         arrays["covariance"] = spread
-    calibration = _calibration(trained.model, crops["train"], config)
+    prints, scheme = fingerprints(config, faces, crops), faces["train"].scheme.to_dict()
+    provenance = {
+        **provenance,
+        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "seconds": round(sum(trained.curves["seconds"]), 1),
+        "data": {
+            split: _describe(faces[split], config) | {"fingerprint": fingerprint}
+            for split, fingerprint in zip(("train", "test"), prints, strict=True)
+        },
+    }
+    if is_path(config.dataset):  # not one that the code knows
+        provenance["scheme"] = scheme
     found = Run(
         config=config,
-        metrics=evaluation_metrics(arrays, faces["test"]),
+        metrics=metrics,
         curves={name: [round(v, 6) for v in values] for name, values in trained.curves.items()},
-        provenance={
-            **provenance,
-            "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "seconds": round(sum(trained.curves["seconds"]), 1),
-            "data": {split: _describe(faces[split], crops[split], config) for split in faces},
-        },
-        path=folder / "runs" / f"{config.hash}.json",
-        calibration=calibration,
+        provenance=provenance,
+        path=folder / "runs" / f"{config.name(*prints)}.json",
+        calibration=calibration(trained.model, crops["train"], config),
     )
-    weights = folder / "weights" / f"{config.hash}.pt"
-    weights.parent.mkdir(parents=True, exist_ok=True)
-    parts: dict[str, Any] = {"config": config.to_dict(), "scheme": faces["train"].scheme.to_dict()}
-    parts |= {"weights": trained.model.state_dict(), "calibration": calibration}
-    atomically(weights, lambda p: torch.save(parts, p))
-    found.save(arrays)
-    return found
+    parts: dict[str, Any] = {"config": config.to_dict(), "scheme": scheme}
+    parts |= {"weights": trained.model.state_dict(), "calibration": found.calibration}
+    atomically(folder / "weights" / f"{found.name}.pt", lambda p: torch.save(parts, p))
+    return found.save(arrays)
 
 
-def _calibration(model: nn.Module, crops: CropStore, config: RunConfig) -> dict[str, float]:
-    """The factor by which the network's covariances must be multiplied so that the squared
-    Mahalanobis distance of the labels of training faces averages 2; empty without covariances."""
-    images = crops.images[:CALIBRATION_FACES]
-    spread = covariances(model, images, config)
-    if spread is None:
-        return {}
-    error = crops.landmarks[:CALIBRATION_FACES] - predict(model, images, config)
-    # A map on one cell has no inverse; it counts with a covariance of its cell's size.
-    floor = (2 * VIEW_OF_STORE / (config.image_size / 4)) ** 2 / 12 * np.eye(2, dtype=np.float32)
-    squared = np.einsum("fni,fnij,fnj->fn", error, np.linalg.inv(spread + floor), error)
-    return {"factor": float(squared.mean() / 2), "faces": len(images)}
-
-
-def _check_device(device: str) -> None:
+def check_device(device: str) -> None:
+    """ValueError for a device that is not available on this machine."""
     try:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"device: expected one that is here, got {device!r} ({error})") from error
+        raise ValueError(
+            f"device: expected one available on this machine, got {device!r} ({error})"
+        ) from error
 
 
-def _describe(faces: FaceSet, crops: CropStore, config: RunConfig) -> dict[str, Any]:
+def _describe(faces: FaceSet, config: RunConfig) -> dict[str, Any]:
     used = len(faces)
     if faces.split == "train":
         used = min(config.train_faces or used, used)
-    return {
-        "faces": used,
-        "official": faces.official,
-        "partial": faces.partial,
-        "fingerprint": crops.fingerprint,
-    }
+    return {"faces": used, "official": faces.official, "partial": faces.partial}
 
 
 def run_all(
@@ -166,6 +228,7 @@ def run_all(
     say: Callable[[str], None] = print,
     executor: concurrent.futures.Executor | None = None,
     compiled: bool = False,
+    anew: bool = False,
 ) -> list[Run]:
     """Train what is missing, `workers` runs side by side, and return the runs that are finished.
 
@@ -184,11 +247,14 @@ def run_all(
     if together and (workers > 1 or executor is not None):
         raise ValueError("workers: processes that train one run together train no other beside it")
     if executor is None:
-        _check_device(device)
+        check_device(device)
     configs = list(dict.fromkeys(configs))
     results = results_folder(results).absolute()
     data_root = Path(data_root).absolute() if data_root else None
-    todo = distributed.once(lambda: missing(configs, results))
+    todo = configs
+    if not anew:
+        done = distributed.once(lambda: _finished(configs, results, data_root))
+        todo = [config for config in configs if config not in done]
     until = None if minutes is None else time.time() + 60 * minutes
     one = functools.partial(
         _one,
@@ -197,6 +263,7 @@ def run_all(
         data_root=data_root,
         compiled=compiled,
         until=until,
+        anew=anew,
     )
     if together:
         for config in todo:
@@ -213,7 +280,31 @@ def run_all(
             initargs=(max(1, (os.cpu_count() or 1) // workers),),
         ) as pool:
             _side_by_side(pool, one, todo, say)
-    return read(configs, results)
+    done = distributed.once(lambda: _finished(configs, results, data_root))
+    return [done[config] for config in configs if config in done]
+
+
+def _finished(
+    configs: Iterable[RunConfig], results: Path, data_root: Path | None
+) -> dict[RunConfig, Run]:
+    """The finished runs of configs, on the faces that are there where these decide."""
+    finished, known = by_config(load_all(results)), {}
+    found = {}
+    for config in configs:
+        run = finished.get(key_of(config))
+        if faces_decide(config.dataset, data_root) and (run or is_path(config.dataset)):
+            where = config.dataset, config.image_size
+            if where not in known:
+                known[where] = _faces_of(config, results, data_root)
+            run = load_run(config, results, known[where])
+        if run is not None:
+            found[config] = run
+    return found
+
+
+def _faces_of(config: RunConfig, results: Path, data_root: Path | None) -> Faces:
+    faces = {split: load_dataset(config.dataset, split, data_root) for split in ("train", "test")}
+    return fingerprints(config, faces, _cut(config, faces, results / "crops", lambda: None))
 
 
 def _side_by_side(
@@ -262,6 +353,7 @@ def _one(
     data_root: Path | str | None,
     compiled: bool,
     until: float | None,
+    anew: bool,
 ) -> str:
     def late() -> bool:
         return until is not None and time.time() > until
@@ -269,7 +361,7 @@ def _one(
     if distributed.once(late):
         return "not begun"
     try:
-        found = run(config, device, results, data_root, stop=late, compiled=compiled)
+        found = run(config, device, results, data_root, stop=late, compiled=compiled, anew=anew)
     except StoppedError as stopped:
         return str(stopped)
     subset, values = next(iter(found.metrics.items()))

@@ -1,4 +1,4 @@
-"""What defines a run: a frozen, validated record whose hash names it."""
+"""What defines a run: a frozen, validated record that, with the faces, names it."""
 
 import dataclasses
 import hashlib
@@ -30,11 +30,10 @@ class RunConfig:
 
     dataset: str
     loss: str = "star"
-    distance: str = "smooth_l1"  # of regression, the STAR losses and ADL; stays so elsewhere
-    restriction: str = "value"  # of the STAR losses and Mahalanobis; stays so elsewhere
-    weight: float = 1.0  # w of the value restriction; stays so elsewhere
+    distance: str = "smooth_l1"  # of regression, the STAR losses and ADL; other losses keep this
+    restriction: str = "value"  # of the STAR losses and Mahalanobis; others keep this
+    weight: float = 1.0  # w of the value restriction; else 1
     seed: int = 0
-    scale: str = "full"
     image_size: int = 256
     stacks: int = 4
     width: int = 256
@@ -67,7 +66,6 @@ class RunConfig:
             ("covariance", COVARIANCES),
             ("backbone", ("hourglass", *BACKBONES)),
             ("output", OUTPUTS),
-            ("scale", (*SCALES, "custom")),
         ):
             if getattr(self, name) not in allowed:
                 raise ValueError(
@@ -165,12 +163,7 @@ class RunConfig:
         """
         if scale not in SCALES:
             raise ValueError(f"scale: expected one of {', '.join(SCALES)}, got {scale!r}")
-        if "scale" in changes:
-            raise ValueError("scale: given twice")
-        fields = SCALES[scale] | changes
-        sized = {name: fields[name] for name in changes if name in _SIZES}
-        same = all(value == getattr(cls.at(scale, dataset), name) for name, value in sized.items())
-        return cls.from_dict({"dataset": dataset, "scale": scale if same else "custom", **fields})
+        return cls.from_dict({"dataset": dataset, **SCALES[scale], **changes})
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "RunConfig":
@@ -186,18 +179,40 @@ class RunConfig:
         return dataclasses.asdict(self)
 
     @property
-    def hash(self) -> str:
-        """Twelve hexadecimal digits that name the run.
+    def scale(self) -> str:
+        """The scale whose sizes these are ("smoke", "reduced", "full"), else "custom"."""
+        defaults = {field.name: field.default for field in dataclasses.fields(self)}
+        # A network of timm has its own sizes.
+        sizes = _SIZES if self.backbone == "hourglass" else _SIZES - {"stacks", "width", "depth"}
+        for scale, fields in SCALES.items():
+            if all(getattr(self, n) == fields.get(n, defaults[n]) for n in sizes):
+                return scale
+        return "custom"
 
-        Fields at their default are left out, so that a field added later renames no run.
-        """
-        named = {
+    def identity(self) -> dict[str, Any]:
+        """What of the config makes a run another one: the protocol and the fields that are not at
+        their default, so that a field added later renames no run. The path of your own data is
+        left out: the faces themselves tell them apart (see `name`)."""
+        return {
             field.name: getattr(self, field.name)
             for field in dataclasses.fields(self)
             if field.name == "protocol" or getattr(self, field.name) != field.default
+            if field.name != "dataset" or not is_path(self.dataset)
         }
-        text = json.dumps(named, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    @property
+    def hash(self) -> str:
+        """Twelve hexadecimal digits of the config alone, whatever its faces."""
+        return _digits(self.identity() | {"dataset": self.dataset})
+
+    def name(self, train: str, test: str) -> str:
+        """Twelve hexadecimal digits that name the run of this config on training and test faces of
+        these fingerprints (see `starlib.data.CropStore`)."""
+        return _digits({"config": self.identity(), "faces": [train, test]})
+
+
+def _digits(values: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def _check_integer(name: str, value: object, least: int) -> None:

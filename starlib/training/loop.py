@@ -68,7 +68,8 @@ def train(
         device: "cpu", "cuda", …
         checkpoint: file written after every epoch; if it is there, training goes on from it and
             ends in the weights of an uninterrupted training (bit by bit on a CPU with the same
-            number of threads and processes).
+            number of threads and processes). A damaged one is put aside with a warning, and the
+            one of the epoch before is used (see `starlib.training.state`).
         report: called after every epoch with the number of epochs done and the curves.
         stop: asked after every epoch; when true, StoppedError is raised, the checkpoint written.
         compiled: compile network and loss first, which takes about a minute and changes rounding;
@@ -76,7 +77,7 @@ def train(
     """
     device = torch.device(device)
     state = State(config, scheme, crops.fingerprint, device, compiled)
-    if checkpoint is not None and distributed.once(checkpoint.exists):
+    if checkpoint is not None:
         state.load(checkpoint)
     count = min(config.train_faces or len(crops.images), len(crops.images))
     faces = Faces(crops, count, device)
@@ -87,7 +88,7 @@ def train(
         if report is not None and distributed.rank() == 0:
             report(state.epoch, state.curves)
         if distributed.once(stop) and state.epoch < config.epochs:
-            raise StoppedError(f"run {config.hash} stopped after epoch {state.epoch}")
+            raise StoppedError(f"stopped after epoch {state.epoch}")
     return Trained(state.average.module, state.curves)
 
 
@@ -117,7 +118,7 @@ def _train_epoch(state: State, faces: Faces, scheme: Scheme) -> None:
     loss, error, gradient = distributed.mean(total / len(order)).tolist()
     if not math.isfinite(loss):
         raise ValueError(
-            f"run {config.hash} diverged in epoch {state.epoch + 1}: its loss is {loss}; "
+            f"training diverged in epoch {state.epoch + 1}: its loss is {loss}; "
             f"expected a finite one, a smaller learning_rate than {config.learning_rate} may help"
         )
     seconds = time.monotonic() - started

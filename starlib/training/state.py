@@ -1,6 +1,5 @@
 """What a training holds and one step of it: network, EMA, loss, optimiser, and their checkpoint."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from starlib.schemes import Scheme
 from starlib.training import distributed
 from starlib.training.build import build_model, seeded
+from starlib.training.checkpoints import last_checkpoint, write_checkpoint
 from starlib.training.config import RunConfig
 from starlib.training.objective import Objective
 
@@ -53,7 +53,7 @@ class State:
         compiled: bool = False,
         layout: torch.memory_format = torch.channels_last,
     ):
-        self.run = {"config": config.to_dict(), "data": data}
+        self.run = {"config": config.identity(), "data": data}
         self.config = config
         model = build_model(config, scheme).to(device)
         self.model = model.to(memory_format=layout)  # type: ignore[call-overload]
@@ -89,30 +89,26 @@ class State:
         return torch.stack((loss.detach(), error, norm))
 
     def save(self, path: Path) -> None:
-        partial = path.with_suffix(".partial")
-        path.parent.mkdir(parents=True, exist_ok=True)
+        """Write the checkpoint; the one that was there becomes that of the epoch before."""
         parts = {n: getattr(self, n).state_dict() for n in self.PARTS}
-        torch.save({"run": self.run, "curves": self.curves, **parts}, partial)
-        os.replace(partial, path)
+        write_checkpoint(path, {"run": self.run, "curves": self.curves, **parts})
 
     def load(self, path: Path) -> None:
+        """Go on from the last good checkpoint of that name, if there is one.
+
+        ValueError names a checkpoint of another run.
+        """
         # Read by one process: the others may be on machines that see no file of it.
-        saved = distributed.once(lambda: _saved(path))
+        saved = distributed.once(lambda: last_checkpoint(path))
+        if saved is None:
+            return
         if saved.get("run") != self.run:
             raise ValueError(
-                f"{path}: expected a checkpoint of run {self.config.hash} on the same data; "
-                "remove it to train anew"
+                f"{path}: expected a checkpoint of this config and data; remove it to train anew"
             )
         for name in self.PARTS:
             getattr(self, name).load_state_dict(saved[name])
         self.curves = saved["curves"]
-
-
-def _saved(path: Path) -> Any:
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # whatever the reader of a broken file raises
-        raise ValueError(f"{path}: expected a checkpoint, remove it to train anew") from error
 
 
 def _average(decay: float) -> Callable[[Any, Any, Any], None]:

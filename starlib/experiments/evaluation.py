@@ -1,0 +1,60 @@
+"""The numbers of a record: errors per subset, and the calibration of covariances."""
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from starlib import metrics
+from starlib.data import CropStore
+from starlib.data.augment import VIEW_OF_STORE
+from starlib.schemes import ALSO_BY, SCHEMES, Scheme
+from starlib.training.config import RunConfig
+from starlib.training.loop import covariances, predict
+
+FAILURE_THRESHOLD = 0.10
+CALIBRATION_FACES = 256
+
+
+def summary(nmes: NDArray) -> dict[str, float]:
+    """Faces, NME, FR and AUC at 10 % of per-face NMEs [F], as fractions."""
+    return {
+        "faces": len(nmes),
+        "nme": float(nmes.mean()),
+        "failure_rate_10": metrics.failure_rate(nmes, FAILURE_THRESHOLD),
+        "auc_10": metrics.auc(nmes, FAILURE_THRESHOLD),
+    }
+
+
+def evaluation_metrics(arrays: dict[str, NDArray], scheme: Scheme) -> dict[str, dict[str, float]]:
+    """Summaries of `evaluation_arrays` per subset, and again by the scheme's other normalisations
+    ("test, inter-ocular"); with clean landmarks, those of faces and labels against them too."""
+    predicted, target = arrays["predicted"], arrays["target"]
+    mark = "subset_"
+    subsets = {n.removeprefix(mark): mask for n, mask in arrays.items() if n.startswith(mark)}
+    subsets = subsets or {"test": np.ones(len(target), bool)}
+    schemes = {"": scheme}
+    if scheme == SCHEMES.get(scheme.name):  # not your own one of the same name
+        also = ALSO_BY.get(scheme.name, {})
+        schemes |= {f", {kind}": SCHEMES[name] for kind, name in also.items()}
+    found: dict[str, dict[str, float]] = {}
+    for suffix, by in schemes.items():
+        nmes = metrics.nme(predicted, target, by)
+        found |= {name + suffix: summary(nmes[mask]) for name, mask in subsets.items()}
+    if "clean" in arrays:
+        found["clean"] = summary(metrics.nme(predicted, arrays["clean"], scheme))
+        found["annotation_noise"] = summary(metrics.nme(target, arrays["clean"], scheme))
+    return found
+
+
+def calibration(model: nn.Module, crops: CropStore, config: RunConfig) -> dict[str, float]:
+    """The factor by which the network's covariances must be multiplied so that the squared
+    Mahalanobis distance of the labels of training faces averages 2; empty without covariances."""
+    images = crops.images[:CALIBRATION_FACES]
+    spread = covariances(model, images, config)
+    if spread is None:
+        return {}
+    error = crops.landmarks[:CALIBRATION_FACES] - predict(model, images, config)
+    # A map on one cell has no inverse; it counts with a covariance of its cell's size.
+    floor = (2 * VIEW_OF_STORE / (config.image_size / 4)) ** 2 / 12 * np.eye(2, dtype=np.float32)
+    squared = np.einsum("fni,fnij,fnj->fn", error, np.linalg.inv(spread + floor), error)
+    return {"factor": float(squared.mean() / 2), "faces": len(images)}

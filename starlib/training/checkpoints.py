@@ -1,0 +1,62 @@
+"""Checkpoints that know when they are damaged: a line with the hash of what follows, then what
+`torch.save` writes. The one of the epoch before stays beside it, as `.previous`."""
+
+import hashlib
+import io
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from starlib.files import atomically
+
+MARK = b"starlib checkpoint sha256 "
+
+
+def checkpoint_files(path: Path) -> list[Path]:
+    """The checkpoints of that name that are there, the last first."""
+    return [p for p in (path, path.with_suffix(".previous")) if p.exists()]
+
+
+def write_checkpoint(path: Path, values: dict[str, Any]) -> None:
+    """Write a checkpoint, whole or not at all; what was at `path` becomes `.previous`."""
+    buffer = io.BytesIO()
+    torch.save(values, buffer)
+    content = buffer.getbuffer()
+    digest = hashlib.sha256(content).hexdigest().encode()
+
+    def write(partial: Path) -> None:
+        with partial.open("wb") as file:
+            file.write(MARK + digest + b"\n")
+            file.write(content)
+        if path.exists():
+            os.replace(path, path.with_suffix(".previous"))
+
+    atomically(path, write)
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """What `write_checkpoint` wrote; ValueError for a file in which any bit has changed."""
+    head, _, content = path.read_bytes().partition(b"\n")
+    if head != MARK + hashlib.sha256(content).hexdigest().encode():
+        raise ValueError(f"{path}: expected a checkpoint whose hash is that of its content")
+    values: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    return values
+
+
+def last_checkpoint(path: Path) -> dict[str, Any] | None:
+    """The last good checkpoint of that name, or None. A damaged one gets the suffix `.damaged`
+    and a warning that names it."""
+    for candidate in checkpoint_files(path):
+        try:
+            return read_checkpoint(candidate)
+        except ValueError as error:
+            aside = candidate.with_name(candidate.name + ".damaged")
+            os.replace(candidate, aside)
+            warnings.warn(
+                f"{error}; it is now {aside.name}, training goes on from the one before, or anew",
+                stacklevel=2,
+            )
+    return None

@@ -79,9 +79,11 @@ def region_ratio(run: Run, regions: tuple[str, str]) -> float:
     return float(one / other)
 
 
-def errors_along_across(run: Run, against: str = "clean") -> tuple[NDArray, NDArray]:
-    """Errors [F] along and across the ambiguous direction, mean over the landmarks that have one,
-    over the normalising distance. synthface alone."""
+def errors_along_across(
+    run: Run, against: str = "clean", region: str | None = None
+) -> tuple[NDArray, NDArray]:
+    """Errors [F] along and across the ambiguous direction, mean over the landmarks (of a region)
+    that have one, over the normalising distance. synthface alone."""
     arrays = run.landmarks()
     predicted, target = arrays["predicted"].astype(np.float64), arrays[against].astype(np.float64)
     noise = noise_covariance(run.config.dataset, len(predicted))
@@ -89,6 +91,9 @@ def errors_along_across(run: Run, against: str = "clean") -> tuple[NDArray, NDAr
     unit = np.linalg.norm(left - right, axis=-1)
     projected = np.abs(np.einsum("fnik,fni->fnk", components(noise)[1], predicted - target))
     directed = eigenvalue_ratio(noise) > AMBIGUOUS
+    if region is not None:
+        wanted = np.isin(np.arange(directed.shape[1]), region_points(run.config.dataset, region))
+        directed &= wanted
     along, across = (
         (np.where(directed, projected[..., k], 0).sum(1) / directed.sum(1) / unit) for k in (0, 1)
     )

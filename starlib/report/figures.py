@@ -77,11 +77,13 @@ def done(figure: Figure, pad: float = 1.08) -> Figure:
     return figure
 
 
-def panels(count: int, width: float = 2.7, height: float = 3.0) -> tuple[Figure, list[Axes]]:
-    """A row of axes that share their vertical axis."""
+def panels(
+    count: int, width: float = 2.7, height: float = 3.0, share: bool = True
+) -> tuple[Figure, list[Axes]]:
+    """A row of axes; `share`: of one vertical axis."""
     with sns.axes_style("whitegrid"):
         figure, axes = plt.subplots(
-            1, count, figsize=(width * count + 1, height), sharey=True, squeeze=False
+            1, count, figsize=(width * count + 1, height), sharey=share, squeeze=False
         )
     return figure, list(axes[0])
 
@@ -93,10 +95,10 @@ def pairs_of(experiment: Experiment, comparisons: Sequence[str]) -> dict[str, tu
 
 
 CURVE_AXES = {
-    "error": "training error, [-1, 1] units",
+    "error": "training error",
     "loss": "training loss",
-    "gradient": "norm of the gradient",
-    "width": "mean deviation of the heatmaps, [-1, 1] units",
+    "gradient": "gradient norm",
+    "width": "width of the heatmaps",
 }
 
 
@@ -108,7 +110,9 @@ def curves(
     Args:
         runs: arm -> seed -> run.
         groups: panel -> arms; all arms in one panel otherwise.
-        curve: "error", "loss", "gradient" or "width"; older records lack the last two.
+        curve: "error", mean distance of predictions from labels on the augmented training batches,
+            and "width", mean standard deviation of the heatmaps, both in [-1, 1] of the view;
+            "loss"; or "gradient", its norm. Older records lack "width" and "gradient".
     """
     if curve not in CURVE_AXES:
         raise ValueError(f"curve: expected one of {', '.join(CURVE_AXES)}, got {curve!r}")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from starlib.experiments.arms import EXPERIMENTS
+from starlib.experiments.arms import DISTANCES, EXPERIMENTS, WEIGHTS
 from starlib.experiments.records import Run, arm, load_all, results_folder
 from starlib.report import claims, page_facts, tables
 from starlib.report.effects import Effect, comparison_effects, counted, interval
@@ -15,18 +15,25 @@ from starlib.report.page_facts import markdown_table
 from starlib.report.published import contradictions, published
 from starlib.report.rules import VERDICTS
 
-TABLES = {  # fragment -> experiment, data set and comparisons (all) that stand beside the paper's
-    "table3": ("ablation_distance", None),
-    "table4": ("restriction", [f"w {w} over w 1" for w in (2, 3, 5, 10, 20)]),
+# Fragment -> experiment, and groups of its comparisons: each a table with Holm's correction
+TABLES: dict[str, tuple[str, list[list[str]]]] = {
+    "table1": ("accuracy", [["aam smooth_l1"]]),
+    "table3": (
+        "ablation_distance",
+        [[f"{block}{d}" for d in DISTANCES] for block in ("", "dr ", "aam ", "aam over dr ")],
+    ),
+    "table4": ("restriction", [[f"w {w} over w 1" for w in WEIGHTS]]),
     "table5": (
         "restriction",
         [
-            *("STAR over baseline", "baseline over none", "value over none", "detach over none"),
-            *("value over detach", "STAR over regression with restriction"),
+            ["STAR over baseline", "baseline over none", "value over none", "detach over none",
+             "value over detach", "STAR over regression with restriction"],
         ],
     ),
-    "table6": ("compare_adl", None),
-}
+    "table6": (
+        "compare_adl", [["STAR over ADL", "STAR over ADL constant 5", "STAR over baseline"]],
+    ),
+}  # fmt: skip
 
 
 def fragments(results: Path | str | None = None) -> dict[str, str]:
@@ -40,7 +47,7 @@ def fragments(results: Path | str | None = None) -> dict[str, str]:
         "contradictions": contradiction_rows(),
         "table1": table1(results),
         "table2": table2(),
-        **{name: frame(effects_of(name, results)) for name in TABLES},
+        **{name: effects_beside(name, results) for name in TABLES if name != "table1"},
         "scales": page_facts.scales(),
         "reduced": page_facts.reduced(runs),
         "crops": page_facts.crops(),
@@ -150,8 +157,8 @@ def table1(results: Path | str | None = None) -> str:
         [f"{m['name']} ({m['source']})", *(m.get(key, "–") for key in columns)]
         for m in [*printed["methods"], printed["ours"]]
     ]
-    ours = effects_of("table1", results)
-    return markdown_table(["method", *columns.values()], rows) + "\n\n" + frame(ours)
+    paper = markdown_table(["method", *columns.values()], rows)
+    return f"{paper}\n\n{effects_beside('table1', results)}"
 
 
 def table2() -> str:
@@ -164,10 +171,11 @@ def table2() -> str:
     return markdown_table(["category", "distance", "without", "with", "effect"], rows)
 
 
-def effects_of(fragment: str, results: Path | str | None = None) -> pd.DataFrame:
-    """Our table beside one of the paper's, on 300-W."""
-    experiment, comparisons = TABLES.get(fragment, ("accuracy", None))
-    return tables.effect_table(experiment, "300w", comparisons, results=results)
+def effects_beside(fragment: str, results: Path | str | None = None) -> str:
+    """Our effects on 300-W beside those of one of the paper's tables, a table for each group."""
+    experiment, groups = TABLES[fragment]
+    found = (tables.effect_table(experiment, "300w", names, results=results) for names in groups)
+    return "\n\n".join(frame(table) for table in found)
 
 
 def others(runs: Sequence[Run]) -> str:

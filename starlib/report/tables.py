@@ -38,7 +38,8 @@ def _table(rows: list[dict[str, Any]], index: str) -> pd.DataFrame:
 
 def label(name: str) -> str:
     """The name of an arm or comparison as a reader sees it."""
-    return name.replace("smooth_l1", "smooth-l1").replace("wing", "Wing")
+    words = {"smooth_l1": "smooth-l1", "wing": "Wing", "dr": "DR", "aam": "AAM"}
+    return " ".join(words.get(word, word) for word in name.split(" "))
 
 
 def percent(fraction: float, digits: int = 2) -> str:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from starlib.data import FaceSet, crop_store
 from starlib.distances import wing
-from starlib.experiments.arms import BACKBONE_ARMS, NEIGHBOURS
+from starlib.experiments.arms import EXPERIMENTS
 from starlib.metrics import nme
 from starlib.schemes import SCHEMES
 from starlib.synthface.faces import render_faces
@@ -22,7 +22,9 @@ SCHEME = SCHEMES["wflw"]
 SIZE = 32
 # The arms of the experiments, with small networks of the same kinds, and the two regularisers.
 ARMS = {
-    **NEIGHBOURS,
+    **EXPERIMENTS["compare_adl"].arms,
+    **EXPERIMENTS["compare_luvli"].arms,
+    "regression with restriction": {"loss": "restricted_regression"},
     # The first steps of these go into the scale of the errors.
     "Gaussian NLL, Cholesky head": {"loss": "gaussian_nll", "covariance": "cholesky", "epochs": 32},
     "RLE": {"loss": "rle", "epochs": 32},
@@ -80,9 +82,9 @@ def test_a_tiny_run_beats_the_mean_face(arm, stores):
     assert trained.curves["loss"][-1] < trained.curves["loss"][0]
 
 
-@pytest.mark.parametrize("arm", BACKBONE_ARMS)
+@pytest.mark.parametrize("arm", EXPERIMENTS["backbones"].arms)
 def test_the_backbones_of_the_experiments_take_a_step(arm):
-    chosen = config(**{"stacks": 1, **BACKBONE_ARMS[arm]})
+    chosen = config(**EXPERIMENTS["backbones"].arms[arm])
     model, objective = build_model(chosen, SCHEME), Objective(chosen, SCHEME)
     outputs = model(torch.rand(2, 3, 64, 64) * 2 - 1)
     objective(outputs, torch.rand(2, 98, 2) - 0.5).backward()

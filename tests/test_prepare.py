@@ -53,6 +53,6 @@ def test_pairs_of_notebook_and_script_hold_the_same_cells():
 
 
 def test_claims_file_names_each_claim_once():
-    claims = yaml.safe_load((ROOT / "book/claims.yml").read_text(encoding="utf-8"))
+    claims = yaml.safe_load((ROOT / "starlib/report/claims.yml").read_text(encoding="utf-8"))
     names = [claim["id"] for claim in claims]
     assert len(set(names)) == len(names)

@@ -72,7 +72,8 @@ def _trained(options: argparse.Namespace, device: str, executor: Executor | None
             raise ValueError(f"--experiment: expected one of {known}, got {options.experiment!r}")
         if options.set:
             raise ValueError("--experiment: has its own fields, leave --set")
-        configs = EXPERIMENTS[options.experiment](options.dataset, options.scale, options.seeds)
+        experiment = EXPERIMENTS[options.experiment]
+        configs = experiment.configs(options.dataset, options.scale, options.seeds)
     else:
         fields = dict(_field(text) for text in options.set)
         configs = [

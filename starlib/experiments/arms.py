@@ -1,105 +1,229 @@
-"""The runs of each experiment of the paper, as lists of configs."""
+"""Every experiment as data: its arms, what is compared with what, and which runs that takes.
 
-from collections.abc import Callable, Sequence
+Adding an experiment is adding an entry to EXPERIMENTS: the list of runs, every table and figure,
+and the rules in claims.yml read their arms and comparisons from it.
+"""
+
 from typing import Any
 
-from starlib.training.config import RunConfig
+from starlib.experiments import questions
+from starlib.experiments.experiment import (
+    BASELINE,
+    BLOCKS,
+    DISTANCES,
+    SUFFIXES,
+    Arms,
+    Comparison,
+    Experiment,
+    planned,
+    star_over,
+    star_pair,
+    star_pairs,
+    table3,
+)
 
-SEEDS = (0, 1, 2, 3, 4)  # of the ablation over distances, and of verdicts
+__all__ = ["DISTANCES", "EXPERIMENTS", "WEIGHTS", "Comparison", "Experiment"]
 
-
-def ablation_distance(
-    dataset: str = "300w",
-    scale: str = "reduced",
-    seeds: Sequence[int] = SEEDS,
-    distances: Sequence[str] = ("l1", "smooth_l1", "l2", "wing"),
-) -> list[RunConfig]:
-    """Table 3, block "basic": each distance without and with STAR (value restriction, w = 1)."""
-    for name, values, kind in (("seeds", seeds, int), ("distances", distances, str)):
-        if isinstance(values, str) or not isinstance(values, Sequence) or not values:
-            raise ValueError(f"{name}: expected a list of {kind.__name__}, got {values!r}")
-        if len(set(values)) < len(values):
-            raise ValueError(f"{name}: expected each once, got {values!r}")
-    return [
-        RunConfig.at(scale, dataset, loss=loss, distance=distance, seed=seed)
-        for seed in seeds
-        for distance in distances
-        for loss in ("regression", "star")
-    ]
+WEIGHTS = (2, 3, 5, 10, 20)  # w of the value restriction, beside 1
 
 
-# The losses that STAR is compared with, on the same network; "smooth-l1" and "star" are the runs of
-# `ablation_distance`.
-NEIGHBOURS: dict[str, dict[str, Any]] = {
-    "smooth-l1": {"loss": "regression"},
-    "STAR": {},
-    "STAR, scale inside d": {"loss": "star_inside"},
-    "STAR, isotropic control": {"loss": "star_isotropic"},
-    "STAR, random directions": {"loss": "star_random"},
-    "ADL, heatmap variance": {"loss": "adl"},
-    "ADL, constant 5": {"loss": "adl", "adl_ratio": 5.0},
-    "Mahalanobis": {"loss": "mahalanobis"},
-    "Gaussian NLL, heatmap": {"loss": "gaussian_nll"},
-    "Laplace NLL, heatmap": {"loss": "laplace_nll"},
-    "Gaussian NLL, Cholesky head": {"loss": "gaussian_nll", "covariance": "cholesky"},
-    "Laplace NLL, Cholesky head": {"loss": "laplace_nll", "covariance": "cholesky"},
-    "RLE": {"loss": "rle"},
-    "AWing heatmap regression": {"loss": "awing"},
-}
-# Other networks; one stack each.
-BACKBONE_ARMS: dict[str, dict[str, Any]] = {
-    "HRNet-W18, smooth-l1": {"backbone": "hrnet_w18", "loss": "regression"},
-    "HRNet-W18, STAR": {"backbone": "hrnet_w18"},
-    "ResNet-50 coordinates, Wing": {
-        "backbone": "resnet50", "output": "coordinates", "loss": "regression", "distance": "wing",
-    },
-    "ResNet-50 coordinates, RLE": {
-        "backbone": "resnet50", "output": "coordinates", "loss": "rle",
-    },
+def _blocks() -> Arms:
+    arms: Arms = {}
+    for block, fields in BLOCKS.items():
+        arms |= star_pairs(after=SUFFIXES[block], **fields)
+    return arms
+
+
+def _ablation_distance() -> Experiment:
+    arms = _blocks()
+    basic = star_pairs()
+    comparisons = {d: star_pair(d) for d in DISTANCES}
+    for block in ("dr", "aam"):
+        comparisons |= {f"{block} {d}": star_pair(d, block=block) for d in DISTANCES}
+    for d in DISTANCES:
+        published = (table3("dr", d)[1], table3("aam", d)[1])
+        pair = (f"STAR {d} +DR", f"STAR {d} +AAM")
+        comparisons[f"aam over dr {d}"] = Comparison(*pair, published)
+    tricks = [name for d in ("smooth_l1", "l2") for name in arms if name.split(" +")[0].endswith(d)]
+    return Experiment(
+        name="ablation_distance",
+        title="STAR loss with each distance, with DR and with AAM",
+        paper="Table 3 and Figure 5",
+        arms=arms,
+        comparisons=comparisons,
+        datasets=("300w", "synthface", "scut-fbp5500"),
+        plan={
+            "300w": {name: 10 if name in basic else 5 for name in arms},
+            "synthface": dict.fromkeys(tricks, 3) | dict.fromkeys(basic, 5),
+            "scut-fbp5500": dict.fromkeys(star_pairs(("smooth_l1", "l2")), 3),
+        },
+    )
+
+
+def _resolution() -> Experiment:
+    arms: Arms = {}
+    comparisons: dict[str, Comparison] = {}
+    for size in (64, 96, 128, 256):
+        # 96 pixels can be halved three times alone after the stem, as `reduced` does.
+        fields: dict[str, Any] = {"image_size": size} | ({"depth": 3} if size == 96 else {})
+        arms |= star_pairs(("smooth_l1", "l2"), before=f"{size} ", **fields)
+        printed = (f"figure4/{size}",) if size != 96 else None
+        for d in ("smooth_l1", "l2"):
+            comparisons[f"{size} {d}"] = Comparison(f"{size} {d}", f"{size} STAR {d}", printed)
+    for half in (64, 128):
+        for d in ("smooth_l1", "l2"):
+            name = f"{half} with over {2 * half} without {d}"
+            comparisons[name] = Comparison(f"{2 * half} {d}", f"{half} STAR {d}")
+    seeds = {"64": 5, "96": 10, "128": 5, "256": 0}  # 256 pixels take seven times the 96
+    return Experiment(
+        "resolution", "Resolution of the input", "Figure 4", arms, comparisons,
+        plan={"300w": {name: seeds[name.split()[0]] for name in arms}},
+    )  # fmt: skip
+
+
+def _restriction() -> Experiment:
+    restricted = {"loss": "restricted_regression"}
+    arms = {
+        **BASELINE,
+        **{f"STAR w {w}": {"weight": w} for w in WEIGHTS},
+        "STAR none": {"restriction": "none"},
+        "STAR detach": {"restriction": "detach"},
+        "regression with restriction": restricted,
+        "regression with restriction w 20": {**restricted, "weight": 20},
+    }
+    basic = "table5/basic"
+    restriction = "regression with restriction"
+    published = (f"{basic}/baseline", f"{basic}/value")
+    comparisons = {
+        "STAR over baseline": Comparison("baseline", "STAR", published),
+        **{
+            f"w {w} over w 1": Comparison("STAR", f"STAR w {w}", ("table4/1", f"table4/{w}"))
+            for w in WEIGHTS
+        },
+        "baseline over none": Comparison(
+            "STAR none", "baseline", (f"{basic}/none", f"{basic}/baseline")
+        ),
+        "value over none": Comparison("STAR none", "STAR", (f"{basic}/none", f"{basic}/value")),
+        "detach over none": Comparison(
+            "STAR none", "STAR detach", (f"{basic}/none", f"{basic}/detach")
+        ),
+        "value over detach": Comparison(
+            "STAR detach", "STAR", (f"{basic}/detach", f"{basic}/value")
+        ),
+        # Were the gain STAR's alone, as the paper says, it would be the whole of Table 5's.
+        f"STAR over {restriction}": Comparison(restriction, "STAR", published),
+        f"{restriction} over baseline": Comparison("baseline", restriction),
+        f"{restriction} w 20 over baseline": Comparison("baseline", f"{restriction} w 20"),
+        f"STAR w 20 over {restriction} w 20": Comparison(f"{restriction} w 20", "STAR w 20"),
+    }
+    return Experiment(
+        "restriction", "The eigenvalue restriction and its weight", "Tables 4 and 5",
+        arms, comparisons, plan=planned(arms),
+    )  # fmt: skip
+
+
+def _stability() -> Experiment:
+    arms = star_pairs()
+    printed = {"l2": ("figure6/l2/0", "figure6/l2/1")}
+    return Experiment(
+        "stability", "How much the predictions of models trained alike differ",
+        "Figures 1 and 6", arms,
+        {d: Comparison(d, f"STAR {d}", printed.get(d)) for d in DISTANCES},
+        datasets=("300w", "synthface"),
+        plan={"300w": dict.fromkeys(arms, 10), "synthface": dict.fromkeys(arms, 5)},
+    )  # fmt: skip
+
+
+def _compare_adl() -> Experiment:
+    arms = {**BASELINE, "ADL": {"loss": "adl"}, "ADL constant 5": {"loss": "adl", "adl_ratio": 5.0}}
+    comparisons = {
+        **star_over(arms, ("baseline", "ADL constant 5")),
+        "STAR over ADL": Comparison("ADL", "STAR", ("table6/adl/full", "table6/star/full")),
+        "ADL over baseline": Comparison("baseline", "ADL"),
+        "ADL constant 5 over baseline": Comparison("baseline", "ADL constant 5"),
+    }
+    return Experiment(
+        "compare_adl", "Anisotropic direction loss", "Table 6", arms, comparisons,
+        datasets=("300w", "synthface"),
+        plan={**planned(arms), "synthface": dict.fromkeys(arms, 3)},
+    )  # fmt: skip
+
+
+def _everything_but(arms: Arms, *names: str) -> list[str]:
+    return [name for name in arms if name not in names]
+
+
+def _compare_luvli() -> Experiment:
+    arms: Arms = {
+        **BASELINE,
+        "Mahalanobis": {"loss": "mahalanobis"},
+        "Gaussian NLL, heatmap": {"loss": "gaussian_nll"},
+        "Laplace NLL, heatmap": {"loss": "laplace_nll"},
+        "Gaussian NLL, Cholesky head": {"loss": "gaussian_nll", "covariance": "cholesky"},
+        "Laplace NLL, Cholesky head": {"loss": "laplace_nll", "covariance": "cholesky"},
+        "RLE": {"loss": "rle"},
+        "AWing": {"loss": "awing"},
+        "isotropic control": {"loss": "star_isotropic"},
+        "random directions": {"loss": "star_random"},
+        "scale inside d": {"loss": "star_inside"},
+    }
+    others = _everything_but(arms, "baseline", "STAR")
+    comparisons = star_over(arms, ["baseline", *others])
+    comparisons["STAR over Mahalanobis"] = Comparison(
+        "Mahalanobis", "STAR", ("section54/mahalanobis", "section54/star")
+    )
+    comparisons |= {f"{name} over baseline": Comparison("baseline", name) for name in others}
+    return Experiment(
+        "compare_luvli", "Likelihoods, other losses and controls", "Section 5.4",
+        arms, comparisons, datasets=("300w", "synthface"),
+        plan={**planned(arms), "synthface": dict.fromkeys(arms, 3)},
+    )  # fmt: skip
+
+
+def _ambiguity() -> Experiment:
+    arms = {
+        **star_pairs(("l2",), after=" +DR", dr=True),
+        **star_pairs(("smooth_l1", "l2")),
+    }
+    return Experiment(
+        "ambiguity", "Is the first principal direction the ambiguous one?",
+        "Section 4.1 and Figure 3", arms,
+        {"dr l2": star_pair("l2", block="dr")} | {d: star_pair(d) for d in ("smooth_l1", "l2")},
+        datasets=("synthface",),
+        plan={"synthface": {name: 3 if "DR" in name else 5 for name in arms}},
+    )  # fmt: skip
+
+
+def _cross_dataset() -> Experiment:
+    pairs = ("l1", "smooth_l1", "l2")
+    addresses = {d: (f"table2/category-c/{d}/0", f"table2/category-c/{d}/1") for d in pairs}
+    return Experiment(
+        "cross_dataset", "Trained on 300-W, tested on another data set", "Table 2",
+        star_pairs(pairs), {d: Comparison(d, f"STAR {d}", addresses[d]) for d in pairs},
+        plan={"300w": dict.fromkeys(star_pairs(pairs), 10)},
+    )  # fmt: skip
+
+
+EXPERIMENTS: dict[str, Experiment] = {
+    experiment.name: experiment
+    for experiment in (
+        Experiment(
+            "accuracy", "Accuracy beside published methods", "Table 1",
+            star_pairs(("smooth_l1",), after=" +AAM", aam=True),
+            {"aam smooth_l1": star_pair("smooth_l1", block="aam")},
+        ),
+        _cross_dataset(),
+        _ablation_distance(),
+        _resolution(),
+        _restriction(),
+        _stability(),
+        _compare_adl(),
+        _compare_luvli(),
+        _ambiguity(),
+        questions.released_code(),
+        questions.training_length(),
+        questions.step_size(),
+        questions.noise(),
+        questions.backbones(),
+    )
 }  # fmt: skip
-
-
-def _each(
-    arms: dict[str, dict[str, Any]], dataset: str, scale: str, seeds: Sequence[int]
-) -> list[RunConfig]:
-    return [
-        RunConfig.at(scale, dataset, seed=seed, **fields)
-        for seed in seeds
-        for fields in arms.values()
-    ]
-
-
-def neighbours(
-    dataset: str = "300w", scale: str = "reduced", seeds: Sequence[int] = (0, 1, 2)
-) -> list[RunConfig]:
-    """STAR, its controls and the losses it is compared with (Sections 5.3 and 5.4)."""
-    return _each(NEIGHBOURS, dataset, scale, seeds)
-
-
-def backbones(
-    dataset: str = "300w", scale: str = "reduced", seeds: Sequence[int] = (0, 1, 2)
-) -> list[RunConfig]:
-    """Whether STAR is "plug-and-play": other networks without and with it."""
-    one_stack = {name: {"stacks": 1, **fields} for name, fields in BACKBONE_ARMS.items()}
-    return _each(one_stack, dataset, scale, seeds)
-
-
-def normalisation(
-    dataset: str = "300w", scale: str = "reduced", seeds: Sequence[int] = (0, 1, 2)
-) -> list[RunConfig]:
-    """Table 3, blocks "+DR" and "+AAM": each distance without and with STAR."""
-    return [
-        RunConfig.at(scale, dataset, loss=loss, distance=distance, seed=seed, **{trick: True})
-        for seed in seeds
-        for trick in ("dr", "aam")
-        for distance in ("l1", "smooth_l1", "l2", "wing")
-        for loss in ("regression", "star")
-    ]
-
-
-EXPERIMENTS: dict[str, Callable[..., list[RunConfig]]] = {
-    "ablation_distance": ablation_distance,
-    "normalisation": normalisation,
-    "neighbours": neighbours,
-    "backbones": backbones,
-}

@@ -1,101 +1,223 @@
-"""Verdicts on the paper's claims, computed from the records by the rules in book/claims.yml."""
+"""Verdicts on the paper's claims, computed from the records by the rules in claims.yml."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import torch
 import yaml
 
 from starlib.bench import summary as costs
-from starlib.experiments.arms import SEEDS, ablation_distance
-from starlib.experiments.records import ROOT, load_run
-from starlib.report.effects import Effect, effect_of, interval, paired, seed_interval
+from starlib.experiments.arms import EXPERIMENTS
+from starlib.models.hourglass import StackedHourglass
+from starlib.report.effects import ENOUGH, Effect, counted, holm
+from starlib.report.published import mean_effect
+from starlib.report.regions import region_points
+from starlib.report.rules import (
+    CONTRADICTED,
+    KINDS,
+    NOT_RUN,
+    NOT_TESTABLE,
+    REPLICATED,
+    Decision,
+    Rule,
+    rule_arms,
+    rule_runs,
+)
+from starlib.schemes import SCHEME_OF
 
-CLAIMS = ROOT / "book" / "claims.yml"
+CLAIMS = Path(__file__).with_name("claims.yml")
+SCALE = "reduced"  # of all rules
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """A claim with what the records say of it; `effect` where a number decided."""
+    """A claim with what the records say of it.
+
+    effects: what decided, if contrasts of runs did; adjusted: their p-values after Holm's
+    correction within the rule's table. rule: as in claims.yml.
+    """
 
     id: str
     claim: str
     source: str
     verdict: str
     reason: str
-    effect: Effect | None = None
-
-
-def verdict_of_effect(effect: Effect) -> str:
-    """The interval above zero: replicated; below: contradicted; else inconclusive."""
-    if effect.low > 0:
-        return "replicated"
-    return "contradicted" if effect.high < 0 else "inconclusive"
-
-
-def differences(
-    dataset: str,
-    scale: str,
-    distance: str,
-    seeds: Sequence[int] = SEEDS,
-    results: Path | str | None = None,
-    against: str = "target",
-) -> np.ndarray | None:
-    """NME [S, F] without STAR minus with it, or None if a run is missing."""
-    configs = ablation_distance(dataset, scale, seeds, [distance])
-    runs = [run for config in configs if (run := load_run(config, results)) is not None]
-    if len(runs) < len(configs):
-        return None
-    arms = paired(runs, distance, against=against)
-    return None if arms is None else arms[0] - arms[1]
-
-
-def judge(
-    claim: dict[str, Any], results: Path | str | None = None, scale: str | None = None
-) -> Verdict:
-    """The verdict on one entry of claims.yml; none if `scale` is another than the rule's.
-
-    Raises ValueError for a rule that is not known.
-    """
-    known = {name: claim[name] for name in ("id", "claim", "source")}
-    rule = dict(claim["rule"])
-    kind = rule.pop("kind")
-    if kind == "later":
-        return Verdict(**known, verdict="not run yet", reason=rule["text"])
-    if kind == "not_testable":
-        return Verdict(**known, verdict="not testable here", reason=rule["text"])
-    if kind == "share_of_step":
-        verdict, reason = costs.judged(costs.load(results), rule["at_most"])
-        return Verdict(**known, verdict=verdict, reason=reason)
-    if kind not in ("effect", "larger_effect"):
-        raise ValueError(f"{claim['id']}: rule kind {kind!r} is not known")
-    if scale not in (None, rule["scale"]):
-        return Verdict(**known, verdict="no verdict", reason=f"decided at scale {rule['scale']}")
-    others = rule.pop("others", [])
-    found = [
-        differences(**{**rule, "distance": distance}, results=results)
-        for distance in [rule["distance"], *others]
-    ]
-    if any(matrix is None for matrix in found):
-        return Verdict(**known, verdict="not run yet", reason="its runs are not in the records")
-    first, *rest = [matrix for matrix in found if matrix is not None]
-    effect = effect_of(first - np.mean(rest, axis=0) if rest else first)
-    reason = f"{interval(effect)} points; over the {effect.seeds} seeds alone "
-    reason += seed_interval(effect)
-    return Verdict(**known, verdict=verdict_of_effect(effect), reason=reason, effect=effect)
+    effects: tuple[Effect, ...] = ()
+    adjusted: tuple[float, ...] = ()
+    rule: Rule = field(default_factory=dict)
 
 
 def judge_all(
     results: Path | str | None = None,
     dataset: str | None = None,
     scale: str | None = None,
+    experiment: str | None = None,
     path: Path = CLAIMS,
 ) -> list[Verdict]:
-    """The verdicts on all claims in the order of the file, or on those decided on one data set."""
+    """The verdicts on all claims in the order of the file, or on those of one data set or
+    experiment; none at a scale other than the rules'. ValueError names the claim and its key."""
+    claims = read_claims(path)
+    effects = {c["id"]: _measured(c["rule"], results) for c in claims if c["rule"]["kind"] in KINDS}
+    adjusted = _adjusted(claims, effects)
     return [
-        judge(claim, results, scale)
-        for claim in yaml.safe_load(path.read_text(encoding="utf-8"))
+        _judged(claim, effects.get(claim["id"]), adjusted.get(claim["id"]), results, scale)
+        for claim in claims
         if dataset in (None, claim["rule"].get("dataset"))
+        and experiment in (None, claim["rule"].get("experiment"))
     ]
+
+
+def read_claims(path: Path = CLAIMS) -> list[dict[str, Any]]:
+    """The claims of a file, each with its rule checked. ValueError names the claim and its key."""
+    claims = yaml.safe_load(path.read_text(encoding="utf-8"))
+    for claim in claims:
+        for key in ("id", "claim", "source", "rule"):
+            if key not in claim:
+                raise ValueError(f"{path.name}, {claim.get('id', claim)}: expected the key {key!r}")
+        check_rule(claim["id"], claim["rule"])
+    ids = [claim["id"] for claim in claims]
+    if len(set(ids)) < len(ids):
+        twice = next(name for name in ids if ids.count(name) > 1)
+        raise ValueError(f"{path.name}, {twice}: stands twice")
+    return claims
+
+
+def check_rule(claim: str, rule: Rule) -> None:
+    """ValueError naming the claim and the key unless code can evaluate the rule."""
+    kind = rule.get("kind")
+    if kind in KINDS:
+        needed, options = KINDS[kind].keys, KINDS[kind].options
+    elif kind in DIRECT:
+        needed, options = DIRECT[kind][0], ()
+    else:
+        known = ", ".join((*KINDS, *DIRECT))
+        raise ValueError(f"{claim}: kind: expected one of {known}, got {kind!r}")
+    for key in needed:
+        if key not in rule:
+            raise ValueError(f"{claim}: a rule of kind {kind} needs the key {key!r}")
+    for key in rule:
+        if key not in ("kind", *needed, *options):
+            raise ValueError(f"{claim}: {key}: a rule of kind {kind} has no such key")
+    if kind in KINDS:
+        _check_names(claim, rule)
+
+
+def _check_names(claim: str, rule: Rule) -> None:
+    def known(key: str, value: object, allowed: Sequence[str] | Mapping[str, Any]) -> None:
+        if value not in allowed:
+            raise ValueError(f"{claim}: {key}: expected one of {', '.join(allowed)}, got {value!r}")
+
+    known("experiment", rule["experiment"], EXPERIMENTS)
+    known("dataset", rule["dataset"], SCHEME_OF)
+    experiment = EXPERIMENTS[rule["experiment"]]
+    for key, allowed in (("comparisons", experiment.comparisons), ("arms", experiment.arms)):
+        for name in rule.get(key, ()):
+            known(key, name, allowed)
+    if "arm" in rule:
+        known("arm", rule["arm"], experiment.arms)
+    if "against" in rule:
+        known("against", rule["against"], ("target", "clean"))
+    for region in (*rule.get("regions", ()), *(rule[k] for k in ("region", "minus") if k in rule)):
+        try:
+            region_points(rule["dataset"], region)
+        except ValueError as error:
+            raise ValueError(f"{claim}: {error}") from None
+
+
+def _measured(rule: Rule, results: Path | str | None) -> list[Effect]:
+    experiment = EXPERIMENTS[rule["experiment"]]
+    return KINDS[rule["kind"]].measure(rule, experiment, rule_runs(rule, results))
+
+
+def _adjusted(
+    claims: Sequence[Mapping[str, Any]], effects: Mapping[str, list[Effect]]
+) -> dict[str, list[float]]:
+    """Claim -> its p-values after Holm's correction among all decidable ones of its table."""
+    tables: dict[str, list[str]] = defaultdict(list)
+    for claim in claims:
+        rule, name = claim["rule"], claim["id"]
+        if rule["kind"] in KINDS and KINDS[rule["kind"]].adjusted and _decidable(effects[name]):
+            tables[rule["table"]].append(name)
+    found: dict[str, list[float]] = {}
+    for names in tables.values():
+        values = iter(holm([effect.p for name in names for effect in effects[name]]))
+        found |= {name: [next(values) for _ in effects[name]] for name in names}
+    return found
+
+
+def _decidable(effects: Sequence[Effect]) -> bool:
+    return all(effect.decidable for effect in effects)
+
+
+def _judged(
+    claim: Mapping[str, Any],
+    effects: list[Effect] | None,
+    adjusted: list[float] | None,
+    results: Path | str | None,
+    scale: str | None,
+) -> Verdict:
+    known, rule = {key: claim[key] for key in ("id", "claim", "source", "rule")}, claim["rule"]
+    if rule["kind"] in DIRECT:
+        verdict, reason = DIRECT[rule["kind"]][1](rule, results)
+        return Verdict(**known, verdict=verdict, reason=reason)
+    assert effects is not None
+    if scale not in (None, SCALE):
+        return Verdict(**known, verdict="no verdict", reason=f"decided at scale {SCALE}")
+    if not _decidable(effects):
+        return Verdict(**known, verdict=NOT_RUN, reason=_lacking(rule, effects))
+    verdict, reason = KINDS[rule["kind"]].decide(rule, effects, adjusted or [])
+    return Verdict(
+        **known, verdict=verdict, reason=reason, effects=tuple(effects),
+        adjusted=tuple(adjusted or ()),
+    )  # fmt: skip
+
+
+def _lacking(rule: Rule, effects: Sequence[Effect]) -> str:
+    experiment = EXPERIMENTS[rule["experiment"]]
+    arms = ", ".join(rule_arms(rule, experiment))
+    fewest = min(effects, key=lambda effect: min(effect.seeds))
+    return f"{counted(fewest.seeds)} of at least {ENOUGH} seeds are in the records ({arms})"
+
+
+def _cost(rule: Rule, results: Path | str | None) -> Decision:
+    return costs.judged(costs.load(results), rule["at_most"], rule["form"])
+
+
+def _parameters(rule: Rule, results: Path | str | None) -> Decision:
+    printed, depth = rule["printed"], rule["depth"]
+    here, deeper = parameter_count(depth), parameter_count(depth + 1)
+    verdict = REPLICATED if round(here / 1e6, 2) == printed else CONTRADICTED
+    return verdict, (
+        f"{here:,} parameters at depth {depth}, {deeper:,} at depth {depth + 1}, with AAM and the "
+        f"heads of 300-W; the paper has {printed:g} million"
+    )
+
+
+def parameter_count(depth: int, scheme: str = "300w", aam: bool = True) -> int:
+    """Parameters of the stacked hourglass; shapes are enough for that."""
+    with torch.device("meta"):
+        model = StackedHourglass(scheme, depth=depth, aam=aam)
+    return sum(p.numel() for p in model.parameters())
+
+
+def _printed_mean(rule: Rule, results: Path | str | None) -> Decision:
+    computed = mean_effect(f"table3/{rule['dataset']}/{rule['block']}")
+    agrees = abs(computed - rule["printed"]) <= 0.005 + 1e-9
+    text = f"the printed NMEs give {computed:.4f}, the text says {rule['printed']:g}"
+    return (REPLICATED if agrees else CONTRADICTED), text
+
+
+def _not_testable(rule: Rule, results: Path | str | None) -> Decision:
+    return NOT_TESTABLE, rule["text"]
+
+
+# Kinds that need no runs -> the keys that they need, and what decides
+DIRECT: dict[str, tuple[tuple[str, ...], Callable[[Rule, Path | str | None], Decision]]] = {
+    "cost": (("form", "at_most"), _cost),
+    "parameters": (("depth", "printed"), _parameters),
+    "printed_mean": (("dataset", "block", "printed"), _printed_mean),
+    "not_testable": (("text",), _not_testable),
+}

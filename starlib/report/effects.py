@@ -1,112 +1,320 @@
-"""The effect of STAR loss: paired differences of NME with bootstrap intervals."""
+"""Effects: contrasts of arms' mean NME, with what a statistician asks to see beside them.
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+An *effect* is the NME without minus the NME with, a fraction; positive: the second arm is better.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
 from starlib import metrics
 from starlib.data.own_schemes import scheme_of
+from starlib.experiments.experiment import Experiment
 from starlib.experiments.records import Run
+from starlib.experiments.selection import ArmRuns, arm_runs, check_same_faces, matching_runs
+from starlib.report.published import published_values
+from starlib.report.regions import region_points
 
-# 97.5 % quantiles of Student's t with 1, 2, … degrees of freedom; the last one beyond.
-T_975 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
+ALPHA = 0.05
+ENOUGH = 3  # seeds of each arm, before anything is decided
+DRAWS = 4000  # of the bootstrap
 
 
 @dataclass(frozen=True)
 class Effect:
-    """Mean of (without - with) over seeds and faces, as fractions of NME.
+    """A weighted sum of arms' means over seeds, a fraction of NME unless said otherwise.
 
-    low, high: 95 % percentile bootstrap over seeds and faces. With few seeds it is too narrow where
-        seeds differ more than faces: it then covers the truth in about three of four cases.
-    seed_low, seed_high: 95 % t interval over the means of the seeds alone; NaN for one seed.
+    low, high: 95 % interval of Welch (Student's t with Satterthwaite's degrees of freedom).
+    error, freedom: standard error and degrees of freedom. p: two-sided, of no effect.
+    bootstrap: 95 % percentile interval over seeds and faces. It is too narrow with few seeds: it
+        covers the truth in 77 % of cases with three and in 86 % with five.
+    seeds: of each arm. means, deviations: over the seeds of each arm.
+    published: the paper's effect, where it prints one.
+    What cannot be computed from the seeds at hand is NaN.
     """
 
     mean: float
     low: float
     high: float
-    seed_low: float
-    seed_high: float
-    seeds: int
-    faces: int
+    error: float
+    freedom: float
+    p: float
+    seeds: tuple[int, ...]
+    means: tuple[float, ...]
+    deviations: tuple[float, ...]
+    weights: tuple[float, ...]
+    bootstrap: tuple[float, float] = (np.nan, np.nan)
+    faces: int = 0
+    published: float | None = None
+
+    @property
+    def run(self) -> bool:
+        """Whether every arm has a finished run."""
+        return min(self.seeds) > 0
+
+    @property
+    def decidable(self) -> bool:
+        """Whether every arm has as many seeds as a verdict needs."""
+        return min(self.seeds) >= ENOUGH
+
+    @property
+    def excludes_published(self) -> bool | None:
+        """Whether the interval excludes the paper's effect; None where there is nothing to say."""
+        if self.published is None or np.isnan(self.low):
+            return None
+        return not self.low <= self.published <= self.high
+
+    def power(self, size: float | None = None) -> float:
+        """Probability that an effect of that size (the paper's) is seen at 5 %, two-sided."""
+        size = self.published if size is None else size
+        return np.nan if size is None else power(size, self.error, self.freedom)
+
+    def seeds_needed(self, size: float | None = None, wanted: float = 0.8) -> int | None:
+        """Seeds of each arm for that power; None if it takes more than 200, or nothing is known."""
+        size = self.published if size is None else size
+        if size is None or np.isnan(self.error):
+            return None
+        variances = np.square(self.weights) * np.square(self.deviations)
+        for seeds in range(2, 201):
+            error, freedom = welch(variances / seeds, np.full(len(variances), seeds))
+            if power(size, error, freedom) >= wanted:
+                return seeds
+        return None
+
+    def __str__(self) -> str:
+        if not self.run:
+            return f"not run yet ({counted(self.seeds)} seeds)"
+        text = f"{interval(self)} points of NME, {counted(self.seeds)} seeds"
+        return text if np.isnan(self.p) else f"{text}, p {p_text(self.p)}"
 
 
-def face_errors(run: Run, subset: str | None = None, against: str = "target") -> NDArray:
-    """NME [F] of each test face of a run, recomputed from its stored landmarks."""
-    arrays = run.landmarks()
-    if against not in arrays:
-        raise ValueError(f"against: run {run.config.hash} has no landmarks {against!r}")
-    nmes = metrics.nme(arrays["predicted"], arrays[against], scheme_of(run.config.dataset))
-    return nmes if subset is None else nmes[arrays[f"subset_{subset}"]]
+def welch(variances: NDArray, seeds: NDArray) -> tuple[float, float]:
+    """Standard error and Satterthwaite's degrees of freedom of a sum of independent means, from
+    the variance of each weighted mean and the seeds behind it."""
+    total = float(variances.sum())
+    below = float((variances**2 / (seeds - 1)).sum())
+    return float(np.sqrt(total)), total**2 / below if below > 0 else float(seeds.sum() - len(seeds))
 
 
-def error_matrix(runs: Iterable[Run], **which: str) -> tuple[list[int], NDArray]:
-    """Seeds [S], ascending, and NME [S, F] of runs that differ in their seed alone."""
-    by_seed = {run.config.seed: run for run in runs}
-    seeds = sorted(by_seed)
-    return seeds, np.stack([face_errors(by_seed[seed], **which) for seed in seeds])
+def power(size: float, error: float, freedom: float, alpha: float = ALPHA) -> float:
+    """Power of the two-sided t test to see an effect of that size (noncentral t)."""
+    if not error > 0:
+        return 1.0 if error == 0 and size else np.nan
+    limit = stats.t.ppf(1 - alpha / 2, freedom)
+    shift = abs(size) / error
+    return float(stats.nct.sf(limit, freedom, shift) + stats.nct.cdf(-limit, freedom, shift))
 
 
-def paired(runs: Sequence[Run], distance: str, **which: str) -> tuple[NDArray, NDArray] | None:
-    """NME [S, F] without and with STAR on the seeds that have both, or None without such a seed.
+def contrast(
+    samples: Sequence[NDArray | Sequence[float]],
+    weights: Sequence[float] = (1.0, -1.0),
+    published: float | None = None,
+) -> Effect:
+    """Σ weight · mean of independent samples, one value per seed, with Welch's interval."""
+    arms = [np.asarray(sample, np.float64) for sample in samples]
+    if len(arms) != len(weights) or any(arm.ndim != 1 for arm in arms):
+        raise ValueError(f"samples: expected {len(weights)} lists of one value per seed")
+    seeds = tuple(len(arm) for arm in arms)
+    means = tuple(float(arm.mean()) if len(arm) else np.nan for arm in arms)
+    deviations = tuple(float(arm.std(ddof=1)) if len(arm) > 1 else np.nan for arm in arms)
+    mean = float(np.dot(weights, means))
+    low = high = error = freedom = p = np.nan
+    if min(seeds) > 1:
+        counts = np.array(seeds)
+        error, freedom = welch(np.square(weights) * np.square(deviations) / counts, counts)
+        margin = float(stats.t.ppf(1 - ALPHA / 2, freedom)) * error
+        low, high = mean - margin, mean + margin
+        p = 2 * float(stats.t.sf(abs(mean) / error, freedom)) if error > 0 else float(mean == 0)
+    return Effect(
+        mean, low, high, error, freedom, p, seeds, means, deviations, tuple(weights),
+        published=published,
+    )  # fmt: skip
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's adjusted p-values of one family; NaN stays NaN and does not count."""
+    values = np.asarray(p_values, np.float64)
+    adjusted = np.full(len(values), np.nan)
+    known = np.flatnonzero(~np.isnan(values))
+    largest = 0.0
+    for rank, index in enumerate(known[np.argsort(values[known])]):
+        largest = max(largest, min(1.0, (len(known) - rank) * values[index]))
+        adjusted[index] = largest
+    return adjusted.tolist()
+
+
+@lru_cache(maxsize=4)
+def _face_shares(faces: int, draws: int) -> NDArray:
+    return np.random.default_rng(1).multinomial(faces, np.full(faces, 1 / faces), draws) / faces
+
+
+def bootstrap(
+    matrices: Sequence[NDArray], weights: Sequence[float] = (1.0, -1.0), draws: int = DRAWS
+) -> tuple[float, float]:
+    """95 % percentile interval of a contrast of NMEs [S, F]: each arm's seeds are drawn anew by
+    themselves, the faces together for all arms. NaN if the arms' faces differ in number."""
+    faces = {matrix.shape[1] for matrix in matrices}
+    if len(faces) != 1 or any(not matrix.size for matrix in matrices):
+        return np.nan, np.nan
+    face_shares = _face_shares(faces.pop(), draws)
+    rng = np.random.default_rng(0)
+    total = np.zeros(draws)
+    for matrix, weight in zip(matrices, weights, strict=True):
+        seeds = len(matrix)
+        shares = rng.multinomial(seeds, np.full(seeds, 1 / seeds), draws) / seeds
+        total += weight * (shares * (face_shares @ matrix.T)).sum(1)
+    low, high = np.quantile(total, (0.025, 0.975))
+    return float(low), float(high)
+
+
+def face_errors(
+    run: Run, subset: str | None = None, against: str = "target", region: str | None = None
+) -> NDArray:
+    """NME [F] of each test face of a run, recomputed from its stored landmarks.
 
     Args:
-        runs: runs that differ in loss, distance and seed alone.
-        distance: whose runs to take.
-        which: `subset` and `against` of `face_errors`.
+        subset: one of the data set's subsets of faces.
+        against: "target", the labels; or "clean", the true landmarks where they are known.
+        region: the mean over these landmarks alone (`starlib.report.regions`).
     """
-    arms = [
-        {r.config.seed: r for r in runs if (r.config.loss, r.config.distance) == (loss, distance)}
-        for loss in ("regression", "star")
-    ]
-    seeds = arms[0].keys() & arms[1].keys()
-    if not seeds:
-        return None
-    without, with_star = (
-        error_matrix((run for seed, run in arm.items() if seed in seeds), **which)[1]
-        for arm in arms
-    )
-    return without, with_star
+    errors = point_errors(run, against)
+    if region is not None:
+        errors = errors[:, region_points(run.config.dataset, region)]
+    nmes = errors.mean(-1, dtype=np.float64)
+    return nmes if subset is None else nmes[run.landmarks()[f"subset_{subset}"]]
 
 
-def paired_effect(
-    without: NDArray, with_star: NDArray, draws: int = 10_000, seed: int = 0
+_kept: dict[tuple[Path, int, str], NDArray] = {}
+
+
+def point_errors(run: Run, against: str = "target") -> NDArray:
+    """Errors [F, N] of each landmark over the face's normalising distance; kept once computed."""
+    key = (run.path, run.path.stat().st_mtime_ns, against)
+    if key not in _kept:
+        arrays = run.landmarks()
+        if against not in arrays:
+            raise ValueError(f"against: run {run.path.stem} has no landmarks {against!r}")
+        scheme = scheme_of(run.config.dataset)
+        _kept[key] = metrics.point_errors(arrays["predicted"], arrays[against], scheme)
+    return _kept[key]
+
+
+def error_matrix(runs: Mapping[int, Run], **which: Any) -> NDArray:
+    """NME [S, F] of an arm's runs by seed; `which` as in `face_errors`."""
+    rows = [face_errors(runs[seed], **which) for seed in sorted(runs)]
+    return np.stack(rows) if rows else np.empty((0, 0))
+
+
+def arms_effect(
+    runs: ArmRuns,
+    weights: Mapping[str, float],
+    published: float | None = None,
+    draws: int = DRAWS,
+    **which: Any,
 ) -> Effect:
-    """Effect of STAR from NMEs [S, F] of the same seeds and faces without and with it.
+    """The contrast of arms (name -> weight) from their runs; `which` as in `face_errors`."""
+    matrices = [error_matrix(runs.get(arm, {}), **which) for arm in weights]
+    values = list(weights.values())
+    samples = [m.mean(1) if m.size else np.empty(0) for m in matrices]
+    effect = contrast(samples, values, published)
+    if not effect.run or not draws:
+        return effect
+    limits = bootstrap(matrices, values, draws)
+    return replace(effect, bootstrap=limits, faces=matrices[0].shape[1])
 
-    The interval is a percentile bootstrap that draws seeds and faces anew, with replacement.
-    """
-    return effect_of(without - with_star, draws, seed)
+
+def comparison_weights(experiment: Experiment, comparisons: Sequence[str]) -> dict[str, float]:
+    """Arm -> weight in the mean effect of some comparisons of an experiment."""
+    weights: dict[str, float] = {}
+    for name in comparisons:
+        pair = experiment.comparisons[name]
+        weights[pair.without] = weights.get(pair.without, 0.0) + 1 / len(comparisons)
+        weights[pair.with_] = weights.get(pair.with_, 0.0) - 1 / len(comparisons)
+    return {arm: weight for arm, weight in weights.items() if weight}
 
 
-def effect_of(difference: NDArray, draws: int = 10_000, seed: int = 0) -> Effect:
-    """`paired_effect` of differences [S, F]."""
-    if difference.ndim != 2 or not difference.size:
-        raise ValueError(f"difference: expected shape [seeds, faces], got {difference.shape}")
-    seeds, faces = difference.shape
-    rng = np.random.default_rng(seed)
-    seed_shares = rng.multinomial(seeds, np.full(seeds, 1 / seeds), draws) / seeds
-    face_shares = rng.multinomial(faces, np.full(faces, 1 / faces), draws) / faces
-    means = np.einsum("ds,sf,df->d", seed_shares, difference, face_shares, optimize=True)
-    low, high = np.quantile(means, (0.025, 0.975))
-    mean = float(difference.mean())
-    by_seed = difference.mean(1)
-    margin = np.nan
-    if seeds > 1:
-        margin = T_975[min(seeds - 1, len(T_975)) - 1] * by_seed.std(ddof=1) / np.sqrt(seeds)
-    seed_interval = (float(mean - margin), float(mean + margin))
-    return Effect(mean, float(low), float(high), *seed_interval, seeds, faces)
+def mean_published(
+    experiment: Experiment, comparisons: Sequence[str], dataset: str
+) -> float | None:
+    """The paper's mean effect of some comparisons, a fraction; None unless it has all of them."""
+    values = [published_values(experiment.comparisons[name], dataset) for name in comparisons]
+    known = [value.effect / 100 for value in values if value is not None]
+    return float(np.mean(known)) if known and len(known) == len(values) else None
+
+
+def comparison_effects(
+    experiment: Experiment,
+    dataset: str,
+    comparisons: Sequence[str] | None = None,
+    scale: str = "reduced",
+    seeds: Sequence[int] | None = None,
+    results: Path | str | None = None,
+    draws: int = DRAWS,
+    **which: Any,
+) -> dict[str, Effect]:
+    """Comparison -> effect, for those of an experiment that are asked for (all); `which` as in
+    `face_errors`. Where runs are missing, the effect says so."""
+    chosen = list(experiment.comparisons) if comparisons is None else list(comparisons)
+    for name in chosen:
+        if name not in experiment.comparisons:
+            known = ", ".join(experiment.comparisons)
+            raise ValueError(f"comparisons: expected some of {known}; got {name!r}")
+    pairs = [experiment.comparisons[name] for name in chosen]
+    arms = list(dict.fromkeys(arm for p in pairs for arm in (p.without, p.with_)))
+    runs = arm_runs(experiment, dataset, scale, seeds, arms, results) if arms else {}
+    return {
+        name: arms_effect(
+            runs,
+            comparison_weights(experiment, [name]),
+            mean_published(experiment, [name], dataset),
+            draws,
+            **which,
+        )
+        for name in chosen
+    }
+
+
+def compare(
+    dataset: str,
+    without: Mapping[str, Any],
+    with_: Mapping[str, Any],
+    scale: str = "reduced",
+    results: Path | str | None = None,
+    **which: Any,
+) -> Effect:
+    """The effect between any two arms given by fields of RunConfig, from every finished seed."""
+    arms = {"without": without, "with": with_}
+    runs = {n: matching_runs(dataset, fields, scale, results) for n, fields in arms.items()}
+    check_same_faces(run for seeds in runs.values() for run in seeds.values())
+    return arms_effect(runs, {"without": 1.0, "with": -1.0}, **which)
+
+
+def points(fraction: float) -> str:
+    """A fraction as signed points of NME."""
+    return f"{100 * fraction:+.2f}"
+
+
+def bounds(low: float, high: float) -> str:
+    """An interval in points of NME; a dash where there is none."""
+    return "–" if np.isnan(low) else f"[{points(low)}, {points(high)}]"
 
 
 def interval(effect: Effect) -> str:
-    """Effect with its 95 % bootstrap interval, in points of NME."""
-    low, high = 100 * effect.low, 100 * effect.high
-    return f"{100 * effect.mean:+.2f} [{low:+.2f}, {high:+.2f}]"
+    """Effect with its 95 % interval, in points of NME."""
+    return f"{points(effect.mean)} {bounds(effect.low, effect.high)}"
 
 
-def seed_interval(effect: Effect) -> str:
-    """95 % t interval over the seeds alone, in points of NME; a dash for one seed."""
-    if effect.seeds < 2:
-        return "–"
-    return f"[{100 * effect.seed_low:+.2f}, {100 * effect.seed_high:+.2f}]"
+def counted(seeds: Sequence[int]) -> str:
+    """Seeds of each arm: "10", or "5 and 10" where they differ."""
+    return str(seeds[0]) if len(set(seeds)) == 1 else " and ".join(str(n) for n in seeds)
+
+
+def p_text(p: float) -> str:
+    """A p-value in two digits."""
+    return "< 0.001" if p < 0.001 else f"= {p:.2g}"

@@ -1,185 +1,201 @@
 """Fragments of the book's pages that hold numbers, written from the run records (Markdown)."""
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
+import pandas as pd
 
-from starlib.data.crops import STORE_MARGIN, VIEW_MARGIN
-from starlib.data.synthface import STRENGTH
-from starlib.experiments.arms import ablation_distance
-from starlib.experiments.records import Run, arm, load_all, read, results_folder
-from starlib.models.hourglass import StackedHourglass
-from starlib.report import claims, tables
-from starlib.training.config import SCALES, RunConfig
+from starlib.experiments.arms import DISTANCES, EXPERIMENTS, WEIGHTS
+from starlib.experiments.records import Run, arm, load_all, results_folder
+from starlib.report import claims, page_facts, tables
+from starlib.report.effects import Effect, comparison_effects, counted, interval
+from starlib.report.page_facts import markdown_table
+from starlib.report.published import contradictions, published
+from starlib.report.rules import VERDICTS
 
-VERDICTS = ("replicated", "contradicted", "inconclusive", "not testable here", "not run yet")
+# Fragment -> experiment, and groups of its comparisons: each a table with Holm's correction
+TABLES: dict[str, tuple[str, list[list[str]]]] = {
+    "table1": ("accuracy", [["aam smooth_l1"]]),
+    "table3": (
+        "ablation_distance",
+        [[f"{block}{d}" for d in DISTANCES] for block in ("", "dr ", "aam ", "aam over dr ")],
+    ),
+    "table4": ("restriction", [[f"w {w} over w 1" for w in WEIGHTS]]),
+    "table5": (
+        "restriction",
+        [
+            ["STAR over baseline", "baseline over none", "value over none", "detach over none",
+             "value over detach", "STAR over regression with restriction"],
+        ],
+    ),
+    "table6": (
+        "compare_adl", [["STAR over ADL", "STAR over ADL constant 5", "STAR over baseline"]],
+    ),
+}  # fmt: skip
 
 
 def fragments(results: Path | str | None = None) -> dict[str, str]:
     """Name -> Markdown of every fragment."""
     verdicts, runs = claims.judge_all(results), load_all(results)
     return {
+        "headline": headline(verdicts, results),
         "found": found(verdicts, results),
-        "claims": markdown_table(
-            ["claim", "source", "verdict", "because"],
-            [[v.claim, v.source, f"**{v.verdict}**", v.reason] for v in verdicts],
-        ),
-        "scales": scales(),
-        "reduced": reduced(runs),
-        "crops": crops(),
-        "noise": noise(runs),
-        "parameters": parameters(),
+        "claims": claim_rows(verdicts),
+        "claims_cards": claim_cards(verdicts),
+        "contradictions": contradiction_rows(),
+        "table1": table1(results),
+        "table2": table2(),
+        **{name: effects_beside(name, results) for name in TABLES if name != "table1"},
+        "scales": page_facts.scales(),
+        "reduced": page_facts.reduced(runs),
+        "crops": page_facts.crops(),
+        "noise": page_facts.noise(runs),
+        "parameters": page_facts.parameters(),
         "others": others(runs),
-        "transfer": transfer(results_folder(results)),
-        "provenance": provenance(runs),
+        "transfer": page_facts.transfer(results_folder(results)),
+        "provenance": page_facts.provenance(runs),
     }
 
 
-def markdown_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """A Markdown table; bars in cells are escaped."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(
-        "| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines
-    )
+def frame(table: pd.DataFrame) -> str:
+    """A DataFrame as a Markdown table, its index first."""
+    rows = [[name, *row] for name, row in zip(table.index, table.to_numpy(), strict=True)]
+    return markdown_table(["", *table.columns], rows)
+
+
+def counts(verdicts: Sequence[claims.Verdict]) -> str:
+    """How many claims have each verdict, in words."""
+    number = Counter(verdict.verdict for verdict in verdicts)
+    names = [*VERDICTS, *(name for name in number if name not in VERDICTS)]
+    return ", ".join(f"{number[name]} {name}" for name in names if number[name])
+
+
+def headline(verdicts: Sequence[claims.Verdict], results: Path | str | None = None) -> str:
+    """The verdicts counted, and the main effect of each distance beside the paper's."""
+    text = f"Of the paper's {len(verdicts)} claims that we track: {counts(verdicts)}."
+    effects = comparison_effects(
+        EXPERIMENTS["ablation_distance"], "300w", list(tables.DISTANCE_NAMES), results=results,
+        draws=0,
+    )  # fmt: skip
+    parts = [_in_words(name, effect) for name, effect in effects.items() if effect.decidable]
+    if parts:
+        text += (
+            "\n\nOn 300-W at the reduced scale, STAR loss changes the error (without minus with, "
+            f"points of NME, 95 % interval) by {'; '.join(parts)}."
+        )
+    return text
+
+
+def _in_words(name: str, effect: Effect) -> str:
+    text = f"{interval(effect)} with {tables.label(name)}"
+    paper = "" if effect.published is None else f"; paper {100 * effect.published:+.2f}"
+    return f"{text} ({counted(effect.seeds)} seeds{paper})"
 
 
 def found(verdicts: Sequence[claims.Verdict], results: Path | str | None = None) -> str:
-    """What the records say so far, in a few sentences."""
-    counts = Counter(verdict.verdict for verdict in verdicts)
-    told = ", ".join(f"{counts[name]} {name}" for name in VERDICTS if counts[name])
-    lines = [f"Of the paper's {len(verdicts)} claims that we track, so far: {told}."]
-    runs = read(ablation_distance("300w", "reduced"), results)
-    if runs:
-        table = tables.distance_table(runs, "300w")
-        lines.append(
-            f"On 300-W ({data_used(runs)}, at the reduced scale), the effect of STAR on the error, "
-            "in points of NME with 95 % intervals (bootstrap over seeds and test faces; and over "
-            "the seeds alone):"
-        )
-        columns = ["paper effect", "our effect [95 %]", "over seeds alone", "seeds"]
-        rows = [[name, *row[columns]] for name, row in table.iterrows()]
-        lines.append(markdown_table(["distance", *columns], rows))
-    return "\n\n".join(lines)
-
-
-def data_used(runs: Sequence[Run]) -> str:
-    """Faces trained and tested on, with the subsets of the test."""
-    run = runs[0]
-    used = {split: faces["faces"] for split, faces in run.provenance["data"].items()}
-    official = run.provenance["data"]["train"]["official"]
-    subsets = ", ".join(run.metrics)
+    """What the records say so far: the verdicts counted, and Table 3's basic block on 300-W."""
+    names = list(tables.DISTANCE_NAMES)
+    table = tables.effect_table("ablation_distance", "300w", names, results=results)
+    columns = ["paper effect", "effect [95 %]", "p (Holm)", "bootstrap", "seeds"]
     return (
-        f"trained on {used['train']:,} of {official:,} faces, tested on {used['test']:,}: {subsets}"
+        f"Of the paper's {len(verdicts)} claims that we track, so far: {counts(verdicts)}.\n\n"
+        "The effect of STAR on the error on 300-W, reduced scale, in points of NME with 95 % "
+        "intervals (Welch over seeds; beside it the bootstrap over seeds and faces):\n\n"
+        + frame(table[columns])
     )
 
 
-def scales() -> str:
-    """What each scale means, from the code."""
-    configs = {name: RunConfig.at(name, "300w") for name in SCALES}
-    fields = (
-        *("image_size", "stacks", "width", "depth", "epochs", "batch_size"),
-        *("learning_rate", "ema_half_life", "precision", "train_faces"),
-    )
-
-    def shown(value: object) -> object:
-        return "all" if value is None else value
-
+def claim_rows(verdicts: Sequence[claims.Verdict]) -> str:
+    """Every claim with source, verdict and reason, as a table."""
     return markdown_table(
-        ["", *configs],
-        [[f"`{f}`", *(shown(getattr(c, f)) for c in configs.values())] for f in fields],
+        ["claim", "source", "verdict", "because"],
+        [[v.claim, v.source, f"**{v.verdict}**", v.reason] for v in verdicts],
     )
 
 
-def reduced(runs: Sequence[Run]) -> str:
-    """How long the runs of the reduced scale took."""
-    minutes = [r.provenance["seconds"] / 60 for r in runs if r.config.scale == "reduced"]
-    if not minutes:
-        return "No run of the reduced scale is committed yet."
+def claim_cards(verdicts: Sequence[claims.Verdict]) -> str:
+    """Every claim as a card, by verdict; its class is `verdict-` and the verdict's words."""
+    cards = []
+    for name in dict.fromkeys([*VERDICTS, *(v.verdict for v in verdicts)]):
+        for verdict in verdicts:
+            if verdict.verdict == name:
+                cards.append(_card(verdict))
+    return "\n\n".join(cards)
+
+
+def _card(verdict: claims.Verdict) -> str:
+    style = verdict.verdict.replace(" ", "-")
     return (
-        f"The {len(minutes)} committed runs took {np.median(minutes):.1f} minutes in the median "
-        f"and {max(minutes):.1f} at most, two side by side with one CPU core each."
+        f"```{{card}} {verdict.claim}\n:class-card: verdict-{style}\n\n"
+        f"**{verdict.verdict}** · {verdict.source}\n\n{verdict.reason}\n```"
     )
 
 
-def crops() -> str:
-    """What is cut out of a picture."""
-    return (
-        "The faces are cut out by the bounding box of their landmarks: a square of "
-        f"{STORE_MARGIN:g} times its longer side is stored, the network sees {VIEW_MARGIN:g} times."
-    )
-
-
-def noise(runs: Sequence[Run]) -> str:
-    """How strong the annotation noise of synthface is."""
-    told = f"The data set has {STRENGTH:g} times the noise shown"
-    values = {r.metrics["annotation_noise"]["nme"] for r in runs if "clean" in r.metrics}
-    if values:
-        told += f": its labels are off by {tables.percent(max(values))} % NME"
-    return told + "."
-
-
-def provenance(runs: Sequence[Run]) -> str:
-    """Where the committed runs come from, one row per data set, scale, commit and device."""
-    groups: dict[tuple[str, ...], list[Run]] = {}
-    for run in runs:
-        where = run.provenance
-        data, scale = run.config.dataset, run.config.scale
-        key = (data, scale, run.commit, where["device_name"], where["torch"])
-        groups.setdefault(key, []).append(run)
+def contradiction_rows() -> str:
+    """Where the paper contradicts itself; what can be computed is."""
     rows = []
-    for names, group in sorted(groups.items()):
-        faces = " / ".join(
-            f"{data['faces']:,}" + (f" of {data['official']:,}" if data["partial"] else "")
-            for data in group[0].provenance["data"].values()
+    for item in contradictions():
+        printed, computed = (
+            ", ".join(f"{value:.4g}" for value in values)
+            for values in (item.printed, item.computed)
         )
-        minutes = sum(run.provenance["seconds"] for run in group) / 60
-        rows.append([*names, faces, len(group), f"{minutes:.0f}"])
-    head = ["data", "scale", "commit", "device", "torch", "train / test faces", "runs", "minutes"]
-    return markdown_table(head, rows) if rows else "No run is committed yet."
+        rows.append([item.where, item.text, printed, computed])
+    return markdown_table(["where", "what", "printed", "from the tables"], rows)
 
 
-def parameters() -> str:
-    """Size of the network at three and four halvings, with and without AAM (Markdown)."""
-    rows = []
-    for scheme in ("300w", "wflw"):
-        for aam in (True, False):
-            row: list[object] = [scheme, "yes" if aam else "no"]
-            for depth in (3, 4):
-                with torch.device("meta"):  # shapes are enough
-                    model = StackedHourglass(scheme, depth=depth, aam=aam)
-                row.append(f"{sum(p.numel() for p in model.parameters()):,}")
-            rows.append(row)
-    return markdown_table(["heads", "AAM", "3 halvings", "4 halvings"], rows)
+def table1(results: Path | str | None = None) -> str:
+    """Table 1 as printed; then our runs of the same arm on the faces that we have."""
+    columns = {
+        "backbone": "backbone", "parameters": "parameters (M)", "wflw": "WFLW", "fr10": "FR10",
+        "auc10": "AUC10", "cofw": "COFW", "full": "300-W full", "common": "common",
+        "challenge": "challenge",
+    }  # fmt: skip
+    printed = published()["table1"]
+    rows = [
+        [f"{m['name']} ({m['source']})", *(m.get(key, "–") for key in columns)]
+        for m in [*printed["methods"], printed["ours"]]
+    ]
+    paper = markdown_table(["method", *columns.values()], rows)
+    return f"{paper}\n\n{effects_beside('table1', results)}"
+
+
+def table2() -> str:
+    """Table 2 as printed, with the effects."""
+    rows = [
+        [category, tables.label(distance), f"{a:.2f}", f"{b:.2f}", f"{a - b:+.2f}"]
+        for category, row in published()["table2"].items()
+        for distance, (a, b) in row.items()
+    ]
+    return markdown_table(["category", "distance", "without", "with", "effect"], rows)
+
+
+def effects_beside(fragment: str, results: Path | str | None = None) -> str:
+    """Our effects on 300-W beside those of one of the paper's tables, a table for each group."""
+    experiment, groups = TABLES[fragment]
+    found = (tables.effect_table(experiment, "300w", names, results=results) for names in groups)
+    return "\n\n".join(frame(table) for table in found)
 
 
 def others(runs: Sequence[Run]) -> str:
-    """The runs that no experiment's page shows, by data set and arm (Markdown)."""
-    shown = {c.hash for name in ("300w", "synthface") for c in ablation_distance(name, "reduced")}
+    """The runs that belong to no experiment, by data set and arm."""
+    shown = {
+        config
+        for experiment in EXPERIMENTS.values()
+        for dataset in experiment.datasets
+        for config in experiment.configs(dataset)
+    }
     arms: dict[tuple[str, str, str], list[Run]] = defaultdict(list)
     for run in runs:
-        if run.config.hash not in shown:
+        if run.config not in shown:
             arms[run.config.dataset, run.config.scale, arm(run.config)].append(run)
+    if not arms:
+        return "Every run in the records belongs to an experiment."
     rows = []
-    for (dataset, scale, name), found_runs in sorted(arms.items()):
-        subset = next(iter(found_runs[0].metrics))
-        nmes = np.array([run.metrics[subset]["nme"] for run in found_runs])
-        faces = f"{found_runs[0].metrics[subset]['faces']:,}"
+    for (dataset, scale, name), group in sorted(arms.items()):
+        subset = next(iter(group[0].metrics))
+        nmes = np.array([run.metrics[subset]["nme"] for run in group])
+        faces = f"{group[0].metrics[subset]['faces']:,}"
         rows.append([dataset, scale, name, f"{subset}, {faces}", tables.spread(nmes), len(nmes)])
     return markdown_table(["data set", "scale", "arm", "test faces", "NME %", "seeds"], rows)
-
-
-def transfer(results: Path) -> str:
-    """What `python -m starlib evaluate --out` wrote to results/evaluations/ (Markdown)."""
-    rows = []
-    for path in sorted((results / "evaluations").glob("*.json")):
-        told = json.loads(path.read_text(encoding="utf-8"))
-        for subset, values in told["metrics"].items():
-            numbers = [tables.percent(values[n]) for n in ("nme", "failure_rate_10")]
-            rows.append([path.stem, subset, values["faces"], *numbers, f"{values['auc_10']:.3f}"])
-    return markdown_table(
-        ["trained on - tested on", "subset", "faces", "NME %", "FR10 %", "AUC10"], rows
-    )

@@ -1,33 +1,45 @@
 """Tables of the book: the paper's numbers beside those recomputed from the run records."""
 
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
-from starlib.experiments.records import ROOT, Run, describe
+from starlib.experiments.arms import EXPERIMENTS
+from starlib.experiments.experiment import Experiment
+from starlib.experiments.records import Run, arm
+from starlib.experiments.selection import ArmRuns
 from starlib.report.claims import Verdict
-from starlib.report.effects import interval, paired, paired_effect, seed_interval
+from starlib.report.effects import (
+    DRAWS,
+    Effect,
+    bounds,
+    comparison_effects,
+    counted,
+    error_matrix,
+    holm,
+    interval,
+    p_text,
+)
+from starlib.report.published import Published, published_values
 from starlib.training.config import RunConfig
 
 pd.set_option("display.max_colwidth", None)  # notebooks show whole sentences
 
-PUBLISHED = ROOT / "book" / "published.yml"
-LOSS_NAMES = {"regression": "without STAR", "star": "with STAR"}
 DISTANCE_NAMES = {"l1": "l1", "smooth_l1": "smooth-l1", "l2": "l2", "wing": "Wing"}
-
-
-@cache
-def published() -> dict[str, Any]:
-    """The numbers printed in the paper (book/published.yml)."""
-    return yaml.safe_load(PUBLISHED.read_text(encoding="utf-8"))
+NOT_RUN = "not run"
 
 
 def _table(rows: list[dict[str, Any]], index: str) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index(index).rename_axis(None) if rows else pd.DataFrame()
+
+
+def label(name: str) -> str:
+    """The name of an arm or comparison as a reader sees it."""
+    words = {"smooth_l1": "smooth-l1", "wing": "Wing", "dr": "DR", "aam": "AAM"}
+    return " ".join(words.get(word, word) for word in name.split(" "))
 
 
 def percent(fraction: float, digits: int = 2) -> str:
@@ -42,89 +54,161 @@ def spread(values: np.ndarray) -> str:
     return f"{percent(values.mean())} ± {percent(values.std(ddof=1))}"
 
 
-def distance_table(runs: Sequence[Run], dataset: str, **which: str) -> pd.DataFrame:
-    """Table 3, block "basic" of one data set: the paper's NME, ours, and both effects of STAR.
+def effect_table(
+    experiment: Experiment | str,
+    dataset: str,
+    comparisons: Sequence[str] | None = None,
+    scale: str = "reduced",
+    seeds: Sequence[int] | None = None,
+    results: Path | str | None = None,
+    **which: str,
+) -> pd.DataFrame:
+    """The comparisons of any experiment: the paper's NMEs and effect, ours with intervals.
+
+    The p-values are Holm's within this table. Where runs are missing it says "not run".
 
     Args:
-        runs: finished runs of `starlib.experiments.arms.ablation_distance`.
-        dataset: which published block stands beside them; a data set the paper does not have
-            gets ours alone.
-        which: `subset` and `against` of `starlib.report.effects.face_errors`.
+        experiment: one of `starlib.experiments.arms`, or its name.
+        dataset: data set of the runs.
+        comparisons: those to show; all of the experiment otherwise.
+        scale, seeds, results: which runs.
+        which: `subset`, `against` and `region` of `starlib.report.effects.face_errors`.
     """
-    block = published()["table3"].get(dataset, {}).get("basic", {})
+    chosen = EXPERIMENTS[experiment] if isinstance(experiment, str) else experiment
+    effects = comparison_effects(
+        chosen, dataset, comparisons, scale, seeds, results, DRAWS, **which
+    )
+    printed = {name: published_values(chosen.comparisons[name], dataset) for name in effects}
+    return effects_as_table(effects, printed)
+
+
+def effects_as_table(
+    effects: Mapping[str, Effect], printed: Mapping[str, Published | None] | None = None
+) -> pd.DataFrame:
+    """Rows of `effect_table` from effects of two arms each."""
+    printed = printed or {}
+    paper = any(value is not None for value in printed.values())
+    adjusted = holm([effect.p for effect in effects.values()])
     rows = []
-    for distance in dict.fromkeys([*(run.config.distance for run in runs), *block]):
-        arms = paired(runs, distance, **which)
-        row: dict[str, str | int] = {"distance": DISTANCE_NAMES[distance]}
-        if distance in block:
-            without, with_star = block[distance]
-            row["paper without"], row["paper with"] = f"{without:.2f}", f"{with_star:.2f}"
-            row["paper effect"] = f"{without - with_star:+.2f}"
-        row |= dict.fromkeys(("ours without", "ours with", "our effect [95 %]"), "not run")
-        row |= {"over seeds alone": "", "seeds": 0}
-        if arms is not None:
-            row["ours without"], row["ours with"] = (spread(arm.mean(1)) for arm in arms)
-            effect = paired_effect(*arms)
-            row["our effect [95 %]"] = interval(effect)
-            row["over seeds alone"] = seed_interval(effect)
-            row["seeds"] = effect.seeds
-        rows.append(row)
-    return _table(rows, "distance")
+    for (name, effect), p in zip(effects.items(), adjusted, strict=True):
+        row: dict[str, Any] = {"comparison": label(name)}
+        if paper:
+            row |= _paper_cells(printed.get(name))
+        rows.append(row | _our_cells(effect, p))
+    return _table(rows, "comparison")
 
 
-def sources(runs: Sequence[Run], lacking: Sequence[RunConfig]) -> str:
-    """A sentence or two on where the runs come from, and which are missing (Markdown)."""
-    lines = []
-    if runs:
-        config, data = runs[0].config, runs[0].provenance["data"]
-        scale = config.scale
-        parts = []
-        for split, faces in data.items():
-            of = f" of {faces['official']:,}" if faces["partial"] else ""
-            parts.append(f"{faces['faces']:,}{of} {split} faces{' (partial)' if of else ''}")
-        devices = ", ".join(sorted({run.provenance["device_name"] for run in runs}))
-        minutes = np.median([run.provenance["seconds"] for run in runs]) / 60
-        lines.append(
-            f"{len(runs)} runs on **{config.dataset}** ({', '.join(parts)}) at scale "
-            f"**{config.scale}**: {config.image_size} px, {config.stacks} stack(s) of width "
-            f"{config.width}, {config.epochs} epochs in batches of {config.batch_size}, "
-            f"{config.precision}. Device: {devices}; {minutes:.1f} minutes each (median)."
-            + (" Too short to compare anything: it shows that the code works." * (scale == "smoke"))
+def _paper_cells(value: Published | None) -> dict[str, str]:
+    cells = dict.fromkeys(("paper without", "paper with", "paper effect"), "")
+    if value is not None:
+        cells["paper effect"] = f"{value.effect:+.2f}"
+        if value.without is not None and value.with_ is not None:
+            cells["paper without"], cells["paper with"] = (
+                f"{value.without:.2f}", f"{value.with_:.2f}",
+            )  # fmt: skip
+    return cells
+
+
+def _our_cells(effect: Effect, p: float) -> dict[str, Any]:
+    cells: dict[str, Any] = {
+        name: _mean_text(mean, deviation)
+        for name, mean, deviation in zip(
+            ("ours without", "ours with"), effect.means, effect.deviations, strict=True
         )
+    }
+    cells["effect [95 %]"] = interval(effect) if effect.run else NOT_RUN
+    cells["p (Holm)"] = "" if np.isnan(p) else p_text(p).removeprefix("= ")
+    cells["bootstrap"] = bounds(*effect.bootstrap) if effect.run else ""
+    cells["seeds"] = counted(effect.seeds)
+    power, excludes = effect.power(), effect.excludes_published
+    cells["paper's effect"] = {None: "", True: "outside", False: "inside"}[excludes]
+    cells["power"] = "" if np.isnan(power) else f"{100 * power:.0f} %"
+    return cells
+
+
+def _mean_text(mean: float, deviation: float) -> str:
+    if np.isnan(mean):
+        return NOT_RUN
+    return percent(mean) + ("" if np.isnan(deviation) else f" ± {percent(deviation)}")
+
+
+def arm_table(runs: ArmRuns, **which: str) -> pd.DataFrame:
+    """NME of each arm, mean ± standard deviation over seeds; `which` as in `effect_table`."""
+    rows = []
+    for name, by_seed in runs.items():
+        nme = spread(error_matrix(by_seed, **which).mean(1)) if by_seed else NOT_RUN
+        rows.append({"arm": label(name), "NME %": nme, "seeds": len(by_seed)})
+    return _table(rows, "arm")
+
+
+def sources(runs: Sequence[Run], lacking: Sequence[RunConfig] = ()) -> str:
+    """A sentence or two on where the runs come from, and which are missing (Markdown)."""
+    lines = [_origin(runs)] if runs else []
     if lacking:
-        names = "\n".join(f"- {describe(config)}" for config in lacking)
-        lines.append(f"Not in the records, and trained with `train=True`:\n\n{names}")
+        seeds: dict[str, list[int]] = {}
+        for config in lacking:
+            seeds.setdefault(_varied_arm(config), []).append(config.seed)
+        names = "; ".join(f"{n} (seeds {', '.join(map(str, s))})" for n, s in seeds.items())
+        lines.append(
+            f"{len(lacking)} runs are not in the records, and trained with `train=True`: {names}."
+        )
     return "\n\n".join(lines)
 
 
-def against_truth(runs: Sequence[Run]) -> pd.DataFrame:
-    """NME against the noisy labels and against the clean landmarks, beside the labels' own error.
+def _varied_arm(config: RunConfig) -> str:
+    usual = RunConfig.at("reduced", config.dataset)
+    words = [arm(config)]
+    for name in ("image_size", "epochs", "learning_rate", "loss_weight", "ema_half_life"):
+        value = getattr(config, name)
+        words += [f"{name} {value:g}"] * (value != getattr(usual, name))
+    return " ".join(words)
 
-    A table of one cell for data sets whose true landmarks nobody knows.
-    """
-    if not any("clean" in run.metrics for run in runs):
-        names = sorted({run.config.dataset for run in runs})
+
+def _origin(runs: Sequence[Run]) -> str:
+    config, data = runs[0].config, runs[0].provenance["data"]
+    parts = []
+    for split, faces in data.items():
+        of = f" of {faces['official']:,}" if faces["partial"] else ""
+        parts.append(f"{faces['faces']:,}{of} {split} faces{' (partial)' if of else ''}")
+    devices = ", ".join(sorted({run.provenance["device_name"] for run in runs}))
+    minutes = np.median([run.provenance["seconds"] for run in runs]) / 60
+
+    def varied(name: str) -> str:
+        values = dict.fromkeys(getattr(run.config, name) for run in runs)
+        return " or ".join(str(value) for value in values)
+
+    scale = config.scale if config.scale != "custom" else "reduced"
+    return (
+        f"{len(runs)} runs on **{config.dataset}** ({', '.join(parts)}) at scale **{scale}**: "
+        f"{varied('image_size')} px, {varied('stacks')} stack(s) of width {varied('width')}, "
+        f"{varied('epochs')} epochs in batches of {varied('batch_size')}, {varied('precision')}. "
+        f"Device: {devices}; {minutes:.1f} minutes each (median)."
+        + " Too short to compare anything: it shows that the code works."
+        * (scale == "smoke")
+    )
+
+
+def against_truth(runs: ArmRuns) -> pd.DataFrame:
+    """NME of each arm against the noisy labels and against the clean landmarks, beside the labels'
+    own error. A table of one cell for data sets whose true landmarks nobody knows."""
+    every = [run for by_seed in runs.values() for run in by_seed.values()]
+    known = [run for run in every if "annotation_noise" in run.metrics]
+    if not known:
+        names = sorted({run.config.dataset for run in every})
         return pd.DataFrame({"true landmarks": "not known"}, index=names)
-    noise = next(run.metrics["annotation_noise"]["nme"] for run in runs)
-    rows = []
-    for distance in dict.fromkeys(run.config.distance for run in runs):
-        arms = paired(runs, distance, against="clean")
-        if arms is None:
-            continue
-        labels = paired(runs, distance)
-        assert labels is not None
-        for index, name in enumerate(LOSS_NAMES.values()):
-            rows.append(
-                {
-                    "distance": DISTANCE_NAMES[distance],
-                    "loss": name,
-                    "against the labels": spread(labels[index].mean(1)),
-                    "against the truth": spread(arms[index].mean(1)),
-                    "labels against the truth": percent(noise),
-                    "effect on the truth [95 %]": interval(paired_effect(*arms)) if index else "",
-                }
-            )
-    return _table(rows, "distance")
+    noise = percent(known[0].metrics["annotation_noise"]["nme"])
+    rows = [
+        {
+            "arm": label(name),
+            "against the labels": spread(error_matrix(by_seed).mean(1)),
+            "against the truth": spread(error_matrix(by_seed, against="clean").mean(1)),
+            "labels against the truth": noise,
+            "seeds": len(by_seed),
+        }
+        for name, by_seed in runs.items()
+        if by_seed
+    ]
+    return _table(rows, "arm")
 
 
 def claim_table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
@@ -139,14 +223,13 @@ def claim_table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
 def run_table(runs: Sequence[Run]) -> pd.DataFrame:
     """One row per run: what it was, what came out, and where that came from."""
     rows = []
-    for run in sorted(runs, key=lambda r: (r.config.distance, r.config.loss, r.config.seed)):
+    for run in sorted(runs, key=lambda r: (arm(r.config), r.config.seed)):
         subset, values = next(iter(run.metrics.items()))
         where = run.provenance
         rows.append(
             {
-                "run": run.config.hash,
-                "distance": DISTANCE_NAMES[run.config.distance],
-                "loss": LOSS_NAMES[run.config.loss],
+                "run": run.path.stem,
+                "arm": label(arm(run.config)),
                 "seed": run.config.seed,
                 f"NME % ({subset})": percent(values["nme"], 3),
                 "FR10 %": percent(values["failure_rate_10"]),

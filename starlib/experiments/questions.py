@@ -1,0 +1,100 @@
+"""Experiments that the paper does not have, and its reader asks for."""
+
+from starlib.experiments.experiment import (
+    BASELINE,
+    Arms,
+    Comparison,
+    Experiment,
+    planned,
+    star_over,
+    star_pair,
+    star_pairs,
+)
+
+
+def released_code() -> Experiment:
+    released = {"convention": "released"}
+    changes: Arms = {
+        "released grid, epsilon and λ1 + λ2": released,
+        "released augmentation": {"augmentation": "released"},
+        "w 2, as the released w = 1": {"weight": 2},
+        "scale inside d": {"loss": "star_inside"},
+        "raw weights": {"ema_half_life": 1},
+        "released conventions and augmentation": {**released, "augmentation": "released"},
+    }
+    arms = {
+        **BASELINE,
+        **changes,
+        "baseline, released conventions": {"loss": "regression", **released},
+    }
+    comparisons = {name: Comparison("STAR", name) for name in changes}
+    comparisons["STAR over baseline, both released"] = Comparison(
+        "baseline, released conventions", "released grid, epsilon and λ1 + λ2"
+    )
+    return Experiment(
+        "released_code", "What the released code does otherwise", "not in the paper",
+        arms, comparisons, plan=planned(arms, 3),
+    )  # fmt: skip
+
+
+def training_length() -> Experiment:
+    arms: Arms = {}
+    comparisons: dict[str, Comparison] = {}
+    for epochs in (18, 60, 180):
+        arms |= star_pairs(("smooth_l1", "l2"), before=f"{epochs} ", epochs=epochs)
+        comparisons |= {f"{epochs} {d}": star_pair(d, f"{epochs} ") for d in ("smooth_l1", "l2")}
+    return Experiment(
+        "training_length", "Does the length of the training decide it?", "not in the paper",
+        arms, comparisons, seeds=(0, 1, 2),
+        plan=planned(arms, 3, [name for name in arms if name.startswith("18 ")]),
+    )  # fmt: skip
+
+
+def step_size() -> Experiment:
+    tuned: Arms = {
+        **{f"l2, learning rate {r:g}": {"learning_rate": r} for r in (1e-3, 4e-3, 8e-3)},
+        **{f"l2, loss × {w:g}": {"loss_weight": w} for w in (0.1, 10.0)},
+    }
+    l2 = {"loss": "regression", "distance": "l2"}
+    arms = {**star_pairs(("l2",)), **{name: {**l2, **fields} for name, fields in tuned.items()}}
+    return Experiment(
+        "step_size", "Is it only a step size?", "not in the paper", arms,
+        {
+            **star_over(arms, ["l2", *tuned], "STAR l2"),
+            **{f"{name} over l2": Comparison("l2", name) for name in tuned},
+        },
+        plan=planned(arms, 3, ("l2", "STAR l2")),
+    )  # fmt: skip
+
+
+def noise() -> Experiment:
+    pairs = ("smooth_l1", "l2")
+    arms = star_pairs(pairs)
+    levels = ("synthface-0", "synthface-1", "synthface-6", "synthface-isotropic")
+    return Experiment(
+        "noise", "When does STAR help? Known annotation noise of other strengths",
+        "not in the paper", arms, {d: Comparison(d, f"STAR {d}") for d in pairs},
+        datasets=("synthface", *levels),
+        plan={"synthface": dict.fromkeys(arms, 5)} | {n: dict.fromkeys(arms, 3) for n in levels},
+    )  # fmt: skip
+
+
+def backbones() -> Experiment:
+    hrnet = {"backbone": "hrnet_w18", "stacks": 1}
+    resnet = {"backbone": "resnet50", "stacks": 1, "output": "coordinates"}
+    arms = {
+        "HRNet-W18": {**hrnet, "loss": "regression"},
+        "HRNet-W18 STAR": hrnet,
+        "ResNet-50 coordinates, Wing": {**resnet, "loss": "regression", "distance": "wing"},
+        "ResNet-50 coordinates, RLE": {**resnet, "loss": "rle"},
+    }
+    return Experiment(
+        "backbones", "Other networks", "not in the paper", arms,
+        {
+            "HRNet-W18": Comparison("HRNet-W18", "HRNet-W18 STAR"),
+            "RLE over Wing": Comparison(
+                "ResNet-50 coordinates, Wing", "ResNet-50 coordinates, RLE"
+            ),
+        },
+        seeds=(0, 1, 2),
+    )  # fmt: skip

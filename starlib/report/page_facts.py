@@ -1,0 +1,117 @@
+"""What the pages say about runs, data and network, from the records and the code (Markdown)."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from starlib.data.crops import STORE_MARGIN, VIEW_MARGIN
+from starlib.data.synthface import STRENGTH
+from starlib.experiments.records import Run
+from starlib.report import tables
+from starlib.report.claims import parameter_count
+from starlib.training.config import SCALES, RunConfig
+
+
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """A Markdown table; bars in cells are escaped."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(
+        "| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines
+    )
+
+
+def scales() -> str:
+    """What each scale means, from the code."""
+    configs = {name: RunConfig.at(name, "300w") for name in SCALES}
+    fields = (
+        *("image_size", "stacks", "width", "depth", "epochs", "batch_size"),
+        *("learning_rate", "ema_half_life", "precision", "train_faces"),
+    )
+
+    def shown(value: object) -> object:
+        return "all" if value is None else value
+
+    return markdown_table(
+        ["", *configs],
+        [[f"`{f}`", *(shown(getattr(c, f)) for c in configs.values())] for f in fields],
+    )
+
+
+def reduced(runs: Sequence[Run]) -> str:
+    """How long the runs of the reduced scale took."""
+    kept = [run.provenance for run in runs if run.config.scale == "reduced"]
+    if not kept:
+        return "No run of the reduced scale is committed yet."
+    minutes = [where["seconds"] / 60 for where in kept]
+    threads = sorted({where["threads"] for where in kept})
+    return (
+        f"The {len(minutes)} committed runs took {np.median(minutes):.1f} minutes in the median, "
+        f"{max(minutes):.1f} at most and {sum(minutes) / 60:.0f} hours in all, each with "
+        f"{' or '.join(str(n) for n in threads)} thread(s)."
+    )
+
+
+def crops() -> str:
+    """What is cut out of a picture."""
+    return (
+        "The faces are cut out by the bounding box of their landmarks: a square of "
+        f"{STORE_MARGIN:g} times its longer side is stored, the network sees {VIEW_MARGIN:g} times."
+    )
+
+
+def noise(runs: Sequence[Run]) -> str:
+    """How strong the annotation noise of synthface is."""
+    text = f"The data set has {STRENGTH:g} times the noise shown"
+    values = {
+        r.metrics["annotation_noise"]["nme"]
+        for r in runs
+        if "annotation_noise" in r.metrics and r.config.dataset == "synthface"
+    }
+    if values:
+        text += f": its labels are off by {tables.percent(max(values))} % NME"
+    return text + "."
+
+
+def provenance(runs: Sequence[Run]) -> str:
+    """Where the committed runs come from, one row per data set, scale, commit and device."""
+    groups: dict[tuple[str, ...], list[Run]] = {}
+    for run in runs:
+        where = run.provenance
+        data, scale = run.config.dataset, run.config.scale
+        key = (data, scale, run.commit, where["device_name"], where["torch"])
+        groups.setdefault(key, []).append(run)
+    rows = []
+    for names, group in sorted(groups.items()):
+        faces = " / ".join(
+            f"{data['faces']:,}" + (f" of {data['official']:,}" if data["partial"] else "")
+            for data in group[0].provenance["data"].values()
+        )
+        minutes = sum(run.provenance["seconds"] for run in group) / 60
+        rows.append([*names, faces, len(group), f"{minutes:.0f}"])
+    head = ["data", "scale", "commit", "device", "torch", "train / test faces", "runs", "minutes"]
+    return markdown_table(head, rows) if rows else "No run is committed yet."
+
+
+def parameters() -> str:
+    """Size of the network at three and four halvings, with and without AAM (Markdown)."""
+    rows = []
+    for scheme in ("300w", "wflw"):
+        for aam in (True, False):
+            counts = (f"{parameter_count(depth, scheme, aam):,}" for depth in (3, 4))
+            rows.append([scheme, "yes" if aam else "no", *counts])
+    return markdown_table(["heads", "AAM", "3 halvings", "4 halvings"], rows)
+
+
+def transfer(results: Path) -> str:
+    """What `python -m starlib evaluate --out` wrote to results/evaluations/ (Markdown)."""
+    rows = []
+    for path in sorted((results / "evaluations").glob("*.json")):
+        record = json.loads(path.read_text(encoding="utf-8"))
+        for subset, values in record["metrics"].items():
+            numbers = [tables.percent(values[n]) for n in ("nme", "failure_rate_10")]
+            rows.append([path.stem, subset, values["faces"], *numbers, f"{values['auc_10']:.3f}"])
+    return markdown_table(
+        ["trained on - tested on", "subset", "faces", "NME %", "FR10 %", "AUC10"], rows
+    )

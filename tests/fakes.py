@@ -3,7 +3,8 @@
 import numpy as np
 
 from starlib.data.own_schemes import scheme_of
-from starlib.experiments.records import COVARIANCE_FACES, Run, read_record
+from starlib.experiments.arrays import COVARIANCE_FACES
+from starlib.experiments.records import Run, read_record
 from starlib.training.config import RunConfig
 
 CURVES = ("loss", "error", "learning_rate", "seconds")
@@ -50,7 +51,7 @@ def write_run(
         metrics={"common": nme},
         curves=curves,
         provenance=provenance,
-        path=results / "runs" / f"{config.hash}.json",
+        path=results / "runs" / f"{config.name(fingerprint, fingerprint)}.json",
     )
     run.save({name: np.asarray(value) for name, value in arrays.items()})
     return read_record(run.path)

@@ -90,6 +90,8 @@ def _restriction() -> Experiment:
         "STAR detach": {"restriction": "detach"},
         "regression with restriction": restricted,
         "regression with restriction w 20": {**restricted, "weight": 20},
+        **star_pairs(("l2",)),
+        "l2 with restriction": {**restricted, "distance": "l2"},
     }
     basic = "table5/basic"
     restriction = "regression with restriction"
@@ -115,6 +117,8 @@ def _restriction() -> Experiment:
         f"{restriction} over baseline": Comparison("baseline", restriction),
         f"{restriction} w 20 over baseline": Comparison("baseline", f"{restriction} w 20"),
         f"STAR w 20 over {restriction} w 20": Comparison(f"{restriction} w 20", "STAR w 20"),
+        "l2 with restriction over l2": Comparison("l2", "l2 with restriction"),
+        "STAR l2 over l2 with restriction": Comparison("l2 with restriction", "STAR l2"),
     }
     return Experiment(
         "restriction", "The eigenvalue restriction and its weight", "Tables 4 and 5",

@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 
 from starlib.data import load_dataset
 from starlib.data.crops import landmark_boxes
-from starlib.experiments.records import Run, atomically, results_folder
+from starlib.experiments.paths import results_folder
+from starlib.experiments.records import Run
+from starlib.files import atomically
 
 NAME = "label_shift.json"
 QUARTERS = 4
@@ -100,3 +102,18 @@ def table(measured: dict[str, Any]) -> pd.DataFrame:
         for row in measured["rows"]
     ]
     return pd.DataFrame(rows).set_index("source").rename_axis(None)
+
+
+def finding(measured: dict[str, Any] | None) -> str:
+    """What `table` shows, in a quotation that opens a page (Markdown)."""
+    if measured is None:
+        return "> **Finding.** Not measured yet."
+    whole = [row for row in measured["rows"] if row["size"] == "all"]
+    shifts = ", ".join(f"{row['right_px']:+.2f} px on {row['source']}" for row in whole)
+    parts = [row["right_px"] for row in measured["rows"] if row["size"] != "all"]
+    return (
+        f"> **Finding.** In the mean over {measured['runs']} networks the predictions lie "
+        f"{shifts} to the right of the labels, and between {min(parts):+.2f} and {max(parts):+.2f} "
+        "px in every quarter of the faces by size: a shift of the labels in pixels of this copy of "
+        "the pictures, not of the face."
+    )

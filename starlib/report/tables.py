@@ -32,7 +32,8 @@ DISTANCE_NAMES = {"l1": "l1", "smooth_l1": "smooth-l1", "l2": "l2", "wing": "Win
 NOT_RUN = "not run"
 
 
-def _table(rows: list[dict[str, Any]], index: str) -> pd.DataFrame:
+def frame_of(rows: list[dict[str, Any]], index: str) -> pd.DataFrame:
+    """Rows as a table with that column as its index; an empty one without rows."""
     return pd.DataFrame(rows).set_index(index).rename_axis(None) if rows else pd.DataFrame()
 
 
@@ -95,7 +96,7 @@ def effects_as_table(
         if paper:
             row |= _paper_cells(printed.get(name))
         rows.append(row | _our_cells(effect, p))
-    return _table(rows, "comparison")
+    return frame_of(rows, "comparison")
 
 
 def _paper_cells(value: Published | None) -> dict[str, str]:
@@ -138,7 +139,7 @@ def arm_table(runs: ArmRuns, **which: str) -> pd.DataFrame:
     for name, by_seed in runs.items():
         nme = spread(error_matrix(by_seed, **which).mean(1)) if by_seed else NOT_RUN
         rows.append({"arm": label(name), "NME %": nme, "seeds": len(by_seed)})
-    return _table(rows, "arm")
+    return frame_of(rows, "arm")
 
 
 def sources(runs: Sequence[Run], lacking: Sequence[RunConfig] = ()) -> str:
@@ -208,7 +209,7 @@ def against_truth(runs: ArmRuns) -> pd.DataFrame:
         for name, by_seed in runs.items()
         if by_seed
     ]
-    return _table(rows, "arm")
+    return frame_of(rows, "arm")
 
 
 def claim_table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
@@ -217,7 +218,7 @@ def claim_table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
         {"claim": v.claim, "source": v.source, "verdict": v.verdict, "because": v.reason}
         for v in verdicts
     ]
-    return _table(rows, "claim")
+    return frame_of(rows, "claim")
 
 
 def run_table(runs: Sequence[Run]) -> pd.DataFrame:
@@ -239,4 +240,4 @@ def run_table(runs: Sequence[Run]) -> pd.DataFrame:
                 "minutes": f"{where['seconds'] / 60:.1f}",
             }
         )
-    return _table(rows, "run")
+    return frame_of(rows, "run")

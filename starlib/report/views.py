@@ -1,0 +1,181 @@
+"""Tables of single experiments, and the finding that opens every experiment's page."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from starlib.data.synthface import VARIANTS
+from starlib.experiments.arms import EXPERIMENTS
+from starlib.experiments.experiment import Comparison
+from starlib.experiments.records import Run
+from starlib.experiments.selection import ArmRuns
+from starlib.report import ambiguity, breakdown
+from starlib.report.claims import Verdict
+from starlib.report.effects import Effect, comparison_effects, interval, points
+from starlib.report.tables import effects_as_table, frame_of, label, percent
+
+LEVELS = {0.5: 1.386, 0.9: 4.605, 0.95: 5.991}  # share of a Gaussian -> χ² of two variables
+
+
+def finding(verdicts: Sequence[Verdict]) -> str:
+    """The verdicts in a quotation that opens a page (Markdown)."""
+    if not verdicts:
+        return "> **Finding.** No claim of the paper is decided here."
+    counts = Counter(verdict.verdict for verdict in verdicts)
+    lines = ["**Finding.** " + ", ".join(f"{n} {name}" for name, n in counts.items()) + "."]
+    lines += [f"- **{v.verdict}**: {v.claim.strip()} *{v.reason}*" for v in verdicts]
+    return "\n".join(f"> {line}\n>" for line in lines).removesuffix("\n>")
+
+
+def effect_finding(effects: Mapping[str, Effect]) -> str:
+    """The same for questions that the paper does not ask: what the intervals say."""
+    lines = ["**Finding.** No claim of the paper is decided here; the effects, in points of NME:"]
+    for name, effect in effects.items():
+        if not effect.run:
+            text = "not run"
+        elif np.isnan(effect.low):
+            text = f"{points(effect.mean)}, too few seeds for an interval"
+        else:
+            side = "contains" if effect.low <= 0 <= effect.high else "excludes"
+            text = f"{interval(effect)}, which {side} zero"
+        lines.append(f"- {label(name)}: {text}")
+    return "\n".join(f"> {line}\n>" for line in lines).removesuffix("\n>")
+
+
+def region_table(runs: ArmRuns, comparisons: Mapping[str, Comparison]) -> pd.DataFrame:
+    """Effect on the spread of the seeds' predictions by region of the face, in % of the
+    normalising distance, and as a share of the spread without STAR."""
+    rows = []
+    for name, pair in comparisons.items():
+        for region, effect in breakdown.stability_effects(runs, pair).items():
+            if effect.decidable:
+                rows.append(
+                    {
+                        "comparison": label(name),
+                        "landmarks": region,
+                        "spread without": percent(effect.means[0]),
+                        "spread with": percent(effect.means[1]),
+                        "effect [95 %]": interval(effect),
+                        "change": f"{-100 * breakdown.relative(effect):+.0f} %",
+                    }
+                )
+    return frame_of(rows, "comparison")
+
+
+def _over_seeds(runs: Mapping[int, Run], value: Callable[[Run], float]) -> NDArray:
+    values = np.array([value(run) for run in runs.values()])
+    return values[~np.isnan(values)]
+
+
+def _mean(values: NDArray, digits: int) -> str:
+    if not len(values):
+        return "not recorded"
+    text = f"{values.mean():.{digits}f}"
+    return text if len(values) < 2 else f"{text} ± {values.std(ddof=1):.{digits}f}"
+
+
+def ambiguity_table(runs: ArmRuns) -> pd.DataFrame:
+    """Angle to the ambiguous direction, rank correlation with its strength, ratio of regions.
+
+    Mean ± standard deviation over the seeds whose records have covariances.
+    """
+    regions = ("contour", "eye corners")
+    rows = []
+    for arm, by_seed in runs.items():
+        if by_seed:
+            angles = _over_seeds(by_seed, ambiguity.angle_to_noise)
+            ranks = _over_seeds(by_seed, ambiguity.correlation_with_noise)
+            ratios = _over_seeds(by_seed, lambda run: ambiguity.region_ratio(run, regions))
+            rows.append(
+                {
+                    "arm": label(arm),
+                    "angle, °": _mean(angles, 1),
+                    "rank correlation": _mean(ranks, 2),
+                    "contour / eye corners": _mean(ratios, 2),
+                    "seeds": len(angles),
+                }
+            )
+    return frame_of(rows, "arm")
+
+
+def squared_distances(run: Run) -> NDArray | None:
+    """Squared Mahalanobis distances [f, N] of the labels under the covariances of the first test
+    faces; None where the record has no covariances."""
+    arrays = run.landmarks()
+    if "covariance" not in arrays:
+        return None
+    covariance = arrays["covariance"].astype(np.float64)
+    faces = len(covariance)
+    error = arrays["target"][:faces].astype(np.float64) - arrays["predicted"][:faces]
+    floor = ambiguity.SMALLEST * np.eye(2)
+    inverse = np.linalg.inv(covariance + floor)
+    return np.einsum("fni,fnij,fnj->fn", error, inverse, error)
+
+
+def calibration_table(runs: ArmRuns) -> pd.DataFrame:
+    """Share of the labels inside the ellipses that should hold 50, 90 and 95 % of them, as the
+    heatmaps are, and after the factor fitted on training faces; mean over seeds."""
+    rows = []
+    for arm, by_seed in runs.items():
+        kept = [run for run in by_seed.values() if run.calibration]
+        factors = np.array([run.calibration["factor"] for run in kept])
+        raw = [distances for run in kept if (distances := squared_distances(run)) is not None]
+        if not raw:
+            continue
+        row: dict[str, object] = {"arm": label(arm)}
+        row["squared distance (2 if calibrated)"] = f"{np.mean(raw):.2f}"
+        for share, limit in LEVELS.items():
+            name = f"in the {100 * share:.0f} % ellipse"
+            fitted = [values / factor for values, factor in zip(raw, factors, strict=True)]
+            row[name], row[f"{name}, with factor"] = (
+                f"{100 * np.mean([(values < limit).mean() for values in group]):.0f} %"
+                for group in (raw, fitted)
+            )
+        row["factor"] = _mean(factors, 3)
+        row["seeds"] = len(raw)
+        rows.append(row)
+    return frame_of(rows, "arm")
+
+
+def direction_table(runs: ArmRuns, comparisons: Mapping[str, Comparison]) -> pd.DataFrame:
+    """Effect on the error along and across the ambiguous direction, against the truth."""
+    rows = []
+    for name, pair in comparisons.items():
+        for direction, effect in breakdown.direction_effects(runs, pair).items():
+            if effect.run:
+                rows.append(
+                    {
+                        "comparison": label(name),
+                        "direction": direction,
+                        "error without": percent(effect.means[0]),
+                        "error with": percent(effect.means[1]),
+                        "effect [95 %]": interval(effect),
+                        "change": f"{-100 * breakdown.relative(effect):+.0f} %",
+                        "seeds": " / ".join(map(str, effect.seeds)),
+                    }
+                )
+    return frame_of(rows, "comparison")
+
+
+def noise_table(
+    scale: str = "reduced",
+    seeds: Sequence[int] | None = None,
+    results: Path | str | None = None,
+) -> pd.DataFrame:
+    """Effect of STAR on the error against the truth at every strength of the known noise."""
+    experiment = EXPERIMENTS["noise"]
+    rows = []
+    for dataset in VARIANTS:
+        effects = comparison_effects(
+            experiment, dataset, None, scale, seeds, results, against="clean"
+        )
+        strength, isotropic = VARIANTS[dataset]
+        table = effects_as_table(effects)
+        for name, row in table.iterrows():
+            noise = f"{strength:g}, without direction" if isotropic else f"{strength:g}"
+            rows.append({"noise": noise, "distance": name, **row})
+    return frame_of(rows, "noise")

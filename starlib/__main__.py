@@ -1,4 +1,4 @@
-"""Command line: python -m starlib train | evaluate | predict | export | data | bench."""
+"""Command line: python -m starlib train | runs | evaluate | predict | export | data | bench."""
 
 import argparse
 import importlib
@@ -6,6 +6,7 @@ import sys
 
 COMMANDS = {  # module in starlib.commands -> what it does
     "train": "train one run, or what an experiment lacks",
+    "runs": "what the experiments need: done, missing, minutes to expect",
     "evaluate": "errors of a weights file on a data set",
     "predict": "landmarks of photos",
     "export": "a weights file as ONNX",

@@ -1,4 +1,4 @@
-"""python -m starlib train: one run, or what an experiment lacks.
+"""python -m starlib train: one run, what an experiment lacks, or the queue of all experiments.
 
 Under torchrun all processes train each run together.
 """
@@ -8,12 +8,18 @@ import contextlib
 import dataclasses
 import importlib
 import json
+import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import Executor
+from pathlib import Path
 from typing import Any
 
 from starlib.experiments.arms import EXPERIMENTS
-from starlib.experiments.records import Run, describe, missing
+from starlib.experiments.paths import results_folder
+from starlib.experiments.progress import Progress
+from starlib.experiments.queue import entries, trainable
+from starlib.experiments.records import Run, describe
 from starlib.experiments.runs import run, run_all
 from starlib.training import distributed
 from starlib.training.config import RunConfig
@@ -22,16 +28,27 @@ from starlib.training.config import RunConfig
 def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--experiment", help="train every run that this experiment lacks")
     parser.add_argument(
-        "--dataset", default="synthface", help="a data set's name, or your own .yml file"
+        "--queue",
+        action="store_true",
+        help="train what the experiments lack (see `runs`), what says most per minute first; with "
+        "--experiment, --dataset, --scale, --seeds only those. It may be started several times",
     )
-    parser.add_argument("--scale", default="smoke", help="smoke, reduced or full")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument(
+        "--dataset", help="a data set's name, or your own .yml file; default synthface"
+    )
+    parser.add_argument(
+        "--scale", help="smoke, reduced or full; default smoke, of the queue reduced"
+    )
+    parser.add_argument("--seeds", type=int, nargs="+", help="default 0, of the queue all")
     parser.add_argument(
         "--set",
         nargs="+",
         default=[],
         metavar="FIELD=VALUE",
         help="fields of RunConfig, as in --set loss=adl adl_ratio=5 aam=true",
+    )
+    parser.add_argument(
+        "--anew", action="store_true", help="train though there is a record, and replace it"
     )
     parser.add_argument("--device", default="cpu", help="cpu, cuda, …")
     parser.add_argument("--workers", type=int, default=1, help="runs side by side")
@@ -64,52 +81,94 @@ def _dask(address: str | None) -> Iterator[Executor | None]:
 
 
 def _trained(options: argparse.Namespace, device: str, executor: Executor | None) -> int:
-    how = {"results": options.results, "data_root": options.data_root}
+    how = {"results": options.results, "data_root": options.data_root, "anew": options.anew}
     how["compiled"] = options.compile
-    if options.experiment:
-        if options.experiment not in EXPERIMENTS:
-            known = ", ".join(EXPERIMENTS)
-            raise ValueError(f"--experiment: expected one of {known}, got {options.experiment!r}")
-        if options.set:
-            raise ValueError("--experiment: has its own fields, leave --set")
-        experiment = EXPERIMENTS[options.experiment]
-        configs = experiment.configs(options.dataset, options.scale, options.seeds)
-    else:
-        fields = dict(_field(text) for text in options.set)
-        configs = [
-            RunConfig.at(options.scale, options.dataset, **(fields | {"seed": seed}))
-            for seed in options.seeds
-        ]
+    started = time.time()
+    configs = _configs(options)
     if len(configs) == 1 and options.minutes is None and options.workers == 1 and not executor:
+        with _reporting(configs[0]) as report:
+            runs = [run(configs[0], device, report=report, **how)]
+    else:
+        limits = {"workers": options.workers, "minutes": options.minutes, "executor": executor}
+        how |= {"wait": not options.queue, "progress": not executor}
+        runs = run_all(configs, device, **limits, **how)
+    left = len(configs) - len(runs)
+    if distributed.rank() == 0:
+        for found in runs:
+            _print(found, results_folder(options.results), started)
+        if left:
+            print(f"{left} of {len(configs)} runs are not finished; the same command goes on")
+    return 1 if left else 0
+
+
+def _configs(options: argparse.Namespace) -> list[RunConfig]:
+    """The runs that are asked for."""
+    if options.experiment and options.experiment not in EXPERIMENTS:
+        known = ", ".join(EXPERIMENTS)
+        raise ValueError(f"--experiment: expected one of {known}, got {options.experiment!r}")
+    if (options.experiment or options.queue) and options.set:
+        raise ValueError("--experiment, --queue: have their own fields, leave --set")
+    if options.queue:
+        return distributed.once(lambda: _queue(options))
+    dataset, scale = options.dataset or "synthface", options.scale or "smoke"
+    seeds = options.seeds or [0]
+    if options.experiment:
+        return EXPERIMENTS[options.experiment].configs(dataset, scale, seeds)
+    fields = dict(_field(text) for text in options.set)
+    return [RunConfig.at(scale, dataset, **(fields | {"seed": seed})) for seed in seeds]
+
+
+def _queue(options: argparse.Namespace) -> list[RunConfig]:
+    if options.anew:
+        raise ValueError("--anew: the queue trains what is missing")
+    listed = entries(
+        options.results,
+        options.scale or "reduced",
+        [options.experiment] if options.experiment else None,
+        [options.dataset] if options.dataset else None,
+        options.seeds,
+    )
+    missing = [entry for entry in listed if entry.run is None]
+    configs = trainable(missing, options.data_root)
+    print(f"{len(missing)} of {len(listed)} runs are missing", end="")
+    without = sorted({e.config.dataset for e in missing} - {c.dataset for c in configs})
+    print(f"; no files here of {', '.join(without)}" if without else "", flush=True)
+    return configs
+
+
+@contextlib.contextmanager
+def _reporting(config: RunConfig) -> Iterator[Any]:
+    """What a training calls after every epoch: a bar on a terminal, else lines now and then."""
+    if distributed.rank():
+        yield None
+    elif not sys.stderr.isatty():
+        yield Progress(config)
+    else:
         from tqdm import tqdm
 
-        config = configs[0]
-        silent = True if distributed.rank() else None  # None: where there is no terminal
-        with tqdm(total=config.epochs, unit="epoch", disable=silent, desc=config.hash) as bar:
+        with tqdm(total=config.epochs, unit="epoch", desc=describe(config)) as bar:
 
             def report(epochs: int, curves: dict[str, list[float]]) -> None:
                 bar.set_postfix(loss=f"{curves['loss'][-1]:.4f}")
                 bar.update(epochs - bar.n)
 
-            found = run(config, device, report=report, **how)
-        runs = [found]
+            yield report
+
+
+def _print(found: Run, results: Path, started: float) -> None:
+    """A run's errors, and whether it was trained now, and where its weights are."""
+    values = ", ".join(f"{name} NME {100 * v['nme']:.3f} %" for name, v in found.metrics.items())
+    print(f"{describe(found.config)}: {values} ({found.path})")
+    weights = results / "weights" / f"{found.name}.pt"
+    if found.path.stat().st_mtime < started - 0.1:
+        when = found.provenance.get("finished", "earlier")
+        print(f"  read from its record, finished {when}: nothing was trained", end="; ")
     else:
-        limits = {"workers": options.workers, "minutes": options.minutes, "executor": executor}
-        runs = run_all(configs, device, **limits, **how)
-    left = distributed.once(lambda: missing(configs, options.results))
-    if distributed.rank() == 0:
-        _tell(runs, len(configs), len(left))
-    return 1 if left else 0
-
-
-def _tell(runs: list[Run], wanted: int, left: int) -> None:
-    for found in runs:
-        values = ", ".join(
-            f"{subset} NME {100 * v['nme']:.3f} %" for subset, v in found.metrics.items()
-        )
-        print(f"{describe(found.config)}: {values} ({found.path})")
-    if left:
-        print(f"{left} of {wanted} runs are not finished; the same command goes on")
+        print("  trained", end="; ")
+    if weights.exists():
+        print(f"weights: {weights}")
+    else:
+        print("no weights come with a record: the same command with --anew trains them")
 
 
 def _field(text: str) -> tuple[str, Any]:

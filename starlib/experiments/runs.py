@@ -19,6 +19,7 @@ from starlib.data.synthface import VARIANTS
 from starlib.experiments.arrays import COVARIANCE_FACES, evaluation_arrays
 from starlib.experiments.evaluation import calibration, evaluation_metrics
 from starlib.experiments.paths import results_folder
+from starlib.experiments.progress import Progress
 from starlib.experiments.provenance import provenance_of
 from starlib.experiments.records import (
     Faces,
@@ -49,6 +50,7 @@ def run(
     stop: Callable[[], bool] = lambda: False,
     compiled: bool = False,
     anew: bool = False,
+    wait: bool = True,
 ) -> Run:
     """The run of a config: read if it is finished, else trained (on from its checkpoint) and kept.
 
@@ -59,7 +61,7 @@ def run(
     Weights go to results/weights/<name>.pt, checkpoints to results/checkpoints/, crop stores to
     results/crops/. `report`, `stop` and `compiled` as in `starlib.training.loop.train`; `anew`:
     train though there is a record, and replace it. A run that another process trains is waited
-    for, and read.
+    for, and read; without `wait`, StoppedError is raised.
     """
     folder = results_folder(results)
     if not anew and not faces_decide(config.dataset, data_root):
@@ -74,12 +76,17 @@ def run(
         if stop():
             raise StoppedError("waited for another process")
 
+    def busy() -> None:
+        if not wait:
+            raise StoppedError("another process trains it")
+        waiting()
+
     faces = {split: load_dataset(config.dataset, split, data_root) for split in ("train", "test")}
     crops = distributed.first(lambda: _cut(config, faces, folder / "crops", waiting))
     prints = fingerprints(config, faces, crops)
     name = config.name(*prints)
     checkpoint = folder / "checkpoints" / f"{name}.pt"
-    with _locked(checkpoint.with_suffix(".lock"), waiting):
+    with _locked(checkpoint.with_suffix(".lock"), busy):
         if not anew:
             finished = distributed.once(lambda: load_run(config, folder, prints))
             if finished is not None:
@@ -229,6 +236,8 @@ def run_all(
     executor: concurrent.futures.Executor | None = None,
     compiled: bool = False,
     anew: bool = False,
+    wait: bool = True,
+    progress: bool = False,
 ) -> list[Run]:
     """Train what is missing, `workers` runs side by side, and return the runs that are finished.
 
@@ -238,6 +247,7 @@ def run_all(
 
     After `minutes` no run is begun, and those under way stop at the end of their epoch with a
     checkpoint. A run that fails does not stop the others; the first failure is raised at the end.
+    `anew` and `wait` as in `run`; `progress`: each run under way prints a line now and then.
     """
     if workers < 1:
         raise ValueError(f"workers: expected an integer >= 1, got {workers!r}")
@@ -264,6 +274,8 @@ def run_all(
         compiled=compiled,
         until=until,
         anew=anew,
+        wait=wait,
+        progress=progress,
     )
     if together:
         for config in todo:
@@ -354,6 +366,8 @@ def _one(
     compiled: bool,
     until: float | None,
     anew: bool,
+    wait: bool,
+    progress: bool,
 ) -> str:
     def late() -> bool:
         return until is not None and time.time() > until
@@ -361,7 +375,8 @@ def _one(
     if distributed.once(late):
         return "not begun"
     try:
-        found = run(config, device, results, data_root, stop=late, compiled=compiled, anew=anew)
+        report = Progress(config) if progress else None
+        found = run(config, device, results, data_root, report, late, compiled, anew, wait)
     except StoppedError as stopped:
         return str(stopped)
     subset, values = next(iter(found.metrics.items()))

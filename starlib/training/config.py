@@ -200,19 +200,11 @@ class RunConfig:
             if field.name != "dataset" or not is_path(self.dataset)
         }
 
-    @property
-    def hash(self) -> str:
-        """Twelve hexadecimal digits of the config alone, whatever its faces."""
-        return _digits(self.identity() | {"dataset": self.dataset})
-
     def name(self, train: str, test: str) -> str:
         """Twelve hexadecimal digits that name the run of this config on training and test faces of
         these fingerprints (see `starlib.data.CropStore`)."""
-        return _digits({"config": self.identity(), "faces": [train, test]})
-
-
-def _digits(values: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
+        named = {"config": self.identity(), "faces": [train, test]}
+        return hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def _check_integer(name: str, value: object, least: int) -> None:

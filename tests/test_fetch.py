@@ -191,6 +191,6 @@ def test_wrong_arguments_are_named(tmp_path, monkeypatch):
         fetch("wflw", tmp_path, "http://host/a.zip")
     with check(match="--sha256: expected 64 hexadecimal digits"):
         fetch("wflw", tmp_path, "http://host/a.zip", "12")
-    with check(match=r"expected a folder in \$STARLIB_DATA or --data-root"):
+    with check(match=r"expected its folder in \$STARLIB_DATA or --data-root"):
         fetch("cofw")
     assert main(["data", "check", "wflw", "--url", "http://host/a.zip"]) == 2

@@ -33,16 +33,18 @@ def unpack(archive: Path, folder: Path) -> bool:
 
 
 def _refuse(archive: Path, members: list[tuple[str, str]]) -> None:
-    told = []
+    messages = []
     for name, kind in members:
         # An archive made on Windows may have "\" between folders: no name needs one.
         paths = PurePosixPath(name), PureWindowsPath(name)
         if any(path.is_absolute() or ".." in path.parts for path in paths) or paths[1].drive:
-            told.append(f"{archive.name}: member {name!r}: expected a path inside the archive")
+            messages.append(f"{archive.name}: member {name!r}: expected a path inside the archive")
         elif kind != "plain":
-            told.append(f"{archive.name}: member {name!r}: expected a file or folder, got a {kind}")
-    if told:
-        raise DataError(told)
+            messages.append(
+                f"{archive.name}: member {name!r}: expected a file or folder, got a {kind}"
+            )
+    if messages:
+        raise DataError(messages)
 
 
 def _zip_kind(member: zipfile.ZipInfo) -> str:

@@ -20,6 +20,10 @@ class DataError(ValueError):
         shown = problems[:20] + ([f"… and {len(problems) - 20} more"] if len(problems) > 20 else [])
         super().__init__("\n".join(shown))
 
+    def __reduce__(self) -> tuple[type, tuple[list[str]]]:
+        """So that it comes whole from another process."""
+        return type(self), (self.problems,)
+
 
 @dataclass(frozen=True)
 class FaceSet:

@@ -39,7 +39,9 @@ def fetch(
         raise ValueError(f"--sha256: expected 64 hexadecimal digits, got {sha256!r}")
     base = root or os.environ.get("STARLIB_DATA")
     if not base:
-        raise ValueError(f"{name}: expected a folder in $STARLIB_DATA or --data-root, none is set")
+        raise DataError(
+            [f"{name}: expected its folder in $STARLIB_DATA or --data-root, none is set"]
+        )
     public = getattr(READERS[name], "FETCH", ())
     wanted = [(url, sha256.lower())] if url and sha256 else list(public)
     if not wanted:
@@ -103,8 +105,8 @@ def download(url: str, sha256: str, folder: Path) -> Path:
     except requests.HTTPError as error:
         raise DataError([f"{url}: expected a file there ({error})"]) from error
     except requests.RequestException as error:
-        told = f"{url}: expected a whole download, the same command goes on with it ({error})"
-        raise DataError([told]) from error
+        message = f"{url}: expected a whole download, the same command goes on with it ({error})"
+        raise DataError([message]) from error
     except ValueError as error:  # pooch's word for another hash
         raise DataError([f"{url}: expected sha256 {sha256} ({error})"]) from error
     return Path(found)

@@ -1,0 +1,49 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Are the labels where the networks see the points?
+#
+# Every network trained on 300-W predicts points that lie left of the labels by nearly the same
+# number of pixels. The trainings flip half of the pictures, so a horizontal shift that is part of
+# the labels cannot be learned, and stays in the errors. Here the mean shift is shown by source
+# folder and by size of the face.
+
+# %%
+from IPython.display import Markdown
+
+from starlib.experiments.records import load_all
+from starlib.report import labels
+
+# %% tags=["parameters"]
+dataset = "300w"
+measure = False  # measure anew; needs the data set
+results = ""  # folder of the run records; empty: the committed ones
+data_root = ""  # folder of the data sets; empty: $STARLIB_DATA
+
+# %%
+if measure:
+    runs = [run for run in load_all(results) if run.config.dataset == dataset]
+    labels.save(labels.measure(runs, dataset, data_root or None), results)
+measured = labels.load(results)
+Markdown(labels.finding(measured))
+
+# %%
+labels.table(measured)
+
+# %% [markdown]
+# ## What this does not show
+#
+# The original pictures are not at hand, so whether the shift comes from the annotation files'
+# first pixel or from how this copy of the pictures was cut cannot be told apart. A shift that
+# annotators make would shrink with the picture; one of the copy's pixels would not.

@@ -1,0 +1,86 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # When does STAR help? Known annotation noise
+#
+# The paper says that STAR loss reduces the impact of ambiguous annotations. On rendered faces the
+# noise can be set: none, and other strengths; and noise of the same size without a direction,
+# where nothing is ambiguous and STAR has nothing to find.
+
+# %%
+from IPython.display import Markdown
+
+from starlib.experiments.arms import EXPERIMENTS
+from starlib.experiments.records import missing
+from starlib.experiments.runs import read_or_train
+from starlib.experiments.selection import arm_runs
+from starlib.report import figures, tables, views
+from starlib.report.effects import comparison_effects
+
+# %% tags=["parameters"]
+dataset = "synthface"
+scale = "reduced"  # smoke, reduced or full
+seeds = []  # empty: those of the experiment
+device = "cpu"
+train = False  # train what the records lack; otherwise they are only read
+workers = 2  # runs side by side, when training
+results = ""  # folder of the run records; empty: the committed ones
+data_root = ""  # folder of the data sets; empty: $STARLIB_DATA
+
+# %%
+experiment, seeds = EXPERIMENTS["noise"], seeds or None
+configs = experiment.configs(dataset, scale, seeds)
+runs = read_or_train(configs, train, device, workers, results, data_root)
+by_arm = arm_runs(experiment, dataset, scale, seeds, results=results)
+effects = comparison_effects(experiment, dataset, None, scale, seeds, results)
+Markdown(views.effect_finding(effects))
+
+# %% [markdown]
+# ## The runs
+
+# %%
+Markdown(tables.sources(runs, missing(configs, results)))
+
+# %% [markdown]
+# ## Errors and effects
+#
+# NME in %, mean ± standard deviation over seeds; effects in points of NME with their 95 %
+# interval (Welch, over the seeds), the p-value after Holm's correction, and beside them the
+# bootstrap over seeds and test faces. "paper's effect" says whether our interval contains it,
+# "power" how likely these seeds would show it.
+
+# %%
+tables.effect_table(experiment, dataset, None, scale, seeds, results)
+
+# %%
+figures.forest(effects)
+
+# %% [markdown]
+# ## Effects against the truth at each strength
+
+# %%
+views.noise_table(scale, seeds, results)
+
+# %% [markdown]
+# ## Every run
+
+# %%
+tables.run_table(runs)
+
+# %% [markdown]
+# ## What this does not show
+#
+# The networks are small (one stack, 96 pixels) and trained for 18 epochs on part of the training
+# set, so absolute errors stand beside the paper's and are not subtracted from them; effects are
+# compared.

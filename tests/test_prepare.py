@@ -4,7 +4,6 @@ import importlib.util
 from pathlib import Path
 
 import nbformat
-import yaml
 from nbformat.v4 import new_code_cell, new_notebook
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -50,9 +49,3 @@ def test_pairs_of_notebook_and_script_hold_the_same_cells():
     for script in sorted((ROOT / "notebooks").glob("*.py")):
         ours, theirs = (jupytext.read(p).cells for p in (script, script.with_suffix(".ipynb")))
         assert [c.source for c in ours] == [c.source for c in theirs], script
-
-
-def test_claims_file_names_each_claim_once():
-    claims = yaml.safe_load((ROOT / "starlib/report/claims.yml").read_text(encoding="utf-8"))
-    names = [claim["id"] for claim in claims]
-    assert len(set(names)) == len(names)

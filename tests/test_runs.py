@@ -6,7 +6,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import yaml
 
 from starlib import metrics
 from starlib.__main__ import main
@@ -14,8 +13,7 @@ from starlib.data import DataError, crops
 from starlib.experiments.paths import ROOT
 from starlib.experiments.records import load_all, load_run, missing, read, verify
 from starlib.experiments.runs import _faces_of, read_or_train, run, run_all
-from starlib.report import claims, figures, pages, tables
-from starlib.report.effects import effect_of, error_matrix, face_errors, paired_effect
+from starlib.report.effects import face_errors
 from starlib.training.config import RunConfig
 from starlib.training.loop import StoppedError
 
@@ -230,131 +228,6 @@ def test_command_line_trains_reads_and_names_mistakes(tiny_300w, results, capsys
     assert "300w: expected the folder" in capsys.readouterr().err
 
 
-def test_effect_is_the_mean_difference_and_its_interval_covers_it():
-    rng = np.random.default_rng(0)
-    with_star = rng.gamma(9, 0.005, (3, 400))
-    effect = paired_effect(with_star + 0.002 + rng.normal(0, 0.004, (3, 400)), with_star)
-    assert effect.low < 0.002 < effect.high
-    assert effect.low > 0 and effect.high - effect.low < 0.002
-    assert (effect.seeds, effect.faces) == (3, 400)
-    nothing = effect_of(rng.normal(0, 0.01, (3, 400)))
-    assert nothing.low < 0 < nothing.high
-    assert claims.verdict_of_effect(effect) == "replicated"
-    assert claims.verdict_of_effect(nothing) == "inconclusive"
-    assert claims.verdict_of_effect(effect_of(np.full((3, 9), -0.1))) == "contradicted"
-    with pytest.raises(ValueError, match="difference: expected shape"):
-        effect_of(np.zeros(4))
-
-
-def test_the_interval_over_seeds_covers_the_truth_when_seeds_differ_most():
-    rng = np.random.default_rng(0)
-    covered = 0
-    for _ in range(400):
-        effect = effect_of(rng.normal(0, 0.01, (3, 1)) + rng.normal(0, 0.001, (3, 20)), draws=50)
-        covered += effect.seed_low < 0 < effect.seed_high
-    assert 0.92 < covered / 400 < 0.98
-
-
-def test_an_interval_grows_with_disagreement_between_seeds():
-    agree = np.full((3, 100), 0.001)
-    disagree = agree + np.array([[-0.01], [0.0], [0.01]])
-    assert effect_of(agree).low == pytest.approx(effect_of(agree).high)
-    assert effect_of(disagree).low < -0.005
-
-
-def fake_runs(results, tiny_300w, monkeypatch, gains):
-    """Records of both arms, 5 seeds, whose predictions are off by a known amount."""
-    from starlib.experiments.arms import ablation_distance
-
-    configs = ablation_distance("300w", "smoke", distances=list(gains))
-
-    curves = {"loss": [1.0], "error": [1.0], "learning_rate": [0.1], "seconds": [1.0]}
-
-    def trained(*_):
-        return SimpleNamespace(model=SimpleNamespace(state_dict=dict), curves=curves)
-
-    def predicted(_model, _images, config):
-        targets = np.load(next((results / "crops").glob("300w-test*")) / "faces.npz")["landmarks"]
-        eyes = np.linalg.norm(targets[:, 36] - targets[:, 45], axis=-1)
-        size = 0.05 - (gains[config.distance] if config.loss == "star" else 0)
-        offset = np.zeros_like(targets)
-        offset[..., 0] = (size + 0.001 * config.seed) * eyes[:, None]
-        return targets + offset
-
-    monkeypatch.setattr("starlib.experiments.runs.train", trained)
-    monkeypatch.setattr("starlib.experiments.runs.predict", predicted)
-    monkeypatch.setattr("starlib.experiments.runs.torch.save", lambda *_: None)
-    monkeypatch.setattr("starlib.experiments.runs.covariances", lambda *_: None)
-    monkeypatch.setattr("starlib.experiments.runs.calibration", lambda *_: {})
-    return [run(config, results=results, data_root=tiny_300w) for config in configs]
-
-
-def test_tables_and_verdicts_say_what_the_records_hold(tiny_300w, results, monkeypatch):
-    gains = {"l1": 0.002, "l2": 0.01, "smooth_l1": -0.001}
-    runs = fake_runs(results, tiny_300w, monkeypatch, gains)
-    table = tables.distance_table(runs, "300w")
-    assert list(table.index) == ["l1", "l2", "smooth-l1", "Wing"]
-    assert table.loc["Wing", "our effect [95 %]"] == "not run"
-    assert table.loc["l1", "paper effect"] == "+0.15"
-    assert table.loc["l1", "ours without"] == "5.20 ± 0.16"
-    assert table.loc["l1", "our effect [95 %]"].startswith("+0.20 [+0.2")
-    assert table.loc["smooth-l1", "our effect [95 %]"].startswith("-0.10")
-    rules = yaml.safe_load(claims.CLAIMS.read_text(encoding="utf-8"))
-    for claim in rules:
-        if "scale" in claim["rule"]:
-            claim["rule"]["scale"] = "smoke"
-    path = results / "claims.yml"
-    path.write_text(yaml.safe_dump(rules), encoding="utf-8")
-    verdicts = {v.id: v.verdict for v in claims.judge_all(results, path=path)}
-    elsewhere = {v.verdict for v in claims.judge_all(results, "300w", "full", path)}
-    assert elsewhere == {"no verdict"}
-    assert verdicts["improves-l1"] == "replicated"
-    assert verdicts["improves-smooth-l1"] == "contradicted"
-    assert verdicts["most-with-l2"] == "replicated"
-    assert verdicts["improves-known-ambiguity"] == "not run yet"
-    assert verdicts["cross-dataset"] == "not testable here"
-    assert len(tables.run_table(runs)) == 30
-    seeds, errors = error_matrix(
-        r for r in runs if r.config.distance == "l2" and r.config.loss == "star"
-    )
-    assert seeds == [0, 1, 2, 3, 4] and errors.shape == (5, 2)
-
-
-def test_an_arm_without_its_partner_makes_no_effect(tiny_300w, results, monkeypatch):
-    runs = fake_runs(results, tiny_300w, monkeypatch, {"l1": 0.002})
-    lonely = [r for r in runs if r.config.loss == "star"]
-    assert set(tables.distance_table(lonely, "300w")["seeds"]) == {0}
-    assert set(tables.distance_table([], "300w")["seeds"]) == {0}
-    assert tables.distance_table([], "synthface").empty
-    without_one_seed = [r for r in runs if (r.config.loss, r.config.seed) != ("star", 1)]
-    assert tables.distance_table(without_one_seed, "300w").loc["l1", "seeds"] == 4
-
-
-def test_parameters_of_a_notebook_are_checked(results):
-    from starlib.experiments.arms import ablation_distance
-
-    for name, value in {"seeds": 3, "distances": "l1"}.items():
-        with pytest.raises(ValueError, match=f"^{name}: expected a list"):
-            ablation_distance(**{name: value})
-    with pytest.raises(ValueError, match="^seeds: expected each once"):
-        ablation_distance(seeds=[0, 0])
+def test_training_what_is_missing_is_asked_for_by_true_or_false(results):
     with pytest.raises(ValueError, match="^train: expected True or False"):
         read_or_train([CONFIG], "false", results=results)
-
-
-def test_what_the_book_shows_can_be_drawn_from_any_set_of_runs(tiny_300w, results, monkeypatch):
-    runs = fake_runs(results, tiny_300w, monkeypatch, {"l1": 0.002})
-    for some in (runs, runs[:1], []):
-        assert figures.effects(some, "300w").axes or len(some) < 2
-        assert figures.curves(some).texts or some
-        assert isinstance(tables.sources(some, [CONFIG]), str)
-        assert list(tables.against_truth(some).columns) == ["true landmarks"]
-    fragments = pages.fragments(results)
-    assert "2,012" not in fragments["found"]
-    assert "| 300w | smoke |" in fragments["provenance"]
-
-
-def test_an_unknown_rule_is_an_error():
-    claim = {"id": "x", "claim": "", "source": "", "rule": {"kind": "guess"}}
-    with pytest.raises(ValueError, match="x: rule kind 'guess'"):
-        claims.judge(claim)

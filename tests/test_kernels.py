@@ -5,7 +5,7 @@ import torch
 from torch._inductor.utils import run_and_get_code
 
 import starlib
-from starlib import kernels as fused
+from starlib import kernels
 from starlib.moments import grid_positions
 
 POSITIONS = grid_positions(12).double(), grid_positions(9).double()
@@ -19,7 +19,7 @@ def _seed():
 def both(maps, upstream):
     """Sums and gradient of `_Sums`."""
     maps = maps.clone().requires_grad_()
-    sums, _ = fused._Sums.apply(maps, *(p.to(upstream.dtype) for p in POSITIONS), True)
+    sums, _ = kernels._Sums.apply(maps, *(p.to(upstream.dtype) for p in POSITIONS), True)
     sums.backward(upstream)
     return sums.detach(), maps.grad
 
@@ -27,8 +27,8 @@ def both(maps, upstream):
 def test_gradient_by_hand_agrees_with_finite_differences():
     maps = torch.rand(2, 3, 9, 12, dtype=torch.float64, requires_grad=True)
     x, y = POSITIONS
-    assert torch.autograd.gradcheck(lambda h: fused.second_moments(h, x, y), maps)
-    assert torch.autograd.gradcheck(lambda h: fused.first_moment(h, x, y), maps)
+    assert torch.autograd.gradcheck(lambda h: kernels.second_moments(h, x, y), maps)
+    assert torch.autograd.gradcheck(lambda h: kernels.first_moment(h, x, y), maps)
     assert torch.autograd.gradcheck(starlib.heatmap_moments, maps)
 
 
@@ -36,8 +36,8 @@ def test_gradient_by_hand_agrees_with_finite_differences():
 def test_blocks_give_what_the_whole_gives(dtype, monkeypatch):
     maps, upstream = torch.rand(5, 3, 9, 12).to(dtype), torch.randn(5, 3, 6)
     sums, gradient = both(maps, upstream)
-    monkeypatch.setattr(fused, "BLOCK", 2 * 3 * 9 * 12)
-    assert len(fused._blocks(maps)) == 3
+    monkeypatch.setattr(kernels, "BLOCK", 2 * 3 * 9 * 12)
+    assert len(kernels._blocks(maps)) == 3
     blocked_sums, blocked_gradient = both(maps, upstream)
     assert torch.equal(blocked_sums, sums) and torch.equal(blocked_gradient, gradient)
     assert gradient.dtype == dtype and sums.dtype == torch.float32
@@ -49,12 +49,12 @@ def test_both_forms_of_the_sums_agree():
     maps[1, 1, 3, 4] = 1e30
     for second in (False, True):
         x, y = POSITIONS
-        ours = fused._sums(x, y, *fused._read(maps, y, second, torch.empty_like(maps)))
-        torch.testing.assert_close(ours, fused._sums_at_once(maps, x, y, second))
+        ours = kernels._sums(x, y, *kernels._read(maps, y, second, torch.empty_like(maps)))
+        torch.testing.assert_close(ours, kernels._sums_at_once(maps, x, y, second))
 
 
 def test_channels_last_maps_give_the_same_and_a_gradient_of_their_layout(monkeypatch):
-    monkeypatch.setattr(fused, "BLOCK", 1)
+    monkeypatch.setattr(kernels, "BLOCK", 1)
     maps, upstream = torch.rand(4, 3, 9, 12), torch.randn(4, 3, 6)
     sums, gradient = both(maps, upstream)
     last = maps.to(memory_format=torch.channels_last)

@@ -46,6 +46,6 @@ DISTANCES: dict[str, Callable[[Tensor], Tensor]] = {
 
 def get_distance(name: str) -> Callable[[Tensor], Tensor]:
     """The distance of that name, or ValueError listing the names."""
-    if name not in DISTANCES:
+    if not isinstance(name, str) or name not in DISTANCES:
         raise ValueError(f"distance: expected one of {', '.join(DISTANCES)}, got {name!r}")
     return DISTANCES[name]

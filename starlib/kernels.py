@@ -18,7 +18,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 # Maps whose largest value is below this hold no mass that float32 can normalise.
 EMPTY = 1e-20
@@ -46,7 +45,8 @@ def second_moments(maps: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, 
 class _Sums(torch.autograd.Function):
     """Sums [B, N, 6] (μ, S, V2; or [B, N, 2], μ alone), and scale and mass [B, N, 2] of the maps.
 
-    It has one derivative: its backward pass is not differentiable.
+    Where a map's gradient would leave the range of the maps' dtype, as float16's does for maps of
+    small values, the whole map's gradient is scaled down: finite, its direction kept.
     """
 
     @staticmethod
@@ -65,15 +65,24 @@ class _Sums(torch.autograd.Function):
         ctx.save_for_backward(maps, x, y, *output)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, upstream: Tensor, _: Tensor) -> tuple[Tensor, None, None, None]:
         maps, x, y, sums, norm = ctx.saved_tensors
-        upstream = upstream / norm[..., 1:] / norm[..., :1]
+        scale, mass = norm.split(1, -1)
+        again = torch.is_grad_enabled() and not torch.compiler.is_compiling()
+        if again:  # for a second derivative: the mass as a function of the maps
+            total = _mass((maps / scale[..., None]).sum((-2, -1)))[..., None]
+            mass = mass + (total - total.detach())
+        upstream = upstream / mass
+        upstream = upstream * _shrinking(upstream.detach(), scale, maps.dtype) / scale
         if sums.shape[-1] == 2:
             dx, dy = x - sums[..., :1], y - sums[..., 1:]
             across, down = upstream[..., :1] * dx, upstream[..., 1:] * dy
             return (across[..., None, :] + down[..., None]).to(maps.dtype), None, None, None
-        terms = _terms(x, y, sums, norm, upstream)
+        terms = _terms(x, y, sums, scale, mass, upstream)
+        if again:  # not in place, which torch.func.vmap has no rule for
+            scale, factor, tilt, dx, across, down = (term[..., None] for term in terms)
+            gradient = maps / scale * factor + tilt * dx.mT + across.mT + down
+            return gradient.to(maps.dtype), None, None, None
         blocks = _blocks(maps)
         if len(blocks) == 1:
             return _write(maps, None, *terms).to(maps.dtype), None, None, None
@@ -85,13 +94,34 @@ class _Sums(torch.autograd.Function):
                 gradient[block] = written
         return gradient, None, None, None
 
+    @staticmethod
+    def vmap(
+        info: Any, in_dims: tuple[Any, ...], maps: Tensor, x: Tensor, y: Tensor, second: bool
+    ) -> tuple[tuple[Tensor, Tensor], tuple[int, int]]:
+        """Of maps with one more dimension: it joins the batch."""
+        maps = maps.movedim(in_dims[0], 0)
+        sums, norm = _Sums.apply(maps.flatten(0, 1), x, y, second)
+        return (sums.unflatten(0, maps.shape[:2]), norm.unflatten(0, maps.shape[:2])), (0, 0)
+
+
+def _shrinking(upstream: Tensor, scale: Tensor, dtype: torch.dtype) -> Tensor:
+    """Factor [B, N, 1], at most 1, that keeps a map's gradient in the range of its dtype.
+
+    No distance from the mean exceeds 2, so no cell's gradient exceeds four times the sum of the
+    `upstream` ones over the scale.
+    """
+    largest = 4 * upstream.abs().sum(-1, keepdim=True)
+    return (0.99 * torch.finfo(dtype).max * scale / largest).clamp_max(1)
+
 
 def _blocks(maps: Tensor) -> list[slice]:
     """Parts of the batch that stay in a CPU's cache; the whole on a GPU and when compiled."""
+    if torch.compiler.is_compiling() or maps.device.type != "cpu":
+        return [slice(None)]
     count = len(maps)
     step = max(BLOCK // max(maps[:1].numel(), 1), 1)
-    if torch.compiler.is_compiling() or maps.device.type != "cpu" or count <= step:
-        return [slice(0, count)]
+    if count <= step:
+        return [slice(None)]
     return [slice(start, start + step) for start in range(0, count, step)]
 
 
@@ -104,6 +134,32 @@ def scaled(maps: Tensor, out: Tensor | None = None) -> tuple[Tensor, Tensor]:
     largest = maps.detach().amax((-2, -1)).to(torch.promote_types(maps.dtype, torch.float32))
     scale = torch.where(largest > EMPTY, largest, 1.0)
     return torch.div(maps, scale[..., None, None], out=out), scale
+
+
+def widened(values: Tensor) -> Tensor:
+    """The values in float32 (float64 stays); their gradient stays in the range of their dtype."""
+    if values.dtype == torch.float16:
+        return _Widened.apply(values)
+    return values.to(torch.promote_types(values.dtype, torch.float32))
+
+
+class _Widened(torch.autograd.Function):
+    """float16 to float32; back, a gradient beyond the range of float16 is its largest number."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(values: Tensor) -> Tensor:
+        return values.float()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        pass
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> Tensor:
+        limit = torch.finfo(torch.float16).max
+        return upstream.clamp(-limit, limit).half()
 
 
 def _mass(total: Tensor) -> Tensor:
@@ -156,7 +212,7 @@ def _sums_at_once(maps: Tensor, x: Tensor, y: Tensor, second: bool) -> tuple[Ten
 
 
 def _terms(
-    x: Tensor, y: Tensor, sums: Tensor, norm: Tensor, upstream: Tensor
+    x: Tensor, y: Tensor, sums: Tensor, scale: Tensor, mass: Tensor, upstream: Tensor
 ) -> tuple[Tensor, ...]:
     """Terms of the gradient h / scale · factor + tilt(y) · dx + across(x) + down(y).
 
@@ -167,7 +223,7 @@ def _terms(
     constant = (upstream[..., 2:] * sums[..., 2:]).sum(-1, keepdim=True) + v2 * sums[..., 5:]
     across = gx * dx + xx * dx.square() - constant
     down = gy * dy + yy * dy.square()
-    return norm[..., :1], 2 * v2 / norm[..., 1:], xy * dy, dx, across, down
+    return scale, 2 * v2 / mass, xy * dy, dx, across, down
 
 
 def _write(

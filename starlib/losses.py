@@ -1,10 +1,23 @@
-"""The losses: plain regression (Eq. 2) and STAR (Eqs. 6 and 7)."""
+"""The losses: plain regression (Eq. 2) and STAR (Eqs. 6 and 7).
+
+Both have a first and a second derivative, can be copied and pickled, and run under torch.compile
+(with one graph for every batch size), torch.export and, with `check_values=False`, torch.func.vmap,
+where a value cannot decide what is computed. Compiled and exported code skips the value check.
+
+Gradients are finite for every accepted input. Where one would leave the range of the heatmaps'
+dtype, as it can in float16, the gradient of that map is scaled down to fit, its direction kept.
+"""
+
+import math
+import numbers
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from starlib.distances import get_distance
 from starlib.moments import (
+    DTYPES,
     check_heatmaps,
     heatmap_moments,
     principal_components,
@@ -15,27 +28,54 @@ from starlib.moments import (
 CONVENTIONS = ("paper", "released")
 RESTRICTIONS = ("value", "detach", "none")
 RELEASED_EPSILON = 1e-5
+# Landmarks farther out are a mistake, and squares of their errors over a variance would overflow.
+FARTHEST = 1e6
 
 
-def _choose(argument: str, value: str, allowed: tuple[str, ...]) -> str:
-    if value not in allowed:
+def choose(argument: str, value: Any, allowed: tuple[str, ...]) -> str:
+    """The value if it is an allowed one, else ValueError naming the argument."""
+    if not isinstance(value, str) or value not in allowed:
         raise ValueError(f"{argument}: expected one of {', '.join(allowed)}, got {value!r}")
     return value
 
 
-def check_inputs(heatmaps: Tensor, landmarks: Tensor, values: bool = True) -> None:
-    """Raise ValueError naming the argument unless a loss can be computed from the two.
+def check_number(argument: str, value: Any, least: float) -> float:
+    """The value as a float; ValueError naming the argument unless it is finite and >= `least`."""
+    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not number or not least <= value < math.inf:
+        raise ValueError(f"{argument}: expected a finite number >= {least:g}, got {value!r}")
+    return float(value)
 
-    `values=False` leaves out the look at the values, which waits for the device.
+
+def check_landmarks(
+    landmarks: Tensor, shape: tuple[int, ...], values: bool = True, name: str = "landmarks"
+) -> None:
+    """Raise ValueError naming the argument unless `landmarks` has the shape [B, N, 2], a floating
+    dtype and no value beyond FARTHEST; `values` as in `check_inputs`."""
+    if not isinstance(landmarks, Tensor):
+        raise ValueError(f"{name}: expected a tensor, got {type(landmarks).__name__}")
+    if landmarks.shape != shape:
+        raise ValueError(f"{name}: expected shape {list(shape)}, got {list(landmarks.shape)}")
+    if landmarks.dtype not in DTYPES:
+        raise ValueError(f"{name}: expected a floating dtype, got {landmarks.dtype}")
+    if values and not torch.compiler.is_compiling():
+        size = landmarks.detach().abs()
+        if not (size <= FARTHEST).all():
+            raise ValueError(
+                f"{name}: expected finite values in units of [-1, 1], at most {FARTHEST:g} "
+                f"in size, got {float(size.max()):g}"
+            )
+
+
+def check_inputs(heatmaps: Tensor, landmarks: Tensor, values: bool = True) -> None:
+    """Raise ValueError naming the argument unless a loss can be computed from heatmaps
+    [B, N, H, W] >= 0 and landmarks [B, N, 2].
+
+    `values=False` skips the value check, which forces a GPU synchronisation; compiled and exported
+    code skips it too.
     """
     check_heatmaps(heatmaps, values)
-    expected = [*heatmaps.shape[:2], 2]
-    if list(landmarks.shape) != expected:
-        raise ValueError(f"landmarks: expected shape {expected}, got {list(landmarks.shape)}")
-    if not landmarks.is_floating_point():
-        raise ValueError(f"landmarks: expected a floating dtype, got {landmarks.dtype}")
-    if values and not torch.isfinite(landmarks).all():
-        raise ValueError("landmarks: expected finite values, got NaN or infinity")
+    check_landmarks(landmarks, (*heatmaps.shape[:2], 2), values)
 
 
 def floored(eigenvalues: Tensor, heatmaps: Tensor) -> Tensor:
@@ -50,7 +90,7 @@ def restricted(loss: Tensor, eigenvalues: Tensor, restriction: str, weight: floa
 
 
 class RegressionLoss(nn.Module):
-    """The baseline: d(y_t - μ) of Eq. 2, with μ the soft-argmax of the heatmap.
+    """The baseline: d(y_t - μ) of Eq. 2, with μ the soft-argmax of the heatmap (Eq. 1).
 
     `convention="paper"` adds d over x and y, so that STAR with unit eigenvalues is this loss.
     `convention="released"` has the corner grid, l1 and l2 averaged over x and y, and smooth-l1
@@ -59,12 +99,14 @@ class RegressionLoss(nn.Module):
     Args:
         distance: "l1", "l2", "smooth_l1" or "wing".
         convention: "paper" or "released".
-        check_values: look for NaN, infinite and negative values; waits for the device, so
-            training loops on a GPU switch it off.
+        check_values: look for NaN, infinite and negative values and far landmarks; this forces a
+            GPU synchronisation, so training loops switch it off.
 
     Call with heatmaps [B, N, H, W] >= 0, normalised or not, and landmarks [B, N, 2] (x, y) in
-    [-1, 1]; returns [B, N] in float32 (float64 for float64 heatmaps). Raises ValueError naming
-    the argument.
+    [-1, 1], at most 1e6 in size; returns [B, N] >= 0 in float32 (float64 for float64 heatmaps).
+
+    Raises:
+        ValueError: naming the argument that has another type, shape, dtype or value.
     """
 
     def __init__(
@@ -72,15 +114,18 @@ class RegressionLoss(nn.Module):
     ):
         super().__init__()
         self.distance = get_distance(distance)
-        self.convention = _choose("convention", convention, CONVENTIONS)
+        self.convention = choose("convention", convention, CONVENTIONS)
         self.norm = convention == "released" and distance in ("smooth_l1", "wing")
         self.check_values = check_values
 
     def forward(self, heatmaps: Tensor, landmarks: Tensor) -> Tensor:
         check_inputs(heatmaps, landmarks, self.check_values)
         grid = "corners" if self.convention == "released" else "centers"
-        mean = soft_argmax(heatmaps, grid)
-        error = landmarks.to(mean.dtype) - mean
+        return self.of_means(soft_argmax(heatmaps, grid), landmarks)
+
+    def of_means(self, means: Tensor, landmarks: Tensor) -> Tensor:
+        """The loss [B, N] of means [B, N, 2] that are decoded already."""
+        error = landmarks.to(means.dtype) - means
         if self.norm:
             return self.distance(torch.linalg.vector_norm(error, dim=-1))
         distances = self.distance(error)
@@ -104,12 +149,14 @@ class STARLoss(nn.Module):
         restriction: "value", "detach" or "none".
         weight: w >= 0 of the value restriction.
         convention: "paper" or "released".
-        check_values: look for NaN, infinite and negative values; waits for the device, so
-            training loops on a GPU switch it off.
+        check_values: look for NaN, infinite and negative values and far landmarks; this forces a
+            GPU synchronisation, so training loops switch it off.
 
     Call with heatmaps [B, N, H, W] >= 0, normalised or not, and landmarks [B, N, 2] (x, y) in
-    [-1, 1]; returns [B, N] in float32 (float64 for float64 heatmaps). Raises ValueError naming
-    the argument.
+    [-1, 1], at most 1e6 in size; returns [B, N] >= 0 in float32 (float64 for float64 heatmaps).
+
+    Raises:
+        ValueError: naming the argument that has another type, shape, dtype or value.
     """
 
     def __init__(
@@ -122,11 +169,9 @@ class STARLoss(nn.Module):
     ):
         super().__init__()
         self.distance = get_distance(distance)
-        self.restriction = _choose("restriction", restriction, RESTRICTIONS)
-        if not 0 <= weight < torch.inf:
-            raise ValueError(f"weight: expected a finite number >= 0, got {weight!r}")
-        self.weight = weight
-        self.convention = _choose("convention", convention, CONVENTIONS)
+        self.restriction = choose("restriction", restriction, RESTRICTIONS)
+        self.weight = check_number("weight", weight, 0)
+        self.convention = choose("convention", convention, CONVENTIONS)
         self.check_values = check_values
 
     def forward(self, heatmaps: Tensor, landmarks: Tensor) -> Tensor:

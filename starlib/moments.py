@@ -18,6 +18,7 @@ from starlib.kernels import first_moment, second_moments
 ONE_CELL = 1e-6
 # (λ1 - λ2) / (λ1 + λ2) below this is rounding of a float32 covariance: no direction is defined.
 ISOTROPIC = 1e-5
+DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)  # of heatmaps
 
 
 def grid_positions(size: int, grid: str = "centers", like: Tensor | None = None) -> Tensor:
@@ -31,20 +32,23 @@ def grid_positions(size: int, grid: str = "centers", like: Tensor | None = None)
     return 2 * steps / max(size - 1, 1) - 1
 
 
-def check_heatmaps(heatmaps: Tensor, values: bool = True) -> None:
-    """Raise ValueError unless `heatmaps` is [B, N, H, W], floating, finite and non-negative.
+def check_heatmaps(heatmaps: Tensor, values: bool = True, name: str = "heatmaps") -> None:
+    """Raise ValueError naming the argument unless `heatmaps` is [B, N, H, W], floating, finite and non-negative.
 
-    `values=False` leaves out the look at the values, which waits for the device.
+    `values=False` skips the value check, which forces a GPU synchronisation; compiled and exported
+    code skips it too.
     """
+    if not isinstance(heatmaps, Tensor):
+        raise ValueError(f"{name}: expected a tensor, got {type(heatmaps).__name__}")
     if heatmaps.dim() != 4 or heatmaps.shape[-1] * heatmaps.shape[-2] == 0:
-        raise ValueError(f"heatmaps: expected shape [B, N, H, W], got {list(heatmaps.shape)}")
-    if not heatmaps.is_floating_point():
-        raise ValueError(f"heatmaps: expected a floating dtype, got {heatmaps.dtype}")
-    if values and heatmaps.numel():
+        raise ValueError(f"{name}: expected shape [B, N, H, W], got {list(heatmaps.shape)}")
+    if heatmaps.dtype not in DTYPES:
+        raise ValueError(f"{name}: expected a floating dtype, got {heatmaps.dtype}")
+    if values and heatmaps.numel() and not torch.compiler.is_compiling():
         lowest, highest = torch.aminmax(heatmaps.detach())
         if not (lowest >= 0 and highest < torch.inf):
             raise ValueError(
-                "heatmaps: expected finite values >= 0, "
+                f"{name}: expected finite values >= 0, "
                 f"got values from {float(lowest):g} to {float(highest):g}"
             )
 
@@ -117,21 +121,38 @@ def principal_components(covariance: Tensor) -> tuple[Tensor, Tensor]:
     """Eigenvalues and eigenvectors of symmetric 2x2 matrices in closed form (Eq. 5, Σ = V L Vᵀ).
 
     With [[a, b], [b, c]]: λ = (a + c) / 2 ± r, r = √(((a - c) / 2)² + b²), θ = ½ atan2(2b, a - c),
-    v1 = (cos θ, sin θ), v2 = (-sin θ, cos θ). Where r is rounding (isotropic matrices, zero), v1 is
-    (1, 0) and no gradient flows through r and θ, so value and gradient are finite everywhere.
+    v1 = (cos θ, sin θ), v2 = (-sin θ, cos θ). Where r is rounding (isotropic matrices) or its
+    square underflows (zero, and below 1e-19 in float32), v1 is (1, 0) and no gradient flows
+    through r and θ, so value and gradient are finite everywhere.
 
     Args:
-        covariance: symmetric matrices [..., 2, 2].
+        covariance: symmetric matrices [..., 2, 2] in float32, float64 or bfloat16; the lower
+            off-diagonal element is not read.
 
     Returns:
-        eigenvalues [..., 2], largest first; eigenvectors [..., 2, 2], in columns.
+        eigenvalues [..., 2], largest first; eigenvectors [..., 2, 2], in columns; in float32
+        (float64 for float64 matrices).
+
+    Raises:
+        ValueError: for another shape or dtype; for float16 because a cell's variance (8e-5 for 64
+            cells) and the gradient of its direction leave that range.
     """
-    if covariance.shape[-2:] != (2, 2):
-        raise ValueError(f"covariance: expected shape [..., 2, 2], got {list(covariance.shape)}")
+    if not isinstance(covariance, Tensor) or covariance.shape[-2:] != (2, 2):
+        shape = list(covariance.shape) if isinstance(covariance, Tensor) else covariance
+        raise ValueError(f"covariance: expected shape [..., 2, 2], got {shape}")
+    if covariance.dtype not in DTYPES[1:]:
+        raise ValueError(
+            f"covariance: expected float32 or float64, got {covariance.dtype}, "
+            "whose range is too small for the variance of a cell"
+            if covariance.dtype == torch.float16
+            else f"covariance: expected a floating dtype, got {covariance.dtype}"
+        )
+    covariance = covariance.to(torch.promote_types(covariance.dtype, torch.float32))
     a, b, _, c = covariance.flatten(-2).unbind(-1)
-    middle, p = (a + c) / 2, (a - c) / 2
+    middle, p = a / 2 + c / 2, a / 2 - c / 2
     size = torch.maximum(p.abs(), b.abs()).detach()
-    isotropic = size <= ISOTROPIC * middle.detach().abs()
+    least = torch.finfo(covariance.dtype).tiny ** 0.5
+    isotropic = size <= (ISOTROPIC * middle.detach().abs()).clamp_min(least)
     p, b = torch.where(isotropic, 1.0, p), torch.where(isotropic, 0.0, b)
     r = torch.where(isotropic, 0.0, torch.hypot(p, b))
     theta = torch.atan2(b, p) / 2

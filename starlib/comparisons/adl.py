@@ -1,6 +1,5 @@
 """ADL, the anisotropic direction loss of ADNet (Huang et al., ICCV 2021)."""
 
-import math
 from functools import lru_cache
 
 import torch
@@ -9,6 +8,7 @@ from torch import Tensor
 
 from starlib.devices import constant
 from starlib.distances import get_distance
+from starlib.losses import check_inputs, check_number
 from starlib.moments import heatmap_moments
 from starlib.schemes import Scheme
 
@@ -61,6 +61,7 @@ def adl(
     scheme: Scheme,
     distance: str = "smooth_l1",
     ratio: float | None = None,
+    check_values: bool = True,
 ) -> Tensor:
     """Anisotropic direction loss (Huang et al., ADNet, ICCV 2021): d of the error's size
 
@@ -69,14 +70,25 @@ def adl(
     n and t are the error across and along the edge that the landmark lies on; on no edge α = β = 1.
 
     Args:
-        heatmaps, landmarks: see the module; normals are taken from `landmarks`.
-        scheme: whose edges.
+        heatmaps: [B, N, H, W] >= 0, normalised or not.
+        landmarks: [B, N, 2] in [-1, 1]; normals are taken from them.
+        scheme: whose edges; it has N points.
         distance: of the size, as in `starlib.RegressionLoss`.
         ratio: λ >= 1, the hand-set constant; None: the heatmap's variance along the edge over that
             across it, from 1 to 9, without gradient (the ADNet release).
+        check_values: as in `starlib.STARLoss`.
+
+    Returns:
+        One value >= 0 per landmark, [B, N]. Raises ValueError naming the argument.
     """
-    if ratio is not None and not 1 <= ratio < math.inf:
-        raise ValueError(f"ratio: expected a number >= 1, got {ratio!r}")
+    check_inputs(heatmaps, landmarks, check_values)
+    if heatmaps.shape[1] != scheme.points:
+        raise ValueError(
+            f"heatmaps: expected the {scheme.points} points of scheme {scheme.name}, "
+            f"got {heatmaps.shape[1]}"
+        )
+    if ratio is not None:
+        ratio = check_number("ratio", ratio, 1)
     mean, covariance = heatmap_moments(heatmaps)
     landmarks = landmarks.to(mean.dtype)
     error = landmarks - mean

@@ -4,11 +4,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from starlib.comparisons.dr import HEATMAP_SIGMA, gaussian_maps
+from starlib.kernels import widened
+from starlib.losses import check_landmarks
+from starlib.moments import check_heatmaps
+
 OMEGA, THETA, EPSILON, ALPHA = 14.0, 0.5, 1.0, 2.1  # of AWing
 FOREGROUND, FOREGROUND_WEIGHT = 0.2, 10.0
 
 
-def awing(predicted: Tensor, target: Tensor) -> Tensor:
+def awing(predicted: Tensor, target: Tensor, check_values: bool = True) -> Tensor:
     """Adaptive wing loss of maps in [0, 1] (Wang et al., ICCV 2019), weighted by the foreground.
 
         ω ln(1 + |e/ε|^(α - y)) where |e| < θ, A |e| - C elsewhere,    e = y - ŷ
@@ -17,12 +22,19 @@ def awing(predicted: Tensor, target: Tensor) -> Tensor:
     times.
 
     Args:
-        predicted, target: maps [B, M, H, W].
+        predicted, target: maps [B, M, H, W] in [0, 1].
+        check_values: look for values outside [0, 1], which forces a GPU synchronisation.
 
     Returns:
-        Mean over the cells of each map [B, M], in float32 (float64 for float64 targets).
+        Mean over the cells of each map [B, M] >= 0, in float32 (float64 for float64 targets).
+        Raises ValueError naming the argument.
     """
-    predicted = predicted.to(torch.promote_types(target.dtype, torch.float32))
+    for name, maps in (("predicted", predicted), ("target", target)):
+        _check_maps(name, maps, check_values)
+    if predicted.shape != target.shape:
+        shapes = f"{list(predicted.shape)}, got {list(target.shape)}"
+        raise ValueError(f"target: expected shape {shapes}")
+    predicted = widened(predicted).to(torch.promote_types(target.dtype, torch.float32))
     error, power = (target - predicted).abs(), ALPHA - target
     # The power's gradient is not finite at 0 for targets above 1.1, which there are none of.
     inside = OMEGA * torch.log1p((error / EPSILON).clamp_max(THETA / EPSILON) ** power)
@@ -32,3 +44,21 @@ def awing(predicted: Tensor, target: Tensor) -> Tensor:
     loss = torch.where(error < THETA, inside, outside)
     foreground = F.max_pool2d(target, 3, stride=1, padding=1) >= FOREGROUND
     return (loss * (1 + FOREGROUND_WEIGHT * foreground)).mean((-2, -1))
+
+
+def heatmap_regression(heatmaps: Tensor, landmarks: Tensor, check_values: bool = True) -> Tensor:
+    """AWing [B, N] of heatmaps [B, N, H, H] in [0, 1] against Gaussians of HEATMAP_SIGMA cells and
+    height 1 around landmarks [B, N, 2] in [-1, 1]; see `awing`."""
+    _check_maps("heatmaps", heatmaps, check_values)
+    check_landmarks(landmarks, (*heatmaps.shape[:2], 2), check_values)
+    if heatmaps.shape[-1] != heatmaps.shape[-2]:
+        raise ValueError(f"heatmaps: expected square maps, got {list(heatmaps.shape)}")
+    return awing(heatmaps, gaussian_maps(landmarks, heatmaps.shape[-1], HEATMAP_SIGMA), False)
+
+
+def _check_maps(name: str, maps: Tensor, values: bool) -> None:
+    check_heatmaps(maps, values, name)
+    if values and maps.numel() and not torch.compiler.is_compiling():
+        highest = float(maps.detach().max())
+        if highest > 1:
+            raise ValueError(f"{name}: expected values in [0, 1], got {highest:g}")

@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 
-from starlib.kernels import scaled
+from starlib.kernels import scaled, widened
+from starlib.losses import check_inputs
 from starlib.moments import grid_positions
 
 HEATMAP_SIGMA = 1.5  # cells; of heatmap regression
@@ -18,7 +19,9 @@ def gaussian_maps(landmarks: Tensor, size: int, sigma: float) -> Tensor:
     return rows[..., :, None] * columns[..., None, :]
 
 
-def distribution_regularisation(heatmaps: Tensor, landmarks: Tensor) -> Tensor:
+def distribution_regularisation(
+    heatmaps: Tensor, landmarks: Tensor, check_values: bool = True
+) -> Tensor:
     """Jensen-Shannon divergence [B, N], in nats, between each normalised heatmap and a Gaussian of
     one cell around its landmark, normalised on the grid (DR; Nibali et al., 2018).
 
@@ -26,8 +29,15 @@ def distribution_regularisation(heatmaps: Tensor, landmarks: Tensor) -> Tensor:
         heatmaps: non-negative maps [B, N, H, H], normalised or not; an empty map counts as one
             that has no mass where the Gaussian has it.
         landmarks: [B, N, 2] in [-1, 1].
+        check_values: as in `starlib.STARLoss`.
+
+    Returns:
+        Values [B, N] from 0 to ln 2. Raises ValueError naming the argument.
     """
-    maps, _ = scaled(heatmaps)
+    check_inputs(heatmaps, landmarks, check_values)
+    if heatmaps.shape[-1] != heatmaps.shape[-2]:
+        raise ValueError(f"heatmaps: expected square maps, got {list(heatmaps.shape)}")
+    maps, _ = scaled(widened(heatmaps))
     gaussians = gaussian_maps(landmarks.to(maps.dtype), maps.shape[-1], REGULARISED_SIGMA)
     p = maps / maps.sum((-2, -1), keepdim=True).clamp_min(0.5)  # empty, or at least 1
     tiny = torch.finfo(maps.dtype).tiny

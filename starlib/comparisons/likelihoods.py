@@ -8,7 +8,8 @@ from torch import Tensor
 
 from starlib.comparisons.adl import root
 from starlib.comparisons.star_variants import decomposed, project
-from starlib.losses import floored
+from starlib.kernels import widened
+from starlib.losses import check_landmarks, choose, floored
 
 
 def _gaussian(whitened: Tensor, half_log_determinant: Tensor) -> Tensor:
@@ -25,14 +26,30 @@ LIKELIHOODS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 }
 
 
-def heatmap_nll(heatmaps: Tensor, landmarks: Tensor, family: str = "gaussian") -> Tensor:
+SMALLEST_DEVIATION = 1e-6  # of a predicted covariance, in [-1, 1] units
+
+
+def heatmap_nll(
+    heatmaps: Tensor, landmarks: Tensor, family: str = "gaussian", check_values: bool = True
+) -> Tensor:
     """Negative log-likelihood of the landmark with the heatmap's own mean and covariance.
 
         gaussian: ½ log|Σ| + ½ eᵀΣ⁻¹e        laplace: ½ log|Σ| + √(3 eᵀΣ⁻¹e)
 
-    without their constants (LUVLi; Kumar et al., CVPR 2020).
+    without their constants (LUVLi; Kumar et al., CVPR 2020). Eigenvalues are at least a twelfth of
+    a cell's area, as in STAR.
+
+    Args:
+        heatmaps: [B, N, H, W] >= 0, normalised or not.
+        landmarks: [B, N, 2] in [-1, 1].
+        family: "gaussian" or "laplace".
+        check_values: as in `starlib.STARLoss`.
+
+    Returns:
+        Values [B, N] in nats. Raises ValueError naming the argument.
     """
-    error, eigenvalues, eigenvectors = decomposed(heatmaps, landmarks)
+    choose("family", family, tuple(LIKELIHOODS))
+    error, eigenvalues, eigenvectors = decomposed(heatmaps, landmarks, "none", check_values)
     variances = floored(eigenvalues, heatmaps)
     return LIKELIHOODS[family](
         project(eigenvectors, error) / variances.sqrt(), variances.log().sum(-1) / 2
@@ -40,14 +57,46 @@ def heatmap_nll(heatmaps: Tensor, landmarks: Tensor, family: str = "gaussian") -
 
 
 def cholesky_nll(
-    mean: Tensor, scale_tril: Tensor, landmarks: Tensor, family: str = "gaussian"
+    mean: Tensor,
+    scale_tril: Tensor,
+    landmarks: Tensor,
+    family: str = "gaussian",
+    check_values: bool = True,
 ) -> Tensor:
-    """The same with a predicted mean [B, N, 2] and Σ = L Lᵀ, L [B, N, 2, 2] lower triangular with
-    a positive diagonal, as LUVLi predicts it."""
-    scale_tril, mean = scale_tril.float(), mean.float()
+    """The same with a predicted mean and covariance Σ = L Lᵀ, as LUVLi predicts them.
+
+    Args:
+        mean, landmarks: [B, N, 2] in [-1, 1].
+        scale_tril: L [B, N, 2, 2], lower triangular, its diagonal at least SMALLEST_DEVIATION.
+        family, check_values: as in `heatmap_nll`.
+
+    Returns:
+        Values [B, N] in nats, in float32 (float64 for float64 means). Raises ValueError naming the
+        argument.
+    """
+    choose("family", family, tuple(LIKELIHOODS))
+    check_prediction(mean, scale_tril, landmarks, check_values)
+    scale_tril, mean = widened(scale_tril), widened(mean)
     error = landmarks.to(mean.dtype) - mean
     diagonal = scale_tril.diagonal(dim1=-2, dim2=-1)
     first = error[..., 0] / diagonal[..., 0]
     second = (error[..., 1] - scale_tril[..., 1, 0] * first) / diagonal[..., 1]
     whitened = torch.stack((first, second), dim=-1)  # L⁻¹ e
     return LIKELIHOODS[family](whitened, diagonal.log().sum(-1))
+
+
+def check_prediction(mean: Tensor, scale_tril: Tensor, landmarks: Tensor, values: bool) -> None:
+    """Raise ValueError naming the argument unless a likelihood can be computed from the three."""
+    if not isinstance(mean, Tensor) or mean.dim() != 3 or mean.shape[-1] != 2:
+        shape = list(mean.shape) if isinstance(mean, Tensor) else mean
+        raise ValueError(f"mean: expected shape [B, N, 2], got {shape}")
+    check_landmarks(mean, tuple(mean.shape), values, "mean")
+    check_landmarks(landmarks, tuple(mean.shape), values)
+    check_landmarks(scale_tril, (*mean.shape, 2), values, "scale_tril")
+    if values and not torch.compiler.is_compiling():
+        diagonal = scale_tril.detach().diagonal(dim1=-2, dim2=-1)
+        if not (diagonal >= SMALLEST_DEVIATION).all():
+            raise ValueError(
+                f"scale_tril: expected a diagonal >= {SMALLEST_DEVIATION:g}, "
+                f"got {float(diagonal.min()):g}"
+            )

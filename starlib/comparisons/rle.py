@@ -5,7 +5,9 @@ import math
 import torch
 from torch import Tensor, nn
 
+from starlib.comparisons.likelihoods import check_prediction
 from starlib.devices import constant
+from starlib.kernels import widened
 
 
 class ResidualLikelihood(nn.Module):
@@ -17,11 +19,14 @@ class ResidualLikelihood(nn.Module):
 
         L = log σ_x + log σ_y - log q(x) - log g(x)
 
-    Call with mean [B, N, 2], deviations [B, N, 2] > 0 and landmarks [B, N, 2]; returns [B, N].
+    Call with mean [B, N, 2], `scale_tril` [B, N, 2, 2] whose diagonal is σ, and landmarks
+    [B, N, 2], all in [-1, 1] units; returns values [B, N] in nats, in float32. Raises ValueError
+    naming the argument; `check_values` as in `starlib.STARLoss`.
     """
 
-    def __init__(self, layers: int = 6, hidden: int = 64):
+    def __init__(self, layers: int = 6, hidden: int = 64, check_values: bool = True):
         super().__init__()
+        self.check_values = check_values
         self.scales, self.shifts = (
             nn.ModuleList(
                 nn.Sequential(
@@ -44,9 +49,11 @@ class ResidualLikelihood(nn.Module):
             log_determinant = log_determinant - s.sum(-1)
         return log_determinant - x.square().sum(-1) / 2 - math.log(2 * math.pi)
 
-    def forward(self, mean: Tensor, deviations: Tensor, landmarks: Tensor) -> Tensor:
+    def forward(self, mean: Tensor, scale_tril: Tensor, landmarks: Tensor) -> Tensor:
+        check_prediction(mean, scale_tril, landmarks, self.check_values)
+        deviations = scale_tril.diagonal(dim1=-2, dim2=-1)
         with torch.autocast(mean.device.type, enabled=False):
-            deviations = deviations.float()
-            x = (landmarks.float() - mean.float()) / deviations
+            deviations = widened(deviations).float()
+            x = (landmarks.float() - widened(mean).float()) / deviations
             laplace = -x.abs().sum(-1) - 2 * math.log(2)
             return deviations.log().sum(-1) - laplace - self.log_density(x)

@@ -1,7 +1,8 @@
-"""STAR with one part changed: the scale inside the distance, and two controls.
+"""STAR with one part changed: the scale inside the distance, and three controls.
 
-`heatmaps` are [B, N, H, W] >= 0, `landmarks` [B, N, 2] in [-1, 1], as for `starlib.STARLoss`;
-each function returns one value per landmark, [B, N].
+`heatmaps` are [B, N, H, W] >= 0, `landmarks` [B, N, 2] in [-1, 1]; distance, restriction, weight
+and `check_values` are those of `starlib.STARLoss`, and so is the ValueError naming the argument.
+Each function returns one value per landmark, [B, N].
 """
 
 import math
@@ -11,37 +12,55 @@ from torch import Tensor
 
 from starlib.devices import constant
 from starlib.distances import get_distance
-from starlib.losses import floored, restricted
+from starlib.losses import RESTRICTIONS, check_inputs, check_number, choose, floored, restricted
 from starlib.moments import heatmap_moments, principal_components
 
 
 def star_inside(
-    heatmaps: Tensor, landmarks: Tensor, distance: str, restriction: str, weight: float
+    heatmaps: Tensor,
+    landmarks: Tensor,
+    distance: str = "smooth_l1",
+    restriction: str = "value",
+    weight: float = 1.0,
+    check_values: bool = True,
 ) -> Tensor:
     """STAR with the scale inside the distance: Σ_k d(v_kᵀe / √λ_k) plus the restriction.
 
     With the l2 distance this is the squared Mahalanobis distance eᵀ Σ⁻¹ e (Section 5.4).
     """
-    error, eigenvalues, eigenvectors = decomposed(heatmaps, landmarks, restriction)
+    weight = check_number("weight", weight, 0)
+    error, eigenvalues, eigenvectors = decomposed(heatmaps, landmarks, restriction, check_values)
     scaled = project(eigenvectors, error) / floored(eigenvalues, heatmaps).sqrt()
     return restricted(get_distance(distance)(scaled).sum(-1), eigenvalues, restriction, weight)
 
 
 def star_isotropic(
-    heatmaps: Tensor, landmarks: Tensor, distance: str, restriction: str, weight: float
+    heatmaps: Tensor,
+    landmarks: Tensor,
+    distance: str = "smooth_l1",
+    restriction: str = "value",
+    weight: float = 1.0,
+    check_values: bool = True,
 ) -> Tensor:
     """Control: STAR whose two errors are both divided by √((λ1 + λ2) / 2)."""
-    error, eigenvalues, eigenvectors = decomposed(heatmaps, landmarks, restriction)
+    weight = check_number("weight", weight, 0)
+    error, eigenvalues, eigenvectors = decomposed(heatmaps, landmarks, restriction, check_values)
     mean = floored(eigenvalues.mean(-1, keepdim=True), heatmaps)
     loss = (get_distance(distance)(project(eigenvectors, error)) / mean.sqrt()).sum(-1)
     return restricted(loss, eigenvalues, restriction, weight)
 
 
 def star_random(
-    heatmaps: Tensor, landmarks: Tensor, distance: str, restriction: str, weight: float
+    heatmaps: Tensor,
+    landmarks: Tensor,
+    distance: str = "smooth_l1",
+    restriction: str = "value",
+    weight: float = 1.0,
+    check_values: bool = True,
 ) -> Tensor:
     """Control: STAR with λ1 and λ2 along a random direction and the one across it."""
-    error, eigenvalues, _ = decomposed(heatmaps, landmarks, restriction)
+    weight = check_number("weight", weight, 0)
+    error, eigenvalues, _ = decomposed(heatmaps, landmarks, restriction, check_values)
     # Hashed from the label, so that a resumed training meets the same directions.
     weights = constant((12.9898, 78.233), landmarks.dtype, landmarks.device).double()
     mixed = landmarks.detach().to(torch.float64) @ weights
@@ -54,16 +73,29 @@ def star_random(
 
 
 def restricted_regression(
-    heatmaps: Tensor, landmarks: Tensor, distance: str, restriction: str, weight: float
+    heatmaps: Tensor,
+    landmarks: Tensor,
+    distance: str = "smooth_l1",
+    restriction: str = "value",
+    weight: float = 1.0,
+    check_values: bool = True,
 ) -> Tensor:
-    """Control: the plain regression loss (Eq. 2) with the value restriction (Eq. 7), no scaling."""
-    error, eigenvalues, _ = decomposed(heatmaps, landmarks)
+    """Control: the plain regression loss (Eq. 2) with the value restriction (Eq. 7), no scaling.
+
+    Only the value restriction reaches the covariance: with "detach" and "none" it is plain.
+    """
+    weight = check_number("weight", weight, 0)
+    error, eigenvalues, _ = decomposed(heatmaps, landmarks, restriction, check_values)
     return restricted(get_distance(distance)(error).sum(-1), eigenvalues, restriction, weight)
 
 
 def decomposed(
-    heatmaps: Tensor, landmarks: Tensor, restriction: str = "none"
+    heatmaps: Tensor, landmarks: Tensor, restriction: str = "none", check_values: bool = True
 ) -> tuple[Tensor, Tensor, Tensor]:
+    """Error y_t - μ [B, N, 2], and eigenvalues and eigenvectors (Eq. 5) of each heatmap, without
+    their gradient for "detach"."""
+    choose("restriction", restriction, RESTRICTIONS)
+    check_inputs(heatmaps, landmarks, check_values)
     mean, covariance = heatmap_moments(heatmaps)
     eigenvalues, eigenvectors = principal_components(covariance)
     if restriction == "detach":

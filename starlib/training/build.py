@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
+from starlib.comparisons.table import loss_for
 from starlib.models.backbones import TimmCoordinates, TimmHeatmaps
 from starlib.models.hourglass import StackedHourglass
 from starlib.schemes import Scheme
@@ -28,8 +29,8 @@ def build_model(config: RunConfig, scheme: Scheme) -> nn.Module:
 
     Call with images [B, 3, S, S] in [-1, 1]; returns one `StackOutput` per stack.
     """
-    scaled = config.covariance == "cholesky" or config.loss == "rle"
-    sigmoid = config.loss == "awing"
+    head = loss_for(config.loss, config.covariance, config.output).head
+    scaled, sigmoid = head == "scale_tril", head == "sigmoid"
     with seeded(config.seed):
         if config.output == "coordinates":
             return TimmCoordinates(config.backbone, scheme, scaled)

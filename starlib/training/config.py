@@ -7,17 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from starlib.comparisons import table
 from starlib.data.augment import AUGMENTATIONS
 from starlib.distances import DISTANCES
 from starlib.losses import CONVENTIONS, RESTRICTIONS
 from starlib.schemes import SCHEME_OF, is_path
 
-# With a restriction.
-STAR_LOSSES = (
-    "star", "star_inside", "star_isotropic", "star_random", "restricted_regression",
-)  # fmt: skip
-LOSSES = ("regression", *STAR_LOSSES, "mahalanobis", "adl", "gaussian_nll", "laplace_nll", "awing",
-          "rle")  # fmt: skip
+LOSSES = tuple(table.LOSSES)
+# With a restriction and a distance.
+STAR_LOSSES = tuple(
+    loss for loss in LOSSES if table.takes(loss, "restriction") and table.takes(loss, "distance")
+)
 COVARIANCES = ("heatmap", "cholesky")
 OUTPUTS = ("heatmaps", "coordinates")
 PRECISIONS = ("float32", "bfloat16")
@@ -125,20 +125,20 @@ class RunConfig:
         loss, wrong = self.loss, []
         if self.restriction != "value" and self.weight != 1.0:
             wrong.append("weight: belongs to the value restriction")
-        if loss not in (*STAR_LOSSES, "mahalanobis") and (self.restriction, self.weight) != (
+        if not table.takes(loss, "restriction") and (self.restriction, self.weight) != (
             "value",
             1.0,
         ):
             wrong.append(f"restriction: loss {loss} has none, leave restriction and weight")
-        if loss not in (*STAR_LOSSES, "regression", "adl") and self.distance != "smooth_l1":
+        if not table.takes(loss, "distance") and self.distance != "smooth_l1":
             wrong.append(f"distance: loss {loss} has its own")
         if self.convention != "paper" and (
-            loss not in ("regression", "star") or self.backbone != "hourglass"
+            not table.takes(loss, "convention") or self.backbone != "hourglass"
         ):
             wrong.append("convention: the released one is for regression and STAR on the hourglass")
-        if self.adl_ratio is not None and loss != "adl":
+        if self.adl_ratio is not None and not table.takes(loss, "ratio"):
             wrong.append("adl_ratio: belongs to loss adl")
-        if self.covariance == "cholesky" and loss not in ("gaussian_nll", "laplace_nll"):
+        if self.covariance == "cholesky" and table.heads(loss) != {"heatmaps", "scale_tril"}:
             wrong.append(
                 "covariance: cholesky belongs to the likelihoods gaussian_nll, laplace_nll"
             )
@@ -147,11 +147,10 @@ class RunConfig:
         if self.output == "coordinates":
             if self.backbone == "hourglass":
                 wrong.append("output: the hourglass predicts heatmaps")
-            likelihood = self.covariance == "cholesky" or loss == "rle"
-            if self.dr or not (loss == "regression" or likelihood):
+            if self.dr or table.loss_for(loss, self.covariance, self.output).needs_heatmaps:
                 wrong.append(f"output: {'DR' if self.dr else loss} needs heatmaps")
-        if loss == "awing" and (self.dr or self.aam):
-            wrong.append("loss: awing regresses whole heatmaps, without DR or AAM")
+        if "sigmoid" in table.heads(loss) and (self.dr or self.aam):
+            wrong.append(f"loss: {loss} regresses whole heatmaps, without DR or AAM")
         if wrong:
             raise ValueError("; ".join(wrong))
 

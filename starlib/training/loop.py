@@ -14,8 +14,7 @@ from torch import nn
 from starlib.data.augment import VIEW_OF_STORE, augment, view
 from starlib.data.batches import Faces
 from starlib.data.crops import CropStore
-from starlib.models.heads import StackOutput
-from starlib.moments import heatmap_moments
+from starlib.models.heads import StackOutput, output_moments
 from starlib.schemes import Scheme
 from starlib.training import distributed
 from starlib.training.config import RunConfig
@@ -156,14 +155,13 @@ def predict(
 def covariances(
     model: nn.Module, images: NDArray[np.uint8], config: RunConfig, batch_size: int = 32
 ) -> NDArray[np.float32] | None:
-    """Covariances [F, N, 2, 2] in the square of the stored crops' [-1, 1]: the predicted ones where
-    the network has a head for them, else those of the heatmaps; None without either."""
-    found = []
+    """Covariances [F, N, 2, 2] in the square of the stored crops' [-1, 1], see `output_moments`;
+    None for a network without heatmaps and without a head for them."""
+    grid, peaks = getattr(model, "grid", "centers"), getattr(model, "sigmoid", False)
+    values = []
     for output in _last_stacks(model, images, config, batch_size):
-        if output.scale_tril is not None:
-            found.append((output.scale_tril @ output.scale_tril.mT).float().cpu())
-        elif output.heatmaps is not None:
-            found.append(heatmap_moments(output.heatmaps)[1].cpu())
-        else:
+        covariance = output_moments(output, grid, peaks)[1]
+        if covariance is None:
             return None
-    return (torch.cat(found) * VIEW_OF_STORE**2).numpy()
+        values.append(covariance.float().cpu())
+    return (torch.cat(values) * VIEW_OF_STORE**2).numpy()

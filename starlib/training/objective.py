@@ -4,30 +4,14 @@ import torch
 from torch import Tensor, nn
 
 from starlib.comparisons.aam import edge_targets, point_targets
-from starlib.comparisons.adl import adl
 from starlib.comparisons.awing import awing
-from starlib.comparisons.dr import HEATMAP_SIGMA, distribution_regularisation, gaussian_maps
-from starlib.comparisons.likelihoods import cholesky_nll, heatmap_nll
-from starlib.comparisons.rle import ResidualLikelihood
-from starlib.comparisons.star_variants import (
-    restricted_regression,
-    star_inside,
-    star_isotropic,
-    star_random,
-)
-from starlib.distances import get_distance, wing
-from starlib.losses import RegressionLoss, STARLoss
+from starlib.comparisons.dr import distribution_regularisation
+from starlib.comparisons.table import loss_for
 from starlib.models.heads import StackOutput
 from starlib.schemes import Scheme
 from starlib.training.config import RunConfig
 
 MAP_WEIGHT = 10.0  # of AAM's point and edge losses; the landmark loss has 1
-VARIANTS = {
-    "star_inside": star_inside,
-    "star_isotropic": star_isotropic,
-    "star_random": star_random,
-    "restricted_regression": restricted_regression,
-}
 
 
 class Objective(nn.Module):
@@ -40,12 +24,18 @@ class Objective(nn.Module):
     def __init__(self, config: RunConfig, scheme: Scheme):
         super().__init__()
         self.config, self.scheme = config, scheme
-        self.regression = RegressionLoss(config.distance, config.convention, check_values=False)
-        self.star = STARLoss(
-            config.distance, config.restriction, config.weight, config.convention, False
+        entry = loss_for(config.loss, config.covariance, config.output)
+        self.takes = entry.takes
+        self.loss = entry.build(
+            check_values=False,
+            distance=config.distance,
+            restriction=config.restriction,
+            weight=config.weight,
+            convention=config.convention,
+            ratio=config.adl_ratio,
+            image_size=config.image_size,
+            scheme=scheme,
         )
-        self.family = config.loss.removesuffix("_nll")  # of a likelihood
-        self.flow = ResidualLikelihood() if config.loss == "rle" else None
 
     def forward(self, outputs: list[StackOutput], landmarks: Tensor) -> Tensor:
         targets = self._map_targets(outputs[-1], landmarks)
@@ -65,46 +55,14 @@ class Objective(nn.Module):
         loss = self.config.loss_weight * self.landmark_loss(output, landmarks).mean()
         if self.config.dr:
             assert output.heatmaps is not None
-            loss = loss + distribution_regularisation(output.heatmaps, landmarks).mean()
+            loss = loss + distribution_regularisation(output.heatmaps, landmarks, False).mean()
         if targets is not None:
             assert output.point_maps is not None and output.edge_maps is not None
-            points, edges = targets
-            maps = awing(output.point_maps, points).mean() + awing(output.edge_maps, edges).mean()
-            loss = loss + MAP_WEIGHT * maps
+            points = awing(output.point_maps, targets[0], check_values=False).mean()
+            edges = awing(output.edge_maps, targets[1], check_values=False).mean()
+            loss = loss + MAP_WEIGHT * (points + edges)
         return loss
 
     def landmark_loss(self, output: StackOutput, landmarks: Tensor) -> Tensor:
         """The loss of each landmark [B, N] on one stack, without regularisers."""
-        config, heatmaps = self.config, output.heatmaps
-        if self.flow is not None:
-            assert output.scale_tril is not None
-            deviations = output.scale_tril.diagonal(dim1=-2, dim2=-1)
-            return self.flow(output.landmarks, deviations, landmarks)
-        if config.covariance == "cholesky":
-            assert output.scale_tril is not None
-            return cholesky_nll(output.landmarks, output.scale_tril, landmarks, self.family)
-        if heatmaps is None:
-            return coordinate_loss(output.landmarks, landmarks, config.distance, config.image_size)
-        if config.loss == "regression":
-            return self.regression(heatmaps, landmarks)
-        if config.loss == "star":
-            return self.star(heatmaps, landmarks)
-        if config.loss == "mahalanobis":  # squared
-            return star_inside(heatmaps, landmarks, "l2", config.restriction, config.weight)
-        if config.loss in VARIANTS:
-            options = (config.distance, config.restriction, config.weight)
-            return VARIANTS[config.loss](heatmaps, landmarks, *options)
-        if config.loss == "adl":
-            return adl(heatmaps, landmarks, self.scheme, config.distance, config.adl_ratio)
-        if config.loss == "awing":
-            return awing(heatmaps, gaussian_maps(landmarks, heatmaps.shape[-1], HEATMAP_SIGMA))
-        return heatmap_nll(heatmaps, landmarks, self.family)
-
-
-def coordinate_loss(predicted: Tensor, landmarks: Tensor, distance: str, image_size: int) -> Tensor:
-    """d(y_t - μ) [B, N] of predicted coordinates; Wing as its paper has it, ω = 10 and ε = 2 pixels
-    of the input."""
-    error = landmarks - predicted
-    if distance == "wing":
-        return wing(error, width=20 / image_size, curvature=4 / image_size).sum(-1)
-    return get_distance(distance)(error).sum(-1)
+        return self.loss(*(getattr(output, name) for name in self.takes), landmarks)

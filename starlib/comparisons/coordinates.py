@@ -1,0 +1,43 @@
+"""Losses of landmarks that a network has decoded, or predicts as coordinates."""
+
+from torch import Tensor
+
+from starlib.distances import get_distance, wing
+from starlib.losses import RegressionLoss, check_landmarks
+
+WING_WIDTH, WING_CURVATURE = 10.0, 2.0  # ω and ε of the Wing paper, in pixels of the input
+
+
+class DecodedRegression(RegressionLoss):
+    """`starlib.RegressionLoss` of landmarks [B, N, 2] that the network has decoded with the same
+    grid, so that no heatmap is decoded twice. Call with these and the annotated ones."""
+
+    def forward(self, predicted: Tensor, landmarks: Tensor) -> Tensor:
+        check_landmarks(predicted, (*landmarks.shape[:2], 2), self.check_values, "predicted")
+        check_landmarks(landmarks, tuple(predicted.shape), self.check_values)
+        return self.of_means(predicted, landmarks)
+
+
+def coordinate_loss(
+    predicted: Tensor,
+    landmarks: Tensor,
+    distance: str = "smooth_l1",
+    image_size: int = 256,
+    check_values: bool = True,
+) -> Tensor:
+    """d(y_t - μ) [B, N] of predicted coordinates (Eq. 2 without a heatmap).
+
+    Args:
+        predicted, landmarks: [B, N, 2] in [-1, 1].
+        distance: as in `starlib.RegressionLoss`, but Wing as its paper has it (Feng et al., CVPR
+            2018): ω = 10 and ε = 2 pixels of the input.
+        image_size: side of the input in pixels.
+        check_values: as in `starlib.RegressionLoss`.
+    """
+    check_landmarks(predicted, (*landmarks.shape[:2], 2), check_values, "predicted")
+    check_landmarks(landmarks, tuple(predicted.shape), check_values)
+    error = landmarks - predicted
+    if distance == "wing":
+        pixel = 2 / image_size
+        return wing(error, WING_WIDTH * pixel, WING_CURVATURE * pixel).sum(-1)
+    return get_distance(distance)(error).sum(-1)

@@ -37,6 +37,8 @@ def _check(options: argparse.Namespace) -> int:
         print(f"{what:16} {found:6} of {official:6} {checked.unit}  {state}")
     for problem in checked.problems:
         print(problem)
+    for doubt in checked.doubts:
+        print(f"warning: {doubt}")
     known = sum(official is not None for _, official in checked.counts.values())
     if checked.source and (checked.problems or complete < known):
         print(f"{options.name} is distributed at {checked.source}")

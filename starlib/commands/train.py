@@ -8,15 +8,20 @@ import contextlib
 import dataclasses
 import importlib
 import json
+import sys
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from typing import Any
 
+from starlib.data import load_dataset
 from starlib.experiments.arms import EXPERIMENTS
+from starlib.experiments.baseline import MEAN_SHAPE, beside
 from starlib.experiments.records import Run, describe, missing
 from starlib.experiments.runs import run, run_all
+from starlib.schemes import is_path
 from starlib.training import distributed
 from starlib.training.config import RunConfig
+from starlib.training.epochs import enough_epochs
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +29,11 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dataset", default="synthface", help="a data set's name, or your own .yml file"
     )
-    parser.add_argument("--scale", default="smoke", help="smoke, reduced or full")
+    parser.add_argument(
+        "--scale",
+        help="smoke (default), reduced or full; your own data is trained at reduced by default, "
+        "for as many epochs as its number of faces needs",
+    )
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument(
         "--set",
@@ -73,11 +82,11 @@ def _trained(options: argparse.Namespace, device: str, executor: Executor | None
         if options.set:
             raise ValueError("--experiment: has its own fields, leave --set")
         experiment = EXPERIMENTS[options.experiment]
-        configs = experiment.configs(options.dataset, options.scale, options.seeds)
+        configs = experiment.configs(options.dataset, options.scale or "smoke", options.seeds)
     else:
         fields = dict(_field(text) for text in options.set)
         configs = [
-            RunConfig.at(options.scale, options.dataset, **(fields | {"seed": seed}))
+            _config(options.dataset, options.scale, fields | {"seed": seed})
             for seed in options.seeds
         ]
     if len(configs) == 1 and options.minutes is None and options.workers == 1 and not executor:
@@ -102,12 +111,26 @@ def _trained(options: argparse.Namespace, device: str, executor: Executor | None
     return 1 if left else 0
 
 
+def _config(dataset: str, scale: str | None, fields: dict[str, Any]) -> RunConfig:
+    """The config that is asked for; on your own data, a scale and epochs that suit it if none are
+    given."""
+    if not is_path(dataset) or scale is not None:
+        return RunConfig.at(scale or "smoke", dataset, **fields)
+    config = RunConfig.at("reduced", dataset, **fields)
+    faces = min(len(load_dataset(dataset, "train")), config.train_faces or sys.maxsize)
+    return RunConfig.at(
+        "reduced", dataset, **({"epochs": enough_epochs(faces, config.batch_size)} | fields)
+    )
+
+
 def _tell(runs: list[Run], wanted: int, left: int) -> None:
     for found in runs:
         values = ", ".join(
-            f"{subset} NME {100 * v['nme']:.3f} %" for subset, v in found.metrics.items()
+            f"{subset} NME {100 * v['nme']:.3f} %"
+            for subset, v in found.metrics.items()
+            if subset != MEAN_SHAPE
         )
-        print(f"{describe(found.config)}: {values} ({found.path})")
+        print(f"{describe(found.config)}: {values}{beside(found.metrics)} ({found.path})")
     if left:
         print(f"{left} of {wanted} runs are not finished; the same command goes on")
 

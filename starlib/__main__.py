@@ -11,7 +11,7 @@ COMMANDS = {  # module in starlib.commands -> what it does
     "evaluate": "errors of a weights file on a data set",
     "predict": "landmarks of photos",
     "export": "a weights file as ONNX",
-    "data": "look at a data set's files, or download them",
+    "data": "look at a data set's files, download them, or split your own list",
     "bench": "measure what the loss, a training step and inference cost here",
 }
 

@@ -392,3 +392,64 @@ def test_replaced_pictures_are_cut_out_anew(cats, tmp_path):
     Image.new("RGB", (100, 90), "red").save(cats[0] / "cat 1.png")
     again = crop_store(load_dataset(path, "train"), 32, tmp_path / "crops")
     assert first.fingerprint != again.fingerprint
+
+
+def write_people(path, by="person"):
+    """A list of 30 faces of ten people, with a column that says who it is."""
+    rows = [["image", by, "x0", "y0"]]
+    rows += [[f"{i}.png", f"p{i % 10}", i + 0.5, 2 * i] for i in range(30)]
+    write_rows(path, rows)
+    return rows
+
+
+def test_a_list_is_split_with_nobody_in_both(tmp_path, capsys):
+    rows = write_people(tmp_path / "faces.csv")
+    who = {row[0]: row[1] for row in rows[1:]}
+    command = ["data", "split", str(tmp_path / "faces.csv"), "--by", "person"]
+    assert main([*command, "--test", "0.2", "--seed", "0"]) == 0
+    assert "train.csv: 24 faces" in capsys.readouterr().out
+    parts = {s: (tmp_path / f"{s}.csv").read_text().splitlines() for s in ("train", "test")}
+    assert all(lines.pop(0) == "image,x0,y0" for lines in parts.values())
+    assert sorted(parts["train"] + parts["test"]) == sorted(
+        f"{image},{x},{y}" for image, _, x, y in rows[1:]
+    )
+    people = {s: {who[line.split(",")[0]] for line in lines} for s, lines in parts.items()}
+    assert not people["train"] & people["test"] and len(people["test"]) == 2
+    assert main(command) == 2
+    assert "not overwritten" in capsys.readouterr().err
+    for name in ("train.csv", "test.csv"):
+        (tmp_path / name).unlink()
+    assert main([*command, "--seed", "1"]) == 0
+    assert (tmp_path / "test.csv").read_text().splitlines()[1:] != parts["test"]
+
+
+def test_faces_of_one_picture_stay_together_when_a_list_is_split(tmp_path):
+    write_rows(tmp_path / "faces.csv", [[f"{i // 2}.png", i, i + 1] for i in range(20)])
+    assert main(["data", "split", str(tmp_path / "faces.csv"), "--test", "0.5"]) == 0
+    first, second = (
+        {line.split(",")[0] for line in (tmp_path / f"{s}.csv").read_text().splitlines()}
+        for s in ("train", "test")
+    )
+    assert len(first) == len(second) == 5 and not first & second
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "told"),
+    [
+        (lambda r: r, ["--by", "name"], "expected a column 'name' in the first row, found image"),
+        (lambda r: r[1:], ["--by", "person"], "found no header"),
+        (lambda r: [r[0], [*r[1], 3], *r[2:]], ["--by", "person"], "row 2: expected 4 cells"),
+        (lambda r: [*r, ["a.png", " ", 1, 2]], ["--by", "person"], "and one in 'person'"),
+        (lambda r: [r[0], r[1], r[11]], ["--by", "person"], "expected two identities at least"),
+        (lambda r: r, ["--by", "person", "--test", "1"], "--test: expected a share between 0"),
+        (lambda r: r, ["--by", "person", "--url", "x"], "--url, --sha256: belong to data fetch"),
+    ],
+)
+def test_lists_that_cannot_be_split_are_named_and_nothing_is_written(
+    tmp_path, capsys, change, options, told
+):
+    rows = write_people(tmp_path / "faces.csv")
+    write_rows(tmp_path / "faces.csv", change(rows))
+    assert main(["data", "split", str(tmp_path / "faces.csv"), *options]) == 2
+    assert told in capsys.readouterr().err
+    assert [p.name for p in tmp_path.iterdir()] == ["faces.csv"]

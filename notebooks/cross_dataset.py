@@ -25,12 +25,12 @@
 from IPython.display import Markdown
 
 from starlib.experiments.arms import EXPERIMENTS
+from starlib.experiments.paths import results_folder
 from starlib.experiments.records import missing
 from starlib.experiments.runs import read_or_train
 from starlib.experiments.selection import arm_runs
 from starlib.report import claims, figures, page_facts, tables, views
 from starlib.report.effects import comparison_effects
-from starlib.experiments.paths import results_folder
 
 # %% tags=["parameters"]
 dataset = "300w"

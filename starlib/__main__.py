@@ -3,6 +3,8 @@
 import argparse
 import importlib
 import sys
+import warnings
+from collections.abc import Callable
 
 COMMANDS = {  # module in starlib.commands -> what it does
     "train": "train one run, or what an experiment lacks",
@@ -10,7 +12,7 @@ COMMANDS = {  # module in starlib.commands -> what it does
     "evaluate": "errors of a weights file on a data set",
     "predict": "landmarks of photos",
     "export": "a weights file as ONNX",
-    "data": "look at a data set's files, or download them",
+    "data": "look at a data set's files, download them, or split your own list",
     "bench": "measure what the loss, a training step and inference cost here",
 }
 
@@ -27,10 +29,26 @@ def main(arguments: list[str] | None = None) -> int:
             importlib.import_module(f"starlib.commands.{name}").add(added)
     options = parser.parse_args(given)
     try:
-        return int(options.do(options))
+        with warnings.catch_warnings():
+            warnings.showwarning = _show(warnings.showwarning)
+            return int(options.do(options))
     except (ValueError, OSError) as error:  # what the user gave; the message says what it was
         print(f"error: {error}", file=sys.stderr)
         return 2
+
+
+def _show(otherwise: Callable[..., None]) -> Callable[..., None]:
+    """Shows the project's own warnings in one line, without the place in the code."""
+
+    def show(
+        message: Warning | str, category: type[Warning], *where: object, **more: object
+    ) -> None:
+        if category.__name__ == "DataWarning":  # by name: train and data alone import its module
+            print(f"warning: {message}", file=sys.stderr)
+        else:
+            otherwise(message, category, *where, **more)
+
+    return show
 
 
 if __name__ == "__main__":

@@ -41,6 +41,11 @@ class Scheme:
         """Number of landmarks N."""
         return len(self.flip)
 
+    @property
+    def mirrors(self) -> bool:
+        """Whether points have mirror images; without, a mirrored picture has no landmarks."""
+        return any(i != mirror for i, mirror in enumerate(self.flip))
+
     def to_dict(self) -> dict[str, Any]:
         """Every field by name, for JSON and for weights files."""
         return dataclasses.asdict(self)

@@ -1,27 +1,52 @@
-"""python -m starlib data: look at a data set's files, or download them."""
+"""python -m starlib data: look at a data set's files, download them, or split your own list."""
 
 import argparse
+from pathlib import Path
 
 from starlib.data import READERS, check_dataset
 from starlib.data.fetch import fetch
+from starlib.data.own_split import split_list
+
+OPTIONS = {"fetch": ("url", "sha256"), "split": ("by", "test", "seed")}  # of one action alone
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("action", choices=["check", "fetch"])
-    parser.add_argument("name", help=f"{', '.join(READERS)}; for check also your own .yml file")
+    parser.add_argument("action", choices=["check", "fetch", "split"])
+    parser.add_argument(
+        "name",
+        help=f"{', '.join(READERS)}; for check also your own .yml file, for split your .csv list",
+    )
     parser.add_argument("--data-root", help="folder of the data sets, default $STARLIB_DATA")
     parser.add_argument("--url", help="fetch: an address that you were given for the data set")
     parser.add_argument("--sha256", help="fetch: the hash of what is at that address")
+    parser.add_argument(
+        "--by", metavar="COLUMN", help="split: who it is; nobody is in both, default the picture"
+    )
+    parser.add_argument(
+        "--test", type=float, metavar="SHARE", help="split: of the faces for testing, default 0.2"
+    )
+    parser.add_argument("--seed", type=int, help="split: of the draw, default 0")
     parser.set_defaults(do=_do)
 
 
 def _do(options: argparse.Namespace) -> int:
+    for action, names in OPTIONS.items():
+        if action != options.action and any(getattr(options, n) is not None for n in names):
+            raise ValueError(f"{', '.join(f'--{n}' for n in names)}: belong to data {action}")
     if options.action == "fetch":
         print(fetch(options.name, options.data_root, options.url, options.sha256))
         return 0
-    if options.url or options.sha256:
-        raise ValueError("--url, --sha256: belong to data fetch")
+    if options.action == "split":
+        return _split(options)
     return _check(options)
+
+
+def _split(options: argparse.Namespace) -> int:
+    share = 0.2 if options.test is None else options.test
+    parts = split_list(Path(options.name), options.by, share, options.seed or 0)
+    for path, faces in parts.values():
+        print(f"{path}: {faces} faces")
+    return 0
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -37,6 +62,8 @@ def _check(options: argparse.Namespace) -> int:
         print(f"{what:16} {found:6} of {official:6} {checked.unit}  {state}")
     for problem in checked.problems:
         print(problem)
+    for doubt in checked.doubts:
+        print(f"warning: {doubt}")
     known = sum(official is not None for _, official in checked.counts.values())
     if checked.source and (checked.problems or complete < known):
         print(f"{options.name} is distributed at {checked.source}")

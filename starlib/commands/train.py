@@ -15,14 +15,18 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
+from starlib.data import load_dataset
 from starlib.experiments.arms import EXPERIMENTS
+from starlib.experiments.baseline import MEAN_SHAPE, beside
 from starlib.experiments.paths import results_folder
 from starlib.experiments.progress import Progress
 from starlib.experiments.queue import entries, trainable
 from starlib.experiments.records import Run, describe
 from starlib.experiments.runs import run, run_all
+from starlib.schemes import is_path
 from starlib.training import distributed
 from starlib.training.config import RunConfig
+from starlib.training.epochs import enough_epochs
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -34,10 +38,13 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--experiment, --dataset, --scale, --seeds only those. It may be started several times",
     )
     parser.add_argument(
+    parser.add_argument(
         "--dataset", help="a data set's name, or your own .yml file; default synthface"
     )
     parser.add_argument(
-        "--scale", help="smoke, reduced or full; default smoke, of the queue reduced"
+        "--scale",
+        help="smoke, reduced or full; default smoke, of the queue reduced; your own data is trained "
+        "at reduced by default, for as many epochs as its number of faces needs",
     )
     parser.add_argument("--seeds", type=int, nargs="+", help="default 0, of the queue all")
     parser.add_argument(
@@ -115,7 +122,19 @@ def _configs(options: argparse.Namespace) -> list[RunConfig]:
     if options.experiment:
         return EXPERIMENTS[options.experiment].configs(dataset, scale, seeds)
     fields = dict(_field(text) for text in options.set)
-    return [RunConfig.at(scale, dataset, **(fields | {"seed": seed})) for seed in seeds]
+    return [_config(dataset, options.scale, fields | {"seed": seed}) for seed in seeds]
+
+
+def _config(dataset: str, scale: str | None, fields: dict[str, Any]) -> RunConfig:
+    """The config that is asked for; on your own data, a scale and epochs that suit it if none are
+    given."""
+    if not is_path(dataset) or scale is not None:
+        return RunConfig.at(scale or "smoke", dataset, **fields)
+    config = RunConfig.at("reduced", dataset, **fields)
+    faces = min(len(load_dataset(dataset, "train")), config.train_faces or sys.maxsize)
+    return RunConfig.at(
+        "reduced", dataset, **({"epochs": enough_epochs(faces, config.batch_size)} | fields)
+    )
 
 
 def _queue(options: argparse.Namespace) -> list[RunConfig]:
@@ -157,8 +176,12 @@ def _reporting(config: RunConfig) -> Iterator[Any]:
 
 def _print(found: Run, results: Path, started: float) -> None:
     """A run's errors, and whether it was trained now, and where its weights are."""
-    values = ", ".join(f"{name} NME {100 * v['nme']:.3f} %" for name, v in found.metrics.items())
-    print(f"{describe(found.config)}: {values} ({found.path})")
+    values = ", ".join(
+        f"{name} NME {100 * v['nme']:.3f} %"
+        for name, v in found.metrics.items()
+        if name != MEAN_SHAPE
+    )
+    print(f"{describe(found.config)}: {values}{beside(found.metrics)} ({found.path})")
     weights = results / "weights" / f"{found.name}.pt"
     if found.path.stat().st_mtime < started - 0.1:
         when = found.provenance.get("finished", "earlier")

@@ -1,7 +1,7 @@
 """Data sets: `load_dataset` reads the official files of one, `crop_store` makes training crops."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
@@ -78,13 +78,15 @@ def _reader(name: str, root: Path | str | None) -> tuple[ModuleType, Path]:
 class Checked:
     """counts: what is counted -> (found, official number or None), in `unit`.
 
-    problems: a line each. source: where to get the data set.
+    problems: a line each. doubts: what looks wrong without being an error, a line each. source:
+    where to get the data set.
     """
 
     counts: dict[str, tuple[int, int | None]]
     unit: str
     problems: list[str]
     source: str | None
+    doubts: list[str] = field(default_factory=list)
 
 
 def check_dataset(name: str, root: Path | str | None = None) -> Checked:
@@ -96,4 +98,6 @@ def check_dataset(name: str, root: Path | str | None = None) -> Checked:
         _check_name(name, list(READERS))
     reader, where = _reader(name, root)
     source = getattr(reader, "SOURCE", None)  # your own data has none
-    return Checked(reader.counts(where), reader.UNIT, reader.problems(where), source)
+    problems, doubts = reader.problems(where), getattr(reader, "doubts", None)
+    told = doubts(where) if doubts and not problems else []
+    return Checked(reader.counts(where), reader.UNIT, problems, source, told)

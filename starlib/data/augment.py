@@ -79,7 +79,7 @@ def augment(
     def chance(probability: float) -> Tensor:
         return random() < probability
 
-    flip = chance(FLIP)
+    flip = chance(FLIP if scheme.mirrors else 0)
     matrix, shift = _random_affine(flip, normal if released else draw)
     gray, blur, occlude = chance(GRAY), chance(BLUR), chance(OCCLUSION)
     sigma = draw(*BLUR_SIGMA).mul(size).masked_fill(~blur, 0.0)

@@ -160,7 +160,7 @@ def load(root: Path, split: str) -> FaceSet:
     references, rows = _read_rows(path, split)
     if not references:
         raise DataError([f"{path}: expected faces, it holds none"])
-    landmarks, flags = _landmarks(rows)
+    landmarks, _ = _landmarks(rows)
     return FaceSet(
         dataset="cofw",
         split=split,
@@ -168,7 +168,6 @@ def load(root: Path, split: str) -> FaceSet:
         names=tuple(f"{path.name}#{index + 1}" for index in range(len(references))),
         landmarks=landmarks,
         read=lambda index: _read(path, references[index], index),
-        occluded=flags == 1,
         official=OFFICIAL[split],
         stamp=files_stamp([path]),
     )

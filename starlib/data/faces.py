@@ -1,13 +1,14 @@
 """What every reader of a data set returns: the faces of one split, or a list of problems."""
 
+import contextlib
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
 from starlib.schemes import Scheme
 
@@ -25,16 +26,19 @@ class DataError(ValueError):
         return type(self), (self.problems,)
 
 
+class DataWarning(UserWarning):
+    """What looks wrong with a data set without being an error."""
+
+
 @dataclass(frozen=True)
 class FaceSet:
     """The faces of one split of a data set.
 
-    landmarks: [F, N, 2] float32 (x, y) in pixels of the image; 0 is the left or top edge of the
-        image, so the first pixel's centre is at 0.5.
+    landmarks: [F, N, 2] float32 (x, y) in pixels of the upright image; 0 is its left or top edge,
+        so the first pixel's centre is at 0.5.
     read: index -> RGB image.
     subsets: name -> mask [F].
     clean: landmarks without annotation noise, where they are known (synthface).
-    occluded: whether each point is hidden [F, N], where that is annotated (COFW).
     official: number of faces of the complete split, None where there is no such number.
     stamp: changes when the files change; crops are cut out anew then.
     """
@@ -47,7 +51,6 @@ class FaceSet:
     read: Callable[[int], Image.Image]
     subsets: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
     clean: NDArray[np.float32] | None = None
-    occluded: NDArray[np.bool_] | None = None
     official: int | None = None
     stamp: str = ""
 
@@ -68,7 +71,6 @@ class ImageFace:
     path: Path
     landmarks: NDArray[np.float32]
     tags: tuple[str, ...] = ()
-    occluded: NDArray[np.bool_] | None = None
 
 
 def face_set(
@@ -81,7 +83,6 @@ def face_set(
 ) -> FaceSet:
     """The faces of image files; a face is in the subset "full" and in those of its tags."""
     paths = [face.path for face in faces]
-    occluded = [face.occluded for face in faces if face.occluded is not None]
     return FaceSet(
         dataset=dataset,
         split=split,
@@ -93,7 +94,6 @@ def face_set(
             name: np.array([name == "full" or name in face.tags for face in faces])
             for name in subsets
         },
-        occluded=np.stack(occluded) if len(occluded) == len(faces) else None,
         official=official,
         stamp=files_stamp(paths),
     )
@@ -108,24 +108,36 @@ def files_stamp(paths: Iterable[Path]) -> str:
 
 # Where faces at an image's border are annotated beyond it: by this share of the face at most.
 CUT_OFF = 0.5
-_UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+# The EXIF entry that says how a camera was held, and its values for a picture lying on its side.
+_ORIENTATION, _LYING = 0x0112, (5, 6, 7, 8)
 
 
 def open_image(path: Path) -> Image.Image:
-    """The image as RGB; DataError naming the file if it cannot be decoded."""
-    try:
-        with Image.open(path) as image:
-            return image.convert("RGB")
-    except _UNREADABLE as error:
-        raise DataError([f"{path}: expected a readable image ({error})"]) from error
+    """The image as RGB, turned upright as its EXIF entry says.
+
+    DataError names a file that cannot be decoded, or that has more pixels than Pillow deems safe.
+    """
+    with _opened(path) as image:
+        return ImageOps.exif_transpose(image).convert("RGB")
 
 
 def image_size(path: Path) -> tuple[int, int]:
-    """Width and height, from the header alone; DataError as `open_image`."""
+    """Width and height of the upright image, from the header alone; DataError as `open_image`."""
+    with _opened(path) as image:
+        width, height = image.size
+        lying = image.getexif().get(_ORIENTATION) in _LYING
+        return (height, width) if lying else (width, height)
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """The image file, not decoded; whatever fails while it is open becomes a DataError."""
     try:
-        with Image.open(path) as opened:
-            return opened.size
-    except _UNREADABLE as error:
+        with Image.open(path) as image:
+            yield image
+    except MemoryError as error:
+        raise DataError([f"{path}: expected an image that fits into memory"]) from error
+    except Exception as error:  # decoders of damaged files raise nearly anything
         raise DataError([f"{path}: expected a readable image ({error})"]) from error
 
 
@@ -152,6 +164,7 @@ def landmark_problem(
         return (
             f"{where}: expected finite coordinates, point {_first(~np.isfinite(landmarks))} is not"
         )
+    landmarks = landmarks.astype(np.float64)  # their differences may be beyond float32
     side = np.ptp(landmarks, axis=0).max()
     slack = max(1.0, beyond * side)  # a pixel at least: annotations are rounded to it
     outside = (landmarks < -slack) | (landmarks > np.asarray(size) + slack)

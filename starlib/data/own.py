@@ -2,20 +2,19 @@
 
 ```yaml
 train: train.csv      # or .json, .tsv, or a folder of images with .pts files beside them
-test: test.csv
+test: test.csv        # one of the two is enough
 images: pictures      # folder of the images; default: the folder of each list
 first_pixel: 0        # coordinate of the first pixel's centre: 0 (default), 0.5 or 1
 ```
 
-Paths are relative to the .yml file. A CSV row is an image and x, y of each point; a header is
-skipped. A .json file has the form of COCO key points; points with flag 1 are hidden, flag 0 (not
-labelled) is an error. A .tsv file is a list as the released code (and ADNet's) reads it, with a
-header: image, five points, landmarks "x,y,x,y,…", scale, centre x, centre y. Only image and
-landmarks are used: crops follow the landmarks.
+Paths are relative to the .yml file; `starlib.data.own_lists` says what the lists look like. Points
+are in pixels of the upright picture, as a viewer shows it. In a .json file, points with flag 0 (not
+labelled) are an error; flags 1 (hidden) and 2 are not told apart. Crops follow the landmarks.
+What looks wrong without being an error is a `DataWarning` (`starlib.data.own_checks`).
 """
 
-import csv
-import json
+import os
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from numpy.typing import NDArray
 from starlib.data.faces import (
     CUT_OFF,
     DataError,
+    DataWarning,
     FaceSet,
     ImageFace,
     face_set,
@@ -33,63 +33,15 @@ from starlib.data.faces import (
     landmark_problem,
     unreadable,
 )
-from starlib.data.own_schemes import read_description, scheme_from
-from starlib.data.pts import pairs, read_pts
+from starlib.data.own_checks import flip_doubt, repeated_faces
+from starlib.data.own_lists import SUFFIXES, Row, rows
+from starlib.data.own_schemes import data_name, read_description, scheme_from
+from starlib.data.pts import as_float32, pairs, read_pts
 from starlib.schemes import Scheme
 
 UNIT = "faces"
 FIRST_PIXELS = (0, 0.5, 1)
-# Lists of the released code name images from a folder that only their authors have.
-_RAW_IMAGES = "rawImages/"
-
-# Where a face stands (file and row), its image as written, and its numbers as written.
-Row = tuple[str, str, list[Any]]
-
-
-def _csv_rows(path: Path) -> Iterator[Row]:
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        for number, row in enumerate(csv.reader(file), 1):
-            if row and not (number == 1 and _is_header(row[1:])):
-                yield f"{path}, row {number}", row[0], row[1:]
-
-
-def _is_header(words: list[str]) -> bool:
-    """Whether no word is a number."""
-    return not any(_is_number(word) for word in words)
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
-
-
-def _tsv_rows(path: Path) -> Iterator[Row]:
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1):
-        words = line.split("\t")
-        numbers = words[2].split(",") if len(words) > 2 else []
-        if line.strip() and not (number == 1 and _is_header(numbers)):
-            image = words[0].replace("\\", "/").rpartition(_RAW_IMAGES)[2]
-            yield f"{path}, row {number}", image, numbers
-
-
-def _json_rows(path: Path) -> Iterator[Row]:
-    """Rows of 3N numbers: x, y and flag of each point."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        images = {image["id"]: str(image["file_name"]) for image in content["images"]}
-        for number, annotation in enumerate(content["annotations"], 1):
-            image = images[annotation["image_id"]]
-            yield f"{path}, annotation {number}", image, list(annotation["keypoints"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            [f"{path}: expected COCO key points: images, annotations with keypoints ({error!r})"]
-        ) from error
-
-
-ROWS = {".csv": _csv_rows, ".tsv": _tsv_rows, ".json": _json_rows}
+SPLITS = ("train", "test")
 
 
 def _face(row: Row, folder: Path, points: int, shift: float, flags: bool) -> ImageFace:
@@ -101,18 +53,17 @@ def _face(row: Row, folder: Path, points: int, shift: float, flags: bool) -> Ima
             [f"{where}: expected {width * points} numbers ({points} points), found {len(numbers)}"]
         )
     try:
-        values = np.array([float(n) for n in numbers], np.float32).reshape(points, width)
-    except (ValueError, TypeError) as error:
+        values = as_float32([float(n) for n in numbers]).reshape(points, width)
+    except (ValueError, TypeError, OverflowError) as error:
         raise DataError([f"{where}: expected numbers after the image ({error})"]) from None
     landmarks = values[:, :2] + np.float32(shift)
     if flags and not np.isin(values[:, 2], (1, 2)).all():
         raise DataError([f"{where}: expected every point labelled, with flag 1 or 2"])
-    if not (folder / image).is_file():
+    if not os.path.isfile(folder / image):  # Path.is_file raises for names that are too long
         raise DataError([f"{where}: expected the image {folder / image}, there is none"])
     _check(where, landmarks, folder / image)
-    occluded = values[:, 2] == 1 if flags else None
     name = f"{image} ({where.rpartition(', ')[2]})"  # an image may hold several faces
-    return ImageFace(name, folder / image, landmarks, occluded=occluded)
+    return ImageFace(name, folder / image, landmarks)
 
 
 def _check(where: str, landmarks: NDArray[np.float32], image: Path) -> None:
@@ -125,20 +76,21 @@ def _listed(path: Path, images: Path | None, scheme: Scheme, shift: float) -> It
     """Each face of a list as an ImageFace, or the DataError in its place."""
     flags = path.suffix == ".json"
     try:
-        for row in ROWS[path.suffix](path):
+        for row in rows(path, scheme.points):
             try:
                 yield _face(row, images or path.parent, scheme.points, shift, flags)
             except DataError as error:
                 yield error
     except DataError as error:
         yield error
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        yield DataError([f"{path}: expected a readable list of faces ({error})"])
 
 
 def _beside(folder: Path, scheme: Scheme, shift: float) -> Iterator[Any]:
     """The same for a folder of images with `.pts` files."""
-    both, problems = pairs(folder)
+    try:
+        both, problems = pairs(folder)
+    except DataError as error:
+        both, problems = [], error.problems
     if problems:
         yield DataError(problems)
     for image, annotation in both:
@@ -150,26 +102,32 @@ def _beside(folder: Path, scheme: Scheme, shift: float) -> Iterator[Any]:
             yield error
 
 
+def _check_places(path: Path, values: dict[str, Any]) -> None:
+    first = values.get("first_pixel", 0)
+    if isinstance(first, bool) or not isinstance(first, int | float) or first not in FIRST_PIXELS:
+        raise ValueError(f"{path}: first_pixel: expected 0, 0.5 or 1, got {first!r}")
+    for key in (*SPLITS, "images"):
+        place = values.get(key, "")
+        if not isinstance(place, str) or "\0" in place:
+            raise ValueError(f"{path}: {key}: expected a path, got {values[key]!r}")
+
+
 def _scan(path: Path, split: str) -> tuple[Scheme, list[ImageFace], list[str]]:
     """The scheme, the faces of a split that can be read, and problems."""
     values = read_description(path)
     scheme = scheme_from(path, values)
-    first = values.get("first_pixel", 0)
-    if first not in FIRST_PIXELS or isinstance(first, bool):
-        raise ValueError(f"{path}: first_pixel: expected 0, 0.5 or 1, got {first!r}")
-    for key in ("train", "test", "images"):
-        if not isinstance(values.get(key, ""), str):
-            raise ValueError(f"{path}: {key}: expected a path, got {values[key]!r}")
+    _check_places(path, values)
+    shift = 0.5 - values.get("first_pixel", 0)
     if split not in values:
         return scheme, [], [f"{path}: {split}: expected a list or a folder of faces, got none"]
     source = path.parent / values[split]
     images = path.parent / values["images"] if "images" in values else None
-    if source.is_dir():
-        found = list(_beside(source, scheme, 0.5 - first))
-    elif source.suffix in ROWS:
-        found = list(_listed(source, images, scheme, 0.5 - first))
+    if os.path.isdir(source):
+        found = list(_beside(source, scheme, shift))
+    elif source.suffix in SUFFIXES:
+        found = list(_listed(source, images, scheme, shift))
     else:
-        kinds = ", ".join(ROWS)
+        kinds = ", ".join(SUFFIXES)
         return scheme, [], [f"{path}: {split}: expected {kinds} or a folder, got {values[split]!r}"]
     faces = [face for face in found if isinstance(face, ImageFace)]
     problems = [p for error in found if isinstance(error, DataError) for p in error.problems]
@@ -178,19 +136,45 @@ def _scan(path: Path, split: str) -> tuple[Scheme, list[ImageFace], list[str]]:
     return scheme, faces, problems
 
 
+def given_splits(path: Path) -> list[str]:
+    """Which of "train" and "test" a description has."""
+    values = read_description(path)
+    return [split for split in SPLITS if split in values]
+
+
 def counts(path: Path) -> dict[str, tuple[int, int | None]]:
     """Faces found by split; there is no official number."""
-    given = [split for split in ("train", "test") if split in read_description(path)]
-    return {split: (len(_scan(path, split)[1]), None) for split in given}
+    return {split: (len(_scan(path, split)[1]), None) for split in given_splits(path)}
 
 
 def problems(path: Path) -> list[str]:
     """One line for everything that is wrong with the files of a description, pixels included."""
     told: list[str] = []
-    for split in ("train", "test"):
+    splits = given_splits(path)
+    if not splits:
+        told.append(f"{path}: expected train, test or both, got neither")
+    for split in splits:
         _, faces, found = _scan(path, split)
         told += found + unreadable(face.path for face in faces)
     return list(dict.fromkeys(told))
+
+
+def doubts(path: Path) -> list[str]:
+    """One line for everything that looks wrong without being an error."""
+    found = [(split, *_scan(path, split)[:2]) for split in given_splits(path)]
+    told: list[str] = []
+    for split, scheme, faces in found:
+        told += _doubts(path, split, scheme, faces)
+    return told
+
+
+def _doubts(path: Path, split: str, scheme: Scheme, faces: list[ImageFace]) -> list[str]:
+    told: str | None = None
+    if split == "test" and "train" in given_splits(path):
+        told = repeated_faces([f.path for f in _scan(path, "train")[1]], [f.path for f in faces])
+    if split == "train" and faces and scheme.mirrors:
+        told = flip_doubt(np.stack([face.landmarks for face in faces]), scheme.flip)
+    return [f"{path}: {told}"] if told else []
 
 
 def load(path: Path, split: str) -> FaceSet:
@@ -198,4 +182,6 @@ def load(path: Path, split: str) -> FaceSet:
     scheme, faces, problems = _scan(path, split)
     if problems:
         raise DataError(problems)
-    return face_set(scheme.name, split, scheme, faces)
+    for told in _doubts(path, split, scheme, faces):
+        warnings.warn(told, DataWarning, stacklevel=3)
+    return face_set(data_name(path, read_description(path)), split, scheme, faces)

@@ -8,9 +8,12 @@ flip: [[0, 2], [3, 5]]       # pairs; points that are not named mirror onto them
 normaliser: [[3], [5]]       # two groups of points; errors are divided by their distance
 ```
 
+`flip: none` is for points without mirror images: no training picture is mirrored then. For a scheme
+that is known, `scheme: 300w` says all of it; `name` is then the data set's, by default the file's.
 The same file says where the faces are: see `starlib.data.own`.
 """
 
+import reprlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +22,7 @@ from starlib.schemes import SCHEME_OF, SCHEMES, Edge, Scheme, is_path
 
 SCHEME_KEYS = ("name", "points", "edges", "flip", "normaliser")
 FACE_KEYS = ("train", "test", "images", "first_pixel")
+MOST_POINTS = 10_000
 
 
 def read_description(path: Path | str) -> dict[str, Any]:
@@ -29,48 +33,90 @@ def read_description(path: Path | str) -> dict[str, Any]:
         raise ImportError("your own data needs PyYAML: pip install 'starlib[data]'") from error
     try:
         values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise ValueError(f"{path}: expected a readable .yml file ({error})") from error
     if not isinstance(values, dict):
-        raise ValueError(f"{path}: expected keys and values, got {values!r}")
-    known = (*SCHEME_KEYS, *FACE_KEYS)
-    told = [f"{key}: unknown; known are {', '.join(known)}" for key in values if key not in known]
-    told += [f"{key}: expected, but it is missing" for key in SCHEME_KEYS if key not in values]
+        raise ValueError(f"{path}: expected keys and values, got {_short(values)}")
+    known = ("scheme", *SCHEME_KEYS, *FACE_KEYS)
+    told = [
+        f"{_short(key)}: unknown; known are {', '.join(known)}"
+        for key in values
+        if key not in known
+    ]
+    own = [key for key in SCHEME_KEYS if key in values and key != "name"]
+    if "scheme" in values:
+        told += [f"{key}: not beside scheme, which has its own" for key in own]
+    else:
+        told += [f"{key}: expected, but it is missing" for key in SCHEME_KEYS if key not in values]
     if told:
         raise ValueError("\n".join(f"{path}: {line}" for line in told))
     return values
 
 
+def data_name(path: Path | str, values: Mapping[str, Any]) -> str:
+    """The name of the data set; ValueError names the file."""
+    name = values.get("name", Path(path).stem if "scheme" in values else None)
+    if "name" in values and not _is_name(name):
+        raise ValueError(f"{path}: name: expected letters, digits, - and _, got {_short(name)}")
+    return str(name)
+
+
+def _is_name(name: object) -> bool:
+    return isinstance(name, str) and name.replace("-", "").replace("_", "").isalnum()
+
+
 def scheme_from(path: Path | str, values: Mapping[str, Any]) -> Scheme:
     """The scheme of a description; ValueError names the file, the key and what was expected."""
-    name, count = values["name"], values["points"]
-    if not isinstance(name, str) or not name.replace("-", "").replace("_", "").isalnum():
-        raise ValueError(f"{path}: name: expected letters, digits, - and _, got {name!r}")
-    if type(count) is not int or count < 2:
-        raise ValueError(f"{path}: points: expected an integer >= 2, got {count!r}")
+    name = data_name(path, values)
+    if "scheme" in values:
+        known = values["scheme"]
+        if not isinstance(known, str) or known not in SCHEMES:
+            raise ValueError(
+                f"{path}: scheme: expected one of {', '.join(SCHEMES)}, got {_short(known)}"
+            )
+        return SCHEMES[known]
+    count = values["points"]
+    if type(count) is not int or not 2 <= count <= MOST_POINTS:
+        raise ValueError(
+            f"{path}: points: expected an integer from 2 to {MOST_POINTS}, got {_short(count)}"
+        )
     try:
         edges = tuple(_edge(edge, count) for edge in _list("edges", values["edges"]))
-        pairs = [_indices("flip", p, count, 2) for p in _list("flip", values["flip"])]
+        flip = _flip(values["flip"], count)
         groups = [
             _indices("normaliser", g, count) for g in _list("normaliser", values["normaliser"])
         ]
-        flip = list(range(count))
-        for i, j in pairs:
-            if flip[i] != i or flip[j] != j:
-                raise ValueError(f"flip: expected each point in one pair, got {[i, j]} besides")
-            flip[i], flip[j] = j, i
         if len(groups) != 2 or set(groups[0]) == set(groups[1]):
             raise ValueError(
-                f"normaliser: expected two groups of points, got {values['normaliser']}"
+                f"normaliser: expected two groups of points, got {_short(values['normaliser'])}"
             )
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-    return Scheme(name, edges, tuple(flip), (groups[0], groups[1]))
+    return Scheme(name, edges, flip, (groups[0], groups[1]))
+
+
+def _flip(given: object, count: int) -> tuple[int, ...]:
+    """For every point its mirror image, from pairs or "none"."""
+    flip = list(range(count))
+    if given in ("none", "None"):
+        return tuple(flip)
+    if given is None or given == []:
+        raise ValueError("flip: expected pairs of points, or none where nothing may be mirrored")
+    for i, j in [_indices("flip", pair, count, 2) for pair in _list("flip", given)]:
+        if flip[i] != i or flip[j] != j:
+            raise ValueError(f"flip: expected each point in one pair, got {[i, j]} besides")
+        flip[i], flip[j] = j, i
+    return tuple(flip)
+
+
+def _short(given: object) -> str:
+    """What was given, in a few words: a small file may hold a value of any size."""
+    return reprlib.repr(given)
 
 
 def _list(key: str, given: object) -> list[Any]:
     if not isinstance(given, list):
-        raise ValueError(f"{key}: expected a list, got {given!r}")
+        raise ValueError(f"{key}: expected a list, got {_short(given)}")
     return given
 
 
@@ -80,18 +126,22 @@ def _indices(key: str, given: object, count: int, length: int | None = None) -> 
     wrong_length = not indices if length is None else len(indices) != length
     if wrong_length or any(type(i) is not int or not 0 <= i < count for i in indices):
         some = "lists" if length is None else f"lists of {length}"
-        raise ValueError(f"{key}: expected {some} of points from 0 to {count - 1}, got {given}")
+        raise ValueError(
+            f"{key}: expected {some} of points from 0 to {count - 1}, got {_short(given)}"
+        )
     if len(set(indices)) < len(indices):
-        raise ValueError(f"{key}: expected each point once, got {given}")
+        raise ValueError(f"{key}: expected each point once, got {_short(given)}")
     return tuple(indices)
 
 
 def _edge(given: object, count: int) -> Edge:
     if not isinstance(given, dict) or not {"points"} <= set(given) <= {"points", "closed"}:
-        raise ValueError(f"edges: expected {{points: […], closed: true or false}}, got {given!r}")
+        raise ValueError(
+            f"edges: expected {{points: […], closed: true or false}}, got {_short(given)}"
+        )
     closed = given.get("closed", False)
     if not isinstance(closed, bool):
-        raise ValueError(f"edges: closed: expected true or false, got {closed!r}")
+        raise ValueError(f"edges: closed: expected true or false, got {_short(closed)}")
     return _indices("edges", given["points"], count), closed
 
 

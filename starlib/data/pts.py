@@ -19,7 +19,7 @@ def read_pts(path: Path, points: int) -> NDArray[np.float32]:
     The `version:` and `n_points:` lines may be missing. Raises DataError naming the file.
     """
     try:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError([f"{path}: expected a readable .pts file ({error})"]) from error
     match = _POINTS.search(text)
@@ -31,7 +31,13 @@ def read_pts(path: Path, points: int) -> NDArray[np.float32]:
         ) from None
     if len(numbers) != 2 * points:
         raise DataError([f"{path}: expected {points} points, found {len(numbers) / 2:g}"])
-    return np.asarray(numbers, np.float32).reshape(points, 2)
+    return as_float32(numbers).reshape(points, 2)
+
+
+def as_float32(numbers: list[float]) -> NDArray[np.float32]:
+    """Numbers as an array; those beyond float32 become infinite, which readers name."""
+    with np.errstate(over="ignore"):
+        return np.asarray(numbers, np.float64).astype(np.float32)
 
 
 def read_binary_pts(path: Path, points: int) -> NDArray[np.float32]:
@@ -105,4 +111,7 @@ def pairs(
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_file())
+    try:
+        return sorted(path for path in folder.iterdir() if path.is_file())
+    except OSError as error:
+        raise DataError([f"{folder}: expected a readable folder ({error})"]) from error

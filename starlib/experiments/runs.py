@@ -17,6 +17,7 @@ import torch
 from starlib.data import CropStore, DataError, FaceSet, crop_store, data_root, load_dataset
 from starlib.data.synthface import VARIANTS
 from starlib.experiments.arrays import COVARIANCE_FACES, evaluation_arrays
+from starlib.experiments.baseline import beside, mean_shape
 from starlib.experiments.evaluation import calibration, evaluation_metrics
 from starlib.experiments.paths import results_folder
 from starlib.experiments.progress import Progress
@@ -179,6 +180,8 @@ def _evaluated(
     predicted = predict(trained.model, crops["test"].images, config)
     arrays = evaluation_arrays(predicted, crops["test"], faces["test"])
     metrics = evaluation_metrics(arrays, faces["test"].scheme)
+    shapes = crops["train"].landmarks[: config.train_faces]
+    metrics |= mean_shape(shapes, arrays, faces["test"].scheme)
     spread = covariances(trained.model, crops["test"].images[:COVARIANCE_FACES], config)
     if spread is not None:
         arrays["covariance"] = spread
@@ -380,4 +383,5 @@ def _one(
     except StoppedError as stopped:
         return str(stopped)
     subset, values = next(iter(found.metrics.items()))
-    return f"NME {subset} {100 * values['nme']:.3f} %, {found.provenance['seconds']:.0f} s"
+    seconds = found.provenance["seconds"]
+    return f"NME {subset} {100 * values['nme']:.3f} %, {seconds:.0f} s{beside(found.metrics)}"

@@ -1,0 +1,10 @@
+"""Trials with random inputs: a few in `make test`, many with `make fuzz`."""
+
+import os
+
+SCALE = float(os.environ.get("STARLIB_FUZZ", "1"))
+
+
+def times(count: int) -> int:
+    """How many trials stand for `count` ones of `make test`: STARLIB_FUZZ times as many."""
+    return max(1, round(count * SCALE))

@@ -1,0 +1,306 @@
+"""Whatever a file holds, a reader returns faces or raises a ValueError that names the file."""
+
+import json
+import os
+import zlib
+
+import numpy as np
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from starlib.data import DataError, FaceSet, check_dataset, load_dataset, wflw
+from starlib.data.faces import image_size, open_image
+from starlib.data.own_split import split_list
+from tests.conftest import write_pts
+from tests.fuzz import times
+
+pytestmark = pytest.mark.filterwarnings("ignore::starlib.data.faces.DataWarning")
+
+RNG = np.random.default_rng(0)
+POINTS = RNG.uniform(20, 80, (2, 3, 2)).round(2)
+MANY = RNG.uniform(20, 80, (98, 2)).round(2)
+PIXELS = RNG.integers(0, 256, (12, 16, 3), dtype=np.uint8)
+SCHEME = {
+    "name": "three",
+    "points": 3,
+    "edges": [{"points": [0, 1, 2]}],
+    "flip": [[0, 1]],
+    "normaliser": [[0], [1]],
+}
+# What lists and descriptions hold where something else is expected.
+WORDS = ["", " ", "nan", "-inf", "1e39", "1e309", "9" * 400, "-1", "0", "1_0", "½", "\0", "\ufeff"]
+WORDS += ["../../../../etc/passwd", "/", "a" * 300, "/dev/null", ".", "a.png", "loop.png", "folder"]
+WORDS += ["[", "{}", "null", "true", "*a", "&a [*a]", "!!python/object:os.system", "none", "300w"]
+WORDS += [",", ";", "\t", "\n", '"', "'", "#", "}", "a.png,1,2,3,4,5,6", "[" * 3000, "2026-01-01"]
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(WORDS),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(WORDS), inner),
+    max_leaves=8,
+)
+
+
+def trial(count):
+    """Decorates a test with `count` trials of `make test`."""
+    slow = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    return settings(
+        max_examples=times(count),
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=slow,
+    )
+
+
+def damaged(content: bytes) -> st.SearchStrategy[bytes]:
+    """The content cut off, with bytes changed, with words put in, or other bytes altogether."""
+    place = st.integers(0, len(content))
+    word = st.sampled_from(WORDS).map(str.encode) | st.binary(max_size=8)
+    changed = st.tuples(place, place, word).map(
+        lambda parts: content[: parts[0]] + parts[2] + content[parts[1] :]
+    )
+    replaced = st.tuples(place, word).map(
+        lambda parts: content[: parts[0]] + parts[1] + content[parts[0] + len(parts[1]) :]
+    )
+    cut = place.map(lambda end: content[:end])
+    return st.one_of(replaced, replaced, changed, cut, st.binary(max_size=200))
+
+
+def check(load, *named):
+    """`load` returns faces, or raises a ValueError that begins with one of the files or folders."""
+    try:
+        faces = load()
+    except ValueError as error:
+        assert str(error).startswith(tuple(map(str, named))), repr(error)
+        return
+    if isinstance(faces, FaceSet):
+        assert np.isfinite(faces.landmarks).all() and len(faces) == len(faces.landmarks) > 0
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Two pictures, a folder, a link to itself, and a description of three points."""
+    path = tmp_path_factory.mktemp("own")
+    for name in ("a.png", "b.png"):
+        Image.fromarray(RNG.integers(0, 256, (90, 100, 3), dtype=np.uint8)).save(path / name)
+    (path / "folder").mkdir()
+    (path / "loop.png").symlink_to(path / "loop.png")
+    for kind in ("csv", "tsv", "json"):
+        described = SCHEME | {"train": f"list.{kind}"}
+        (path / f"{kind}.yml").write_text(yaml.safe_dump(described))
+    return path
+
+
+def csv_list():
+    rows = [["image", *(f"{axis}{i}" for i in range(3) for axis in "xy")]]
+    rows += [[n, *map(str, p.ravel())] for n, p in zip(("a.png", "b.png"), POINTS, strict=True)]
+    return "\n".join(map(",".join, rows)).encode()
+
+
+def tsv_list():
+    rows = ["image\tfive\tlandmarks\tscale"]
+    for name, points in zip(("a.png", "rawImages/b.png"), POINTS, strict=True):
+        rows.append(f"{name}\t1,2\t{','.join(map(str, points.ravel()))}\t1.5")
+    return "\n".join(rows).encode()
+
+
+def json_list():
+    keypoints = [np.append(p, np.full((3, 1), 2), 1).ravel().tolist() for p in POINTS]
+    images = [{"id": i, "file_name": name} for i, name in enumerate(("a.png", "b.png"))]
+    annotations = [{"image_id": i, "keypoints": k} for i, k in enumerate(keypoints)]
+    return json.dumps({"images": images, "annotations": annotations}).encode()
+
+
+LISTS = {"csv": csv_list(), "tsv": tsv_list(), "json": json_list()}
+
+
+@pytest.mark.parametrize("kind", LISTS)
+def test_undamaged_lists_are_read(folder, kind):
+    (folder / f"list.{kind}").write_bytes(LISTS[kind])
+    faces = load_dataset(str(folder / f"{kind}.yml"), "train")
+    np.testing.assert_allclose(faces.landmarks, POINTS + 0.5, rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", LISTS)
+@trial(60)
+@given(data=st.data())
+def test_damaged_lists(folder, kind, data):
+    path = folder / f"list.{kind}"
+    path.write_bytes(data.draw(damaged(LISTS[kind])))
+    check(lambda: load_dataset(str(folder / f"{kind}.yml"), "train"), folder)
+
+
+@trial(60)
+@given(images=VALUES, annotations=VALUES, keypoints=VALUES, name=VALUES)
+def test_key_points_of_any_structure(folder, images, annotations, keypoints, name):
+    path = folder / "list.json"
+    content = json.loads(LISTS["json"])
+    content["annotations"][0]["keypoints"] = keypoints
+    content["images"][0]["file_name"] = name
+    for given_content in (content, {"images": images, "annotations": annotations}, images):
+        path.write_text(json.dumps(given_content))
+        check(lambda: load_dataset(str(folder / "json.yml"), "train"), folder)
+
+
+@trial(60)
+@given(row=st.lists(st.sampled_from([*WORDS, *map(str, POINTS.ravel())]), min_size=1, max_size=9))
+def test_csv_rows_of_any_words(folder, row):
+    path = folder / "list.csv"
+    path.write_text(",".join(row), encoding="utf-8")
+    check(lambda: load_dataset(str(folder / "csv.yml"), "train"), folder)
+
+
+@trial(60)
+@given(data=st.data())
+def test_damaged_descriptions(folder, data):
+    path = folder / "damaged.yml"
+    content = yaml.safe_dump(SCHEME | {"train": "list.csv", "images": "."}).encode()
+    (folder / "list.csv").write_bytes(LISTS["csv"])
+    path.write_bytes(data.draw(damaged(content)))
+    check(lambda: load_dataset(str(path), "train"), "/")  # a damaged path is any file's
+    check(lambda: check_dataset(str(path)), path)
+
+
+@trial(100)
+@given(key=st.sampled_from([*SCHEME, "train", "images", "first_pixel", "scheme"]), value=VALUES)
+def test_descriptions_with_any_value(folder, key, value):
+    path = folder / "any.yml"
+    (folder / "list.csv").write_bytes(LISTS["csv"])
+    path.write_text(yaml.safe_dump(SCHEME | {"train": "list.csv"} | {key: value}))
+    check(lambda: load_dataset(str(path), "train"), "/")
+
+
+def test_descriptions_that_grow_when_read_are_refused_in_few_words(folder):
+    path = folder / "bomb.yml"
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 12)]
+    path.write_text("\n".join([*lines, "points: *a11", "name: *a11"]))
+    with pytest.raises(ValueError, match=r"bomb\.yml: .*unknown") as raised:
+        load_dataset(str(path), "train")
+    assert len(str(raised.value)) < 10_000
+
+
+@trial(60)
+@given(data=st.data(), by=st.none() | st.sampled_from(["person", "image", "x0", "", "\0"]))
+def test_damaged_lists_are_split_or_named(folder, data, by):
+    place = folder / "folder"
+    path = place / "faces.csv"
+    rows = ["image,person,x0,y0", *(f"{i}.png,p{i % 3},1,2" for i in range(6))]
+    path.write_bytes(data.draw(damaged("\n".join(rows).encode())))
+    check(lambda: split_list(path, by, 0.3, 0), path)
+    for name in ("train.csv", "test.csv"):
+        (place / name).unlink(missing_ok=True)
+    assert [p.name for p in place.iterdir()] == ["faces.csv"]
+    path.unlink()
+
+
+# Official layouts
+
+
+def text_pts(path):
+    write_pts(path, MANY[:68])
+    return path.read_bytes()
+
+
+def binary_pts(path):
+    path.write_bytes(np.int32(86).tobytes() + MANY[:86].astype("<f4").tobytes())
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("dataset", "place", "write"),
+    [("300w", "afw", text_pts), ("scut-fbp5500", "train", binary_pts)],
+)
+@trial(60)
+@given(data=st.data())
+def test_damaged_pts_files(tmp_path, dataset, place, write, data):
+    path = tmp_path / dataset / place / "1.pts"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (100, 90)).save(path.with_suffix(".png"))
+    path.write_bytes(data.draw(damaged(write(path))))
+    check(lambda: load_dataset(dataset, "train", tmp_path), path)
+
+
+@trial(60)
+@given(data=st.data())
+def test_damaged_wflw_lists(tmp_path, data):
+    path = tmp_path / "wflw" / wflw.LISTS["test"]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture = tmp_path / "wflw/WFLW_images/a.png"
+    picture.parent.mkdir(exist_ok=True)
+    Image.new("RGB", (100, 90)).save(picture)
+    line = " ".join([*map(str, MANY.ravel()), "10 10 90 90 0 1 0 0 0 1 a.png"])
+    path.write_bytes(data.draw(damaged(f"{line}\n{line}\n".encode())))
+    check(lambda: load_dataset("wflw", "test", tmp_path), path, picture.parent)
+
+
+# Pictures
+
+
+@pytest.mark.parametrize("kind", ["png", "jpg", "bmp", "gif", "tiff", "webp"])
+@trial(30)
+@given(data=st.data())
+def test_damaged_pictures(tmp_path, kind, data):
+    path = tmp_path / f"a.{kind}"
+    image = Image.fromarray(PIXELS)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image.save(path, exif=exif) if kind in ("jpg", "png", "webp") else image.save(path)
+    path.write_bytes(data.draw(damaged(path.read_bytes())))
+    for read in (open_image, image_size):
+        check(lambda read=read: read(path), path)
+
+
+def png(width, height):
+    """A PNG file's header of any size, and little behind it."""
+
+    def chunk(kind, content):
+        crc = zlib.crc32(kind + content).to_bytes(4, "big")
+        return len(content).to_bytes(4, "big") + kind + content + crc
+
+    size = width.to_bytes(4, "big") + height.to_bytes(4, "big")
+    header = chunk(b"IHDR", size + bytes([8, 2, 0, 0, 0]))
+    pixels = chunk(b"IDAT", zlib.compress(bytes(1000)))
+    return b"\x89PNG\r\n\x1a\n" + header + pixels + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("size", [(60_000, 60_000), (2**31 - 1, 2**31 - 1), (0, 10)])
+def test_picture_bombs_are_named(tmp_path, size):
+    path = tmp_path / "bomb.png"
+    path.write_bytes(png(*size))
+    for read in (open_image, image_size):
+        with pytest.raises(DataError, match=r"bomb\.png: expected a readable image"):
+            read(path)
+
+
+def test_files_that_are_no_files_are_named(folder, monkeypatch):
+    for name in ("folder", "loop.png", "none.png"):
+        for read in (open_image, image_size):
+            with pytest.raises(DataError, match=rf"{name}: expected a readable image"):
+                read(folder / name)
+    listed = folder / "list.csv"
+    for name in ("folder", "loop.png", "a" * 300 + ".png", "a\\0.png"):
+        listed.write_text(f"{name},{','.join(map(str, POINTS[0].ravel()))}")
+        with pytest.raises(DataError, match=r"list\.csv, row 1: expected the image"):
+            load_dataset(str(folder / "csv.yml"), "train")
+    path = folder / "places.yml"
+    for name in ("loop.png", "loop.csv", "none", "none.json", "a" * 300 + ".csv"):
+        if name == "loop.csv":
+            (folder / name).symlink_to(folder / name)
+        path.write_text(yaml.safe_dump(SCHEME | {"train": name}))
+        with pytest.raises(ValueError, match=name[:20]):
+            load_dataset(str(path), "train")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root reads all")
+def test_files_that_may_not_be_read_are_named(folder):
+    for name in ("list.csv", "a.png"):
+        (folder / "list.csv").write_bytes(LISTS["csv"])
+        (folder / name).chmod(0)
+        try:
+            with pytest.raises(DataError, match=name):
+                load_dataset(str(folder / "csv.yml"), "train")
+        finally:
+            (folder / name).chmod(0o644)

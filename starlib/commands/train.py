@@ -38,13 +38,12 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--experiment, --dataset, --scale, --seeds only those. It may be started several times",
     )
     parser.add_argument(
-    parser.add_argument(
         "--dataset", help="a data set's name, or your own .yml file; default synthface"
     )
     parser.add_argument(
         "--scale",
-        help="smoke, reduced or full; default smoke, of the queue reduced; your own data is trained "
-        "at reduced by default, for as many epochs as its number of faces needs",
+        help="smoke, reduced or full; default smoke, of the queue reduced; your own data is "
+        "trained at reduced by default, for as many epochs as its number of faces needs",
     )
     parser.add_argument("--seeds", type=int, nargs="+", help="default 0, of the queue all")
     parser.add_argument(

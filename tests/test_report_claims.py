@@ -214,7 +214,7 @@ def test_the_literal_form_is_judged_by_itself():
         ({"comparisons": ["l3"]}, "x: comparisons: expected one of l1, .*, got 'l3'"),
         ({"against": "noise"}, "x: against: expected one of target, clean, got 'noise'"),
         ({"kind": "stability", "region": "ear"}, "x: region: expected one of .*, got 'ear'"),
-        ({"kind": "width", "arms": ["l2"]}, "x: table: a rule of kind width has no such key"),
+        ({"kind": "width", "arms": ["l2"]}, "x: comparisons: a rule of kind width has no such"),
     ],
 )
 def test_a_wrong_rule_is_named_with_its_key(tmp_path, change, message):

@@ -1,0 +1,105 @@
+"""Tables, figures and fragments of pages, from any set of runs."""
+
+import pytest
+
+from starlib.experiments.arms import EXPERIMENTS
+from starlib.experiments.selection import arm_runs
+from starlib.report import ambiguity, breakdown, figures, pages, paper_figures, tables
+from starlib.report.effects import comparison_effects
+from tests.fakes import write_arms, write_run
+
+ABLATION = EXPERIMENTS["ablation_distance"]
+NMES = {"l2": 0.052, "STAR l2": 0.050, "l1": 0.05, "STAR l1": 0.051}
+
+
+def test_a_table_puts_the_papers_numbers_beside_ours(tmp_path):
+    write_arms(ABLATION, "300w", tmp_path, NMES, spread=0.001)
+    table = tables.effect_table("ablation_distance", "300w", ["l1", "l2", "wing"], results=tmp_path)
+    assert list(table.index) == ["l1", "l2", "Wing"]
+    assert table.loc["l2", "paper without"] == "3.45"
+    assert table.loc["l2", "paper effect"] == "+0.40"
+    assert table.loc["l2", "ours without"] == "5.20 ± 0.16"
+    assert table.loc["l2", "effect [95 %]"].startswith("+0.20 [-0.03")
+    assert table.loc["l2", "paper's effect"] == "inside"
+    assert table.loc["l1", "effect [95 %]"].startswith("-0.10 [")
+    assert table.loc["l1", "paper's effect"] == "outside"
+    assert table.loc["Wing", "effect [95 %]"] == "not run"
+    assert table.loc["Wing", "seeds"] == "0"
+
+
+def test_a_data_set_that_the_paper_lacks_has_ours_alone(tmp_path):
+    write_arms(ABLATION, "synthface", tmp_path, NMES)
+    table = tables.effect_table(ABLATION, "synthface", ["l2"], results=tmp_path)
+    assert list(table.columns)[:2] == ["ours without", "ours with"]
+    with pytest.raises(ValueError, match="comparisons: expected some of l1, .*; got 'l3'"):
+        tables.effect_table(ABLATION, "synthface", ["l3"])
+
+
+def test_a_table_takes_a_subset_and_a_region(tmp_path):
+    write_arms(ABLATION, "300w", tmp_path, NMES)
+    for which in ({"subset": "common"}, {"region": "mouth"}):
+        table = tables.effect_table(ABLATION, "300w", ["l2"], results=tmp_path, **which)
+        assert table.loc["l2", "ours without"] == "5.20 ± 0.16"
+
+
+def test_what_the_book_shows_can_be_drawn_from_any_set_of_runs(tmp_path):
+    for nmes in ({}, {"l2": 0.05}, NMES):
+        write_arms(ABLATION, "300w", tmp_path, nmes, seeds=3)
+        runs = arm_runs(ABLATION, "300w", results=tmp_path)
+        every = [run for seeds in runs.values() for run in seeds.values()]
+        effects = comparison_effects(ABLATION, "300w", results=tmp_path)
+        assert figures.forest(effects).axes or len(nmes) < 2
+        assert figures.curves(runs, figures.pairs_of(ABLATION, ["l2", "wing"])).texts or nmes
+        assert figures.curves(runs, curve="width").texts  # these records have none
+        pairs = {"l2": ABLATION.comparisons["l2"]}
+        assert paper_figures.spread_distribution(runs, pairs).axes or len(nmes) < 2
+        regions = breakdown.region_effects(runs, ABLATION.comparisons["l2"])
+        assert len(tables.effects_as_table(regions)) == 6
+        assert len(tables.arm_table(runs)) == len(ABLATION.arms)
+        assert len(tables.run_table(every)) == len(every)
+        assert isinstance(tables.sources(every, ABLATION.configs("300w")), str)
+        assert set(tables.against_truth(runs).columns) == {"true landmarks"}
+    with pytest.raises(ValueError, match="curve: expected one of error"):
+        figures.curves({}, curve="nonsense")
+
+
+def test_errors_over_a_number_are_drawn_with_the_papers_beside_them(tmp_path):
+    resolution, restriction = EXPERIMENTS["resolution"], EXPERIMENTS["restriction"]
+    arms = {f"{size} {star}l2": 5 / size for size in (64, 128) for star in ("", "STAR ")}
+    write_arms(resolution, "300w", tmp_path, arms, seeds=2)
+    series = paper_figures.resolution_series(arm_runs(resolution, "300w", results=tmp_path))
+    assert len(series["STAR l2"][64]) == 2 and not len(series["smooth_l1"][96])
+    assert len(paper_figures.sweep(series, "pixels").axes) == 1
+    write_arms(restriction, "300w", tmp_path, {"STAR": 0.05, "STAR w 20": 0.04}, seeds=2)
+    runs = arm_runs(restriction, "300w", results=tmp_path)
+    series, levels = paper_figures.weight_series(runs), {"baseline": breakdown.seed_means({})}
+    figure = paper_figures.sweep(series, "w", levels, printed={"STAR": {1: 4.17, 20: 4.2}})
+    assert len(figure.axes) == 2
+
+
+def test_errors_against_the_truth_and_along_it(tmp_path):
+    clean = write_run(ABLATION.config("l2", "synthface", 0), tmp_path, 0.0).landmarks()["target"]
+    for arm, nme in (("l2", 0.06), ("STAR l2", 0.05)):
+        for seed in range(3):
+            config = ABLATION.config(arm, "synthface", seed)
+            write_run(config, tmp_path, nme + 0.001 * seed, clean=clean)
+    runs = arm_runs(ABLATION, "synthface", results=tmp_path)
+    effects = breakdown.direction_effects(runs, ABLATION.comparisons["l2"], region="contour")
+    assert set(effects) == {"along", "across"} and all(e.mean > 0 for e in effects.values())
+    assert 0 < breakdown.relative(effects["along"]) < 1
+    assert ambiguity.noise_covariance("synthface-0", 4).shape == (4, 98, 2, 2)
+
+
+def test_every_fragment_is_written_with_and_without_runs(tmp_path):
+    empty = pages.fragments(tmp_path)
+    names = {"found", "claims", "scales", "reduced", "crops", "noise", "parameters", "others"}
+    names |= {"transfer", "provenance", "claims_cards", "headline", "contradictions"}
+    assert set(empty) == names | {f"table{n}" for n in range(1, 7)}
+    assert "not run" in empty["table5"] and "No run" in empty["provenance"]
+    write_arms(ABLATION, "300w", tmp_path, NMES, seeds=3)
+    filled = pages.fragments(tmp_path)
+    assert "| 300w | reduced |" in filled["provenance"]
+    assert "+0.20 [" in filled["table3"] and "+0.20 [" in filled["headline"]
+    assert filled["table1"].count("\n") > 14 and "Feng et al., CVPR 2018" in filled["table1"]
+    assert filled["claims_cards"].count("{card}") == 37
+    assert ":class-card: verdict-not-run-yet" in filled["claims_cards"]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from starlib.experiments.experiment import Experiment
-from starlib.experiments.records import Run, load_all, read
+from starlib.experiments.records import Run, key_of, load_all, read
 from starlib.training.config import RunConfig
 
 ArmRuns = dict[str, dict[int, Run]]  # arm -> seed -> run
@@ -25,14 +25,21 @@ def arm_runs(
     A run belongs to an arm if its whole config is that of the arm, data set, scale and seed.
     ValueError if runs that would be compared were tested on different faces.
     """
-    runs = {
-        run.config: run for run in read(experiment.configs(dataset, scale, seeds, arms), results)
-    }
-    found: ArmRuns = {}
+    if seeds is not None or arms is not None:
+        experiment.configs(dataset, scale, seeds, arms)  # checks them
+    wanted: dict[str, dict[int, RunConfig]] = {}
     for arm in arms or experiment.arms:
         chosen = seeds if seeds is not None else experiment.seeds_of(arm, dataset)
-        configs = {s: experiment.config(arm, dataset, s, scale) for s in chosen or experiment.seeds}
-        found[arm] = {seed: runs[config] for seed, config in configs.items() if config in runs}
+        wanted[arm] = {
+            seed: experiment.config(arm, dataset, seed, scale)
+            for seed in chosen or experiment.seeds
+        }
+    every = read([config for configs in wanted.values() for config in configs.values()], results)
+    runs = {key_of(run.config): run for run in every}
+    found = {
+        arm: {seed: runs[key] for seed, c in configs.items() if (key := key_of(c)) in runs}
+        for arm, configs in wanted.items()
+    }
     check_same_faces(run for seeds_of_arm in found.values() for run in seeds_of_arm.values())
     return found
 
@@ -54,14 +61,12 @@ def matching_runs(
 
 def check_same_faces(runs: Iterable[Run]) -> None:
     """ValueError naming two runs at one resolution that were trained or tested on other faces."""
-    first: dict[tuple[Any, ...], tuple[Run, Any]] = {}
+    first: dict[tuple[str, int], Run] = {}
     for run in runs:
-        data = run.provenance["data"]
-        faces = {split: data[split]["fingerprint"] for split in data}
         key = (run.config.dataset, run.config.image_size)
-        other, others_faces = first.setdefault(key, (run, faces))
-        if faces != others_faces:
+        other = first.setdefault(key, run)
+        if run.faces != other.faces:
             raise ValueError(
-                f"runs {other.path.stem} and {run.path.stem}: expected the same faces of "
-                f"{run.config.dataset}, got {others_faces} and {faces}"
+                f"runs {other.name} and {run.name}: expected the same faces of "
+                f"{run.config.dataset}, got the fingerprints {other.faces} and {run.faces}"
             )

@@ -7,7 +7,6 @@ import torch
 from numpy.typing import NDArray
 from scipy import stats
 
-from starlib.data.own_schemes import scheme_of
 from starlib.data.synthface import SPLITS, VARIANTS
 from starlib.experiments.records import Run
 from starlib.moments import principal_components
@@ -87,7 +86,7 @@ def errors_along_across(
     arrays = run.landmarks()
     predicted, target = arrays["predicted"].astype(np.float64), arrays[against].astype(np.float64)
     noise = noise_covariance(run.config.dataset, len(predicted))
-    left, right = (target[:, list(e)].mean(1) for e in scheme_of(run.config.dataset).normaliser)
+    left, right = (target[:, list(e)].mean(1) for e in run.scheme.normaliser)
     unit = np.linalg.norm(left - right, axis=-1)
     projected = np.abs(np.einsum("fnik,fni->fnk", components(noise)[1], predicted - target))
     directed = eigenvalue_ratio(noise) > AMBIGUOUS

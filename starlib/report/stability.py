@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from starlib.data.own_schemes import scheme_of
 from starlib.experiments.records import Run
 from starlib.report.regions import region_points
 
@@ -14,7 +13,7 @@ def predictions(runs: Mapping[int, Run]) -> NDArray[np.float64]:
     """Predictions [S, F, N, 2] of an arm's runs by seed, in units of the normalising distance."""
     arrays = [runs[seed].landmarks() for seed in sorted(runs)]
     target = arrays[0]["target"].astype(np.float64)
-    scheme = scheme_of(next(iter(runs.values())).config.dataset)
+    scheme = next(iter(runs.values())).scheme
     left, right = (target[:, list(ends)].mean(1) for ends in scheme.normaliser)
     unit = np.linalg.norm(left - right, axis=-1)[:, None, None]
     return np.stack([a["predicted"] / unit for a in arrays])

@@ -1,0 +1,188 @@
+"""Statistics of effects: Welch's interval, Holm's correction, power, and the bootstrap beside them.
+
+An *effect* is the NME without minus the NME with, a fraction; positive: the second arm is better.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+ALPHA = 0.05
+ENOUGH = 3  # seeds of each arm, before anything is decided
+DRAWS = 4000  # of the bootstrap
+
+
+@dataclass(frozen=True)
+class Effect:
+    """A weighted sum of arms' means over seeds, a fraction of NME unless said otherwise.
+
+    low, high: 95 % interval of Welch (Student's t with Satterthwaite's degrees of freedom).
+    error, freedom: standard error and degrees of freedom. p: two-sided, of no effect.
+    bootstrap: 95 % percentile interval over seeds and faces. It is too narrow with few seeds: it
+        covers the truth in 77 % of cases with three and in 86 % with five.
+    seeds: of each arm. means, deviations: over the seeds of each arm.
+    published: the paper's effect, where it prints one.
+    What cannot be computed from the seeds at hand is NaN.
+    """
+
+    mean: float
+    low: float
+    high: float
+    error: float
+    freedom: float
+    p: float
+    seeds: tuple[int, ...]
+    means: tuple[float, ...]
+    deviations: tuple[float, ...]
+    weights: tuple[float, ...]
+    bootstrap: tuple[float, float] = (np.nan, np.nan)
+    faces: int = 0
+    published: float | None = None
+
+    @property
+    def run(self) -> bool:
+        """Whether every arm has a finished run."""
+        return min(self.seeds) > 0
+
+    @property
+    def decidable(self) -> bool:
+        """Whether every arm has as many seeds as a verdict needs."""
+        return min(self.seeds) >= ENOUGH
+
+    @property
+    def excludes_published(self) -> bool | None:
+        """Whether the interval excludes the paper's effect; None where there is nothing to say."""
+        if self.published is None or np.isnan(self.low):
+            return None
+        return not self.low <= self.published <= self.high
+
+    def power(self, size: float | None = None) -> float:
+        """Probability that an effect of that size (the paper's) is seen at 5 %, two-sided."""
+        size = self.published if size is None else size
+        return np.nan if size is None else power(size, self.error, self.freedom)
+
+    def seeds_needed(self, size: float | None = None, wanted: float = 0.8) -> int | None:
+        """Seeds of each arm for that power; None if it takes more than 200, or nothing is known."""
+        size = self.published if size is None else size
+        if size is None or np.isnan(self.error):
+            return None
+        variances = np.square(self.weights) * np.square(self.deviations)
+        for seeds in range(2, 201):
+            error, freedom = welch(variances / seeds, np.full(len(variances), seeds))
+            if power(size, error, freedom) >= wanted:
+                return seeds
+        return None
+
+    def __str__(self) -> str:
+        if not self.run:
+            return f"not run yet ({counted(self.seeds)} seeds)"
+        text = f"{interval(self)} points of NME, {counted(self.seeds)} seeds"
+        return text if np.isnan(self.p) else f"{text}, p {p_text(self.p)}"
+
+
+def welch(variances: NDArray, seeds: NDArray) -> tuple[float, float]:
+    """Standard error and Satterthwaite's degrees of freedom of a sum of independent means, from
+    the variance of each weighted mean and the seeds behind it."""
+    total = float(variances.sum())
+    below = float((variances**2 / (seeds - 1)).sum())
+    return float(np.sqrt(total)), total**2 / below if below > 0 else float(seeds.sum() - len(seeds))
+
+
+def power(size: float, error: float, freedom: float, alpha: float = ALPHA) -> float:
+    """Power of the two-sided t test to see an effect of that size (noncentral t)."""
+    if not error > 0:
+        return 1.0 if error == 0 and size else np.nan
+    limit = stats.t.ppf(1 - alpha / 2, freedom)
+    shift = abs(size) / error
+    return float(stats.nct.sf(limit, freedom, shift) + stats.nct.cdf(-limit, freedom, shift))
+
+
+def contrast(
+    samples: Sequence[NDArray | Sequence[float]],
+    weights: Sequence[float] = (1.0, -1.0),
+    published: float | None = None,
+) -> Effect:
+    """Σ weight · mean of independent samples, one value per seed, with Welch's interval."""
+    arms = [np.asarray(sample, np.float64) for sample in samples]
+    if len(arms) != len(weights) or any(arm.ndim != 1 for arm in arms):
+        raise ValueError(f"samples: expected {len(weights)} lists of one value per seed")
+    seeds = tuple(len(arm) for arm in arms)
+    means = tuple(float(arm.mean()) if len(arm) else np.nan for arm in arms)
+    deviations = tuple(float(arm.std(ddof=1)) if len(arm) > 1 else np.nan for arm in arms)
+    mean = float(np.dot(weights, means))
+    low = high = error = freedom = p = np.nan
+    if min(seeds) > 1:
+        counts = np.array(seeds)
+        error, freedom = welch(np.square(weights) * np.square(deviations) / counts, counts)
+        margin = float(stats.t.ppf(1 - ALPHA / 2, freedom)) * error
+        low, high = mean - margin, mean + margin
+        p = 2 * float(stats.t.sf(abs(mean) / error, freedom)) if error > 0 else float(mean == 0)
+    return Effect(
+        mean, low, high, error, freedom, p, seeds, means, deviations, tuple(weights),
+        published=published,
+    )  # fmt: skip
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's adjusted p-values of one family; NaN stays NaN and does not count."""
+    values = np.asarray(p_values, np.float64)
+    adjusted = np.full(len(values), np.nan)
+    known = np.flatnonzero(~np.isnan(values))
+    largest = 0.0
+    for rank, index in enumerate(known[np.argsort(values[known])]):
+        largest = max(largest, min(1.0, (len(known) - rank) * values[index]))
+        adjusted[index] = largest
+    return adjusted.tolist()
+
+
+@lru_cache(maxsize=4)
+def _face_shares(faces: int, draws: int) -> NDArray:
+    return np.random.default_rng(1).multinomial(faces, np.full(faces, 1 / faces), draws) / faces
+
+
+def bootstrap(
+    matrices: Sequence[NDArray], weights: Sequence[float] = (1.0, -1.0), draws: int = DRAWS
+) -> tuple[float, float]:
+    """95 % percentile interval of a contrast of NMEs [S, F]: each arm's seeds are drawn anew by
+    themselves, the faces together for all arms. NaN if the arms' faces differ in number."""
+    faces = {matrix.shape[1] for matrix in matrices}
+    if len(faces) != 1 or any(not matrix.size for matrix in matrices):
+        return np.nan, np.nan
+    face_shares = _face_shares(faces.pop(), draws)
+    rng = np.random.default_rng(0)
+    total = np.zeros(draws)
+    for matrix, weight in zip(matrices, weights, strict=True):
+        seeds = len(matrix)
+        shares = rng.multinomial(seeds, np.full(seeds, 1 / seeds), draws) / seeds
+        total += weight * (shares * (face_shares @ matrix.T)).sum(1)
+    low, high = np.quantile(total, (0.025, 0.975))
+    return float(low), float(high)
+
+
+def points(fraction: float) -> str:
+    """A fraction as signed points of NME."""
+    return f"{100 * fraction:+.2f}"
+
+
+def bounds(low: float, high: float) -> str:
+    """An interval in points of NME; a dash where there is none."""
+    return "–" if np.isnan(low) else f"[{points(low)}, {points(high)}]"
+
+
+def interval(effect: Effect) -> str:
+    """Effect with its 95 % interval, in points of NME."""
+    return f"{points(effect.mean)} {bounds(effect.low, effect.high)}"
+
+
+def counted(seeds: Sequence[int]) -> str:
+    """Seeds of each arm: "10", or "5 and 10" where they differ."""
+    return str(seeds[0]) if len(set(seeds)) == 1 else " and ".join(str(n) for n in seeds)
+
+
+def p_text(p: float) -> str:
+    """A p-value in two digits."""
+    return "< 0.001" if p < 0.001 else f"= {p:.2g}"

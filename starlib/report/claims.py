@@ -12,20 +12,18 @@ import yaml
 from starlib.bench import summary as costs
 from starlib.experiments.arms import EXPERIMENTS
 from starlib.models.hourglass import StackedHourglass
-from starlib.report.effects import ENOUGH, Effect, counted, holm
-from starlib.report.published import mean_effect
-from starlib.report.regions import region_points
-from starlib.report.rules import (
+from starlib.report.decisions import (
     CONTRADICTED,
-    KINDS,
     NOT_RUN,
     NOT_TESTABLE,
     REPLICATED,
     Decision,
     Rule,
-    rule_arms,
-    rule_runs,
 )
+from starlib.report.published import mean_effect
+from starlib.report.regions import region_points
+from starlib.report.rules import KINDS, rule_arms, rule_runs
+from starlib.report.statistics import ENOUGH, Effect, counted, holm
 from starlib.schemes import SCHEME_OF
 
 CLAIMS = Path(__file__).with_name("claims.yml")

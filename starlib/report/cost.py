@@ -27,12 +27,12 @@ NAMES = {
     "limit": "one read and one write",
 }
 COLOURS = {
-    "star": "#c2410c",
-    "transcription": "#7c3aed",
-    "regression": "#f59e0b",
-    "plain regression": "#8c8c8c",
-    "star, compiled": "#15803d",
-    "star, captured": "#0369a1",
+    "star": "#D55E00",
+    "transcription": "#CC79A7",
+    "regression": "#E69F00",
+    "plain regression": "#56B4E9",
+    "star, compiled": "#009E73",
+    "star, captured": "#0072B2",
     "limit": "black",
 }
 MARKERS = {"transcription": "^", "plain regression": "s", "regression": "D", "limit": "x"}

@@ -10,10 +10,10 @@ import pandas as pd
 from starlib.experiments.arms import DISTANCES, EXPERIMENTS, WEIGHTS
 from starlib.experiments.records import Run, arm, load_all, results_folder
 from starlib.report import claims, page_facts, tables
+from starlib.report.decisions import VERDICTS
 from starlib.report.effects import Effect, comparison_effects, counted, interval
 from starlib.report.page_facts import markdown_table
 from starlib.report.published import contradictions, published
-from starlib.report.rules import VERDICTS
 
 # Fragment -> experiment, and groups of its comparisons: each a table with Holm's correction
 TABLES: dict[str, tuple[str, list[list[str]]]] = {

@@ -1,9 +1,8 @@
-"""The kinds of rules in claims.yml: what each measures in the records, and what it decides."""
+"""The kinds of rules in claims.yml: what each measures in the records (decisions.py decides)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -12,26 +11,20 @@ from starlib.experiments.experiment import Experiment
 from starlib.experiments.records import Run
 from starlib.experiments.selection import ArmRuns, arm_runs
 from starlib.report import ambiguity
-from starlib.report.effects import (
-    ALPHA,
-    Effect,
-    arms_effect,
-    comparison_weights,
-    contrast,
-    counted,
-    mean_published,
-    p_text,
+from starlib.report.decisions import (
+    Decision,
+    Rule,
+    above_zero,
+    by_equivalence,
+    by_leads,
+    by_limit,
+    by_not_worse,
+    by_sign,
 )
+from starlib.report.effects import arms_effect, comparison_weights, mean_published
 from starlib.report.published import published_values
 from starlib.report.stability import spread_samples
-
-Rule = Mapping[str, Any]
-Decision = tuple[str, str]  # verdict and reason
-REPLICATED, CONTRADICTED = "replicated", "contradicted"
-NO_EFFECT, UNDERPOWERED = "no effect of that size", "underpowered"
-NOT_TESTABLE, NOT_RUN = "not testable here", "not run yet"
-VERDICTS = (REPLICATED, CONTRADICTED, NO_EFFECT, UNDERPOWERED, NOT_TESTABLE, NOT_RUN)
-POINTS = (100.0, " points")  # factor and unit in which an effect is shown
+from starlib.report.statistics import Effect, contrast
 
 
 @dataclass(frozen=True)
@@ -46,7 +39,6 @@ class Kind:
     options: tuple[str, ...]
     measure: Callable[[Rule, Experiment, ArmRuns], list[Effect]]
     decide: Callable[[Rule, list[Effect], list[float]], Decision]
-    unit: tuple[float, str] = POINTS
     adjusted: bool = True  # whether its p-values count in the family
 
 
@@ -125,97 +117,6 @@ def _over_seeds(value: Callable[[Rule, Run], float], centre: float) -> Callable[
     return measure
 
 
-def _sign(rule: Rule, effects: list[Effect], adjusted: list[float]) -> Decision:
-    effect, p = effects[0], adjusted[0]
-    if p < ALPHA:
-        return (REPLICATED if effect.mean > 0 else CONTRADICTED), effect_text(effect, p)
-    verdict = NO_EFFECT if effect.excludes_published else UNDERPOWERED
-    return verdict, effect_text(effect, p)
-
-
-def _leads(rule: Rule, effects: list[Effect], adjusted: list[float]) -> Decision:
-    pairs = list(zip(effects, adjusted, strict=True))
-    if all(effect.mean > 0 and p < ALPHA for effect, p in pairs):
-        verdict = REPLICATED
-    elif any(effect.mean < 0 and p < ALPHA for effect, p in pairs):
-        verdict = CONTRADICTED
-    else:
-        verdict = UNDERPOWERED
-    names = rule["comparisons"][1:]
-    return verdict, "; ".join(
-        f"{rule['comparisons'][0]} minus {name}: {effect_text(effect, p)}"
-        for name, (effect, p) in zip(names, pairs, strict=True)
-    )
-
-
-def _equivalent(rule: Rule, effects: list[Effect], adjusted: list[float]) -> Decision:
-    margin = rule["margin"] / 100
-    if all(-margin < effect.low and effect.high < margin for effect in effects):
-        verdict = REPLICATED
-    elif any(p < ALPHA for p in adjusted):
-        verdict = CONTRADICTED
-    else:
-        verdict = UNDERPOWERED
-    texts = (
-        f"{name}: {effect_text(effect, p)}"
-        for name, effect, p in zip(rule["comparisons"], effects, adjusted, strict=True)
-    )
-    return verdict, "; ".join(texts) + f". Equivalent is within ±{rule['margin']:g} points"
-
-
-def _not_worse(rule: Rule, effects: list[Effect], adjusted: list[float]) -> Decision:
-    margin, effect = rule["margin"] / 100, effects[0]
-    verdict = UNDERPOWERED
-    if effect.low > -margin:
-        verdict = REPLICATED
-    elif effect.high < -margin:
-        verdict = CONTRADICTED
-    return verdict, effect_text(effect) + f". Not worse is above -{rule['margin']:g} points"
-
-
-def _above_zero(rule: Rule, effects: list[Effect], adjusted: list[float]) -> Decision:
-    return _bounded(rule, effects[0], above=0.0)
-
-
-def _bounded(rule: Rule, effect: Effect, above: float) -> Decision:
-    factor, unit = KINDS[rule["kind"]].unit
-    text = effect_text(effect, factor=factor, unit=unit, signed=False)
-    if effect.low > above:
-        return REPLICATED, text
-    return (CONTRADICTED if effect.high < above else UNDERPOWERED), text
-
-
-def _below(rule: Rule, effects: list[Effect], adjusted: list[float]) -> Decision:
-    effect, limit = effects[0], rule["below"]
-    text = effect_text(effect, factor=1, unit="°", signed=False)
-    text += f"; {limit:g}° is the limit, 45° is chance"
-    if effect.high < limit:
-        return REPLICATED, text
-    return (CONTRADICTED if effect.low > limit else UNDERPOWERED), text
-
-
-def effect_text(
-    effect: Effect,
-    p: float = np.nan,
-    factor: float = 100,
-    unit: str = " points",
-    signed: bool = True,
-) -> str:
-    """Effect, interval, seeds, p after Holm, and how that stands to the paper's effect."""
-    sign = "+" if signed else ""
-    mean, low, high = (f"{factor * v:{sign}.2f}" for v in (effect.mean, effect.low, effect.high))
-    text = f"{mean}{unit} [{low}, {high}], {counted(effect.seeds)} seeds"
-    if not np.isnan(p):
-        text += f", p {p_text(p)} after Holm"
-    if effect.published is None:
-        return text
-    where = "outside" if effect.excludes_published else "inside"
-    text += f"; the paper's {factor * effect.published:+.2f} lies {where} the interval"
-    text += f" (power to see it {100 * effect.power():.0f} %"
-    needed = effect.seeds_needed()
-    return text + (f"; {needed} seeds give 80 %)" if needed and effect.power() < 0.8 else ")")
-
-
 def _angle(rule: Rule, run: Run) -> float:
     return ambiguity.angle_to_noise(run)
 
@@ -232,19 +133,17 @@ RUNS = ("experiment", "dataset")
 PAIRS = ("table", *RUNS, "comparisons")
 ONE_ARM = (*RUNS, "arm")
 KINDS: dict[str, Kind] = {
-    "effect": Kind(PAIRS, ("against",), _mean_effect, _sign),
-    "largest": Kind(PAIRS, (), _lead, _leads),
-    "equivalent": Kind((*PAIRS, "margin"), (), _each_effect, _equivalent),
-    "not_worse": Kind((*PAIRS, "margin"), (), _mean_effect, _not_worse, adjusted=False),
-    "stability": Kind(PAIRS, ("region", "minus"), _stability, _sign),
-    "width": Kind((*RUNS, "arms"), (), _width, _above_zero, (1.0, " of [-1, 1]"), False),
-    "angle": Kind(
-        (*ONE_ARM, "below"), (), _over_seeds(_angle, 0.0), _below, (1.0, "°"), adjusted=False
-    ),
+    "effect": Kind(PAIRS, ("against",), _mean_effect, by_sign),
+    "largest": Kind(PAIRS, (), _lead, by_leads),
+    "equivalent": Kind((*PAIRS, "margin"), (), _each_effect, by_equivalence),
+    "not_worse": Kind((*PAIRS, "margin"), (), _mean_effect, by_not_worse, adjusted=False),
+    "stability": Kind(PAIRS, ("region", "minus"), _stability, by_sign),
+    "width": Kind((*RUNS, "arms"), (), _width, above_zero(" of [-1, 1]"), False),
+    "angle": Kind((*ONE_ARM, "below"), (), _over_seeds(_angle, 0.0), by_limit, adjusted=False),
     "correlation": Kind(
-        ONE_ARM, (), _over_seeds(_correlation, 0.0), _above_zero, (1.0, ""), adjusted=False
+        ONE_ARM, (), _over_seeds(_correlation, 0.0), above_zero(""), adjusted=False
     ),
     "ratio": Kind(
-        (*ONE_ARM, "regions"), (), _over_seeds(_ratio, 1.0), _above_zero, (1.0, " above 1"), False
+        (*ONE_ARM, "regions"), (), _over_seeds(_ratio, 1.0), above_zero(" above 1"), False
     ),
 }

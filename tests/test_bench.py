@@ -39,7 +39,8 @@ def record(star=0.001, regression=0.0005, per_map=1e-5, fixed=0.0, device="one")
     loss = {"sizes": sizes, "fixed": {"star": times(fixed)}}
     seconds = {"star loss": star, "regression loss": regression, "network": 0.09, "augment": 0.01}
     seconds |= {"step with star": 0.1, "step with regression": 0.1}
-    step = {"batch": 2, "seconds": {name: times(value) for name, value in seconds.items()}}
+    step = {"batch": 2, "config": {"stacks": 4, "image_size": 256}}
+    step["seconds"] = {name: times(value) for name, value in seconds.items()}
     machine = {"device_name": device, "device": "cpu", "threads": 2, "torch": "2", "commit": None}
     ways = {"scale": "reduced", "steps": 3366, "config": {"batch_size": 8}, "compile_seconds": 30}
     ways["seconds"] = {"bfloat16, channels last": times(0.04), costs.COMPILED: times(0.03)}

@@ -1,5 +1,6 @@
 """Your own data: a .yml file with a scheme, and lists of faces in four forms."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -15,6 +16,7 @@ from starlib.data.augment import augment
 from starlib.data.faces import DataWarning, image_size, open_image
 from starlib.data.own_schemes import read_scheme, scheme_of
 from starlib.experiments.baseline import beside
+from starlib.experiments.records import load_all, load_run, verify
 from starlib.experiments.runs import run
 from starlib.metrics import nme
 from starlib.report.effects import face_errors
@@ -22,6 +24,7 @@ from starlib.schemes import SCHEMES
 from starlib.training.config import RunConfig
 from starlib.training.epochs import enough_epochs
 from tests.conftest import write_pts
+from tests.test_runs import with_fake_training
 
 CATS = {
     "name": "cats",
@@ -382,6 +385,22 @@ def test_a_model_is_trained_on_your_own_data(cats, tmp_path, capsys):
     assert found.metrics["mean_shape"]["nme"] == pytest.approx(expected, rel=1e-3)
     assert found.metrics["test"]["faces"] == 4
     assert face_errors(found).mean() == pytest.approx(found.metrics["test"]["nme"], rel=1e-6)
+
+
+def test_own_data_are_known_by_their_faces_and_not_by_their_path(cats, monkeypatch):
+    with_fake_training(monkeypatch, points=9)
+    describe(cats[0])
+    monkeypatch.chdir(cats[0])
+    config = RunConfig.at("smoke", "cats.yml", **SMALL | {"epochs": 2})
+    first = run(config)
+    assert first.path == cats[0] / f"results/runs/{first.name}.json"
+    verify(first)
+    again = dataclasses.replace(config, dataset="./cats.yml")
+    assert run(again).path == first.path and load_run(again).path == first.path
+    assert len(load_all()) == 1
+    describe(cats[0], normaliser=[[3], [0]])
+    assert run(config).name != first.name  # its errors are others
+    assert len(load_all()) == 2
 
 
 def test_replaced_pictures_are_cut_out_anew(cats, tmp_path):

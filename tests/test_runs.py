@@ -1,6 +1,7 @@
 import dataclasses
 import json
-import time
+import os
+import threading
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from types import SimpleNamespace
 
@@ -10,9 +11,9 @@ import pytest
 from starlib import metrics
 from starlib.__main__ import main
 from starlib.data import DataError, crops
-from starlib.experiments.paths import ROOT
+from starlib.experiments.paths import ROOT, results_folder
 from starlib.experiments.records import load_all, load_run, missing, read, verify
-from starlib.experiments.runs import _faces_of, read_or_train, run, run_all
+from starlib.experiments.runs import _faces_of, _lock, read_or_train, run, run_all
 from starlib.report.effects import face_errors
 from starlib.training.config import RunConfig
 from starlib.training.loop import StoppedError
@@ -38,15 +39,22 @@ def test_a_run_is_trained_once_and_read_again(tiny_300w, results, monkeypatch):
 
 
 def test_runs_side_by_side_cut_the_crops_once(tiny_300w, results, monkeypatch):
-    built = []
+    built, arrived, both = [], [], threading.Event()
 
     def slowly(faces, size, folder):
         built.append(faces.split)
-        time.sleep(0.3)
+        assert both.wait(60)
         build(faces, size, folder)
+
+    def counted(path, waiting):
+        arrived.append(path)
+        if len(arrived) == 2:
+            both.set()
+        return _lock(path, waiting)
 
     build = crops._build
     monkeypatch.setattr(crops, "_build", slowly)
+    monkeypatch.setattr("starlib.experiments.runs._lock", counted)
     configs = [CONFIG, dataclasses.replace(CONFIG, seed=1)]
     with ThreadPoolExecutor(2) as executor:
         runs = run_all(configs, results=results, data_root=tiny_300w, say=str, executor=executor)
@@ -131,12 +139,13 @@ def test_a_damaged_record_is_named_and_left_out(tiny_300w, results, monkeypatch,
     assert len(load_all(results)) == 2
 
 
-def with_fake_training(monkeypatch):
+def with_fake_training(monkeypatch, points=68):
+    """Runs take no time; predictions lie in the middle and move with the seed."""
     curves = {"loss": [1.0] * CONFIG.epochs, "seconds": [1.0] * CONFIG.epochs}
     model = SimpleNamespace(state_dict=dict)
 
     def predicted(_model, images, config):
-        return np.full((len(images), 68, 2), 0.01 * config.seed)
+        return np.full((len(images), points, 2), 0.01 * config.seed)
 
     runs = "starlib.experiments.runs"
     monkeypatch.setattr(f"{runs}.train", lambda *_: SimpleNamespace(model=model, curves=curves))
@@ -216,7 +225,7 @@ def test_command_line_trains_reads_and_names_mistakes(tiny_300w, results, capsys
     assert main(wrong) == 2
     assert "scale: expected one of smoke, reduced, full" in capsys.readouterr().err
     assert main(["train", "--experiment", "nothing", *where]) == 2
-    assert "--experiment: expected one of ablation_distance" in capsys.readouterr().err
+    assert "--experiment: expected one of accuracy" in capsys.readouterr().err
     assert main(["train", "--experiment", "ablation_distance", "--set", "loss=star", *where]) == 2
     assert "leave --set" in capsys.readouterr().err
     many = ["train", "--dataset", "300w", "--seeds", "0", "1", *where]
@@ -228,6 +237,93 @@ def test_command_line_trains_reads_and_names_mistakes(tiny_300w, results, capsys
     assert "300w: expected the folder" in capsys.readouterr().err
 
 
-def test_training_what_is_missing_is_asked_for_by_true_or_false(results):
+def test_what_a_command_read_and_where_weights_are_is_said(tiny_300w, results, monkeypatch, capsys):
+    with_fake_training(monkeypatch)
+    command = ["train", "--dataset", "300w", "--data-root", str(tiny_300w)]
+    command += ["--results", str(results), "--set", "epochs=2"]
+    assert main(command) == 0
+    [weights] = results.glob("weights/*.pt")
+    assert f"trained; weights: {weights}" in capsys.readouterr().out
+    age(results)
+    assert main(command) == 0
+    again = capsys.readouterr().out
+    assert "nothing was trained" in again and f"weights: {weights}" in again
+    weights.unlink()
+    assert main([*command, "--seeds", "0", "--minutes", "9"]) == 0
+    assert "no weights come with a record: the same command with --anew" in capsys.readouterr().out
+    assert main([*command, "--anew"]) == 0
+    assert f"trained; weights: {weights}" in capsys.readouterr().out and weights.exists()
+
+
+def age(results):
+    """Make records older than the command that reads them."""
+    for path in results.glob("runs/*"):
+        os.utime(path, (1, 1))
+
+
+def test_the_queue_leaves_a_run_that_another_process_trains(tiny_300w, results, monkeypatch):
+    with_fake_training(monkeypatch)
+    name = CONFIG.name(*_faces_of(CONFIG, results, tiny_300w))
+    other = dataclasses.replace(CONFIG, seed=1)
+    where = {"results": results, "data_root": tiny_300w}
+    told = []
+    with _lock(results / "checkpoints" / f"{name}.lock", pytest.fail):
+        options = {"say": told.append, "executor": Here(), "wait": False}
+        done = run_all([CONFIG, other], **where, **options)
+    assert [found.config for found in done] == [other]
+    assert any("another process trains it" in line for line in told)
+    assert len(run_all([CONFIG, other], **where, **options)) == 2
+
+
+def test_the_queue_trains_what_is_missing_and_says_what_has_no_files(
+    tiny_300w, results, monkeypatch, capsys
+):
+    asked = []
+    monkeypatch.setattr(
+        "starlib.commands.train.run_all",
+        lambda configs, *_, **how: asked.append((configs, how)) or [],
+    )
+    queue = ["train", "--queue", "--results", str(results), "--data-root", str(tiny_300w)]
+    assert main([*queue, "--experiment", "ablation_distance", "--minutes", "5"]) == 1
+    [(configs, how)] = asked
+    assert {config.dataset for config in configs} == {"300w", "synthface"}
+    assert {config.scale for config in configs} == {"reduced"}
+    assert how["wait"] is False and how["minutes"] == 5
+    assert "no files here of scut-fbp5500" in capsys.readouterr().out
+    assert main([*queue, "--anew"]) == 2
+    assert main([*queue, "--set", "epochs=3"]) == 2
+
+
+@pytest.mark.parametrize("arguments", [
+    ["train", "--dataset", "300w"],
+    ["train", "--dataset", "300w", "--seeds", "0", "1", "--workers", "2"],
+    ["train", "--experiment", "ablation_distance", "--dataset", "wflw", "--minutes", "1"],
+    ["evaluate", "--dataset", "300w", "--weights", "{weights}"],
+    ["data", "check", "300w"],
+    ["data", "fetch", "cofw"],
+])  # fmt: skip
+def test_without_data_sets_every_command_says_so_in_one_sentence(
+    arguments, results, run_file, monkeypatch, capsys
+):
+    monkeypatch.setenv("STARLIB_DATA", "")
+    arguments = [a.format(weights=run_file) for a in arguments]
+    where = ["--results", str(results)] if arguments[0] == "train" else []
+    assert main([*arguments, *where]) == 2
+    sentence = capsys.readouterr().err.strip().splitlines()[-1]
+    assert sentence.startswith("error: ") and "$STARLIB_DATA or --data-root" in sentence
+
+
+def test_results_lie_in_the_working_folder_unless_it_is_in_the_checkout(tmp_path, monkeypatch):
+    monkeypatch.delenv("STARLIB_RESULTS", raising=False)
+    monkeypatch.chdir(ROOT / "notebooks")
+    assert results_folder() == results_folder("") == ROOT / "results"
+    monkeypatch.chdir(tmp_path)
+    assert results_folder() == tmp_path / "results"
+    assert results_folder("there").absolute() == tmp_path / "there"
+    monkeypatch.setenv("STARLIB_RESULTS", "elsewhere")
+    assert results_folder().absolute() == tmp_path / "elsewhere"
+
+
+def test_parameters_of_a_notebook_are_checked(results):
     with pytest.raises(ValueError, match="^train: expected True or False"):
         read_or_train([CONFIG], "false", results=results)

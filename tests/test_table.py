@@ -62,7 +62,7 @@ def test_bad_maps_and_landmarks_raise_an_error_naming_the_argument(kind):
     good = prediction(maps, takes)
     assert loss(*good, landmarks).shape == (2, N)
     for wrong in (landmarks[:, :5], landmarks[..., :1], landmarks[0], landmarks.long(), None):
-        with pytest.raises((ValueError, AttributeError), match="landmarks|attribute"):
+        with pytest.raises(ValueError, match="^landmarks: expected"):
             loss(*good, wrong)
     for value in (float("nan"), float("inf"), 1e30):
         with pytest.raises(ValueError, match="^landmarks: expected finite"):

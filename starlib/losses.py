@@ -67,6 +67,17 @@ def check_landmarks(
             )
 
 
+def check_decoded(
+    predicted: Tensor, landmarks: Tensor, values: bool = True, name: str = "predicted"
+) -> None:
+    """`check_inputs` for landmarks that are decoded already, [B, N, 2] like the annotated ones."""
+    if not isinstance(predicted, Tensor) or predicted.dim() != 3 or predicted.shape[-1] != 2:
+        shape = list(predicted.shape) if isinstance(predicted, Tensor) else predicted
+        raise ValueError(f"{name}: expected shape [B, N, 2], got {shape}")
+    check_landmarks(predicted, tuple(predicted.shape), values, name)
+    check_landmarks(landmarks, tuple(predicted.shape), values)
+
+
 def check_inputs(heatmaps: Tensor, landmarks: Tensor, values: bool = True) -> None:
     """Raise ValueError naming the argument unless a loss can be computed from heatmaps
     [B, N, H, W] >= 0 and landmarks [B, N, 2].

@@ -33,8 +33,7 @@ def grid_positions(size: int, grid: str = "centers", like: Tensor | None = None)
 
 
 def check_heatmaps(heatmaps: Tensor, values: bool = True, name: str = "heatmaps") -> None:
-    """Raise ValueError naming the argument unless `heatmaps` is [B, N, H, W], floating, finite
-    and non-negative.
+    """Raise ValueError naming the argument unless heatmaps are [B, N, H, W], finite and >= 0.
 
     `values=False` skips the value check, which forces a GPU synchronisation; compiled and exported
     code skips it too.

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from starlib.distances import get_distance, wing
-from starlib.losses import RegressionLoss, check_landmarks
+from starlib.losses import RegressionLoss, check_decoded
 
 WING_WIDTH, WING_CURVATURE = 10.0, 2.0  # ω and ε of the Wing paper, in pixels of the input
 
@@ -13,8 +13,7 @@ class DecodedRegression(RegressionLoss):
     grid, so that no heatmap is decoded twice. Call with these and the annotated ones."""
 
     def forward(self, predicted: Tensor, landmarks: Tensor) -> Tensor:
-        check_landmarks(predicted, (*landmarks.shape[:2], 2), self.check_values, "predicted")
-        check_landmarks(landmarks, tuple(predicted.shape), self.check_values)
+        check_decoded(predicted, landmarks, self.check_values)
         return self.of_means(predicted, landmarks)
 
 
@@ -34,8 +33,7 @@ def coordinate_loss(
         image_size: side of the input in pixels.
         check_values: as in `starlib.RegressionLoss`.
     """
-    check_landmarks(predicted, (*landmarks.shape[:2], 2), check_values, "predicted")
-    check_landmarks(landmarks, tuple(predicted.shape), check_values)
+    check_decoded(predicted, landmarks, check_values)
     error = landmarks - predicted
     if distance == "wing":
         pixel = 2 / image_size

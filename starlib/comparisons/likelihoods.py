@@ -9,7 +9,7 @@ from torch import Tensor
 from starlib.comparisons.adl import root
 from starlib.comparisons.star_variants import decomposed, project
 from starlib.kernels import widened
-from starlib.losses import check_landmarks, choose, floored
+from starlib.losses import check_decoded, check_landmarks, choose, floored
 
 
 def _gaussian(whitened: Tensor, half_log_determinant: Tensor) -> Tensor:
@@ -87,11 +87,7 @@ def cholesky_nll(
 
 def check_prediction(mean: Tensor, scale_tril: Tensor, landmarks: Tensor, values: bool) -> None:
     """Raise ValueError naming the argument unless a likelihood can be computed from the three."""
-    if not isinstance(mean, Tensor) or mean.dim() != 3 or mean.shape[-1] != 2:
-        shape = list(mean.shape) if isinstance(mean, Tensor) else mean
-        raise ValueError(f"mean: expected shape [B, N, 2], got {shape}")
-    check_landmarks(mean, tuple(mean.shape), values, "mean")
-    check_landmarks(landmarks, tuple(mean.shape), values)
+    check_decoded(mean, landmarks, values, "mean")
     check_landmarks(scale_tril, (*mean.shape, 2), values, "scale_tril")
     if values and not torch.compiler.is_compiling():
         diagonal = scale_tril.detach().diagonal(dim1=-2, dim2=-1)

@@ -15,6 +15,7 @@ from starlib.data.augment import augment
 from starlib.data.faces import DataWarning, image_size, open_image
 from starlib.data.own_schemes import read_scheme, scheme_of
 from starlib.experiments.baseline import beside
+from starlib.experiments.records import verify
 from starlib.experiments.runs import run
 from starlib.metrics import nme
 from starlib.report.effects import face_errors
@@ -380,6 +381,7 @@ def test_a_model_is_trained_on_your_own_data(cats, tmp_path, capsys):
     mean = np.broadcast_to(target.mean(0), target.shape)
     expected = nme(mean, target, read_scheme(path)).mean()
     assert found.metrics["mean_shape"]["nme"] == pytest.approx(expected, rel=1e-3)
+    verify(found)  # whose arrays do not hold the training faces
     assert found.metrics["test"]["faces"] == 4
     assert face_errors(found).mean() == pytest.approx(found.metrics["test"]["nme"], rel=1e-6)
 

@@ -55,7 +55,9 @@ def read_binary_pts(path: Path, points: int) -> NDArray[np.float32]:
         raise DataError([f"{path}: expected a binary .pts file of {points} points, found {count}"])
     if len(content) != 4 + 8 * points:
         raise DataError([f"{path}: expected {4 + 8 * points} bytes, found {len(content)}"])
-    return np.frombuffer(content, "<f4", offset=4).astype(np.float32).reshape(points, 2)
+    values = np.frombuffer(content, "<f4", offset=4).astype(np.float32)
+    values[~np.isfinite(values)] = np.nan  # signalling ones would warn in sums, before being named
+    return values.reshape(points, 2)
 
 
 def read_face(

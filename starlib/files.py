@@ -5,6 +5,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+PARTIAL = "partial-"  # how names begin of files that are being written
+
 
 def atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a temporary file that then takes the name `path`; its folder is made.
@@ -16,7 +18,8 @@ def atomically(path: Path, write: Callable[[Path], object]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # torch.save takes no name that begins with a dot.
-        handle, name = tempfile.mkstemp(prefix="partial-", suffix=path.suffix, dir=path.parent)
+        prefix = f"{PARTIAL}{path.stem}-"
+        handle, name = tempfile.mkstemp(prefix=prefix, suffix=path.suffix, dir=path.parent)
         os.close(handle)
         partial = Path(name)
         write(partial)

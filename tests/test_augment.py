@@ -1,6 +1,6 @@
 import torch
 
-from starlib.data.augment import VIEW_OF_STORE, augment, view
+from starlib.data.augment import VIEW_OF_STORE, _blurred, augment, view
 from starlib.schemes import SCHEMES
 
 SCHEME = SCHEMES["300w"]
@@ -50,7 +50,8 @@ def test_augmentation_stays_within_its_limits_and_uses_them():
     count = 2000
     points = torch.tensor([[0.0, 0.0], [0.4, 0.0]]).repeat(34, 1).expand(count, 68, 2)
     pictures = torch.zeros(count, 3, 20, 20, dtype=torch.uint8)
-    plain = SCHEME.__class__("plain", (), tuple(range(68)), ((0,), (1,)))
+    mirrored = (2, 1, 0, *range(3, 68))  # of two points at the same place
+    plain = SCHEME.__class__("plain", (), mirrored, ((0,), (1,)))
     _, landmarks = augment(pictures, points, plain, 16, generator)
     shift, arm = landmarks[:, 0], landmarks[:, 1] - landmarks[:, 0]
     scale = arm.norm(dim=-1) * VIEW_OF_STORE / 0.4
@@ -91,3 +92,32 @@ def test_shares_of_gray_and_occluded_pictures_are_as_listed():
     assert 0.14 < gray < 0.26
     varied = (images.std((2, 3)).amax(1) > 0.2).float().mean()
     assert 0.3 < varied < 0.6
+
+
+def sharpness(images):
+    """Mean step between neighbouring pixels of each picture."""
+    steps = (images.diff(dim=-1).abs().mean((1, 2, 3)), images.diff(dim=-2).abs().mean((1, 2, 3)))
+    return sum(steps)
+
+
+def test_three_pictures_in_ten_are_blurred_and_the_others_are_not():
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randint(0, 256, (1, 3, 60, 60), dtype=torch.uint8, generator=generator)
+    pictures = noise.expand(600, -1, -1, -1)
+    images, _ = augment(pictures, torch.zeros(600, 68, 2), SCHEME, 48, generator)
+    # Occlusion covers at most 0.4 x 0.4 of a picture; noise that has lost more is blurred.
+    least = sharpness(view(noise, torch.zeros(1, 68, 2), 48)[0])
+    blurred = (sharpness(images) < 0.5 * least).float().mean()
+    assert 0.24 < blurred < 0.36
+
+
+def test_a_blurred_point_of_light_has_the_sigma_asked_for():
+    points = torch.zeros(2, 3, 41, 41)
+    points[:, :, 20, 20] = 1
+    sigma = torch.tensor([0.0, 0.45])
+    untouched, found = _blurred(points, sigma)
+    assert torch.equal(untouched, points[0])
+    offsets = torch.arange(41) - 20
+    torch.testing.assert_close(found.sum((1, 2)), torch.ones(3))
+    expected = torch.exp(-0.5 * (offsets / 0.45) ** 2)
+    torch.testing.assert_close(found[0].sum(0), expected / expected.sum(), atol=1e-6, rtol=0)

@@ -87,6 +87,43 @@ def test_shares_are_of_the_step_with_star():
     assert shares["not network"] == pytest.approx(1 - 0.09 / 0.11)
 
 
+def test_the_share_of_the_literal_equations_is_measured_in_the_step():
+    literal = record()
+    time = {"median": 0.011, "low": 0.011, "high": 0.011, "rounds": 3}
+    literal["step"]["seconds"]["transcription loss"] = time
+    share, measured = costs.form_share(literal, "literal")
+    assert measured and share == pytest.approx(0.011 / 0.11)
+
+
+def test_every_call_of_a_loss_takes_other_heatmaps_than_the_one_before():
+    maps, landmarks = bench.maps_of(1, 3, CPU, side=8, pool=3)
+    seen = []
+
+    def loss(leaf, _):
+        seen.append(leaf.data_ptr())
+        return leaf.sum()
+
+    run = bench.forward_and_backward(loss, maps, landmarks, calls=2)
+    run(), run(), run()
+    assert seen == [m.data_ptr() for m in maps.unbind()] * 2
+
+
+def test_the_heatmaps_that_take_turns_do_not_fit_a_cache():
+    for batch, points in ((1, 29), (16, 68)):
+        maps, _ = bench.maps_of(batch, points, CPU)
+        assert maps.shape[1:] == (batch, points, 64, 64)
+        assert maps.numel() * 4 >= bench.POOL > 2**27
+
+
+def test_the_parts_of_a_step_are_measured(monkeypatch):
+    small = {"image_size": 32, "stacks": 2, "width": 8, "depth": 2, "epochs": 2, "batch_size": 4}
+    monkeypatch.setitem(SCALES, "full", small)
+    monkeypatch.setattr(bench, "SIDE", 8)
+    step = bench_training.step_times(CPU, rounds=3, seconds=2, batch=2)
+    names = {"network", "augment", "aam targets", "step with star", "step with regression"}
+    assert set(step["seconds"]) == names | {"star loss", "transcription loss", "regression loss"}
+
+
 def test_cost_is_judged_on_every_machine(tmp_path):
     cheap, dear = record(star=0.0019), record(star=0.0021, device="two")
     assert costs.judged([])[0] == "not run yet"
@@ -119,8 +156,8 @@ def test_compiling_pays_after_the_steps_that_win_its_time_back():
     assert costs.steps_until_compiling_pays(ways) == pytest.approx(3000)
     ways["seconds"][costs.COMPILED]["median"] = 0.05
     assert costs.steps_until_compiling_pays(ways) == float("inf")
-    told = costs.told({"machine": record()["machine"], "ways": [ways]})
-    assert "compiling takes 30 s, never won back; a run has 3366" in told
+    text = costs.format_record({"machine": record()["machine"], "ways": [ways]})
+    assert "compiling takes 30 s, never won back; a run has 3366" in text
     table = cost_views.compile_table({"ways": [ways]})
     assert table.loc["reduced"].to_list() == ["30", "never", "3366"]
 
@@ -129,7 +166,7 @@ def test_every_way_to_train_is_measured(monkeypatch):
     small = {"image_size": 32, "stacks": 1, "width": 8, "depth": 2, "epochs": 2, "batch_size": 4}
     monkeypatch.setitem(SCALES, "smoke", small)
     monkeypatch.setattr(bench_training, "compiles", lambda _: False)
-    ways = bench_training.ways_times(CPU, rounds=3, seconds=5, scale="smoke")
+    ways = bench_training.step_variants(CPU, rounds=3, seconds=5, scale="smoke")
     assert len(ways["seconds"]) == 4 and ways["steps"] == 2 * 375
     assert ways["compile_seconds"] is None
     assert cost_views.compile_table({"ways": [ways]}).empty
@@ -150,4 +187,4 @@ def test_memory_of_a_training_does_not_grow_with_its_data():
 
 def test_unknown_device_is_named(capsys):
     assert main(["bench", "--device", "warp"]) == 2
-    assert "--device: expected one that is here, got 'warp'" in capsys.readouterr().err
+    assert "--device: expected one available on this machine, got 'warp'" in capsys.readouterr().err

@@ -109,3 +109,32 @@ def test_network_computes_what_the_released_network_computes(golden):
         torch.testing.assert_close(output.landmarks[0], expected, rtol=0, atol=1e-4)
     expected = torch.from_numpy(numbers["heat_last_first8"])
     torch.testing.assert_close(outputs[-1].heatmaps[0, :8], expected, rtol=1e-4, atol=1e-4)
+
+
+def test_coordinate_maps_are_y_x_and_the_radius_and_boundary_ones_are_empty_off_the_boundary():
+    features, boundary = torch.zeros(1, 2, 3, 5), torch.zeros(1, 1, 3, 5)
+    boundary[0, 0, 2, 1], boundary[0, 0, 0, 3] = 0.06, 0.04  # above and below EDGE_PRESENT
+    found = Coordinates()(features, boundary)[0, 2:]
+    assert found.shape == (5, 3, 5)
+    x, y = torch.linspace(-1, 1, 5).expand(3, 5), torch.linspace(-1, 1, 3)[:, None].expand(3, 5)
+    radius = torch.hypot(x, y)
+    torch.testing.assert_close(found[:3], torch.stack((y, x, radius / radius.max())))
+    expected = torch.zeros(2, 3, 5)
+    expected[0, 2, 1], expected[1, 2, 1] = 1.0, -0.5
+    torch.testing.assert_close(found[3:], expected)
+
+
+def test_the_boundary_of_a_stack_is_the_last_heatmap_of_the_one_before(monkeypatch):
+    seen, forward = [], Coordinates.forward
+
+    def noting(self, features, boundary=None):
+        seen.append(boundary)
+        return forward(self, features, boundary)
+
+    monkeypatch.setattr(Coordinates, "forward", noting)
+    model = starlib.StackedHourglass("300w", stacks=3, width=8, depth=2, image_size=32, aam=False)
+    outputs = model(torch.rand(2, 3, 32, 32))
+    stem, first, *later = seen
+    assert stem is None and first is None
+    for boundary, before in zip(later, outputs, strict=False):
+        assert torch.equal(boundary, before.heatmaps[:, -1:])

@@ -197,7 +197,7 @@ def test_the_literal_form_is_judged_by_itself():
     verdict, reason = costs.judged([record], 0.02, "literal")
     assert verdict == "contradicted" and "from the times of the loss alone" in reason
     assert costs.judged([record], 0.02, "ours")[0] == "replicated"
-    record["step"]["seconds"]["literal loss"] = {"median": 0.03}
+    record["step"]["seconds"]["transcription loss"] = {"median": 0.03}
     assert costs.form_share(record, "literal") == (pytest.approx(0.03 / 1.02), True)
     with pytest.raises(ValueError, match="form: expected ours or literal"):
         costs.form_share(record, "other")

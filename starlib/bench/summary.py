@@ -11,7 +11,7 @@ import numpy as np
 from starlib.experiments.paths import results_folder
 
 NEGLIGIBLE = 0.02  # of a training step
-COMPILED = "bfloat16, channels last, compiled"  # the last of the ways to train
+COMPILED = "bfloat16, channels last, compiled"  # the last variant of a training step
 STEP_POINTS = 98  # landmarks of the step that is timed
 PARTS = ("loss", "step", "inference", "ways", "memory")
 
@@ -98,7 +98,7 @@ def form_share(record: dict[str, Any], form: str = "ours") -> tuple[float, bool]
         return ours / whole, True
     if form != "literal":
         raise ValueError(f"form: expected ours or literal, got {form!r}")
-    direct = times.get("literal loss")
+    direct = times.get("transcription loss")
     literal = direct
     if literal is None:
         config = step["config"]
@@ -132,14 +132,14 @@ def judged(
     return verdict, reason
 
 
-def steps_until_compiling_pays(ways: dict[str, Any]) -> float:
+def steps_until_compiling_pays(variants: dict[str, Any]) -> float:
     """Training steps after which the time to compile is won back; infinite if never."""
-    times = medians(ways["seconds"])
+    times = medians(variants["seconds"])
     eager, compiled = times[COMPILED.removesuffix(", compiled")], times[COMPILED]
-    return ways["compile_seconds"] / (eager - compiled) if compiled < eager else float("inf")
+    return variants["compile_seconds"] / (eager - compiled) if compiled < eager else float("inf")
 
 
-def told(record: dict[str, Any]) -> str:
+def format_record(record: dict[str, Any]) -> str:
     """A record as text."""
     machine = record["machine"]
     lines = [f"{machine['device_name']}, {machine['threads']} threads, torch {machine['torch']}"]
@@ -148,8 +148,8 @@ def told(record: dict[str, Any]) -> str:
     for size in record.get("inference", []):
         rate = size["batch"] / size["seconds"]["predict"]["median"]
         lines.append(f"inference, batch {size['batch']}: {rate:.2f} images/s")
-    for ways in record.get("ways", []):
-        lines += _ways_lines(ways)
+    for variants in record.get("ways", []):
+        lines += _variant_lines(variants)
     for size in record.get("memory", []):
         stored, used = size["stored_mb"], size["used_mb"]
         lines.append(f"training on {size['faces']} faces, {stored:.0f} MB stored: {used:.0f} MB")
@@ -168,11 +168,11 @@ def _loss_lines(record: dict[str, Any]) -> list[str]:
         label = f"{size['batch']} x {size['points']}" if size["points"] else "fixed"
         lines.append(f"{label:>8} " + " ".join(f"{cell:>24}" for cell in cells))
     for size in sizes:
-        told = ", ".join(
+        text = ", ".join(
             f"{value:.2f} x the limit" if name == "limit" else f"{name} takes {value:.2f} x as long"
             for name, value in ratios(size).items()
         )
-        lines.append(f"STAR at {size['batch']} x {size['points']}: {told}")
+        lines.append(f"STAR at {size['batch']} x {size['points']}: {text}")
     lines.append("slope of log time over log number of maps (beyond the fixed cost)")
     for name in fixed:
         slopes = (growth(record, name, beyond_fixed=beyond) for beyond in (False, True))
@@ -187,18 +187,20 @@ def _step_lines(record: dict[str, Any]) -> list[str]:
         rate = step["batch"] / times["median"]
         spread = f"{times['low']:.4f} to {times['high']:.4f}"
         lines.append(f"  {name:22} {times['median']:.4f} s ({spread}), {rate:.2f} images/s")
-    told = ", ".join(f"{name} {100 * share:.2f} %" for name, share in parts.items())
-    return [*lines, f"  shares of the step: {told}"]
+    text = ", ".join(f"{name} {100 * share:.2f} %" for name, share in parts.items())
+    return [*lines, f"  shares of the step: {text}"]
 
 
-def _ways_lines(ways: dict[str, Any]) -> list[str]:
-    lines = [f"a training step at scale {ways['scale']}, batch {ways['config']['batch_size']}"]
-    for name, times in ways["seconds"].items():
+def _variant_lines(variants: dict[str, Any]) -> list[str]:
+    lines = [
+        f"a training step at scale {variants['scale']}, batch {variants['config']['batch_size']}"
+    ]
+    for name, times in variants["seconds"].items():
         spread = f"{1e3 * times['low']:.2f} to {1e3 * times['high']:.2f}"
         lines.append(f"  {name:36} {1e3 * times['median']:.2f} ms ({spread})")
-    if ways["compile_seconds"] is not None:
-        pays = steps_until_compiling_pays(ways)
+    if variants["compile_seconds"] is not None:
+        pays = steps_until_compiling_pays(variants)
         when = "never won back" if pays == float("inf") else f"won back after {pays:.0f} steps"
-        seconds = f"{ways['compile_seconds']:.0f} s"
-        lines.append(f"  compiling takes {seconds}, {when}; a run has {ways['steps']}")
+        seconds = f"{variants['compile_seconds']:.0f} s"
+        lines.append(f"  compiling takes {seconds}, {when}; a run has {variants['steps']}")
     return lines

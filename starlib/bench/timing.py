@@ -1,10 +1,12 @@
-"""What the losses cost on this machine, measured side by side; bench_training.py has the rest.
+"""What the losses cost on this machine, measured side by side; `bench.training` has the rest.
 
-Contestants take turns in random order within each round, so that what else the machine does hits
-all alike; a turn begins with one call that is not timed. Times are in seconds: the median over the
-rounds, and the quartiles.
+Contestants take turns in random order within each round, so that what else the machine does affects
+all alike; a turn begins with one call that is not timed. Every call gets other heatmaps, of a pool
+that no cache holds, as a training step does. Times are in seconds: the median over the rounds, and
+the quartiles.
 """
 
+import itertools
 import os
 import platform
 import random
@@ -22,6 +24,8 @@ from starlib.losses import RegressionLoss, STARLoss
 BATCHES, POINTS, SIDE = (1, 16, 64), (29, 68, 98), 64
 TURN = 0.02  # seconds that a turn takes at least, in several calls if need be
 LEAST = 3  # rounds
+POOL = 2**28  # bytes of heatmaps that take turns: several times a processor's cache
+POOLED = 1024  # sets of them at most
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 Times = dict[str, dict[str, float]]
@@ -93,21 +97,30 @@ def _summary(values: list[float]) -> dict[str, float]:
 
 
 def maps_of(
-    batch: int, points: int, device: torch.device, side: int = SIDE
+    batch: int, points: int, device: torch.device, side: int = SIDE, pool: int | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Heatmaps like a network's first ones, and landmarks."""
+    """Heatmaps [P, B, N, H, W] like a network's first ones, and landmarks [B, N, 2].
+
+    pool: number of sets P; by default as many as fill POOL.
+    """
     generator = torch.Generator().manual_seed(0)
-    maps = torch.randn(batch, points, side, side, generator=generator).relu()
+    if pool is None:
+        pool = max(2, min(POOLED, -(-POOL // (4 * batch * points * side**2))))
+    one = torch.randn(batch, points, side, side, generator=generator).relu()
     landmarks = torch.rand(batch, points, 2, generator=generator) - 0.5
-    return maps.to(device), landmarks.to(device)
+    return one.to(device).repeat(pool, 1, 1, 1, 1), landmarks.to(device)
 
 
-def there_and_back(loss: Loss, maps: Tensor, landmarks: Tensor) -> Callable[[], object]:
-    """Value and gradient of a loss."""
+def forward_and_backward(
+    loss: Loss, maps: Tensor, landmarks: Tensor, calls: int = 1
+) -> Callable[[], object]:
+    """Value and gradient of a loss, `calls` times; each call takes the next of maps
+    [P, B, N, H, W]."""
+    turn = itertools.cycle(maps.unbind())
 
     def run() -> object:
-        leaf = maps.detach().requires_grad_()
-        return torch.autograd.grad(loss(leaf, landmarks).mean(), leaf)
+        leaves = [next(turn).detach().requires_grad_() for _ in range(calls)]
+        return [torch.autograd.grad(loss(leaf, landmarks).mean(), leaf) for leaf in leaves]
 
     return run
 
@@ -122,7 +135,8 @@ def compiles(device: torch.device) -> bool:
 
 
 def captured(run: Callable[[], object]) -> Callable[[], object]:
-    """A call's work on a GPU as a CUDA graph: what the device does, without launching it."""
+    """A call's work on a GPU as a CUDA graph: what the device does, without launching it. A graph
+    has its inputs fixed, so it meets the same heatmaps every time."""
     stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
@@ -143,9 +157,10 @@ def captured(run: Callable[[], object]) -> Callable[[], object]:
 def loss_times(device: torch.device, rounds: int, seconds: float) -> dict[str, Any]:
     """The loss forward and backward for each size, `seconds` in all and some for compiling.
 
-    "limit" reads the heatmaps once (their sum) and writes a new tensor of their size once. "fixed"
-    is one map of four cells: what the calls cost whatever the size. "star, compiled" is there where
-    torch.compile works, and "star, captured" (compiled, in a CUDA graph) on a GPU.
+    "transcription" is STAR as its equations stand. "limit" reads the heatmaps once (their sum) and
+    writes a new tensor of their size once. "fixed" is one map of four cells: what the calls cost
+    whatever the size. "star, compiled" is there where torch.compile works, and "star, captured"
+    (compiled, in a CUDA graph) on a GPU.
     """
     star, plain = STARLoss(check_values=False), RegressionLoss(check_values=False)
     losses: dict[str, Loss] = {
@@ -156,16 +171,17 @@ def loss_times(device: torch.device, rounds: int, seconds: float) -> dict[str, A
     }
     compiled = compiles(device)
 
-    def measured(batch: int, points: int, side: int) -> Times:
-        maps, landmarks = maps_of(batch, points, device, side)
-        runs = {name: there_and_back(loss, maps, landmarks) for name, loss in losses.items()}
+    def measured(batch: int, points: int, side: int, pool: int | None = None) -> Times:
+        maps, landmarks = maps_of(batch, points, device, side, pool)
+        runs = {name: forward_and_backward(loss, maps, landmarks) for name, loss in losses.items()}
         if compiled:
             torch.compiler.reset()  # or it would give up after some sizes
-            run = there_and_back(torch.compile(star, dynamic=False), maps, landmarks)
+            run = forward_and_backward(torch.compile(star, dynamic=False), maps, landmarks)
             runs["star, compiled"] = run
             if device.type == "cuda":
                 runs["star, captured"] = captured(run)
-        runs["limit"] = lambda: (maps.sum(), torch.full_like(maps, 0.1))
+        turn = itertools.cycle(maps.unbind())
+        runs["limit"] = lambda: ((one := next(turn)).sum(), torch.full_like(one, 0.1))
         return interleaved(runs, device, rounds, seconds / len(BATCHES) / len(POINTS))
 
     sizes = [
@@ -173,4 +189,4 @@ def loss_times(device: torch.device, rounds: int, seconds: float) -> dict[str, A
         for batch in BATCHES
         for points in POINTS
     ]
-    return {"sizes": sizes, "fixed": measured(1, 1, 2)}
+    return {"sizes": sizes, "fixed": measured(1, 1, 2, pool=1)}

@@ -16,7 +16,15 @@ import torch
 from torch import Tensor
 
 from starlib.bench.summary import COMPILED
-from starlib.bench.timing import Loss, compiles, interleaved, maps_of, there_and_back, wait
+from starlib.bench.timing import (
+    Loss,
+    compiles,
+    forward_and_backward,
+    interleaved,
+    maps_of,
+    wait,
+)
+from starlib.comparisons import reference
 from starlib.comparisons.aam import edge_targets, point_targets
 from starlib.data import CropStore, crop_store
 from starlib.data.augment import augment
@@ -47,7 +55,7 @@ def _batch(
     generator = torch.Generator().manual_seed(0)
     size, side = config.batch_size, store_size(config.image_size)
     stored = torch.randint(0, 256, (size, 3, side, side), generator=generator, dtype=torch.uint8)
-    stored, points = stored.to(device), maps_of(size, scheme.points, device)[1]
+    stored, points = stored.to(device), maps_of(size, scheme.points, device, pool=1)[1]
 
     def make() -> tuple[Tensor, Tensor]:
         return augment(stored, points, scheme, config.image_size, generator)
@@ -58,9 +66,10 @@ def _batch(
 def step_times(device: torch.device, rounds: int, seconds: float, batch: int) -> dict[str, Any]:
     """A four-stack 256-px training step without and with STAR, and its parts by themselves.
 
-    "network" is forward and backward of the network alone; "star loss" and "regression loss" are
-    those of the loss on the heatmaps of all stacks; "augment" makes the batch, "aam targets" the
-    target maps that AAM has in addition.
+    "network" is forward and backward of the network alone; "star loss", "transcription loss" (STAR
+    as its equations stand) and "regression loss" are those of the loss on the heatmaps of all
+    stacks, other ones at every call; "augment" makes the batch, "aam targets" the target maps that
+    AAM has in addition.
     """
     config, scheme = _full("star", device, batch)
     make, images, targets = _batch(config, scheme, device)
@@ -71,15 +80,17 @@ def step_times(device: torch.device, rounds: int, seconds: float, batch: int) ->
         outputs = forward_pass(model, images, config.precision)
         torch.stack([output.heatmaps.float().mean() for output in outputs]).sum().backward()
 
-    def loss_of_all_stacks(loss: Loss) -> Callable[[], object]:
-        runs = [there_and_back(loss, *maps_of(batch, scheme.points, device))] * config.stacks
-        return lambda: [run() for run in runs]
-
     side = config.image_size // 4
+    maps, landmarks = maps_of(batch, scheme.points, device, side)
+
+    def of_all_stacks(loss: Loss) -> Callable[[], object]:
+        return forward_and_backward(loss, maps, landmarks, config.stacks)
+
     runs: dict[str, Callable[[], object]] = {
         "network": network,
-        "star loss": loss_of_all_stacks(STARLoss(check_values=False)),
-        "regression loss": loss_of_all_stacks(RegressionLoss(check_values=False)),
+        "star loss": of_all_stacks(STARLoss(check_values=False)),
+        "transcription loss": of_all_stacks(reference.star),
+        "regression loss": of_all_stacks(RegressionLoss(check_values=False)),
         "augment": make,
         "aam targets": lambda: (point_targets(targets, side), edge_targets(targets, scheme, side)),
     }
@@ -90,13 +101,13 @@ def step_times(device: torch.device, rounds: int, seconds: float, batch: int) ->
     return {"batch": batch, "config": config.to_dict(), "seconds": times}
 
 
-def _training(config: RunConfig, scheme: Scheme, device: torch.device, **ways: Any) -> State:
-    state = State(config, scheme, "benchmark", device, **ways)
+def _training(config: RunConfig, scheme: Scheme, device: torch.device, **options: Any) -> State:
+    state = State(config, scheme, "benchmark", device, **options)
     state.model.train()
     return state
 
 
-def ways_times(device: torch.device, rounds: int, seconds: float, scale: str) -> dict[str, Any]:
+def step_variants(device: torch.device, rounds: int, seconds: float, scale: str) -> dict[str, Any]:
     """A training step at a scale in each precision and memory layout, and compiled.
 
     "compile_seconds" is what the first compiled step takes longer than the others; None where

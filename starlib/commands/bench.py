@@ -32,7 +32,9 @@ def _bench(options: argparse.Namespace) -> int:
     try:
         device = torch.zeros(1, device=options.device).device
     except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"--device: expected one that is here, got {options.device!r}") from error
+        raise ValueError(
+            f"--device: expected one available on this machine, got {options.device!r}"
+        ) from error
     record: dict[str, Any] = {
         "machine": bench.machine(device),
         "finished": "",
@@ -53,14 +55,14 @@ def _bench(options: argparse.Namespace) -> int:
         seconds = 5 if quick else 15
         record["inference"] = bench_training.inference_times(device, rounds, seconds, batches)
     if "ways" in options.parts and not quick:
-        print("ways to train …", flush=True)
+        print("variants of a training step …", flush=True)
         scales = ("reduced",) if on_cpu else ("reduced", "full")
-        record["ways"] = [bench_training.ways_times(device, rounds, 40, s) for s in scales]
+        record["ways"] = [bench_training.step_variants(device, rounds, 40, s) for s in scales]
     if "memory" in options.parts and not quick:
         print("memory …", flush=True)
         record["memory"] = bench_training.memory_of_trainings()
     record["finished"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    print(costs.told(record))
+    print(costs.format_record(record))
     whole = not quick and all(part in record for part in costs.PARTS)
     name = costs.name_of(record["machine"]) + ("" if whole else "-partial")
     path = results_folder(options.results) / "bench" / f"{name}.json"

@@ -26,7 +26,7 @@ from starlib.experiments import arrays
 from starlib.experiments.baseline import MEAN_SHAPE
 from starlib.experiments.evaluation import evaluation_metrics
 from starlib.experiments.paths import ROOT, results_folder
-from starlib.files import atomically
+from starlib.files import PARTIAL, atomically
 from starlib.schemes import Scheme, is_path
 from starlib.training.config import STAR_LOSSES, RunConfig
 
@@ -150,6 +150,8 @@ def load_all(results: Path | str | None = None) -> list[Run]:
     that names it."""
     runs = []
     for path in sorted((results_folder(results) / "runs").glob("*.json")):
+        if path.name.startswith(PARTIAL):  # what was being written when its process was killed
+            continue
         try:
             runs.append(read_record(path))
         except ValueError as error:

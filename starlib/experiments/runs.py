@@ -32,7 +32,7 @@ from starlib.experiments.records import (
     load_run,
     read,
 )
-from starlib.files import atomically
+from starlib.files import PARTIAL, atomically
 from starlib.schemes import is_path
 from starlib.training import distributed
 from starlib.training.checkpoints import checkpoint_files
@@ -91,6 +91,7 @@ def run(
         if not anew:
             finished = distributed.once(lambda: load_run(config, folder, prints))
             if finished is not None:
+                distributed.once(lambda: _clear(folder, name))  # killed before it could
                 return finished
         provenance["resumed"] = distributed.once(lambda: bool(checkpoint_files(checkpoint)))
         scheme = faces["train"].scheme
@@ -98,10 +99,15 @@ def run(
         found = distributed.once(
             lambda: _evaluated(config, trained, faces, crops, provenance, folder)
         )
-        if distributed.rank() == 0:
-            for path in checkpoint_files(checkpoint):
-                path.unlink()
+        distributed.once(lambda: _clear(folder, name))
     return found
+
+
+def _clear(folder: Path, name: str) -> None:
+    """Remove a finished run's checkpoints, and what was being written when it was killed."""
+    unfinished = folder.glob(f"*/{PARTIAL}{name}-*")
+    for path in [*checkpoint_files(folder / "checkpoints" / f"{name}.pt"), *unfinished]:
+        path.unlink()
 
 
 def faces_decide(dataset: str, root: Path | str | None = None) -> bool:

@@ -3,13 +3,7 @@
 Both return a list with one `StackOutput`, as `starlib.StackedHourglass` does for each stack.
 """
 
-import contextlib
 import importlib
-import sys
-import types
-from collections.abc import Iterator
-from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec
 from typing import Any
 
 import torch
@@ -78,56 +72,24 @@ class TimmCoordinates(nn.Module):
 
 
 def _timm() -> Any:
+    _torchvision()
     try:
-        with _without_torchvision():
-            return importlib.import_module("timm")
-    except ModuleNotFoundError as error:
+        return importlib.import_module("timm")
+    except ImportError as error:
         raise ImportError("this backbone needs timm: pip install 'starlib[backbones]'") from error
 
 
-@contextlib.contextmanager
-def _without_torchvision() -> Iterator[None]:
-    """Let timm be imported where torchvision is absent or does not fit the build of torch.
+def _torchvision() -> None:
+    """Import torchvision, which timm does for image transforms that its networks do not need.
 
-    timm imports it for image transforms that its networks do not need. Meanwhile stand-ins answer
-    for it; they are gone afterwards.
+    Its operators fit one build of torch; beside another (a CPU build) it cannot be imported, for
+    want of the names of two of them. They are given then: the networks call neither.
     """
     try:
         importlib.import_module("torchvision")
-        yield
-        return
-    except (ImportError, RuntimeError):  # RuntimeError: its operators are missing
+    except ImportError:  # timm's own import says so
         pass
-    finder = _StandIns()
-    _forget("torchvision")
-    sys.meta_path.insert(0, finder)
-    try:
-        yield
-    finally:
-        sys.meta_path.remove(finder)
-        _forget("torchvision")
-
-
-def _forget(package: str) -> None:
-    for name in [n for n in sys.modules if n == package or n.startswith(f"{package}.")]:
-        del sys.modules[name]
-
-
-class _StandIn(types.ModuleType):
-    __path__: list[str] = []  # noqa: RUF012
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or name == "InterpolationMode":  # timm does without the latter
-            raise AttributeError(name)
-        return type(name, (), {})
-
-
-class _StandIns(MetaPathFinder, Loader):
-    def find_spec(self, name: str, path: Any, target: Any = None) -> ModuleSpec | None:
-        return ModuleSpec(name, self) if name.split(".")[0] == "torchvision" else None
-
-    def create_module(self, spec: ModuleSpec) -> types.ModuleType:
-        return _StandIn(spec.name)
-
-    def exec_module(self, module: types.ModuleType) -> None:
-        pass
+    except RuntimeError:
+        for name in ("nms", "qnms"):
+            schema = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+            torch.library.define(f"torchvision::{name}", schema)

@@ -1,0 +1,90 @@
+"""Runs that are killed at random moments, again and again, end as an uninterrupted one does."""
+
+import json
+import multiprocessing
+import random
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from starlib.experiments.records import load_all, load_run
+from tests.fuzz import TALLY, times
+from tests.fuzz.victim import CONFIG, Moment, victim
+
+SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+DELAYS = (0, 0, 0.001, 0.003, 0.01, 0.03)  # seconds
+KILLS = times(6)
+IN_A_ROW = 3  # kills of one run before it may finish
+
+pytestmark = pytest.mark.skipif(
+    "forkserver" not in multiprocessing.get_all_start_methods(), reason="needs a fork server"
+)
+
+
+@pytest.fixture(scope="module")
+def context():
+    """Processes that start with torch imported, with what its first optimiser imports too."""
+    server = multiprocessing.get_context("forkserver")
+    server.set_forkserver_preload(["tests.fuzz.victim", "torch._dynamo"])
+    return server
+
+
+def ended(context, root, results, moment, log=None):
+    """The exit status of a run that is ended at a moment, or not."""
+    process = context.Process(target=victim, args=(root, results, moment, log))
+    process.start()
+    process.join(120)
+    assert process.exitcode is not None, "the run hangs"
+    return process.exitcode
+
+
+def outcome(results):
+    """Weights, arrays and numbers of a finished run, without its times."""
+    found = load_run(CONFIG, results)
+    assert found is not None
+    [weights] = (results / "weights").glob("[!p]*.pt")
+    record = json.loads(found.path.read_text(encoding="utf-8"))
+    del record["curves"]["seconds"]
+    for name in ("finished", "seconds", "resumed"):
+        del record["provenance"][name]
+    return torch.load(weights, weights_only=True)["weights"], found.landmarks(), record
+
+
+def stage(results: Path) -> str:
+    """What a run was about when it was killed."""
+    if list((results / "checkpoints").glob("*.pt")):
+        return "writing the record" if list((results / "weights").glob("*")) else "training"
+    whole = len([path for path in (results / "crops").glob("300w-t*-*") if path.is_dir()])
+    return "cutting crops" if whole < 2 else "training"
+
+
+def test_a_run_killed_at_random_moments_ends_as_an_uninterrupted_one(context, tiny_300w, tmp_path):
+    log = tmp_path / "operations"
+    assert ended(context, tiny_300w, tmp_path / "whole", None, log) == 0
+    weights, arrays, record = outcome(tmp_path / "whole")
+    operations = int(log.read_text())
+    assert operations > 30
+    draw, killed, number = random.Random(7), 0, 0
+    while killed < KILLS:
+        results = tmp_path / f"{number}"
+        number += 1
+        for _ in range(IN_A_ROW):
+            sent = SIGNALS[(killed + number) % 3]
+            moment = Moment(sent, draw.randint(1, operations), draw.choice(DELAYS))
+            if ended(context, tiny_300w, results, moment) == 0:
+                break  # finished before the moment
+            killed += 1
+            TALLY[f"kills: {signal.Signals(sent).name} {stage(results)}"] += 1
+            load_all(results)  # nothing half-written passes for a record
+        assert ended(context, tiny_300w, results, None, log) == 0, moment
+        again, arrays_again, record_again = outcome(results)
+        for name, value in weights.items():
+            assert torch.equal(again[name], value), (name, moment)
+        for name, value in arrays.items():
+            np.testing.assert_array_equal(arrays_again[name], value, err_msg=name)
+        assert record_again == record
+        assert not [path for path in results.glob("checkpoints/*") if path.suffix != ".lock"]
+        TALLY["killed runs that ended alike"] += 1

@@ -7,7 +7,6 @@ itself, 01_Indoor/ and 02_Outdoor/, are the private test set, which is not part 
 """
 
 import dataclasses
-
 from pathlib import Path
 
 import numpy as np

@@ -46,8 +46,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--passes",
         type=int,
-        default=2,
-        help="from the second on, the crop is cut around the landmarks of the first; default 2",
+        default=3,
+        help="from the second on, the crop is cut around the landmarks of the last; default 3",
     )
     parser.add_argument(
         "--flip-average", action="store_true", help="average with the mirror image, twice the time"

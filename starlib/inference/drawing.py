@@ -32,9 +32,9 @@ def draw_faces(
 ) -> Image.Image:
     """The RGB image with the landmarks of its faces and the ellipses of their covariances.
 
-    Lines and dots are as thick as suits the side of each face's box. Ellipses too large to be told
-    apart are all drawn at a half, a quarter, … of their size. A line of text says so, and whether
-    the covariances are calibrated.
+    Lines and dots are as thick as suits the side of each face's box. Calibrated ellipses are drawn
+    as they are; others that are too large to be told apart are all drawn at a half, a quarter, …
+    of their size. A line of text says which.
     """
     longer = max(image.size)
     scale = float(np.clip(longer, *LONGER_SIDE)) / longer
@@ -45,7 +45,8 @@ def draw_faces(
     unit = scale * SMOOTH
     spread, sides = located.covariance, located.boxes[:, 2]
     if spread is not None:
-        share = min(reduction(one, float(side)) for one, side in zip(spread, sides, strict=True))
+        shares = [reduction(one, float(side)) for one, side in zip(spread, sides, strict=True)]
+        share = min(shares) if calibration is None else 1.0
         spread = spread * (unit * share) ** 2
         _caption(pen, layer, share, calibration)
     for index, landmarks in enumerate(located.landmarks):

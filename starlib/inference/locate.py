@@ -27,14 +27,15 @@ def locate(
     detector: Detector,
     images: Sequence[Image.Image],
     boxes: NDArray,
-    passes: int = 2,
+    passes: int = 3,
     flip_average: bool = False,
 ) -> Located:
     """The faces in boxes [F, 3], one of each RGB image.
 
     Networks are trained on boxes around landmarks. From the second pass on the box is that of the
     landmarks of the pass before, so that a box that is too large or beside the face does less harm.
-    `flip_average` as in `Detector.detect`; it needs twice the time, as does a second pass.
+    Each pass takes the network's time once more. `flip_average` as in `Detector.detect`, in the
+    last pass.
     """
     if passes < 1:
         raise ValueError(f"passes: expected an integer >= 1, got {passes!r}")

@@ -1,6 +1,7 @@
 """Faces in photos and videos: found, located, written."""
 
 import csv
+import dataclasses
 import json
 import sys
 
@@ -12,12 +13,16 @@ from PIL import Image
 from starlib.__main__ import main
 from starlib.commands import predict
 from starlib.data import load_dataset
+from starlib.data.crops import STORE_MARGIN, VIEW_MARGIN
 from starlib.inference import face_boxes as boxes_of_faces
 from starlib.inference.detector import load_detector
 from starlib.inference.face_boxes import BOXES, FROM_DETECTOR, face_boxes
 from starlib.inference.locate import locate, moved_boxes
 from starlib.inference.pictures import sources
 from starlib.schemes import SCHEMES
+from starlib.training.build import build_model
+from starlib.training.loop import covariances
+from tests.conftest import SMALL_RUN
 
 
 def noise(seed=0, size=(80, 60)):
@@ -216,3 +221,24 @@ def test_covariances_are_multiplied_by_the_factor_in_the_weights(run_file, tmp_p
     assert main([*given, "--weights", str(tmp_path / "c.pt"), "--box", "9", "9", "50", "50"]) == 0
     units = json.loads((tmp_path / "a.json").read_text())["units"]
     assert "times 0.25" in units["covariance"] and "39 %" in units["ellipse"]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"loss": "awing"},
+        {"loss": "gaussian_nll", "covariance": "cholesky"},
+    ],
+)
+def test_covariances_are_those_that_calibration_is_fitted_to(fields, tmp_path):
+    config = dataclasses.replace(SMALL_RUN, **fields)
+    model = build_model(config, SCHEMES["300w"]).eval()
+    parts = {"config": config.to_dict(), "scheme": SCHEMES["300w"].to_dict()}
+    torch.save(parts | {"weights": model.state_dict()}, tmp_path / "w.pt")
+    detector = load_detector(tmp_path / "w.pt")
+    box = np.array([[10.0, 5, 40]])
+    crops = detector.cut(noise(), box[0])[None]
+    expected = covariances(model, crops, config)  # in the square of the stored crop's [-1, 1]
+    side = 40 * STORE_MARGIN / VIEW_MARGIN / 2
+    found = detector.detect(crops, box)[1]
+    np.testing.assert_allclose(found, expected * side**2, rtol=1e-4, atol=1e-6)

@@ -59,7 +59,7 @@ class WithoutHeatmaps(Predictor):
     """The same network, its heatmaps left out."""
 
     def __init__(self, network: Predictor):
-        super().__init__(network.model, network.bgr, network.grid)
+        super().__init__(network.model, network.bgr, network.grid, network.peaks)
         self.eval()
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:

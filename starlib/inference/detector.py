@@ -164,5 +164,6 @@ def _of_a_run(parts: dict, name: str) -> Detector:
     except (ValueError, KeyError, TypeError, RuntimeError) as error:
         raise ValueError(f"{name}: expected the weights of a run ({error})") from error
     grid, factor = getattr(model, "grid", "centers"), parts.get("calibration", {}).get("factor")
-    network = Predictor(model, bgr=False, grid=grid).eval()
+    peaks = getattr(model, "sigmoid", False)
+    network = Predictor(model, bgr=False, grid=grid, peaks=peaks).eval()
     return Detector(network, scheme, config.image_size, False, config.precision, factor)

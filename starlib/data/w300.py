@@ -1,11 +1,15 @@
 """300-W as it is distributed: afw/, helen/{trainset,testset}/, lfpw/{trainset,testset}/, ibug/.
 
 Each image (.png or .jpg) has a `.pts` file of the same name beside it: 68 points, 1-based. The
-official split: train is afw + helen/trainset + lfpw/trainset; the common test set is
-helen/testset + lfpw/testset, the challenge test set ibug, the full test set both.
+usual split: train is afw + helen/trainset + lfpw/trainset; the common test set is helen/testset +
+lfpw/testset, the challenge test set ibug, the full test set both. The faces of the 300-W challenge
+itself, 01_Indoor/ and 02_Outdoor/, are the private test set, which is not part of the full one.
 """
 
+import dataclasses
 from pathlib import Path
+
+import numpy as np
 
 from starlib.data.faces import DataError, FaceSet, ImageFace, face_set, unreadable
 from starlib.data.pts import pairs, read_face
@@ -20,13 +24,16 @@ FOLDERS = {  # folder -> (split, subset, official number of faces)
     "helen/testset": ("test", "common", 330),
     "lfpw/testset": ("test", "common", 224),
     "ibug": ("test", "challenge", 135),
+    "01_Indoor": ("test", "private", 300),
+    "02_Outdoor": ("test", "private", 300),
 }
+FULL = ("common", "challenge")  # what the full test set is made of
 
 
 def counts(root: Path) -> dict[str, tuple[int, int | None]]:
     """Faces found and official number of faces, by folder, then by training and test set."""
     found: dict[str, tuple[int, int | None]] = {}
-    sums = {"train": (0, 0), "common": (0, 0), "challenge": (0, 0)}
+    sums = {"train": (0, 0), "common": (0, 0), "challenge": (0, 0), "private": (0, 0)}
     for name, (split, subset, official) in FOLDERS.items():
         number = len(pairs(root / name)[0]) if (root / name).is_dir() else 0
         found[name] = (number, official)
@@ -76,7 +83,15 @@ def load(root: Path, split: str) -> FaceSet:
     if problems:
         raise DataError(problems)
     subsets = list(dict.fromkeys(tag for face in faces for tag in face.tags))
-    if split == "test" and len(subsets) == 2:
-        subsets.append("full")
-    official = sum(n for s, _, n in FOLDERS.values() if s == split)
-    return face_set("300w", split, SCHEMES["300w"], faces, subsets, official)
+    usual = [tag for tag in FULL if tag in subsets]
+    # The private test set counts where it is there: most copies of 300-W come without it.
+    official = sum(
+        number
+        for folder_split, subset, number in FOLDERS.values()
+        if folder_split == split and (subset != "private" or subset in subsets)
+    )
+    found = face_set("300w", split, SCHEMES["300w"], faces, subsets, official)
+    if len(usual) < len(FULL):
+        return found
+    full = np.logical_or.reduce([found.subsets[tag] for tag in usual])
+    return dataclasses.replace(found, subsets=found.subsets | {"full": full})

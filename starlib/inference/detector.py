@@ -4,7 +4,6 @@ A picture's coordinates are pixels, 0 at its left and top edge. A face's box is 
 of the square that the network sees.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,37 +11,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
-from starlib.data import FaceSet
 from starlib.data.augment import view
 from starlib.data.crops import STORE_MARGIN, VIEW_MARGIN, crop, landmark_boxes, store_size
 from starlib.data.released import released_boxes, released_crop
+from starlib.inference.predictor import Predictor
 from starlib.models.released import IMAGE_SIZE, is_released, released_network, released_points
 from starlib.models.weights import read_tensors
-from starlib.moments import heatmap_moments
 from starlib.schemes import SCHEMES, Scheme, get_scheme
 from starlib.training.build import build_model
 from starlib.training.config import RunConfig
-
-
-class Predictor(nn.Module):
-    """RGB images [B, 3, S, S] in [-1, 1] -> landmarks [B, N, 2] in [-1, 1], their covariance
-    [B, N, 2, 2] and the heatmaps [B, N, h, w] of the last stack.
-
-    A network that has no heatmaps gives its landmarks alone.
-    """
-
-    def __init__(self, model: nn.Module, bgr: bool, grid: str):
-        super().__init__()
-        self.model, self.bgr, self.grid = model, bgr, grid
-
-    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        output = self.model(images.flip(1) if self.bgr else images)[-1]
-        if output.heatmaps is None:
-            return (output.landmarks.float(),)
-        covariance = heatmap_moments(output.heatmaps, self.grid)[1]
-        return output.landmarks.float(), covariance, output.heatmaps
 
 
 @dataclass(frozen=True)
@@ -51,6 +30,9 @@ class Detector:
 
     released: the authors' weights, with their crop; else those of a run of this project.
     precision: what the run was evaluated in, "float32" or "bfloat16".
+    calibration: factor by which the network's covariances are multiplied, so that the squared
+        Mahalanobis distance of labels of its training faces averages 2, as a Gaussian's would; None
+        where the weights have none, and covariances stay as the network gives them.
     """
 
     network: Predictor
@@ -58,14 +40,15 @@ class Detector:
     image_size: int
     released: bool
     precision: str = "float32"
+    calibration: float | None = None
 
     @property
     def device(self) -> torch.device:
         return next(self.network.parameters()).device
 
     def boxes(self, landmarks: NDArray) -> NDArray[np.float32]:
-        """Boxes [F, 3] as in training, around landmarks [F, N, 2] or the corners of face boxes
-        [F, 2, 2] (chin to brows, ear to ear)."""
+        """Boxes [F, 3] as in training, around landmarks [F, N, 2] or the corners [F, 2, 2] of
+        boxes that reach as far as landmarks do (`starlib.inference.face_boxes.box_meaning`)."""
         if self.released:
             return released_boxes(landmarks)
         return landmark_boxes(landmarks, VIEW_MARGIN)
@@ -81,25 +64,44 @@ class Detector:
 
     @torch.inference_mode()
     def detect(
-        self, crops: NDArray[np.uint8], boxes: NDArray
+        self, crops: NDArray[np.uint8], boxes: NDArray, flip_average: bool = False
     ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
         """Landmarks [B, N, 2] in pixels of the pictures, and covariances [B, N, 2, 2] in pixels²
-        where the network has heatmaps, of crops [B, 3, S', S'] cut for boxes [B, 3]."""
+        where the network has them, of crops [B, 3, S', S'] cut for boxes [B, 3].
+
+        With `flip_average` both are the mean of the crop's and those of its mirror image, mirrored
+        back.
+        """
         stored = torch.from_numpy(np.ascontiguousarray(crops)).to(self.device)
         if self.released:
             images = stored.float() / 127.5 - 1
         else:
             none = torch.zeros(len(stored), 1, 2, device=self.device)
             images = view(stored, none, self.image_size)[0]
+        found = self._outputs(images)
+        if flip_average:
+            mirrored = self._outputs(images.flip(-1))
+            signs = (np.array([-1.0, 1.0]), np.array([[1.0, -1.0], [-1.0, 1.0]]))
+            order = list(self.scheme.flip)
+            found = [
+                (one + other[:, order] * sign) / 2
+                for one, other, sign in zip(found, mirrored, signs, strict=False)
+            ]
+        corner, side = boxes[:, None, :2].astype(np.float64), boxes[:, None, 2:].astype(np.float64)
+        landmarks = corner + (found[0] + 1) / 2 * side
+        if len(found) == 1:
+            return landmarks, None
+        return landmarks, found[1] * (side[..., None] / 2) ** 2 * (self.calibration or 1.0)
+
+    def _outputs(self, images: Tensor) -> list[NDArray[np.float64]]:
+        """Landmarks and, where there are, covariances of images [B, 3, S, S] in [-1, 1]."""
         images = images.to(memory_format=torch.channels_last)
         half = self.precision == "bfloat16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
             found = [values.double().cpu().numpy() for values in self.network(images)[:2]]
         if not all(np.isfinite(values).all() for values in found):
             raise ValueError("weights: expected finite landmarks, the network returned NaN")
-        corner, side = boxes[:, None, :2].astype(np.float64), boxes[:, None, 2:].astype(np.float64)
-        covariance = found[1] * (side[..., None] / 2) ** 2 if len(found) > 1 else None
-        return corner + (found[0] + 1) / 2 * side, covariance
+        return found
 
 
 def load_detector(
@@ -131,6 +133,9 @@ def load_detector(
             f"{path}: expected weights for the {get_scheme(scheme).points} points of scheme "
             f"{get_scheme(scheme).name}, they are for {detector.scheme.points}"
         )
+    for name, values in detector.network.state_dict().items():
+        if not torch.isfinite(values).all():
+            raise ValueError(f"{path}: expected finite weights, {name} holds NaN or infinity")
     try:
         network = detector.network.to(device)
     except (RuntimeError, AssertionError) as error:
@@ -158,29 +163,7 @@ def _of_a_run(parts: dict, name: str) -> Detector:
         model.load_state_dict(parts["weights"])
     except (ValueError, KeyError, TypeError, RuntimeError) as error:
         raise ValueError(f"{name}: expected the weights of a run ({error})") from error
-    network = Predictor(model, bgr=False, grid=getattr(model, "grid", "centers")).eval()
-    return Detector(network, scheme, config.image_size, False, config.precision)
-
-
-def detect_faces(
-    detector: Detector,
-    faces: FaceSet,
-    boxes: NDArray | None = None,
-    batch_size: int = 32,
-    report: Callable[[int], object] = lambda faces: None,
-) -> NDArray[np.float64]:
-    """Landmarks [F, N, 2] in pixels of a data set's images, each face in its box.
-
-    `boxes` [F, 3]: where they are not those around the annotated landmarks. `report` hears how
-    many faces are done.
-    """
-    if batch_size < 1:
-        raise ValueError(f"batch_size: expected an integer >= 1, got {batch_size!r}")
-    boxes = detector.boxes(faces.landmarks) if boxes is None else boxes
-    found = []
-    for start in range(0, len(faces), batch_size):
-        batch = range(start, min(start + batch_size, len(faces)))
-        crops = np.stack([detector.cut(faces.read(i), boxes[i]) for i in batch])
-        found.append(detector.detect(crops, boxes[list(batch)])[0])
-        report(len(batch))
-    return np.concatenate(found)
+    grid, factor = getattr(model, "grid", "centers"), parts.get("calibration", {}).get("factor")
+    peaks = getattr(model, "sigmoid", False)
+    network = Predictor(model, bgr=False, grid=grid, peaks=peaks).eval()
+    return Detector(network, scheme, config.image_size, False, config.precision, factor)

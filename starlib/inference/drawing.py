@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from starlib.inference.locate import Located
 from starlib.schemes import Scheme
 
 LONGER_SIDE = (900, 1800)  # pictures are enlarged or reduced into this range of pixels
@@ -26,26 +27,14 @@ def reduction(covariance: NDArray, side: float) -> float:
     return float(0.5 ** np.ceil(np.log2(max(middle / (LARGEST * side), 1))))
 
 
-def _caption(pen: ImageDraw.ImageDraw, layer: Image.Image, share: float) -> None:
-    text = "ellipses: one standard deviation of the heatmap"
-    if share < 1:
-        text += f", drawn at 1/{1 / share:.0f} of its size"
-    font = ImageFont.load_default(min(layer.height / 45, layer.width / 34))
-    place = (layer.width / 100, layer.height * 0.99)
-    pen.text(place, text, "white", font, anchor="ls", stroke_width=SMOOTH, stroke_fill="black")
-
-
-def draw_face(
-    image: Image.Image,
-    landmarks: NDArray,
-    covariance: NDArray | None,
-    scheme: Scheme,
-    side: float,
+def draw_faces(
+    image: Image.Image, located: Located, scheme: Scheme, calibration: float | None = None
 ) -> Image.Image:
-    """The RGB image with landmarks [N, 2] and covariances [N, 2, 2] in its pixels.
+    """The RGB image with the landmarks of its faces and the ellipses of their covariances.
 
-    Lines and dots are as thick as suits a face whose box has this `side`. Ellipses too large to be
-    told apart are drawn at a half, a quarter, … of their size, which a line of text says.
+    Lines and dots are as thick as suits the side of each face's box. Calibrated ellipses are drawn
+    as they are; others that are too large to be told apart are all drawn at a half, a quarter, …
+    of their size. A line of text says which.
     """
     longer = max(image.size)
     scale = float(np.clip(longer, *LONGER_SIDE)) / longer
@@ -54,19 +43,46 @@ def draw_face(
     layer = large.resize((size[0] * SMOOTH, size[1] * SMOOTH), Image.Resampling.BILINEAR)
     pen = ImageDraw.Draw(layer, "RGBA")
     unit = scale * SMOOTH
-    thin = max(SMOOTH, round(unit * side / 500))
-    points = landmarks * unit
+    spread, sides = located.covariance, located.boxes[:, 2]
+    if spread is not None:
+        shares = [reduction(one, float(side)) for one, side in zip(spread, sides, strict=True)]
+        share = min(shares) if calibration is None else 1.0
+        spread = spread * (unit * share) ** 2
+        _caption(pen, layer, share, calibration)
+    for index, landmarks in enumerate(located.landmarks):
+        covariance = None if spread is None else spread[index]
+        _draw_face(pen, landmarks * unit, covariance, scheme, unit * float(sides[index]))
+    return layer.resize(size, Image.Resampling.BOX)
+
+
+def _draw_face(
+    pen: ImageDraw.ImageDraw,
+    points: NDArray,
+    covariance: NDArray | None,
+    scheme: Scheme,
+    side: float,
+) -> None:
+    thin = max(SMOOTH, round(side / 500))
     if covariance is not None:
-        share = reduction(covariance, side)
-        for mean, matrix in zip(points, covariance * (unit * share) ** 2, strict=True):
+        for mean, matrix in zip(points, covariance, strict=True):
             outline = [tuple(corner) for corner in ellipse(mean, matrix)]
             pen.line([*outline, *outline[:2]], fill=ELLIPSE, width=thin, joint="curve")
-        _caption(pen, layer, share)
     for indices, closed in scheme.edges:
         curve = [tuple(points[i]) for i in (*indices, *indices[: int(closed)])]
         pen.line(curve, fill=EDGE, width=thin, joint="curve")
-    radius = 1.6 * thin
+    radius = min(1.6 * thin, max(0.012 * side, 1.0))  # small faces keep their features visible
     for x, y in points:
         box = (x - radius, y - radius, x + radius, y + radius)
         pen.ellipse(box, fill=POINT, outline=RIM, width=max(1, thin // 2))
-    return layer.resize(size, Image.Resampling.BOX)
+
+
+def _caption(
+    pen: ImageDraw.ImageDraw, layer: Image.Image, share: float, calibration: float | None
+) -> None:
+    kind = "calibrated" if calibration is not None else "of the heatmap, not calibrated"
+    text = f"ellipses: one standard deviation, {kind}"
+    if share < 1:
+        text += f", drawn at 1/{1 / share:.0f} of its size"
+    font = ImageFont.load_default(min(layer.height / 45, layer.width / 34))
+    place = (layer.width / 100, layer.height * 0.99)
+    pen.text(place, text, "white", font, anchor="ls", stroke_width=SMOOTH, stroke_fill="black")

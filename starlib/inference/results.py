@@ -1,0 +1,82 @@
+"""What is written about the faces of a picture: JSON, rows of a table."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import starlib
+from starlib.inference.detector import Detector
+from starlib.inference.face_boxes import box_meaning
+from starlib.inference.locate import Located
+from starlib.inference.pictures import Picture
+from starlib.schemes import Scheme
+
+
+def units(detector: Detector) -> dict[str, str]:
+    """What the numbers of a picture's record mean."""
+    if detector.calibration is None:
+        meaning = "the spread of the network's heatmap or its predicted covariance, not calibrated"
+    else:
+        meaning = (
+            f"the network's covariance times {detector.calibration:.4g}, the factor of its weights "
+            "that makes the squared Mahalanobis distance of labels of training faces average 2"
+        )
+    return {
+        "landmarks": "x, y in pixels of the upright picture, 0 at its left and top edge",
+        "covariance": f"pixels squared, [[xx, xy], [xy, yy]] of each point: {meaning}",
+        "ellipse": "drawn at one standard deviation (Mahalanobis distance 1), which holds 39 % of "
+        "a Gaussian's points",
+        "face": "left, top, right, bottom in pixels of the face as it was detected or given: "
+        f"{box_meaning(detector.scheme)}",
+        "confidence": "of the face detector, 0 to 1; null where the face was given",
+        "box": "left, top and side in pixels of the square that the network saw",
+    }
+
+
+def picture_record(
+    picture: Picture,
+    detector: Detector,
+    faces: list[tuple[list[float], float | None]],
+    located: Located,
+    about: dict[str, Any],
+) -> dict[str, Any]:
+    """The record of a picture whose faces (left, top, right, bottom; confidence) were located."""
+    return {
+        "image": picture.source.path.name,
+        "frame": picture.frame,
+        **about,
+        "width": picture.image.width,
+        "height": picture.image.height,
+        "scheme": detector.scheme.name,
+        "calibration": detector.calibration,
+        "starlib": starlib.__version__,
+        "units": units(detector),
+        "faces": [_face_record(index, face, located) for index, face in enumerate(faces)],
+    }
+
+
+def _face_record(
+    index: int, face: tuple[list[float], float | None], located: Located
+) -> dict[str, Any]:
+    box = located.boxes[index].astype(float).round(3).tolist()
+    covariance = located.covariance
+    return {
+        "face": [round(float(side), 3) for side in face[0]],
+        "confidence": face[1],
+        "box": dict(zip(("left", "top", "side"), box, strict=True)),
+        "landmarks": located.landmarks[index].round(3).tolist(),
+        "covariance": None if covariance is None else covariance[index].round(5).tolist(),
+    }
+
+
+def table_header(scheme: Scheme) -> list[str]:
+    """Names of the columns of `table_rows`."""
+    points = [f"{axis}{point}" for point in range(scheme.points) for axis in "xy"]
+    return ["image", *points, "frame", "face", "confidence"]
+
+
+def table_rows(record: dict[str, Any], name: str) -> Iterator[list[Any]]:
+    """A row for each face of a picture's record: image, x and y of each point (as a list of your
+    own data has them), frame, number of the face from 0, confidence."""
+    for number, face in enumerate(record["faces"]):
+        numbers = [value for point in face["landmarks"] for value in point]
+        yield [name, *numbers, record["frame"], number, face["confidence"]]

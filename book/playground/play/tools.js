@@ -25,6 +25,7 @@
 
   /* A number in a few digits, with a true minus sign. */
   function shown(value, digits = 3) {
+    if (Math.abs(value) < 1e-12) return (0).toFixed(digits);
     if (!Number.isFinite(value)) return value > 0 ? "∞" : value < 0 ? "−∞" : "–";
     const text = Math.abs(value) >= 1e5 || (value !== 0 && Math.abs(value) < 10 ** -digits / 2)
       ? value.toExponential(1) : value.toFixed(digits);

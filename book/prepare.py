@@ -15,6 +15,7 @@ import papermill
 ROOT = Path(__file__).resolve().parent.parent
 EXECUTED = ROOT / "book" / "experiments"
 FRAGMENTS = ROOT / "book" / "fragments"
+PLAYGROUND = ROOT / "book" / "playground" / "play" / "data"
 # page -> notebook and its parameters; "live" trains on the reader's machine, for a few minutes
 PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "ablation_distance": ("ablation_distance", {}),
@@ -105,6 +106,13 @@ def write_fragments() -> None:
         figures.synthface_sheet().savefig(sheet, dpi=150)
 
 
+def write_playground() -> None:
+    """What the pages to play with read: errors of the committed runs, and rendered faces."""
+    from starlib.report import play
+
+    play.write(PLAYGROUND)
+
+
 def setup(app: Any) -> dict[str, Any]:
     """Sphinx's hook: make what is not there before the table of contents is read."""
     for page in PAGES:
@@ -112,6 +120,7 @@ def setup(app: Any) -> dict[str, Any]:
             print(f"executing {page}", file=sys.stderr)
             execute(page)
     write_fragments()
+    write_playground()
     return {"parallel_read_safe": True}
 
 
@@ -119,3 +128,4 @@ if __name__ == "__main__":
     for name in PAGES:
         execute(name)
     write_fragments()
+    write_playground()

@@ -90,7 +90,8 @@ def open_tool(browser, name: str, data: Path | None = None, **context):
     """The page of a tool, its code loaded and the tool built; and its traffic."""
     page = browser.new_page(**context)
     folders = {"/play/data/": data} if data else {}
-    folders |= {"/play/": ROOT / "book" / "playground" / "play", "/": ROOT / "book" / "vendor"}
+    folders |= {"/play/": ROOT / "book" / "playground" / "play"}
+    folders |= {"/_static/": ROOT / "book" / "_static", "/": ROOT / "book" / "vendor"}
     traffic = answer_from(page, folders, {f"/play/{name}.html": tool_page(name)})
     page.goto(f"http://{HOST}/play/{name}.html")
     page.wait_for_selector(".starplay")

@@ -101,7 +101,7 @@ def test_blur_collapses_without_a_restriction_and_has_an_optimum_with_one(point)
 
 
 def compare_moments(seen, heatmap):
-    """Mean, covariance and "axes" as a page has them, with starlib's of the heatmap [1, 1, H, W]."""
+    """A page's mean, covariance and "axes" are starlib's of the heatmap [1, 1, H, W]."""
     mean, covariance = heatmap_moments(heatmap)
     values, vectors = principal_components(covariance[0, 0])
     np.testing.assert_allclose(seen["mean"], mean[0, 0], **CLOSE)

@@ -1,4 +1,4 @@
-"""Data of the pages to play with: per-face errors of every arm, and synthetic faces with predictions.
+"""Data of the pages to play with: per-face errors of every arm, and predictions on rendered faces.
 
 Each file is a script that calls `starplay.receive(name, data)`, because a page that is opened as a
 file may load scripts, and no other data.
@@ -9,6 +9,7 @@ import dataclasses
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,28 +28,35 @@ from starlib.synthface import render_faces
 from starlib.training.config import SCALES, RunConfig
 
 UNIT = 1e-4  # of NME in the data of the effect explorer
-NAMES = (("regression ", ""), ("star-value", "STAR"), ("star-", "STAR "), ("smooth_l1", "smooth-l1"))
-# What `arm` does not say of a config, and what does not set arms apart.
-LEFT_OUT = frozenset(
-    "dataset seed scale protocol loss distance restriction weight adl_ratio dr aam covariance "
-    "backbone output precision".split()
+NAMES = (
+    ("regression ", ""),
+    ("star-value", "STAR"),
+    ("star-", "STAR "),
+    ("smooth_l1", "smooth-l1"),
 )
+# What `arm` does not say of a config, and what does not set arms apart.
+LEFT_OUT = {
+    *("dataset", "seed", "scale", "protocol", "precision", "loss", "distance", "restriction"),
+    *("weight", "adl_ratio", "dr", "aam", "covariance", "backbone", "output"),
+}
 FACES = 12  # of the synthface viewer: the first of the test set
 PICTURE = 320  # side of their pictures in pixels
 VIEWER_ARMS = tuple((loss, d) for d in ("smooth_l1", "l2") for loss in ("regression", "star"))
 
 
 def write(folder: Path, results: Path | str | None = None) -> None:
-    """Write effects.js, effects-<data set>.js, faces.js and face-<number>.jpg into the folder."""
+    """Write effects.js, effects-<data set>.js, wflw.js (the curves of the scheme), faces.js and
+    face-<number>.jpg into the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     index, errors = effects(load_all(results))
     _write(folder, "effects", index)
     for name, data in errors.items():
         _write(folder, f"effects-{name}", data)
+    _write(folder, "wflw", [[list(points), closed] for points, closed in SCHEMES["wflw"].edges])
     pictures, faces = viewer(results)
     _write(folder, "faces", faces)
     for number, picture in enumerate(pictures):
-        atomically(folder / f"face-{number}.jpg", lambda p, im=picture: im.save(p, quality=82))
+        atomically(folder / f"face-{number}.jpg", partial(picture.save, quality=82))
 
 
 def _write(folder: Path, name: str, data: object) -> None:
@@ -79,7 +87,9 @@ def effects(runs: Iterable[Run]) -> tuple[dict[str, Any], dict[str, Any]]:
     ("target": the labels; "clean": the truth), arm and seed, the NME of every test face in UNIT as
     base64 of little-endian uint16.
     """
-    groups: dict[tuple[str, int], dict[str, dict[int, Run]]] = defaultdict(lambda: defaultdict(dict))
+    groups: dict[tuple[str, int], dict[str, dict[int, Run]]] = defaultdict(
+        lambda: defaultdict(dict)
+    )
     for run in runs:
         if Path(run.config.dataset).suffix:  # somebody's own data
             continue
@@ -95,12 +105,20 @@ def effects(runs: Iterable[Run]) -> tuple[dict[str, Any], dict[str, Any]]:
                 "key": key,
                 "title": dataset,
                 "faces": faces,
-                "subsets": sorted({name for by in arms.values() for r in by.values() for name in r.metrics if "," not in name and name not in ("clean", "annotation_noise")}),
+                "subsets": sorted(
+                    _subsets(run for by_seed in arms.values() for run in by_seed.values())
+                ),
                 "against": sorted(data[key], reverse=True),
                 "arms": {name: sorted(arms[name]) for name in sorted(arms)},
             }
         )
     return index, data
+
+
+def _subsets(runs: Iterable[Run]) -> set[str]:
+    """Names of the subsets of the test set that the runs have metrics of."""
+    names = {name for run in runs for name in run.metrics if "," not in name}
+    return names - {"clean", "annotation_noise"}
 
 
 def _errors(arms: Mapping[str, Mapping[int, Run]]) -> dict[str, Any]:
@@ -131,7 +149,6 @@ def viewer(results: Path | str | None = None) -> tuple[list[Image.Image], dict[s
     pictures = [Image.fromarray(image.permute(1, 2, 0).numpy()) for image in drawn.images]
     spread = drawn.covariance.flatten(2)[..., [0, 1, 3]]
     data: dict[str, Any] = {
-        "edges": [[list(points), closed] for points, closed in SCHEMES["wflw"].edges],
         "picture": PICTURE,
         "truth": _rounded(drawn.clean),
         "labels": _rounded(drawn.landmarks),

@@ -102,7 +102,7 @@
       drawing.style.setProperty("--sp-thin", String(side / 180));
       const components = found.covariances.map(play.principalComponents);
       const share = reduction(components, side);
-      if (show.curves) {
+      if (show.curves && found.landmarks.length === 98) {
         layer.append(...edges.map(([points, closed]) => svg("path", { class: "sp-edge",
           d: play.polyline(points.map((i) => found.landmarks[i])) + (closed ? "Z" : "") })));
       }

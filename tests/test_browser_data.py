@@ -199,8 +199,8 @@ LOADED = "performance.getEntriesByType('resource').map((entry) => entry.name)"
 AGAIN = """async () => {
   const canvas = document.querySelector("canvas");
   const picture = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-  const box = [172, 62, 276, 196];
-  const found = await starplay.photo.detect(picture, box);
+  const box = [178, 84, 274, 182];
+  const found = await starplay.detect(picture, box);
   const view = starplay.networkView(picture, found.square, found.size);
   return [[...view], found.landmarks, found.square];
 }"""

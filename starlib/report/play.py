@@ -45,14 +45,12 @@ VIEWER_ARMS = tuple((loss, d) for d in ("smooth_l1", "l2") for loss in ("regress
 
 
 def write(folder: Path, results: Path | str | None = None) -> None:
-    """Write effects.js, effects-<data set>.js, wflw.js (the curves of the scheme), faces.js and
-    face-<number>.jpg into the folder."""
+    """Write effects.js, effects-<data set>.js, faces.js and face-<number>.jpg into the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     index, errors = effects(load_all(results))
     _write(folder, "effects", index)
     for name, data in errors.items():
         _write(folder, f"effects-{name}", data)
-    _write(folder, "wflw", [[list(points), closed] for points, closed in SCHEMES["wflw"].edges])
     pictures, faces = viewer(results)
     _write(folder, "faces", faces)
     for number, picture in enumerate(pictures):
@@ -149,6 +147,7 @@ def viewer(results: Path | str | None = None) -> tuple[list[Image.Image], dict[s
     pictures = [Image.fromarray(image.permute(1, 2, 0).numpy()) for image in drawn.images]
     spread = drawn.covariance.flatten(2)[..., [0, 1, 3]]
     data: dict[str, Any] = {
+        "edges": [[list(points), closed] for points, closed in SCHEMES["wflw"].edges],
         "picture": PICTURE,
         "truth": _rounded(drawn.clean),
         "labels": _rounded(drawn.landmarks),

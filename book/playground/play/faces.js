@@ -58,9 +58,9 @@
 
   play.faces = { errors, async mount(root) {
     root.replaceChildren(html("p", {}, "Loading the faces …"));
-    let [data, edges] = [null, []];
+    let data;
     try {
-      [data, edges] = await Promise.all(["faces", "wflw"].map((name) => play.load(name, FOLDER)));
+      data = await play.load("faces", FOLDER);
     } catch (error) {
       root.replaceChildren(html("p", {}, `The faces are not here: ${error.message}.`));
       return;
@@ -82,7 +82,7 @@
       drawing.style.setProperty("--sp-thin", String(0.9 * unit));
       drawing.setAttribute("aria-label", `Rendered face ${face + 1}, ${VIEWS[state.view][0]}, with `
         + `${[...layers.filter(([key]) => state.on.has(key)).map(([, label]) => label), ...(state.noise ? ["noise ellipses"] : [])].join(", ") || "no points"}.`);
-      const curves = edges.map(([points, closed]) => svg("path", { class: "sp-edge",
+      const curves = data.edges.map(([points, closed]) => svg("path", { class: "sp-edge",
         d: play.polyline(points.map((i) => scale(truth[i]))) + (closed ? "Z" : "") }));
       const ellipses = state.noise ? noise.map(([xx, xy, yy], i) => play.ellipse(
         play.principalComponents({ xx, xy, yy }), truth[i], scale, TIMES, { class: "sp-noise" })) : [];

@@ -1,69 +1,12 @@
-/* Your own photo: the small synthface network in the page. Nothing leaves the machine. */
+/* Your own photo: a picture, a box to draw, and what the network finds in it. */
 (() => {
   "use strict";
   const play = window.starplay;
   const { html, svg, shown, clamp } = play;
-  const NETWORK = "../_static/play/synthface.onnx";
-  const RUNTIME = "../onnxruntime/";
-  const ASTRONAUT = { src: "astronaut.jpg", name: "astronaut", box: [172, 62, 276, 196] };
+  const ASTRONAUT = { src: "astronaut.jpg", name: "astronaut", box: [178, 84, 274, 182] };
   const LONGEST = 1600; // side of a picture in pixels; larger ones are reduced
   const LARGEST = 0.03; // median ellipse over the box's side; wider ones are all drawn reduced
   const SMALLEST = 16; // side of a box in pixels
-  const AS_FILE = "This page was opened as a file, and a browser loads no network into such a page. "
-    + "Serve the book and open it from there: `python -m http.server -d book/_build/html`, then "
-    + "http://localhost:8000/play/photo.html.";
-
-  async function gunzipped(response) {
-    const bytes = new Uint8Array(await response.arrayBuffer());
-    if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes.buffer; // the server has unpacked it
-    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-    return new Response(stream).arrayBuffer();
-  }
-
-  async function fetched(url) {
-    const response = await fetch(url);
-    if (!response.ok) throw new Error(`${url} is not here (${response.status})`);
-    return response;
-  }
-
-  /* ONNX Runtime and the network, loaded once, when first asked for. */
-  let loading = null;
-  function network() {
-    loading = loading || (async () => {
-      if (location.protocol === "file:") throw new Error(AS_FILE);
-      const weights = (await fetched(NETWORK)).arrayBuffer();
-      await new Promise((resolve, reject) => document.head.append(html("script", {
-        src: `${RUNTIME}ort.wasm.min.js`, onload: resolve,
-        onerror: () => reject(new Error("ONNX Runtime could not be loaded")) })));
-      const { ort } = window;
-      ort.env.wasm.numThreads = 1; // more need headers that a plain server does not send
-      ort.env.wasm.wasmPaths = { mjs: new URL(`${RUNTIME}ort-wasm-simd-threaded.mjs`, location.href).href };
-      ort.env.wasm.wasmBinary = await gunzipped(await fetched(`${RUNTIME}ort-wasm-simd-threaded.wasm.gz`));
-      const session = await ort.InferenceSession.create(await weights, { executionProviders: ["wasm"] });
-      return { ort, session, size: Number(session.inputMetadata[0].shape[3]) };
-    })();
-    loading.catch(() => { loading = null; });
-    return loading;
-  }
-
-  /* Landmarks [[x, y]] and covariances [{xx, xy, yy}] in pixels of a picture {width, height, data}, of
-     the face in a box [left, top, right, bottom]. */
-  async function detect(picture, box) {
-    const { ort, session, size } = await network();
-    const square = play.viewSquare(box);
-    const view = play.networkView(picture, square, size);
-    const began = performance.now();
-    const found = await session.run({ images: new ort.Tensor("float32", view, [1, 3, size, size]) });
-    const [left, top, side] = square;
-    const points = found.landmarks.data;
-    const spread = found.covariance ? found.covariance.data : [];
-    const unit = (side / 2) ** 2;
-    const landmarks = Array.from({ length: points.length / 2 }, (_, i) =>
-      [left + ((points[2 * i] + 1) / 2) * side, top + ((points[2 * i + 1] + 1) / 2) * side]);
-    const covariances = Array.from({ length: spread.length / 4 }, (_, i) =>
-      ({ xx: spread[4 * i] * unit, xy: spread[4 * i + 1] * unit, yy: spread[4 * i + 3] * unit }));
-    return { landmarks, covariances, square, size, milliseconds: performance.now() - began };
-  }
 
   /* 1, 1/2, 1/4, … by which ellipses suit a box of this side. */
   function reduction(components, side) {
@@ -76,7 +19,7 @@
   const same = (point) => point;
   same.unit = 1; // the drawing is in pixels of the picture
 
-  play.photo = { detect, mount(root) {
+  play.photo = { mount(root) {
     const canvas = html("canvas", { hidden: true });
     const speech = play.status();
     const told = html("p", { class: "sp-hint" });
@@ -85,8 +28,8 @@
     const drawing = svg("svg", { class: "sp-photo", tabindex: 0, role: "application", hidden: true,
       "aria-label": "Picture with the box of a face. Arrow keys move the box, with Shift they change "
         + "its size; Enter finds the landmarks." }, svg("image"), layer, frame);
-    let [box, edges, found, start, busy] = [null, [], null, null, false];
-    const show = { curves: true, ellipses: true };
+    let [box, found, start, busy] = [null, null, null, false];
+    const show = { curves: true, ellipses: true, zoom: true };
     const run = play.button("Find the landmarks", find, { hidden: true });
 
     function drawBox() {
@@ -97,13 +40,16 @@
     }
     function drawFound() {
       layer.replaceChildren();
+      const [w, h] = [canvas.width, canvas.height];
+      drawing.setAttribute("viewBox", found && show.zoom
+        ? [found.square[0], found.square[1], found.square[2], found.square[2]].join(" ") : `0 0 ${w} ${h}`);
       if (!found) return;
       const side = found.square[2];
       drawing.style.setProperty("--sp-thin", String(side / 180));
       const components = found.covariances.map(play.principalComponents);
-      const share = reduction(components, side);
-      if (show.curves && found.landmarks.length === 98) {
-        layer.append(...edges.map(([points, closed]) => svg("path", { class: "sp-edge",
+      const share = found.calibrated ? 1 : reduction(components, side);
+      if (show.curves) {
+        layer.append(...found.edges.map(([points, closed]) => svg("path", { class: "sp-edge",
           d: play.polyline(points.map((i) => found.landmarks[i])) + (closed ? "Z" : "") })));
       }
       if (show.ellipses) {
@@ -111,7 +57,8 @@
       }
       layer.append(...found.landmarks.map(([x, y]) => svg("circle", { class: "sp-dot", cx: x, cy: y, r: side / 140 })));
       told.textContent = `${found.landmarks.length} landmarks in ${shown(found.milliseconds, 0)} ms.`
-        + (show.ellipses && share < 1 ? ` Ellipses: one standard deviation of the heatmap, drawn at 1/${1 / share} of its size.` : "");
+        + (show.ellipses ? ` Ellipses: one standard deviation, ${found.calibrated ? "calibrated on training faces" : "of the heatmap, not calibrated"}`
+          + `${share < 1 ? `, drawn at 1/${1 / share} of its size` : ""}.` : "");
     }
     function change(next) {
       const [w, h] = [canvas.width, canvas.height];
@@ -128,7 +75,6 @@
         canvas.height = Math.round(bitmap.height * shrink);
         const [w, h] = [canvas.width, canvas.height];
         canvas.getContext("2d", { willReadFrequently: true }).drawImage(bitmap, 0, 0, w, h);
-        drawing.setAttribute("viewBox", `0 0 ${w} ${h}`);
         const picture = drawing.querySelector("image");
         const url = source instanceof Blob ? URL.createObjectURL(source) : source;
         for (const [key, value] of Object.entries({ href: url, width: w, height: h })) picture.setAttribute(key, value);
@@ -156,9 +102,8 @@
       told.textContent = "Working: the first time the network is loaded.";
       try {
         const [w, h] = [canvas.width, canvas.height];
-        edges = await play.load("wflw", "data").catch(() => []);
-        if (location.protocol === "file:") throw new Error(AS_FILE); // its pixels cannot be read either
-        found = await detect(canvas.getContext("2d").getImageData(0, 0, w, h), box);
+        if (location.protocol === "file:") throw new Error(play.AS_FILE); // its pixels cannot be read either
+        found = await play.detect(canvas.getContext("2d").getImageData(0, 0, w, h), box);
         drawFound();
         speech.say(`${found.landmarks.length} landmarks found.`);
       } catch (error) {
@@ -204,9 +149,9 @@
     });
     const option = (name, label) => play.checkbox({ name, label, checked: true,
       change: (on) => { show[name] = on; drawFound(); } }).box;
-    if (location.protocol === "file:") told.textContent = AS_FILE;
+    if (location.protocol === "file:") told.textContent = play.AS_FILE;
     root.replaceChildren(drop, canvas, drawing, run,
-      html("div", { class: "sp-row" }, option("curves", "curves"), option("ellipses", "ellipses")), told, speech.line);
+      html("div", { class: "sp-row" }, option("curves", "curves"), option("ellipses", "ellipses"), option("zoom", "zoom to the face")), told, speech.line);
   } };
   play.mountAll("photo");
 })();

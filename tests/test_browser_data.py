@@ -145,17 +145,17 @@ def test_the_viewer_measures_the_faces_as_starlib_does(browser, data):
     page.close()
 
 
-@pytest.mark.parametrize("box", [[80, 40, 300, 260], [-30, -20, 90, 100], [200, 150, 235, 190]])
+@pytest.mark.parametrize("box", [[40, 20, 150, 130], [-15, -10, 45, 50], [100, 75, 118, 95]])
 def test_the_page_cuts_a_photo_as_starlib_does(browser, data, box):
     rng = np.random.default_rng(0)
-    picture = Image.fromarray(rng.integers(0, 256, (40, 44, 3), np.uint8)).resize((352, 320))
+    picture = Image.fromarray(rng.integers(0, 256, (20, 22, 3), np.uint8)).resize((176, 160))
     rgba = np.asarray(picture.convert("RGBA"))
     page, _ = open_tool(browser, "photo", data)
     found = page.evaluate(
         "([width, height, data, box]) => {"
         " const square = starplay.viewSquare(box);"
         " return [square, [...starplay.networkView({width, height, data}, square, 96)]]; }",
-        [352, 320, rgba.flatten().tolist(), box],
+        [176, 160, rgba.flatten().tolist(), box],
     )
     seen = {}
     network = Network(seen)

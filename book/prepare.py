@@ -15,7 +15,6 @@ import papermill
 ROOT = Path(__file__).resolve().parent.parent
 EXECUTED = ROOT / "book" / "experiments"
 FRAGMENTS = ROOT / "book" / "fragments"
-PLAYGROUND = ROOT / "book" / "playground" / "play" / "data"
 # page -> notebook and its parameters; "live" trains on the reader's machine, for a few minutes
 PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "ablation_distance": ("ablation_distance", {}),
@@ -110,7 +109,7 @@ def write_playground() -> None:
     """What the pages to play with read: errors of the committed runs, and rendered faces."""
     from starlib.report import play
 
-    play.write(PLAYGROUND)
+    play.write(ROOT / "book" / "playground" / "play" / "data")
 
 
 def setup(app: Any) -> dict[str, Any]:

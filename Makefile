@@ -51,9 +51,10 @@ test: env  ## lint, type check, tests, notebook check, then the book with warnin
 	$(call timed,ruff format,$(BIN)/ruff format --check .)
 	$(call timed,mypy,$(BIN)/mypy)
 	$(call timed,import contracts,$(BIN)/lint-imports)
-	$(call timed,pytest,$(BIN)/python -m pytest)
+	$(call timed,pytest,$(BIN)/python -m pytest -rs --ignore=tests/test_built_book.py)
 	$(call timed,nbval,$(BIN)/python -m pytest --nbval --nbval-current-env $(NOTEBOOKS))
 	@$(MAKE) --no-print-directory book
+	$(call timed,browser,$(BIN)/python -m pytest -rs tests/test_built_book.py)
 
 # uv resolves for all supported Pythons and platforms at once. torch itself pins its CUDA packages.
 lock:  ## resolve requirements.lock anew from pyproject.toml

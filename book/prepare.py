@@ -105,6 +105,13 @@ def write_fragments() -> None:
         figures.synthface_sheet().savefig(sheet, dpi=150)
 
 
+def write_playground() -> None:
+    """What the pages to play with read: errors of the committed runs, and rendered faces."""
+    from starlib.report import play
+
+    play.write(ROOT / "book" / "playground" / "play" / "data")
+
+
 def setup(app: Any) -> dict[str, Any]:
     """Sphinx's hook: make what is not there before the table of contents is read."""
     for page in PAGES:
@@ -112,6 +119,7 @@ def setup(app: Any) -> dict[str, Any]:
             print(f"executing {page}", file=sys.stderr)
             execute(page)
     write_fragments()
+    write_playground()
     return {"parallel_read_safe": True}
 
 
@@ -119,3 +127,4 @@ if __name__ == "__main__":
     for name in PAGES:
         execute(name)
     write_fragments()
+    write_playground()

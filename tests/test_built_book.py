@@ -1,0 +1,129 @@
+"""Every page of the built book in a real browser, with the network cut off.
+
+Checks book/_build/html (`make book`), or the folder that $STARLIB_BOOK names; `make test` runs it
+after the build. Each page is loaded once and looked at in two widths and two colour schemes.
+"""
+
+import os
+import re
+from collections import defaultdict
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from tests.browser import HOST, ROOT, answer_from, chromium
+
+BOOK = Path(os.environ.get("STARLIB_BOOK") or ROOT / "book" / "_build" / "html")
+AXE = Path(__file__).parent / "vendor" / "axe.min.js"
+WEIGHT = 1_500_000  # bytes of a page with all that it loads, uncompressed
+VIEWS = [(width, scheme) for width in (1280, 400) for scheme in ("light", "dark")]
+KINDS = (
+    *("console errors", "failed requests", "other hosts", "formulas", "alt text", "dead links"),
+    *("axe", "too wide", "too heavy"),
+)
+# Made by Sphinx, without a text of their own.
+GENERATED = {"genindex.html", "search.html", "py-modindex.html"}
+
+LOOK = """() => {
+  const bad = [];
+  document.querySelectorAll(".math").forEach((math) => {
+    const drawn = math.querySelector("mjx-container, .katex, svg, math");
+    if (!drawn || math.querySelector("mjx-merror, .katex-error")) bad.push(math.textContent.trim());
+  });
+  const images = [...document.images].filter((image) =>
+    !image.hasAttribute("alt") || /\\.(png|svg|jpe?g)$/i.test(image.alt.trim()));
+  return {
+    formulas: bad,
+    images: images.map((image) => image.getAttribute("src").slice(0, 80)),
+    links: [...new Set([...document.querySelectorAll("a[href]")].map((a) => a.href))],
+    ids: [...document.querySelectorAll("[id], a[name]")].map((e) => e.id || e.name),
+  };
+}"""
+RUN_AXE = """async () => {
+  const { violations } = await axe.run(document, {resultTypes: ["violations"]});
+  const where = (rule) => rule.nodes.map((node) => node.target.join(" ")).slice(0, 3);
+  return violations.map((rule) => `${rule.id} (${rule.impact}): ${where(rule)}`);
+}"""
+
+
+def pages() -> list[str]:
+    """The pages of the built book, by their path in it."""
+    found = (path.relative_to(BOOK).as_posix() for path in BOOK.rglob("*.html"))
+    return sorted(page for page in found if not page.startswith("_") and page not in GENERATED)
+
+
+def look_at(page, name: str, problems: dict, weights: dict) -> tuple[list[str], set[str]]:
+    """Load a page, note what is wrong with it; its links, and the places in it."""
+    traffic = answer_from(page, {"/": BOOK})
+    page.goto(f"http://{HOST}/{name}", wait_until="load")
+    page.wait_for_load_state("networkidle")
+    seen = page.evaluate(LOOK)
+    weights[name] = traffic.sent
+    for kind, found in (
+        ("console errors", [e for e in traffic.errors if "404" not in e]),
+        ("failed requests", traffic.missing),
+        ("other hosts", traffic.refused),
+        ("formulas", seen["formulas"]),
+        ("alt text", seen["images"]),
+        ("too heavy", [f"{traffic.sent:,} bytes"] if traffic.sent > WEIGHT else []),
+    ):
+        problems[kind] += [(name, text) for text in found]
+    page.add_script_tag(content=AXE.read_text(encoding="utf-8"))
+    for width, scheme in VIEWS:
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        page.wait_for_function(f"document.documentElement.dataset.theme === '{scheme}'")
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        if wide > width:
+            problems["too wide"].append((name, f"{wide} px at {width}"))
+        problems["axe"] += [
+            (name, f"{rule} at {width} {scheme}") for rule in page.evaluate(RUN_AXE)
+        ]
+    return seen["links"], set(seen["ids"])
+
+
+def dead_links(links: dict[str, list[str]], places: dict[str, set[str]]) -> list[tuple[str, str]]:
+    """Links within the book that lead to no file, or to no place in a page."""
+    dead = []
+    for name, hrefs in links.items():
+        for href in hrefs:
+            url = urlsplit(href)
+            if url.hostname != HOST or url.scheme != "http":
+                continue
+            path = unquote(url.path).lstrip("/") or "index.html"
+            known = path not in places or not url.fragment
+            if not (BOOK / path).is_file() or not (known or unquote(url.fragment) in places[path]):
+                dead.append((name, href))
+    return dead
+
+
+def summary(problems: dict, weights: dict) -> str:
+    """A table of what was found, and the lines that name it."""
+    heaviest = max(weights, key=weights.__getitem__)
+    lines = [f"{len(weights)} pages, {len(VIEWS)} views each; heaviest: {heaviest}, "]
+    lines[0] += f"{weights[heaviest] / 1e6:.2f} MB; all pages: {sum(weights.values()) / 1e6:.1f} MB"
+    lines += [f"{kind:16} {len(problems[kind]):4}" for kind in KINDS]
+    for kind in KINDS:
+        told = sorted(
+            {re.sub(r"\s+", " ", f"{page}: {text}")[:300] for page, text in problems[kind]}
+        )
+        lines += [f"  {kind}: {line}" for line in told[:40]]
+    return "\n".join(lines)
+
+
+def test_every_page_of_the_built_book_is_in_order(capsys):
+    if not pages():
+        pytest.skip(f"NOT CHECKED: no built book in {BOOK}; `make book` builds it")
+    problems, weights = defaultdict(list), {}
+    links, places = {}, {}
+    with chromium() as browser:
+        for name in pages():
+            page = browser.new_page(viewport={"width": 1280, "height": 900})
+            links[name], places[name] = look_at(page, name, problems, weights)
+            page.close()
+    problems["dead links"] += dead_links(links, places)
+    told = summary(problems, weights)
+    with capsys.disabled():
+        print(f"\n{told}")
+    assert not any(problems.values()), told

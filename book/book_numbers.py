@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+
 from starlib import distances, schemes
 from starlib.bench import summary as costs
 from starlib.data.synthface import SIZE, SPLITS, STRENGTH

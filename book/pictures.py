@@ -121,7 +121,7 @@ def forest(axes: Axes) -> None:
 
 def show_noise(axes: Axes) -> None:
     """A rendered face; ellipses at a point of the cheek and at the corner of an eye."""
-    faces = render_faces(1, 11, 320, STRENGTH)
+    faces = render_faces(1, 11, 320, STRENGTH, start=8)
     show_face(axes, faces.images[0].permute(1, 2, 0).numpy())
     points = faces.clean[0].numpy()
     axes.plot(*points.T, ".", color="white", ms=2)

@@ -98,19 +98,19 @@ def answer(verdicts: Sequence[Verdict], results: str | None = None) -> str:
     rows = []
     for claim, (name, dataset, which) in asked.items():
         effects = comparison_effects(table3, dataset, [name], results=results, draws=0, **which)
-        faces = "300-W" if dataset == "300w" else "rendered, against the truth"
+        faces = "300-W" if dataset == "300w" else "rendered faces"
         verdict = f"{{ref}}`{verdict_of[claim]} <claim-{claim}>`"
-        rows.append([names[name], faces, *_paper_and_ours(effects[name]), verdict])
-    head = ["distance", "faces", "the paper's effect", "ours [95 %]", "seeds", "verdict"]
+        rows.append([f"{names[name]}, {faces}", *_paper_and_ours(effects[name]), verdict])
+    head = ["trained with", "paper", "ours, 95 %", "verdict"]
     return markdown_table(head, rows)
 
 
-def _paper_and_ours(effect: Effect) -> tuple[str, str, str]:
+def _paper_and_ours(effect: Effect) -> tuple[str, str]:
     paper = "–" if effect.published is None else points(effect.published)
     if not effect.run:
-        return paper, "not run yet", counted(effect.seeds)
+        return paper, "not run yet"
     ours = f"**{points(effect.mean)}** {bounds(effect.low, effect.high)}"
-    return paper, ours, counted(effect.seeds)
+    return paper, f"{ours}, {counted(effect.seeds)} seeds"
 
 
 def magnitudes() -> str:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import book_numbers
-import starlib
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
+
+import starlib
 
 BOOK = Path(__file__).resolve().parent
 OWN_EQUATIONS = {"eq-optimum": "B1", "eq-noise": "B2"}  # the others have the paper's numbers

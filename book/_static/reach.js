@@ -1,5 +1,5 @@
 // What scrolls sideways can be reached by keyboard, and has a name.
-const wide = ".math, .math > div, .katex-display, pre, .pst-scrollable-table-container, .output, .picture";
+const wide = ".math, .math > div, .katex-display, pre, .pst-scrollable-table-container, .output, .picture, .wide";
 function reach() {
   for (const element of document.querySelectorAll(wide)) {
     if (element.scrollWidth <= element.clientWidth || element.tabIndex === 0) continue;

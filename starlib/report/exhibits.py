@@ -84,7 +84,7 @@ def plain_svg(drawing: Figure, salt: str) -> str:
         drawing.savefig(buffer, format="svg", metadata={"Date": None}, transparent=True)
     text = buffer.getvalue()
     text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
-    text = re.sub(r'<g id="[a-z0-9]+_\d+">', "<g>", text)  # shared by all figures of a page
+    text = re.sub(r'<g id="[a-z0-9.]+_\d+">', "<g>", text)  # shared by all figures of a page
     text = re.sub(r'<svg ([^>]*?)width="[^"]*" height="[^"]*"', r"<svg \1", text, count=1)
     # Text without a colour of its own is black in SVG.
     text = re.sub(r"(fill|stroke): ?(#000000|#000|black)\b", r"\1: currentColor", text)

@@ -35,7 +35,7 @@ STYLE = {
 def drawn(folder: Path) -> dict[str, str]:
     """Name -> SVG of every picture; those of many ellipses are saved in the folder as pixels."""
     save_sheet(folder / "synthface.webp")
-    figures = {"optimum": optimum, "cheek": cheek, "first": first}
+    figures = {"optimum": optimum, "cheek": cheek, "effects": effects}
     return {"framework": framework()} | {n: as_svg(n, draw) for n, draw in figures.items()}
 
 
@@ -91,11 +91,10 @@ def cheek() -> Figure:
     return figure
 
 
-def first() -> Figure:
-    """The face of `cheek` beside the effects of STAR on 300-W, ours and the paper's."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.4), layout="constrained")
-    show_noise(left)
-    forest(right)
+def effects() -> Figure:
+    """The effects of STAR on 300-W, ours and the paper's."""
+    figure, axes = plt.subplots(figsize=(4.2, 3.3), layout="constrained")
+    forest(axes)
     return figure
 
 

@@ -17,6 +17,7 @@ from starlib.report.claims import Verdict
 from starlib.report.effects import Effect, bounds, comparison_effects, counted, points
 from starlib.report.page_facts import markdown_table
 from starlib.report.rules import VERDICTS
+from starlib.report.tables import label
 from starlib.training.config import RunConfig
 
 FACES_300W = 3148  # of the official training set
@@ -78,7 +79,7 @@ def _box(verdict: Verdict) -> str:
     return (
         f"::::{{div}} claim claim-{kind}\n:name: claim-{verdict.id}\n\n"
         f"[{verdict.verdict}]{{.verdict}} [{verdict.source}]{{.source}}\n\n"
-        f"**{verdict.claim.strip()}**\n\n{verdict.reason.strip()}\n::::"
+        f"**{verdict.claim.strip()}**\n\n{label(verdict.reason.strip())}\n::::"
     )
 
 
@@ -125,7 +126,7 @@ def magnitudes() -> str:
     for name, map_ in maps.items():
         for error in (0.2, 0.02):
             label = starlib.soft_argmax(map_[None, None]) + torch.tensor([error, 0.0])
-            cells = [f"{v:.3g}" for loss in (starlib.RegressionLoss(), starlib.STARLoss())
+            cells = [f"{v:.0f}" if v > 10 else f"{v:.2g}" for loss in (starlib.RegressionLoss(), starlib.STARLoss())
                      for v in _value_and_gradient(loss, map_, label)]  # fmt: skip
             rows.append([name, f"{error:g}", *cells])
     head = ["heatmap of 64 × 64", "error", "regression", "gradient", "STAR", "gradient"]

@@ -2,6 +2,7 @@
 pictures drawn into the page, numbers for the prose, titles on citations, links on notebook pages.
 """
 
+import html
 import re
 import subprocess
 from pathlib import Path
@@ -57,27 +58,29 @@ def edition() -> dict[str, str]:
 class Picture(SphinxDirective):
     """A figure whose SVG is put into the page, so that it takes the colours of the text.
 
-    The argument is a file beside the page; `:alt:` says what is seen, the content is the caption.
+    The arguments are files beside the page, shown side by side where there is room; `:alt:` says
+    what is seen, the content is the caption.
     """
 
     required_arguments = 1
+    optional_arguments = 1
     has_content = True
     option_spec: ClassVar = {"alt": directives.unchanged_required, "name": directives.unchanged}
 
     def run(self) -> list[nodes.Node]:
-        _, path = self.env.relfn2path(self.arguments[0])
-        self.env.note_dependency(path)
-        drawing = Path(path).read_text(encoding="utf-8")
-        alt = self.options["alt"].replace('"', "&quot;").replace("\n", " ")
-        drawing = drawing[drawing.index("<svg") :].replace(
-            "<svg", f'<svg role="img" aria-label="{alt}"', 1
-        )
-        picture = f'<div class="picture">{drawing}</div>'
+        drawings = "".join(self._read(name) for name in self.arguments)
+        alt = html.escape(" ".join(self.options["alt"].split()))
+        picture = f'<div class="picture" role="img" aria-label="{alt}">{drawings}</div>'
         figure = nodes.figure("", nodes.raw("", picture, format="html"))
         caption, messages = self.state.inline_text(" ".join(self.content), self.lineno)
         figure += nodes.caption("", "", *caption)
         self.add_name(figure)
         return [figure, *messages]
+
+    def _read(self, name: str) -> str:
+        _, path = self.env.relfn2path(name)
+        self.env.note_dependency(path)
+        return Path(path).read_text(encoding="utf-8")
 
 
 def number_equations(app: Any, doctree: nodes.document) -> None:

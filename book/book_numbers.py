@@ -8,7 +8,7 @@ import numpy as np
 from starlib import distances, schemes
 from starlib.bench import summary as costs
 from starlib.data.synthface import SIZE, SPLITS, STRENGTH
-from starlib.experiments.records import COVARIANCE_FACES, Run, load_all
+from starlib.experiments.records import Run, load_all
 from starlib.report.claims import parameter_count
 from starlib.report.published import published
 from starlib.synthface import faces
@@ -29,7 +29,6 @@ def numbers(results: str | None = None) -> dict[str, Any]:
         "cost": _cost(results),
         "parameters": _parameters(),
         "repeated": _repeated(runs),
-        "covariance_faces": str(COVARIANCE_FACES),
     }
 
 

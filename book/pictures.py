@@ -1,5 +1,7 @@
 """Pictures of the book that are drawn by code: SVG that takes the colours of the text around it."""
 
+import io
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +17,6 @@ from starlib.data.synthface import SIZE, STRENGTH
 from starlib.experiments.arms import EXPERIMENTS
 from starlib.moments import principal_components
 from starlib.report.effects import comparison_effects
-from starlib.report.exhibits import plain_svg
 from starlib.report.tables import DISTANCE_NAMES
 from starlib.synthface.faces import render_faces
 
@@ -46,6 +47,23 @@ def as_svg(name: str, draw: Callable[[], Figure]) -> str:
         text = plain_svg(figure, name)
     plt.close(figure)
     return text
+
+
+def plain_svg(drawing: Figure, salt: str) -> str:
+    """A figure as SVG whose black takes the colour of the text around it, without a size.
+
+    `salt` tells its ids from those of other figures on the page.
+    """
+    buffer = io.StringIO()
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": salt}):
+        drawing.savefig(buffer, format="svg", metadata={"Date": None}, transparent=True)
+    text = buffer.getvalue()
+    text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
+    text = re.sub(r'<g id="[a-z0-9.]+_\d+">', "<g>", text)  # shared by all figures of a page
+    text = re.sub(r'<svg ([^>]*?)width="[^"]*" height="[^"]*"', r"<svg \1", text, count=1)
+    # Text without a colour of its own is black in SVG.
+    text = re.sub(r"(fill|stroke): ?(#000000|#000|black)\b", r"\1: currentColor", text)
+    return text.replace("<svg", '<svg fill="currentColor"', 1)
 
 
 def optimum() -> Figure:

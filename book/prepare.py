@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import exhibits
 import nbformat
 import papermill
 import yaml
@@ -47,12 +48,22 @@ def execute(page: str) -> None:
     )
     executed = nbformat.read(partial, as_version=4)
     fold_code(executed)
+    exhibits.add(executed, page, command_of(page))
     if title := PAGES[page].get("title"):  # the first line of the first cell is the page's title
         lines = executed.cells[0].source.split("\n")
         executed.cells[0].source = "\n".join([f"# {title}", *lines[1:]])
     executed.metadata["made_from"] = digest(page)  # with the records that it has just written
     nbformat.write(executed, partial)
     os.replace(partial, EXECUTED / f"{page}.ipynb")
+
+
+def command_of(page: str) -> str:
+    """What makes the page's numbers anew, for a terminal."""
+    options = [f"notebooks/{notebook_of(page).name}", "out.ipynb"]
+    for name, value in PAGES[page].get("parameters", {}).items():
+        plain = isinstance(value, str | bool | int | float)
+        options.append(f"-p {name} {value}" if plain else f"-y '{name}: {json.dumps(value)}'")
+    return " ".join(["papermill", *options])
 
 
 def fold_code(notebook: nbformat.NotebookNode) -> None:
@@ -153,6 +164,5 @@ def setup(app: Any) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(BOOK))
     execute_pages([page for page in PAGES if "--all" in sys.argv or stale(page)])
     write_fragments()

@@ -126,8 +126,9 @@ def magnitudes() -> str:
     for name, map_ in maps.items():
         for error in (0.2, 0.02):
             label = starlib.soft_argmax(map_[None, None]) + torch.tensor([error, 0.0])
-            cells = [f"{v:.0f}" if v > 10 else f"{v:.2g}" for loss in (starlib.RegressionLoss(), starlib.STARLoss())
-                     for v in _value_and_gradient(loss, map_, label)]  # fmt: skip
+            losses = (starlib.RegressionLoss(), starlib.STARLoss())
+            values = [v for loss in losses for v in _value_and_gradient(loss, map_, label)]
+            cells = [f"{v:.0f}" if v > 10 else f"{v:.2g}" for v in values]
             rows.append([name, f"{error:g}", *cells])
     head = ["heatmap of 64 × 64", "error", "regression", "gradient", "STAR", "gradient"]
     return markdown_table(head, rows)

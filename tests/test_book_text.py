@@ -81,7 +81,15 @@ def test_a_typed_number_is_seen(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["Table 3 and Eq. 6", "seeds 0, 1 and 2", "300-W, 68 points", "$x = 3$", "`at 5`", "```\nrun 5\n```"]
+    "text",
+    [
+        "Table 3 and Eq. 6",
+        "seeds 0, 1 and 2",
+        "300-W, 68 points",
+        "$x = 3$",
+        "`at 5`",
+        "```\nrun 5\n```",
+    ],
 )
 def test_names_and_formulas_are_no_typed_numbers(text):
     assert not typed_numbers(text)

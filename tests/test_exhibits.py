@@ -1,56 +1,62 @@
-"""What stands under a table or figure of the book."""
+"""What stands at each table and figure of the book's notebooks."""
 
 import base64
-import io
+import importlib.util
 import re
+from pathlib import Path
 
-import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from starlib.report import exhibits
+SPEC = importlib.util.spec_from_file_location(
+    "exhibits", Path(__file__).resolve().parents[1] / "book/exhibits.py"
+)
+exhibits = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(exhibits)
 
-FRAME = pd.DataFrame({"NME %": ["4.5 & more", "4.4"]}, index=["without <STAR>", "with"])
-
-
-def test_table_has_caption_headers_and_escaped_text():
-    shown = exhibits.table(FRAME, "Table 3. Errors", "papermill x.ipynb").html
-    assert "<caption>Table 3. Errors</caption>" in shown
-    assert shown.count('scope="row"') == 2
-    assert "without &lt;STAR&gt;" in shown and "4.5 &amp; more" in shown
-    assert "<code>papermill x.ipynb</code>" in shown
-
-
-def test_csv_holds_the_numbers_of_the_table():
-    shown = exhibits.table(FRAME, "Table 3. Errors").html
-    name, data = re.search(r'download="([^"]+)" href="data:[^,]+,([^"]+)"', shown).groups()
-    assert name == "table-3.csv"
-    read = pd.read_csv(io.BytesIO(base64.b64decode(data)), index_col=0, dtype=str)
-    assert read.equals(FRAME)
+FRAME = pd.DataFrame({"NME %": ["4.5, all", "4.4 & more"]}, index=["without", "with"])
+COMMAND = "papermill notebooks/x.ipynb out.ipynb"
 
 
 @pytest.fixture
-def drawing():
-    figure, axes = plt.subplots()
-    axes.plot([0, 1], [0, 1], label="line")
-    axes.legend()
-    plt.close(figure)
-    return figure
+def cells():
+    table = {"text/html": FRAME.to_html()}
+    cells = [
+        new_markdown_cell("# Page\n\n## Errors & effects\n\nNME in *percent*."),
+        new_code_cell("table", outputs=[new_output("display_data", data=dict(table))]),
+        new_markdown_cell("## Curves\n\nEach seed is thin."),
+        new_code_cell("figure", outputs=[new_output("display_data", data={"image/png": "AA=="})]),
+        new_markdown_cell("## Every run"),
+        new_code_cell("runs", outputs=[new_output("display_data", data=dict(table))]),
+    ]
+    exhibits.add(new_notebook(cells=cells), "page", COMMAND)
+    return cells
 
 
-def test_figure_says_what_is_seen_and_takes_the_colour_of_the_text(drawing):
-    shown = exhibits.figure(drawing, "Figure 4. Errors", 'a rising "line"').html
-    assert 'aria-label="a rising &quot;line&quot;"' in shown
-    assert "currentColor" in shown and "#000000" not in shown
-    assert "<figcaption>Figure 4. Errors</figcaption>" in shown
+def shown(cell):
+    return cell.outputs[0]["data"]["text/html"]
 
 
-def test_two_figures_share_no_id(drawing):
-    texts = [exhibits.as_svg(drawing, alt) for alt in ("one", "two")]
-    ids = [set(re.findall(r'\bid="([^"]+)"', text)) for text in texts]
-    assert not ids[0] & ids[1]
+def test_table_has_a_caption_and_its_command(cells):
+    assert "<caption>Table 1 of this page. Errors &amp; effects</caption>" in shown(cells[1])
+    assert f"<code>{COMMAND}</code>" in shown(cells[1])
+    assert 'href="#every-run"' in shown(cells[1])
 
 
-def test_boxes_say_what_was_found_and_what_was_not():
-    assert "Finding" in exhibits.finding("It helps.").html
-    assert "What this does not show" in exhibits.not_shown("At 256 pixels.").html
+def test_csv_holds_the_cells_of_the_table(cells):
+    name, data = re.search(r'download="([^"]+)" href="[^,]+,([^"]+)"', shown(cells[1])).groups()
+    assert name == "page-1.csv"
+    rows = base64.b64decode(data).decode().splitlines()
+    assert rows == [",NME %", 'without,"4.5, all"', "with,4.4 & more"]
+
+
+def test_figure_has_a_caption_and_says_what_is_seen(cells):
+    told = cells[3].metadata["mystnb"]
+    assert told["image"]["alt"] == "Graph. Curves. Each seed is thin."
+    assert told["figure"]["caption"] == f"Curves. Drawn by `{COMMAND}`."
+
+
+def test_records_are_folded(cells):
+    assert "hide-output" in cells[5].metadata["tags"]
+    assert "tags" not in cells[1].metadata

@@ -1,6 +1,7 @@
 """What the book's pages are made from."""
 
 import importlib.util
+import sys
 from pathlib import Path
 
 import nbformat
@@ -9,6 +10,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 ROOT = Path(__file__).resolve().parents[1]
 SPEC = importlib.util.spec_from_file_location("prepare", ROOT / "book/prepare.py")
+sys.path.insert(0, str(ROOT / "book"))  # its modules import each other
 prepare = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(prepare)
 

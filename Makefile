@@ -22,7 +22,7 @@ define timed
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help env book html notebooks test lock pair clean
+.PHONY: help env book html pdf notebooks test lock pair clean
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -39,12 +39,23 @@ $(STAMP): requirements.lock pyproject.toml
 book: html  ## train the embedded experiment, run every notebook, build the book
 	@echo "Open $(CURDIR)/book/_build/html/index.html"
 
-# Executes every notebook into book/experiments and trains one experiment live, on synthetic faces.
+# Executes into book/experiments every notebook whose page is not up to date, one of which trains live.
 notebooks: env
 	$(call timed,notebooks and live training,$(BIN)/python book/prepare.py)
 
 html: notebooks
 	$(call timed,book,$(BIN)/jupyter-book build -q --all -W -n --keep-going book/)
+
+# One page with the whole book, printed by the browser that is there.
+CHROMIUM ?= $(firstword $(foreach name,chromium chromium-browser google-chrome chrome,$(shell command -v $(name))))
+PDF := book/_build/star-loss-reproduced.pdf
+
+pdf: notebooks  ## the whole book as one PDF, printed by Chromium
+	@test -n "$(CHROMIUM)" || { echo "error: no Chromium found: install it (package chromium on Debian and Ubuntu), or name one, as in make CHROMIUM=/path/to/chrome pdf" >&2; exit 1; }
+	$(call timed,one page,$(BIN)/jupyter-book build -q --all --builder singlehtml book/)
+	$(call timed,pdf,$(CHROMIUM) --headless --no-sandbox --disable-gpu --virtual-time-budget=60000 --no-pdf-header-footer \
+		--print-to-pdf=$(PDF) "file://$(CURDIR)/book/_build/singlehtml/index.html" 2>/dev/null)
+	@test -s $(PDF) && echo "Open $(CURDIR)/$(PDF)"
 
 test: env  ## lint, type check, tests, notebook check, then the book with warnings as errors
 	$(call timed,ruff check,$(BIN)/ruff check .)

@@ -1,108 +1,159 @@
-"""Make what the book's pages are built from: executed notebooks and fragments with our numbers.
+"""Make what the book's pages are built from: executed notebooks, fragments and figures.
 
-`python book/prepare.py` makes everything anew. As a Sphinx extension (see _config.yml) it makes
-what is not there or out of date, so that `jupyter-book build book/` alone works too.
+`python book/prepare.py` makes what is missing or out of date; `--all` makes everything anew. As a
+Sphinx extension (see _config.yml) it does the same, so that `jupyter-book build book/` alone works.
 """
 
+import hashlib
+import json
 import os
 import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import exhibits
 import nbformat
 import papermill
+import yaml
 
-ROOT = Path(__file__).resolve().parent.parent
-EXECUTED = ROOT / "book" / "experiments"
-FRAGMENTS = ROOT / "book" / "fragments"
-# page -> notebook and its parameters; "live" trains on the reader's machine, for a few minutes
-PAGES: dict[str, tuple[str, dict[str, Any]]] = {
-    "ablation_distance": ("ablation_distance", {}),
-    "ablation_distance_synthface": (
-        "ablation_distance",
-        {"dataset": "synthface", "seeds": [0, 1, 2], "distances": ["l1", "smooth_l1", "l2"]},
-    ),
-    "ablation_distance_live": (
-        "ablation_distance",
-        {
-            "dataset": "synthface",
-            "scale": "smoke",
-            "seeds": [0, 1],
-            "distances": ["smooth_l1"],
-            "train": True,
-            "results": "results/live",
-        },
-    ),
-    "cost": ("cost", {}),
-    "own_data": ("own_data", {"results": "results/live"}),
-}
-TITLES = {
-    "ablation_distance_synthface": "# The same on faces whose noise is known",
-    "ablation_distance_live": "# The ablation, trained live",
-}
+BOOK = Path(__file__).resolve().parent
+ROOT = BOOK.parent
+EXECUTED = BOOK / "experiments"
+FRAGMENTS = BOOK / "fragments"
+# page -> notebook, title, parameters
+PAGES: dict[str, dict[str, Any]] = yaml.safe_load(
+    (BOOK / "notebooks.yml").read_text(encoding="utf-8")
+)
+
+
+def notebook_of(page: str) -> Path:
+    """The notebook that a page is made from."""
+    return ROOT / "notebooks" / f"{PAGES[page].get('notebook', page)}.ipynb"
 
 
 def execute(page: str) -> None:
     """Execute the notebook of a page; the executed copy appears whole or not at all."""
-    notebook, parameters = PAGES[page]
-    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"  # this environment's kernel, not the user's
     partial = EXECUTED / f"{page}.partial.ipynb"
     EXECUTED.mkdir(exist_ok=True)
     papermill.execute_notebook(
-        ROOT / "notebooks" / f"{notebook}.ipynb",
+        notebook_of(page),
         partial,
-        parameters,
+        PAGES[page].get("parameters", {}),
         kernel_name="python3",
         cwd=ROOT,
         progress_bar=False,
     )
     executed = nbformat.read(partial, as_version=4)
-    hide_parameters(executed)
-    if page in TITLES:  # the first line of the first cell is the page's title
+    fold_code(executed)
+    exhibits.add(executed, page, command_of(page))
+    if title := PAGES[page].get("title"):  # the first line of the first cell is the page's title
         lines = executed.cells[0].source.split("\n")
-        executed.cells[0].source = "\n".join([TITLES[page], *lines[1:]])
+        executed.cells[0].source = "\n".join([f"# {title}", *lines[1:]])
+    executed.metadata["made_from"] = digest(page)  # with the records that it has just written
     nbformat.write(executed, partial)
     os.replace(partial, EXECUTED / f"{page}.ipynb")
 
 
-def hide_parameters(notebook: nbformat.NotebookNode) -> None:
-    """Fold the parameter cells; the defaults that injected parameters replace are left out."""
+def command_of(page: str) -> str:
+    """What makes the page's numbers anew, for a terminal."""
+    options = [f"notebooks/{notebook_of(page).name}", "out.ipynb"]
+    for name, value in PAGES[page].get("parameters", {}).items():
+        plain = isinstance(value, str | bool | int | float)
+        options.append(f"-p {name} {value}" if plain else f"-y '{name}: {json.dumps(value)}'")
+    return " ".join(["papermill", *options])
+
+
+def fold_code(notebook: nbformat.NotebookNode) -> None:
+    """Fold every code cell; defaults that injected parameters replace are left out."""
     cells = {tag: cell for cell in notebook.cells for tag in cell.metadata.get("tags", [])}
-    if "injected-parameters" in cells:
-        _tag(cells["injected-parameters"], "hide-input")
-        if "parameters" in cells:
-            _tag(cells["parameters"], "remove-cell")
-    elif "parameters" in cells:
-        _tag(cells["parameters"], "hide-input")
+    if "injected-parameters" in cells and "parameters" in cells:
+        _tag(cells["parameters"], "remove-cell")
+    for cell in notebook.cells:
+        tags = set(cell.metadata.get("tags", []))
+        if cell.cell_type == "code" and not tags & {"remove-cell", "show-input", "remove-input"}:
+            _tag(cell, "hide-input")
 
 
 def _tag(cell: nbformat.NotebookNode, tag: str) -> None:
-    if tag not in cell.metadata.tags:
-        cell.metadata.tags.append(tag)
+    tags = cell.metadata.setdefault("tags", [])
+    if tag not in tags:
+        tags.append(tag)
+
+
+def digest(page: str) -> str:
+    """A hash of all that a page depends on: its entry in notebooks.yml, its notebook, the code of
+    starlib with the claims and the published numbers, and the records that it reads."""
+    results = PAGES[page].get("parameters", {}).get("results", "results")
+    parts = [json.dumps(PAGES[page], sort_keys=True), _notebook_digest(notebook_of(page))]
+    parts += [_code_digest(), *_records(ROOT / results)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _file_digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _notebook_digest(path: Path) -> str:
+    """Of the cells alone: stored outputs have no part in the executed copy."""
+    cells = nbformat.read(path, as_version=4).cells
+    told = [[cell.cell_type, cell.source, cell.metadata.get("tags", [])] for cell in cells]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+
+@cache
+def _code_digest() -> str:
+    files = sorted(p for p in (ROOT / "starlib").rglob("*") if p.suffix in (".py", ".yml"))
+    digests = [_file_digest(path) for path in files]
+    return hashlib.sha256("".join(digests).encode()).hexdigest()
+
+
+def _records(results: Path) -> Iterator[str]:
+    """Name and digest of each record under a folder of results."""
+    for path in sorted(results.glob("*/*.json")):
+        yield f"{path.relative_to(results)} {_file_digest(path)}"
 
 
 def stale(page: str) -> bool:
-    """Whether a page's notebook, or a record that it reads, is newer than the executed copy."""
+    """Whether there is no executed copy of a page's notebook, or one that was made from others."""
     executed = EXECUTED / f"{page}.ipynb"
     if not executed.is_file():
         return True
-    notebook, parameters = PAGES[page]
-    records = ROOT / parameters.get("results", "results")
-    kept = [path for kind in ("runs", "bench") for path in (records / kind).glob("*.json")]
-    sources = [ROOT / "notebooks" / f"{notebook}.ipynb", *kept]
-    return any(path.stat().st_mtime > executed.stat().st_mtime for path in sources)
+    metadata = json.loads(executed.read_text(encoding="utf-8"))["metadata"]
+    return metadata.get("made_from") != digest(page)
+
+
+def execute_pages(pages: list[str], workers: int = 2) -> None:
+    """Execute the notebooks of the pages, `workers` at a time; those that train go alone, last."""
+    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"  # this environment's kernel, not the user's
+    alone = [page for page in pages if "results" in PAGES[page].get("parameters", {})]
+    with ThreadPoolExecutor(workers) as pool:
+        for page in pages:
+            print(f"executing {page}", file=sys.stderr)
+        list(pool.map(execute, [page for page in pages if page not in alone]))
+    for page in alone:
+        execute(page)
 
 
 def write_fragments() -> None:
-    """The fragments that index.md and provenance.md include, from the committed run records."""
-    from starlib.report import figures, pages
+    """What the pages include: Markdown with our numbers, and pictures drawn by code."""
+    import pictures
+    import texts
+
+    from starlib.report import pages
 
     FRAGMENTS.mkdir(exist_ok=True)
-    for name, text in pages.fragments().items():
-        (FRAGMENTS / f"{name}.md").write_text(text + "\n", encoding="utf-8")
-    sheet = FRAGMENTS / "synthface.png"
-    if not sheet.is_file():
-        figures.synthface_sheet().savefig(sheet, dpi=150)
+    for name, text in (pages.fragments() | texts.texts()).items():
+        _write_if_new(FRAGMENTS / f"{name}.md", text + "\n")
+    for name, text in pictures.drawn(FRAGMENTS).items():
+        _write_if_new(FRAGMENTS / f"{name}.svg", text)
+
+
+def _write_if_new(path: Path, text: str) -> None:
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
 
 
 def write_playground() -> None:
@@ -114,17 +165,13 @@ def write_playground() -> None:
 
 def setup(app: Any) -> dict[str, Any]:
     """Sphinx's hook: make what is not there before the table of contents is read."""
-    for page in PAGES:
-        if stale(page):
-            print(f"executing {page}", file=sys.stderr)
-            execute(page)
+    execute_pages([page for page in PAGES if stale(page)])
     write_fragments()
     write_playground()
     return {"parallel_read_safe": True}
 
 
 if __name__ == "__main__":
-    for name in PAGES:
-        execute(name)
+    execute_pages([page for page in PAGES if "--all" in sys.argv or stale(page)])
     write_fragments()
     write_playground()

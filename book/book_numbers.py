@@ -1,0 +1,117 @@
+"""The numbers that prose uses as `{{ name }}`: from records, published.yml and the code."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from starlib import distances, schemes
+from starlib.bench import summary as costs
+from starlib.data.synthface import SIZE, SPLITS, STRENGTH
+from starlib.experiments.records import Run, load_all
+from starlib.report.claims import parameter_count
+from starlib.report.published import published
+from starlib.synthface import faces
+from starlib.training.config import SCALES, RunConfig
+
+
+def numbers(results: str | None = None) -> dict[str, Any]:
+    """Nested names -> text, for MyST's substitutions: `{{ paper.table3.wflw.basic.l2[0] }}`."""
+    runs = load_all(results)
+    return {
+        "paper": printed(published()),
+        "scale": {name: _scale(name) for name in SCALES},
+        "points": {name: str(scheme.points) for name, scheme in schemes.SCHEMES.items()},
+        "synthface": _synthface(runs),
+        "optimum": _optimum(),
+        "smooth": f"{distances.SMOOTH_L1_THRESHOLD:g}",
+        "runs": _runs(runs),
+        "cost": _cost(results),
+        "parameters": _parameters(),
+        "repeated": _repeated(runs),
+    }
+
+
+def printed(values: Any) -> Any:
+    """The published numbers as the paper prints them: NMEs with two decimals."""
+    if isinstance(values, Mapping):
+        return {key: printed(value) for key, value in values.items()}
+    if isinstance(values, list):
+        return [printed(value) for value in values]
+    return f"{values:.2f}" if isinstance(values, float) else values
+
+
+def percent(fraction: float, digits: int = 1) -> str:
+    """A fraction in %, with the sign."""
+    return f"{100 * fraction:.{digits}f} %"
+
+
+def _scale(name: str) -> dict[str, str]:
+    config = RunConfig.at(name, "300w")
+    return {key: f"{value:,}" for key, value in config.to_dict().items() if type(value) is int}
+
+
+def _synthface(runs: list[Run]) -> dict[str, str]:
+    noise = [r.metrics["annotation_noise"]["nme"] for r in runs if "annotation_noise" in r.metrics]
+    slides = {f"slide{start}": percent(slide) for start, _, _, slide in faces.CURVES}
+    return {
+        **slides,
+        "strength": f"{STRENGTH:g}",
+        "size": str(SIZE),
+        "train": f"{SPLITS['train'][1]:,}",
+        "test": f"{SPLITS['test'][1]:,}",
+        "isotropic": percent(faces.ISOTROPIC),
+        "corner": percent(faces.CORNER),
+        "neighbourhood": f"{faces.NEIGHBOURHOOD:g}",
+        "noise": percent(max(noise)) if noise else "not run",
+        "points": str(faces.POINTS),
+    }
+
+
+def _optimum() -> dict[str, str]:
+    """The deviation √λ* = (d/w)^(1/3) at an error of 0.02 in l1, for some weights."""
+    error = 0.02
+    deviations = {f"w{w}": f"{(error / w) ** (1 / 3):.2f}" for w in (1, 20)}
+    return {"error": f"{error:g}", **deviations}
+
+
+def _runs(runs: list[Run]) -> dict[str, str]:
+    reduced = [r for r in runs if r.config.scale == "reduced"]
+    minutes = np.array([run.provenance["seconds"] for run in reduced]) / 60
+    if not reduced:
+        return {"count": "no", "median": "?", "most": "?", "hours": "?"}
+    return {
+        "count": f"{len(reduced):,}",
+        "median": f"{np.median(minutes):.1f}",
+        "most": f"{minutes.max():.1f}",
+        "hours": f"{minutes.sum() / 60:.0f}",
+    }
+
+
+def _cost(results: str | None) -> dict[str, str]:
+    records = costs.load(results)
+    if not records:
+        return {"share": "not measured", "added": "not measured", "faster": "not measured"}
+    record = records[0]
+    shares = costs.shares(record)
+    longest = max(record["loss"]["sizes"], key=lambda size: size["batch"] * size["points"])
+    return {
+        "share": percent(shares["star"], 2),
+        "added": percent(shares["added"], 2),
+        "faster": f"{costs.ratios(longest)['transcription']:.0f}",
+        "machine": record["machine"]["device_name"],
+    }
+
+
+def _parameters() -> dict[str, str]:
+    return {f"depth{depth}": f"{parameter_count(depth) / 1e6:.2f}" for depth in (3, 4)}
+
+
+def _repeated(runs: list[Run]) -> dict[str, str]:
+    """NME of a committed run, and of the same run with the code of 24 November 2026."""
+    told = [
+        r.metrics["common"]["nme"]
+        for r in runs
+        if r.config == RunConfig.at("reduced", "300w", loss="regression", seed=0)
+    ]
+    return {"record": f"{100 * told[0]:.3f}" if told else "not run", "now": "4.678"}

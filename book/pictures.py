@@ -1,0 +1,169 @@
+"""Pictures of the book that are drawn by code: SVG that takes the colours of the text around it."""
+
+import io
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+from diagrams import framework
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Ellipse
+
+from starlib.data.synthface import SIZE, STRENGTH
+from starlib.experiments.arms import EXPERIMENTS
+from starlib.moments import principal_components
+from starlib.report.effects import comparison_effects
+from starlib.report.tables import DISTANCE_NAMES
+from starlib.synthface.faces import render_faces
+
+ORANGE, BLUE = "#D55E00", "#0072B2"  # of Okabe and Ito, as in starlib.report.figures
+CHEEK, EYE = 6, 60  # points that slide and that do not
+STYLE = {
+    "font.family": "sans-serif",
+    "font.size": 11,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "legend.frameon": False,
+}
+
+
+def drawn(folder: Path) -> dict[str, str]:
+    """Name -> SVG of every picture; those of many ellipses are saved in the folder as pixels."""
+    save_sheet(folder / "synthface.webp")
+    figures = {"optimum": optimum, "cheek": cheek, "effects": effects}
+    return {"framework": framework()} | {n: as_svg(n, draw) for n, draw in figures.items()}
+
+
+def as_svg(name: str, draw: Callable[[], Figure]) -> str:
+    """A figure as SVG for the page's own text colour."""
+    with matplotlib.rc_context(STYLE):
+        figure = draw()
+        text = plain_svg(figure, name)
+    plt.close(figure)
+    return text
+
+
+def plain_svg(drawing: Figure, salt: str) -> str:
+    """A figure as SVG whose black takes the colour of the text around it, without a size.
+
+    `salt` tells its ids from those of other figures on the page.
+    """
+    buffer = io.StringIO()
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": salt}):
+        drawing.savefig(buffer, format="svg", metadata={"Date": None}, transparent=True)
+    text = buffer.getvalue()
+    text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
+    text = re.sub(r'<g id="[a-z0-9.]+_\d+">', "<g>", text)  # shared by all figures of a page
+    text = re.sub(r'<svg ([^>]*?)width="[^"]*" height="[^"]*"', r"<svg \1", text, count=1)
+    # Text without a colour of its own is black in SVG.
+    text = re.sub(r"(fill|stroke): ?(#000000|#000|black)\b", r"\1: currentColor", text)
+    return text.replace("<svg", '<svg fill="currentColor"', 1)
+
+
+def optimum() -> Figure:
+    """d/√λ + wλ/2 over the width √λ: with the restriction it has a minimum, without it none."""
+    figure, axes = plt.subplots(figsize=(5.6, 3.3), layout="constrained")
+    deviation = np.geomspace(0.03, 1.5, 200)
+    for error, colour in ((0.02, BLUE), (0.1, ORANGE)):
+        free, kept = error / deviation, error / deviation + deviation**2 / 2
+        best = error ** (1 / 3)
+        axes.plot(deviation, kept, color=colour, label=f"|e| = {error:g}, w = 1")
+        axes.plot(deviation, free, "--", color=colour, label=f"|e| = {error:g}, no restriction")
+        axes.plot(best, 1.5 * error ** (2 / 3), "o", color=colour)
+    axes.set(xscale="log", yscale="log", ylim=(0.01, 3), xlabel="width √λ of the heatmap")
+    axes.set_ylabel("loss along one axis")
+    axes.set_xticks([0.03, 0.1, 0.3, 1], ["0.03", "0.1", "0.3", "1"])
+    axes.set_yticks([0.01, 0.1, 1], ["0.01", "0.1", "1"])
+    axes.minorticks_off()
+    axes.legend(fontsize=9)
+    return figure
+
+
+def show_face(axes: Axes, picture: np.ndarray) -> None:
+    """A picture uint8 [S, S, 3] over [-1, 1], x to the right and y down."""
+    axes.imshow(picture, extent=(-1, 1, 1, -1), interpolation="bilinear")
+    axes.axis("off")
+
+
+def add_ellipses(axes: Axes, points: np.ndarray, covariance: object, **style: object) -> None:
+    """Ellipses of two standard deviations around points [N, 2]."""
+    eigenvalues, eigenvectors = principal_components(covariance)  # type: ignore[arg-type]
+    for point, values, axis in zip(
+        points, eigenvalues.numpy(), eigenvectors[..., 0].numpy(), strict=True
+    ):
+        width, height = 4 * np.sqrt(values)
+        angle = np.degrees(np.arctan2(axis[1], axis[0]))
+        axes.add_patch(Ellipse(point, width, height, angle=angle, fill=False, **style))
+
+
+def cheek() -> Figure:
+    """A rendered face with the ellipses of its annotation noise, at the strength that is used."""
+    figure, axes = plt.subplots(figsize=(3.6, 3.6), layout="constrained")
+    show_noise(axes)
+    return figure
+
+
+def effects() -> Figure:
+    """The effects of STAR on 300-W, ours and the paper's."""
+    figure, axes = plt.subplots(figsize=(4.2, 3.3), layout="constrained")
+    forest(axes)
+    return figure
+
+
+def forest(axes: Axes) -> None:
+    """Effect of STAR by distance, ours with 95 % intervals and the paper's: 300-W, basic."""
+    names = list(DISTANCE_NAMES)
+    effects = comparison_effects(EXPERIMENTS["ablation_distance"], "300w", names, draws=0)
+    for row, (name, effect) in enumerate(effects.items()):
+        ours, paper = ("ours, 95 % interval", "the paper") if row == 0 else (None, None)
+        if effect.run:
+            axes.plot(100 * effect.mean, row - 0.12, "o", color=BLUE, ms=7, label=ours)
+            axes.plot([100 * effect.low, 100 * effect.high], [row - 0.12] * 2, color=BLUE, lw=2)
+        if effect.published is not None:
+            place = 100 * effect.published
+            axes.plot(place, row + 0.16, "D", mfc="none", mec="black", ms=6, label=paper)
+        style = {"ha": "right", "va": "center", "transform": axes.get_yaxis_transform()}
+        axes.text(-0.02, row, DISTANCE_NAMES[name], **style)
+    axes.axvline(0, color="black", lw=1)
+    axes.set(yticks=[], ylim=(3.6, -0.6), xlabel="points of NME, right: STAR is better")
+    axes.spines["left"].set_visible(False)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, fontsize=9)
+
+
+def show_noise(axes: Axes) -> None:
+    """A rendered face; ellipses at a point of the cheek and at the corner of an eye."""
+    faces = render_faces(1, 11, 320, STRENGTH, start=8)
+    show_face(axes, faces.images[0].permute(1, 2, 0).numpy())
+    points = faces.clean[0].numpy()
+    axes.plot(*points.T, ".", color="white", ms=2)
+    for chosen, colour in ((CHEEK, "#E69F00"), (EYE, "#56B4E9")):
+        style = {"color": colour, "lw": 2.5}
+        add_ellipses(axes, points[[chosen]], faces.covariance[0, [chosen]], **style)
+
+
+def save_sheet(path: Path) -> None:
+    """`sheet` as a file, once."""
+    if not path.is_file():
+        figure = sheet()
+        figure.savefig(path, dpi=130, transparent=True, pil_kwargs={"quality": 80})
+        plt.close(figure)
+
+
+def sheet(columns: int = 4) -> Figure:
+    """Rendered faces; below, the same with exact landmarks and the ellipses of their noise."""
+    faces = render_faces(columns, 0, SIZE, STRENGTH)
+    figure, panels = plt.subplots(2, columns, figsize=(1.9 * columns, 3.8), layout="constrained")
+    for column in range(columns):
+        for axes in panels[:, column]:
+            show_face(axes, faces.images[column].permute(1, 2, 0).numpy())
+        points = faces.clean[column].numpy()
+        panels[1, column].plot(*points.T, ".", color="white", ms=1.5)
+        style = {"color": "#E69F00", "lw": 0.6}
+        add_ellipses(panels[1, column], points, faces.covariance[column], **style)
+    return figure

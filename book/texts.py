@@ -1,0 +1,193 @@
+"""Fragments of the pages (Markdown) whose numbers come from the claims, records and the code."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import torch
+
+import starlib
+from starlib.bench import summary as costs
+from starlib.experiments.arms import EXPERIMENTS
+from starlib.experiments.records import ROOT, load_all
+from starlib.report import claims
+from starlib.report.claims import Verdict
+from starlib.report.effects import Effect, bounds, comparison_effects, counted, points
+from starlib.report.page_facts import markdown_table
+from starlib.report.rules import VERDICTS
+from starlib.report.tables import label
+from starlib.training.config import RunConfig
+
+FACES_300W = 3148  # of the official training set
+GROUPS = {  # experiment, or kind of rule, of a claim -> heading
+    "ablation_distance": "Accuracy, by distance and trick",
+    "resolution": "Resolution",
+    "restriction": "The restriction",
+    "stability": "Stability",
+    "ambiguity": "What the heatmap shows",
+    "compare_adl": "Against its neighbours",
+    "compare_luvli": "Against its neighbours",
+    "cost": "Cost and size",
+    "parameters": "Cost and size",
+    "printed_mean": "Means printed in the text",
+    "not_testable": "Not testable here",
+}
+
+EXTRA = (  # what is no experiment of arms: title, place in the paper, page
+    ("The framework", "Figure 2", "method"),
+    ("Negligible cost", "Abstract, Section 5.3", "experiments/cost"),
+)
+
+
+def texts(results: str | None = None) -> dict[str, str]:
+    """Name -> Markdown of every fragment."""
+    verdicts = claims.judge_all(results)
+    return {
+        "ledger": ledger(verdicts),
+        "counts": counts(verdicts),
+        "answer": answer(verdicts, results),
+        "magnitudes": magnitudes(),
+        "budget": budget(results),
+        "setup": setup(),
+        "contents": contents(),
+    }
+
+
+def counts(verdicts: Sequence[Verdict]) -> str:
+    """How many claims have which verdict, in a sentence."""
+    told = Counter(verdict.verdict for verdict in verdicts)
+    parts = [f"{told[name]} {name}" for name in VERDICTS if told[name]]
+    return f"Of {len(verdicts)} claims of the paper: {', '.join(parts)}."
+
+
+def ledger(verdicts: Sequence[Verdict]) -> str:
+    """Every claim with its verdict, grouped, one box each."""
+
+    def heading(verdict: Verdict) -> str:
+        return GROUPS.get(verdict.rule.get("experiment", verdict.rule["kind"]), "More")
+
+    parts = []
+    for name, group in groupby(verdicts, heading):
+        parts += [f"## {name}", *(_box(verdict) for verdict in group)]
+    return "\n\n".join(parts)
+
+
+def _box(verdict: Verdict) -> str:
+    kind = verdict.verdict.replace(" ", "-")
+    return (
+        f"::::{{div}} claim claim-{kind}\n:name: claim-{verdict.id}\n\n"
+        f"[{verdict.verdict}]{{.verdict}} [{verdict.source}]{{.source}}\n\n"
+        f"**{verdict.claim.strip()}**\n\n{label(verdict.reason.strip())}\n::::"
+    )
+
+
+def answer(verdicts: Sequence[Verdict], results: str | None = None) -> str:
+    """Does it help? The effects on 300-W, and on rendered faces against the truth, as a table."""
+    table3 = EXPERIMENTS["ablation_distance"]
+    asked = {  # claim -> comparison, data set, what the error is measured against
+        "improves-l1": ("l1", "300w", {}),
+        "improves-smooth-l1": ("smooth_l1", "300w", {}),
+        "improves-l2": ("l2", "300w", {}),
+        "improves-wing": ("wing", "300w", {}),
+        "improves-known-ambiguity": ("smooth_l1", "synthface", {"against": "clean"}),
+        "improves-known-ambiguity-l2": ("l2", "synthface", {"against": "clean"}),
+    }
+    verdict_of = {verdict.id: verdict.verdict for verdict in verdicts}
+    names = {"l1": "l1", "smooth_l1": "smooth-l1", "l2": "l2", "wing": "Wing"}
+    rows = []
+    for claim, (name, dataset, which) in asked.items():
+        effects = comparison_effects(table3, dataset, [name], results=results, draws=0, **which)
+        faces = "300-W" if dataset == "300w" else "rendered faces"
+        verdict = f"{{ref}}`{verdict_of[claim]} <claim-{claim}>`"
+        rows.append([f"{names[name]}, {faces}", *_paper_and_ours(effects[name]), verdict])
+    head = ["trained with", "paper", "ours, 95 %", "verdict"]
+    return markdown_table(head, rows)
+
+
+def _paper_and_ours(effect: Effect) -> tuple[str, str]:
+    paper = "–" if effect.published is None else points(effect.published)
+    if not effect.run:
+        return paper, "not run yet"
+    ours = f"**{points(effect.mean)}** {bounds(effect.low, effect.high)}"
+    return paper, f"{ours}, {counted(effect.seeds)} seeds"
+
+
+def magnitudes() -> str:
+    """Loss and gradient of both losses on maps of several widths, for errors of two lengths."""
+    generator = torch.Generator().manual_seed(0)
+    steps = (2 * torch.arange(64) + 1) / 64 - 1
+    square = (steps[:, None] ** 2 + steps[None] ** 2) * (64 / 2) ** 2  # in cells
+    noise = torch.randn(64, 64, generator=generator).relu()
+    maps = {"untrained: ReLU of noise": noise}
+    maps |= {f"Gaussian, σ = {s} cells": torch.exp(-square / (2 * s**2)) for s in (8, 2)}
+    rows = []
+    for name, map_ in maps.items():
+        for error in (0.2, 0.02):
+            label = starlib.soft_argmax(map_[None, None]) + torch.tensor([error, 0.0])
+            losses = (starlib.RegressionLoss(), starlib.STARLoss())
+            values = [v for loss in losses for v in _value_and_gradient(loss, map_, label)]
+            cells = [f"{v:.0f}" if v > 10 else f"{v:.2g}" for v in values]
+            rows.append([name, f"{error:g}", *cells])
+    head = ["heatmap of 64 × 64", "error", "regression", "gradient", "STAR", "gradient"]
+    return markdown_table(head, rows)
+
+
+def _value_and_gradient(loss: Any, map_: torch.Tensor, label: torch.Tensor) -> Iterable[float]:
+    """Loss and the norm of its gradient in the normalised map."""
+    leaf = (map_ / map_.sum())[None, None].requires_grad_()
+    value = loss(leaf, label).sum()
+    [gradient] = torch.autograd.grad(value, leaf)
+    return value.item(), gradient.norm().item()
+
+
+def budget(results: str | None = None) -> str:
+    """Time per run at each scale: measured where there are records, else from the benchmark."""
+    rows: list[list[object]] = []
+    for scale in ("smoke", "reduced", "full"):
+        seconds = [r.provenance["seconds"] for r in load_all(results) if r.config.scale == scale]
+        if seconds:
+            told = f"{np.median(seconds) / 60:.1f} minutes (median of {len(seconds)} runs)"
+            rows.append([scale, "one CPU core", told])
+    full = RunConfig.at("full", "300w")
+    for record in costs.load(results):
+        rate = record["step"]["batch"] / costs.medians(record["step"]["seconds"])["step with star"]
+        hours = FACES_300W * full.epochs / rate / 3600
+        machine = record["machine"]["device_name"]
+        rows.append(["full", machine, f"{hours:,.0f} hours (from {rate:.1f} faces a second)"])
+    return markdown_table(["scale", "device", "time of one run on 300-W"], rows) + (
+        "\n\nMoney is time times the price of an hour: multiply by what your provider asks. The"
+        " matrix of experiments has as many runs as its arms times its seeds."
+    )
+
+
+def setup() -> str:
+    """The paper's protocol beside that of the runs here."""
+    paper, ours = (RunConfig.at(scale, "300w") for scale in ("full", "reduced"))
+    told = {
+        "picture": [f"{c.image_size} × {c.image_size} pixels" for c in (paper, ours)],
+        "heatmap": [f"{c.image_size // 4} × {c.image_size // 4} cells" for c in (paper, ours)],
+        "stacks": [c.stacks for c in (paper, ours)],
+        "channels": [c.width for c in (paper, ours)],
+        "halvings": [c.depth for c in (paper, ours)],
+        "epochs": [c.epochs for c in (paper, ours)],
+        "batch": [c.batch_size for c in (paper, ours)],
+        "learning rate": [f"{c.learning_rate:g}" for c in (paper, ours)],
+        "optimiser": ["Adam", "Adam"],
+    }
+    rows = [[name, *values] for name, values in told.items()]
+    return markdown_table(["setting", "the paper (scale `full`)", "here (scale `reduced`)"], rows)
+
+
+def contents() -> str:
+    """Each experiment with its table or figure of the paper, and where it stands here."""
+    toc = (ROOT / "book" / "_toc.yml").read_text(encoding="utf-8")
+    listed = [(e.title, e.paper, f"experiments/{e.name}") for e in EXPERIMENTS.values()]
+    rows = []
+    for title, paper, page in (*listed, *EXTRA):
+        there = f"file: {page}\n" in f"{toc}\n"
+        suffix = ".ipynb" if page.startswith("experiments/") else ".md"
+        link = f"[](/{page}{suffix})" if there else "as run records and claims"
+        rows.append([paper, title, link])
+    return markdown_table(["in the paper", "experiment", "here"], rows)

@@ -1,0 +1,62 @@
+"""What stands at each table and figure of the book's notebooks."""
+
+import base64
+import importlib.util
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+SPEC = importlib.util.spec_from_file_location(
+    "exhibits", Path(__file__).resolve().parents[1] / "book/exhibits.py"
+)
+exhibits = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(exhibits)
+
+FRAME = pd.DataFrame({"NME %": ["4.5, all", "4.4 & more"]}, index=["without", "with"])
+COMMAND = "papermill notebooks/x.ipynb out.ipynb"
+
+
+@pytest.fixture
+def cells():
+    table = {"text/html": FRAME.to_html()}
+    cells = [
+        new_markdown_cell("# Page\n\n## Errors & effects\n\nNME in *percent*."),
+        new_code_cell("table", outputs=[new_output("display_data", data=dict(table))]),
+        new_markdown_cell("## Curves\n\nEach seed is thin."),
+        new_code_cell("figure", outputs=[new_output("display_data", data={"image/png": "AA=="})]),
+        new_markdown_cell("## Every run"),
+        new_code_cell("runs", outputs=[new_output("display_data", data=dict(table))]),
+    ]
+    exhibits.add(new_notebook(cells=cells), "page", COMMAND)
+    return cells
+
+
+def shown(cell):
+    return cell.outputs[0]["data"]["text/html"]
+
+
+def test_table_has_a_caption_and_its_command(cells):
+    assert "<caption>Table 1 of this page. Errors &amp; effects</caption>" in shown(cells[1])
+    assert f"<code>{COMMAND}</code>" in shown(cells[1])
+    assert 'href="#every-run"' in shown(cells[1])
+
+
+def test_csv_holds_the_cells_of_the_table(cells):
+    name, data = re.search(r'download="([^"]+)" href="[^,]+,([^"]+)"', shown(cells[1])).groups()
+    assert name == "page-1.csv"
+    rows = base64.b64decode(data).decode().splitlines()
+    assert rows == [",NME %", 'without,"4.5, all"', "with,4.4 & more"]
+
+
+def test_figure_has_a_caption_and_says_what_is_seen(cells):
+    told = cells[3].metadata["mystnb"]
+    assert told["image"]["alt"] == "Graph. Curves. Each seed is thin."
+    assert told["figure"]["caption"] == f"Curves. Drawn by `{COMMAND}`."
+
+
+def test_records_are_folded(cells):
+    assert "hide-output" in cells[5].metadata["tags"]
+    assert "tags" not in cells[1].metadata

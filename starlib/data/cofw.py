@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from starlib.data.faces import CUT_OFF, DataError, FaceSet, files_stamp, landmark_problem
+from starlib.data.pts import as_float32
 from starlib.schemes import SCHEMES
 
 SOURCE = "https://data.caltech.edu/records/bc0bf-nc666 (direct: python -m starlib data fetch cofw)"
@@ -55,7 +56,7 @@ def _read_rows(path: Path, split: str) -> tuple[list[Any], NDArray[np.float32]]:
         if missing := [name for name in (images, rows) if name not in file]:
             raise DataError([f"{path}: expected the variables {', '.join(missing)}"])
         references = list(file[images][()].ravel())
-        values = np.asarray(file[rows][()], np.float32)
+        values = as_float32(file[rows][()])
     points = SCHEMES["cofw"].points
     if values.shape != (3 * points, len(references)):  # MATLAB's columns are HDF5's rows
         raise DataError(

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from starlib.data.faces import DataError, image_size, landmark_problem
 
@@ -34,7 +34,7 @@ def read_pts(path: Path, points: int) -> NDArray[np.float32]:
     return as_float32(numbers).reshape(points, 2)
 
 
-def as_float32(numbers: list[float]) -> NDArray[np.float32]:
+def as_float32(numbers: ArrayLike) -> NDArray[np.float32]:
     """Numbers as an array; those beyond float32 become infinite, which readers name."""
     with np.errstate(over="ignore"):
         return np.asarray(numbers, np.float64).astype(np.float32)

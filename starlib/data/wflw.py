@@ -20,6 +20,7 @@ from starlib.data.faces import (
     landmark_problem,
     unreadable,
 )
+from starlib.data.pts import as_float32
 from starlib.schemes import SCHEMES
 
 SOURCE = "https://wywu.github.io/projects/LAB/WFLW.html (images on Google Drive or Baidu)"
@@ -75,7 +76,7 @@ def _read_line(where: str, line: str, images: Path, points: int, number: int) ->
         )
     *numbers, name = words
     try:
-        values = np.array([float(word) for word in numbers], np.float32)
+        values = as_float32([float(word) for word in numbers])
     except ValueError as error:
         raise DataError([f"{where}: expected numbers before the image's name ({error})"]) from None
     flags = values[2 * points + 4 :]

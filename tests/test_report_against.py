@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import yaml
 
 from starlib.experiments.arms import EXPERIMENTS
 from starlib.report import claims
@@ -27,7 +28,10 @@ def verdict(results, **against):
     rule = {"kind": "effect", "table": "t", "experiment": EXPERIMENT.name, "dataset": "synthface"}
     rule |= {"comparisons": ["smooth_l1"], **against}
     claim = {"id": "x", "claim": "it helps", "source": "here", "rule": rule}
-    return claims.judge(claim, results)
+    path = results / "claims.yml"
+    path.write_text(yaml.safe_dump([claim]), encoding="utf-8")
+    [found] = claims.judge_all(results, path=path)
+    return found
 
 
 def test_a_claim_about_the_truth_is_judged_against_the_true_landmarks(results):

@@ -22,7 +22,7 @@ define timed
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help env book html pdf notebooks test lock pair clean
+.PHONY: help env book html pdf notebooks test fuzz lock pair clean
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -66,6 +66,11 @@ test: env  ## lint, type check, tests, notebook check, then the book with warnin
 	$(call timed,nbval,$(BIN)/python -m pytest --nbval --nbval-current-env $(NOTEBOOKS))
 	@$(MAKE) --no-print-directory book
 	$(call timed,browser,$(BIN)/python -m pytest -rs tests/test_built_book.py)
+
+# About 100 kills and 10,000 inputs; FUZZ is how many times as many as in `make test`.
+fuzz: FUZZ ?= 17
+fuzz: env  ## random inputs and kills for minutes, as in make FUZZ=100 fuzz
+	$(call timed,fuzz,STARLIB_FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/fuzz)
 
 # uv resolves for all supported Pythons and platforms at once. torch itself pins its CUDA packages.
 lock:  ## resolve requirements.lock anew from pyproject.toml

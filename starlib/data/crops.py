@@ -86,23 +86,28 @@ def crop_store(faces: FaceSet, image_size: int, root: Path) -> CropStore:
 @contextlib.contextmanager
 def _appearing_at(folder: Path) -> Iterator[Path]:
     """A folder to write in that is renamed to `folder` at the end, or removed on an error."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder.parent))
+    partial = None
     try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder.parent))
         yield partial
         try:
             os.rename(partial, folder)
         except OSError:
             if not folder.is_dir():  # else another process was first
                 raise
+    except OSError as error:
+        raise OSError(f"{folder}: cannot be written: {error.strerror or error}") from error
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        if partial is not None:
+            shutil.rmtree(partial, ignore_errors=True)
 
 
 def _build(faces: FaceSet, size: int, folder: Path) -> None:
     boxes = landmark_boxes(faces.landmarks)
     shape = (len(faces), 3, size, size)
     images = np.lib.format.open_memmap(folder / "images.npy", "w+", np.uint8, shape)
+    _reserve(folder / "images.npy")
     digest = hashlib.sha256()
     for index in range(len(faces)):
         images[index] = crop(faces.read(index), boxes[index], size)
@@ -117,6 +122,14 @@ def _build(faces: FaceSet, size: int, folder: Path) -> None:
         arrays["clean"] = to_crop(faces.clean)
     digest.update(arrays["landmarks"].tobytes())
     np.savez(folder / "faces.npz", fingerprint=np.array(digest.hexdigest()[:16]), **arrays)
+
+
+def _reserve(path: Path) -> None:
+    """Take the space of a file on the disk: writing into a mapped file on a full one would end the
+    process without a word."""
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
 
 def _open(folder: Path) -> CropStore:

@@ -4,6 +4,7 @@
 import hashlib
 import io
 import os
+import pickle
 import warnings
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,12 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     head, _, content = path.read_bytes().partition(b"\n")
     if head != MARK + hashlib.sha256(content).hexdigest().encode():
         raise ValueError(f"{path}: expected a checkpoint whose hash is that of its content")
-    values: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    try:
+        values: dict[str, Any] = torch.load(
+            io.BytesIO(content), map_location="cpu", weights_only=True
+        )
+    except pickle.UnpicklingError as error:  # holds more than tensors, such as code to run
+        raise ValueError(f"{path}: expected a checkpoint of a training ({error})") from error
     return values
 
 

@@ -45,13 +45,14 @@ FILES += ["out", "out/a.json", "out/a.onnx", "missing/a.onnx", "results", "data"
 FITTING = {
     "weights": ["run.pt"],
     "photos": ["photo.png"],
-    "dataset": ["300w", "synthface", "own.yml"],
+    "dataset": ["300w", "300w", "synthface", "own.yml"],
     "name": ["300w", "own.yml", "wflw"],
     "scheme": ["300w"],
     "out": ["out", "out/a.json", "out/a.onnx"],
     "results": ["results", "out"],
     "data_root": ["data"],
     "device": ["cpu"],
+    "split": ["test"],
     "scale": ["smoke", "reduced"],
     "set": ["loss=adl", "loss=regression", "dr=true", "train_faces=1", "weight=2"],
     "box": ["3", "4", "40", "41"],
@@ -215,7 +216,7 @@ def called(line: list[str]) -> tuple[int, str, str]:
 @given(line=lines())
 def test_any_command_line_ends_with_a_message_and_writes_where_it_may(line, folder):
     if any("\0" in word for word in line):
-        return  # no shell can say that
+        return  # which no shell passes on
     before, outside = contents(folder.parent), contents(ROOT / "results")
     code, out, errors = called(line)
     TALLY[f"command lines: {line[0] if line[0] in COMMANDS else 'others'}, exit {code}"] += 1

@@ -48,7 +48,7 @@ def outcome(results):
     [weights] = (results / "weights").glob("[!p]*.pt")
     record = json.loads(found.path.read_text(encoding="utf-8"))
     del record["curves"]["seconds"]
-    for name in ("finished", "seconds", "resumed"):
+    for name in ("finished", "seconds", "resumed", "commit", "dirty"):
         del record["provenance"][name]
     return torch.load(weights, weights_only=True)["weights"], found.landmarks(), record
 

@@ -42,10 +42,9 @@ def face_boxes(image: Image.Image, scheme: Scheme) -> tuple[NDArray[np.float64],
 
     ValueError where the detector is not installed.
     """
-    found = np.array(_detected(image), np.float64).reshape(-1, 5)
+    found: NDArray = np.array(_detected(image), np.float64).reshape(-1, 5)
     found = found[found[:, 4] >= CONFIDENCE]
-    corners = found[:, :2], found[:, :2] + found[:, 2:4]
-    boxes: NDArray[np.float64] = np.concatenate(corners, axis=1)
+    boxes: NDArray = np.concatenate((found[:, :2], found[:, :2] + found[:, 2:4]), axis=1)
     shares = BOXES.get(scheme.name, _FACE)[1]
     for sides in (FROM_DETECTOR, shares):
         size = boxes[:, 2:] - boxes[:, :2]

@@ -37,7 +37,12 @@ def damage(data: bytes, draw: st.DataObject) -> bytes:
     some = draw.draw(st.integers(1, 40))
     if kind == "flip":
         return data[:at] + bytes([data[at] ^ 1 << some % 8]) + data[at + 1 :]
-    middle = {"cut": b"", "drop": b"", "insert": b"\x00{" + data[at : at + some], "zero": bytes(some)}
+    middle = {
+        "cut": b"",
+        "drop": b"",
+        "insert": b"\x00{" + data[at : at + some],
+        "zero": bytes(some),
+    }
     after = {"cut": b"", "drop": data[at + some :], "insert": data[at:], "zero": data[at + some :]}
     return data[:at] + middle[kind] + after[kind]
 

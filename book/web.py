@@ -17,6 +17,13 @@ import starlib
 
 BOOK = Path(__file__).resolve().parent
 OWN_EQUATIONS = {"eq-optimum": "B1", "eq-noise": "B2"}  # the others have the paper's numbers
+# What others' writers make that a screen reader stumbles over.
+CORRECTED = {
+    '<th class="head"><p></p></th>': "<td></td>",  # no header: the corner of a table
+    "<th></th>": "<td></td>",
+    ' aria-label="Toggle hidden content"': "",  # the line says what it shows
+    ' role="doc-biblioentry"': "",  # given up by ARIA
+}
 COLAB = "https://colab.research.google.com/"
 
 
@@ -118,8 +125,8 @@ def finish_page(
         ).replace("<summary>", '<summary aria-label="Pages below">')
     if doctree is None:
         return
-    for empty in ('<th class="head"><p></p></th>', "<th></th>"):  # no header: the corner of a table
-        context["body"] = context["body"].replace(empty, "<td></td>")
+    for found, wanted in CORRECTED.items():
+        context["body"] = context["body"].replace(found, wanted)
     if next(doctree.findall(lambda n: isinstance(n, nodes.math | nodes.math_block)), None):
         app.add_css_file("../katex/katex.min.css")
         app.add_js_file("../katex/katex.min.js", loading_method="defer")

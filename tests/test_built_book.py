@@ -77,9 +77,8 @@ def look_at(page, name: str, problems: dict, weights: dict) -> tuple[list[str], 
         wide = page.evaluate("document.documentElement.scrollWidth")
         if wide > width:
             problems["too wide"].append((name, f"{wide} px at {width}"))
-        problems["axe"] += [
-            (name, f"{rule} at {width} {scheme}") for rule in page.evaluate(RUN_AXE)
-        ]
+        view = f"{name} at {width} {scheme}"
+        problems["axe"] += [(view, rule) for rule in page.evaluate(RUN_AXE)]
     return seen["links"], set(seen["ids"])
 
 
@@ -105,10 +104,12 @@ def summary(problems: dict, weights: dict) -> str:
     lines[0] += f"{weights[heaviest] / 1e6:.2f} MB; all pages: {sum(weights.values()) / 1e6:.1f} MB"
     lines += [f"{kind:16} {len(problems[kind]):4}" for kind in KINDS]
     for kind in KINDS:
-        told = sorted(
-            {re.sub(r"\s+", " ", f"{page}: {text}")[:300] for page, text in problems[kind]}
-        )
-        lines += [f"  {kind}: {line}" for line in told[:40]]
+        where = defaultdict(list)
+        for page, text in problems[kind]:
+            where[re.sub(r"\s+", " ", text)[:300]].append(page)
+        for text, found in where.items():
+            told = ", ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")
+            lines.append(f"  {kind}: {text} [{told}]")
     return "\n".join(lines)
 
 

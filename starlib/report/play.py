@@ -21,8 +21,8 @@ from PIL import Image
 from starlib import metrics
 from starlib.data import synthface
 from starlib.data.crops import STORE_MARGIN, landmark_boxes
-from starlib.data.own_schemes import scheme_of
 from starlib.experiments.records import Run, arm, atomically, load_all, read
+from starlib.report.effects import face_errors
 from starlib.schemes import SCHEMES
 from starlib.synthface import render_faces
 from starlib.training.config import SCALES, RunConfig
@@ -124,12 +124,8 @@ def _errors(arms: Mapping[str, Mapping[int, Run]]) -> dict[str, Any]:
     for name in sorted(arms):
         for seed in sorted(arms[name]):
             run = arms[name][seed]
-            arrays = run.landmarks()
-            for kind in ("target", "clean"):
-                if kind in arrays:
-                    scheme = scheme_of(run.config.dataset)
-                    nmes = metrics.nme(arrays["predicted"], arrays[kind], scheme)
-                    found[kind][name][seed] = pack(nmes)
+            for kind in ("target", "clean") if "clean" in run.metrics else ("target",):
+                found[kind][name][seed] = pack(face_errors(run, against=kind))
     return found
 
 

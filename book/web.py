@@ -17,6 +17,7 @@ import starlib
 
 BOOK = Path(__file__).resolve().parent
 OWN_EQUATIONS = {"eq-optimum": "B1", "eq-noise": "B2"}  # the others have the paper's numbers
+STYLES = {"mystnb": "cell", "sphinx-design": "sd-", "togglebutton": "toggle"}  # -> who needs it
 COLAB = "https://colab.research.google.com/"
 
 
@@ -120,10 +121,18 @@ def finish_page(
         return
     for empty in ('<th class="head"><p></p></th>', "<th></th>"):  # no header: the corner of a table
         context["body"] = context["body"].replace(empty, "<td></td>")
+    # The role that docutils gives to an entry is no longer one that a list may hold.
+    context["body"] = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
     if next(doctree.findall(lambda n: isinstance(n, nodes.math | nodes.math_block)), None):
         app.add_css_file("../katex/katex.min.css")
         app.add_js_file("../katex/katex.min.js", loading_method="defer")
         app.add_js_file("../katex/formulas.js", loading_method="defer")
+    context["css_files"][:] = [
+        style
+        for style in context["css_files"]
+        if all(name not in str(style.filename) or mark in context["body"]
+               for name, mark in STYLES.items())
+    ]  # fmt: skip
     if page.startswith("experiments/"):
         context["body"] = context["body"].replace("</h1>", f"</h1>{_notebook_links(page)}", 1)
 

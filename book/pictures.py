@@ -61,6 +61,7 @@ def plain_svg(drawing: Figure, salt: str) -> str:
     text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
     text = re.sub(r'<g id="[a-z0-9.]+_\d+">', "<g>", text)  # shared by all figures of a page
     text = re.sub(r'<svg ([^>]*?)width="[^"]*" height="[^"]*"', r"<svg \1", text, count=1)
+    text = re.sub(r"image-rendering: ?[a-z-]+;?", "", text)  # pixels are smoothed
     # Text without a colour of its own is black in SVG.
     text = re.sub(r"(fill|stroke): ?(#000000|#000|black)\b", r"\1: currentColor", text)
     return text.replace("<svg", '<svg fill="currentColor"', 1)
@@ -87,7 +88,7 @@ def optimum() -> Figure:
 
 def show_face(axes: Axes, picture: np.ndarray) -> None:
     """A picture uint8 [S, S, 3] over [-1, 1], x to the right and y down."""
-    axes.imshow(picture, extent=(-1, 1, 1, -1), interpolation="bilinear")
+    axes.imshow(picture, extent=(-1, 1, 1, -1), interpolation="none")
     axes.axis("off")
 
 
@@ -138,7 +139,7 @@ def forest(axes: Axes) -> None:
 
 def show_noise(axes: Axes) -> None:
     """A rendered face; ellipses at a point of the cheek and at the corner of an eye."""
-    faces = render_faces(1, 11, 320, STRENGTH, start=8)
+    faces = render_faces(1, 11, 224, STRENGTH, start=8)
     show_face(axes, faces.images[0].permute(1, 2, 0).numpy())
     points = faces.clean[0].numpy()
     axes.plot(*points.T, ".", color="white", ms=2)

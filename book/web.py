@@ -22,8 +22,9 @@ CORRECTED = {
     '<th class="head"><p></p></th>': "<td></td>",  # no header: the corner of a table
     "<th></th>": "<td></td>",
     ' aria-label="Toggle hidden content"': "",  # the line says what it shows
-    ' role="doc-biblioentry"': "",  # given up by ARIA
+    ' role="doc-biblioentry"': ' role="listitem"',  # given up by ARIA
 }
+STYLES = {"mystnb": "cell", "sphinx-design": "sd-", "togglebutton": "toggle"}  # -> who needs it
 COLAB = "https://colab.research.google.com/"
 
 
@@ -131,6 +132,12 @@ def finish_page(
         app.add_css_file("../katex/katex.min.css")
         app.add_js_file("../katex/katex.min.js", loading_method="defer")
         app.add_js_file("../katex/formulas.js", loading_method="defer")
+    context["css_files"][:] = [
+        style
+        for style in context["css_files"]
+        if all(name not in str(style.filename) or mark in context["body"]
+               for name, mark in STYLES.items())
+    ]  # fmt: skip
     if page.startswith("experiments/"):
         context["body"] = context["body"].replace("</h1>", f"</h1>{_notebook_links(page)}", 1)
 

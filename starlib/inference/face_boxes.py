@@ -44,7 +44,9 @@ def face_boxes(image: Image.Image, scheme: Scheme) -> tuple[NDArray[np.float64],
     """
     found: NDArray = np.array(_detected(image), np.float64).reshape(-1, 5)
     found = found[found[:, 4] >= CONFIDENCE]
-    boxes: NDArray[np.float64] = np.concatenate((found[:, :2], found[:, :2] + found[:, 2:4]), axis=1)
+    boxes: NDArray[np.float64] = np.concatenate(
+        (found[:, :2], found[:, :2] + found[:, 2:4]), axis=1
+    )
     shares = BOXES.get(scheme.name, _FACE)[1]
     for sides in (FROM_DETECTOR, shares):
         size = boxes[:, 2:] - boxes[:, :2]

@@ -1,8 +1,10 @@
 """The losses: plain regression (Eq. 2) and STAR (Eqs. 6 and 7).
 
-Both have a first and a second derivative, can be copied and pickled, and run under torch.compile
-(with one graph for every batch size), torch.export and, with `check_values=False`, torch.func.vmap,
-where a value cannot decide what is computed. Compiled and exported code skips the value check.
+Both have a first and a second derivative in reverse mode (forward mode raises: take
+torch.func.jacrev of jacrev, not hessian), can be copied and pickled, and run under torch.compile
+and torch.export, which skip the value check; `torch.compile(loss, dynamic=True)` makes one graph
+for all batch sizes above one, and without `dynamic` the first other size compiles once more.
+torch.func.vmap needs `check_values=False`: a value cannot decide there what is computed.
 
 Gradients are finite for every accepted input. Where one would leave the range of the heatmaps'
 dtype, as it can in float16, the gradient of that map is scaled down to fit, its direction kept.

@@ -8,7 +8,7 @@ import starlib
 from starlib.comparisons.aam import edge_targets, point_targets
 from starlib.comparisons.awing import awing
 from starlib.comparisons.dr import distribution_regularisation, gaussian_maps
-from starlib.models.heads import peak_positions
+from starlib.models.heads import StackOutput, output_moments, peak_positions
 from starlib.schemes import SCHEMES, Scheme
 
 LINE = Scheme("line", (((0, 1, 2), False),), (2, 1, 0), ((0,), (2,)))
@@ -127,3 +127,26 @@ def test_peaks_are_found_over_a_bright_background():
     assert (found - landmarks)[:, 0].abs().max() < 0.3 * 2 / 64
     assert (found - landmarks)[:, 1].abs().max() < 1.5 * 2 / 64  # cut off by the border
     assert starlib.soft_argmax(maps)[0, 0].norm() < 0.3  # which is why
+
+
+def test_the_covariance_of_a_sigmoid_map_is_that_of_its_peak():
+    landmarks = torch.tensor([[[0.31, -0.52], [-0.2, 0.1]]])
+    maps = 0.02 + 0.98 * gaussian_maps(landmarks, 64, 1.5)
+    output = StackOutput(peak_positions(maps), maps)
+    mean, covariance = output_moments(output, peaks=True)
+    assert torch.equal(mean, output.landmarks)
+    deviations = covariance.diagonal(dim1=-2, dim2=-1).sqrt()
+    torch.testing.assert_close(deviations, torch.full((1, 2, 2), 1.5 * 2 / 64), rtol=0.1, atol=0)
+    whole = output_moments(output)[1].diagonal(dim1=-2, dim2=-1).sqrt()
+    assert (whole > 0.4).all()  # which is why
+
+
+def test_a_predicted_covariance_comes_before_the_heatmaps():
+    maps = torch.rand(2, 3, 16, 16)
+    tril = torch.tensor([[0.1, 0.0], [0.05, 0.2]]).expand(2, 3, 2, 2)
+    output = StackOutput(starlib.soft_argmax(maps), maps, scale_tril=tril)
+    torch.testing.assert_close(output_moments(output)[1], tril @ tril.mT)
+    heatmaps = output._replace(scale_tril=None)
+    corner = output_moments(heatmaps, "corners")[1]
+    assert torch.equal(corner, starlib.heatmap_moments(maps, "corners")[1])
+    assert output_moments(heatmaps._replace(heatmaps=None))[1] is None

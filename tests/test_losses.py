@@ -191,9 +191,29 @@ def test_bad_landmarks_and_settings_raise_an_error_naming_the_argument():
         ("convention", "mine"),
         ("weight", -1.0),
         ("weight", float("nan")),
+        ("weight", "x"),
+        ("weight", None),
+        ("weight", torch.ones(())),
+        ("weight", True),
+        ("distance", []),
+        ("distance", None),
+        ("restriction", []),
+        ("convention", torch.ones(2)),
     ):
         with pytest.raises(ValueError, match=f"^{argument}: expected"):
             starlib.STARLoss(**{argument: value})
+        if argument in ("distance", "convention"):
+            with pytest.raises(ValueError, match=f"^{argument}: expected"):
+                starlib.RegressionLoss(**{argument: value})
+
+
+@pytest.mark.parametrize("loss", [starlib.STARLoss(), starlib.RegressionLoss()])
+def test_landmarks_far_out_are_refused_and_those_just_outside_are_not(loss):
+    heatmaps = torch.rand(1, 2, 8, 8)
+    for far in (2e6, 1e30, -3e38):
+        with pytest.raises(ValueError, match="^landmarks: expected finite values .* at most 1e"):
+            loss(heatmaps, torch.full((1, 2, 2), far))
+    assert torch.isfinite(loss(heatmaps, torch.full((1, 2, 2), -1e6))).all()
 
 
 def test_the_check_of_values_can_be_switched_off():

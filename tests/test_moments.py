@@ -100,3 +100,19 @@ def test_wrong_shapes_and_types_are_named():
         starlib.soft_argmax(torch.ones(1, 1, 8, 8, dtype=torch.long))
     with pytest.raises(ValueError, match="covariance"):
         starlib.principal_components(torch.ones(2, 3))
+    with pytest.raises(
+        ValueError, match="covariance: expected float32 .*, got torch.float16, whose"
+    ):
+        starlib.principal_components(torch.eye(2, dtype=torch.float16))
+    with pytest.raises(ValueError, match="covariance: expected a floating dtype"):
+        starlib.principal_components(torch.eye(2, dtype=torch.long))
+
+
+def test_components_of_bfloat16_are_those_of_float32():
+    covariance = torch.tensor([[2.0, 0.5], [0.5, 1.0]])
+    for ours, expected in zip(
+        starlib.principal_components(covariance.bfloat16()),
+        starlib.principal_components(covariance),
+        strict=True,
+    ):
+        assert torch.equal(ours, expected)

@@ -28,6 +28,7 @@ ARMS = {
     # The first steps of these go into the scale of the errors.
     "Gaussian NLL, Cholesky head": {"loss": "gaussian_nll", "covariance": "cholesky", "epochs": 32},
     "RLE": {"loss": "rle", "epochs": 32},
+    "Regression, value restriction": {"loss": "restricted_regression"},
     "DR": {"dr": True},
     "AAM": {"aam": True, "image_size": 64, "epochs": 32},
     "HRNet, STAR": {"backbone": "hrnet_w18_small", "epochs": 8},

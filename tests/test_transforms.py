@@ -10,7 +10,9 @@ N = SCHEME.points
 KINDS = default_losses()
 pytestmark = [
     pytest.mark.usefixtures("one_thread"),
-    pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning"),  # torch's
+    # torch's own
+    pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:.*torch.jit.script. is deprecated:DeprecationWarning"),
 ]
 
 
@@ -30,7 +32,7 @@ def test_one_graph_serves_every_batch_size(kind, check_values):
     counter = CompileCounterWithBackend("aot_eager")
     loss = kind(check_values=check_values)
     compiled = torch.compile(loss, backend=counter, dynamic=True, fullgraph=True)
-    for batch in (8, 8, 5, 7, 3, 2, 11):
+    for batch in (6, 6, 5, 7, 3, 2, 11):  # not 8, which the maps' sides are
         (maps,), landmarks = inputs_of(("heatmaps",), batch)
         leaf = maps.requires_grad_()
         value = compiled(leaf, landmarks)

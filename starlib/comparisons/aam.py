@@ -5,12 +5,11 @@ a map of side w belongs to an input of side 4 w, whose pixels are the unit of PO
 the width of an edge.
 """
 
-from functools import lru_cache
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from starlib.devices import cached
 from starlib.moments import grid_positions
 from starlib.schemes import Scheme
 
@@ -32,7 +31,7 @@ def point_targets(landmarks: Tensor, size: int) -> Tensor:
     return rows[..., :, None] * columns[..., None, :]
 
 
-@lru_cache(maxsize=8)
+@cached
 def _splines(scheme: Scheme, pixels: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """Matrix [S, N] from landmarks to points along all edges, and each point's edge [S].
 

@@ -1,12 +1,10 @@
 """ADL, the anisotropic direction loss of ADNet (Huang et al., ICCV 2021)."""
 
-from functools import lru_cache
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from starlib.devices import constant
+from starlib.devices import cached, constant
 from starlib.distances import get_distance
 from starlib.losses import check_inputs, check_number
 from starlib.moments import heatmap_moments
@@ -15,7 +13,7 @@ from starlib.schemes import Scheme
 RATIO_LIMITS = (1.0, 9.0)  # of ADL's λ when the heatmap sets it
 
 
-@lru_cache(maxsize=8)
+@cached
 def _along_edges(scheme: Scheme, device: torch.device) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Of each landmark the ones before and after it on its edge, whether it is the edge's end, and
     whether it lies on one, [N] each."""

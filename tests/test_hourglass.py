@@ -45,39 +45,6 @@ def test_other_input_sizes_work_and_wrong_ones_are_named():
         starlib.StackedHourglass("cats")
 
 
-def test_coordinate_channels_are_y_x_radius_and_y_and_x_on_the_boundary():
-    features, boundary = torch.rand(2, 3, 4, 6), torch.zeros(2, 1, 4, 6)
-    boundary[0, 0, 1, 2], boundary[1, 0, 3, 5] = 0.06, 1.0
-    boundary[0, 0, 0, 0] = 0.05  # not above the threshold
-    found = Coordinates()(features, boundary)
-    assert found.shape == (2, 8, 4, 6)
-    y, x = torch.meshgrid(torch.linspace(-1, 1, 4), torch.linspace(-1, 1, 6), indexing="ij")
-    radius = (x.square() + y.square()).sqrt() / 2**0.5
-    expected = torch.stack((y, x, radius))
-    torch.testing.assert_close(found[:, :3], features)
-    torch.testing.assert_close(found[:, 3:6], expected.expand(2, -1, -1, -1))
-    on = torch.zeros(2, 1, 4, 6)
-    on[0, 0, 1, 2] = on[1, 0, 3, 5] = 1
-    torch.testing.assert_close(found[:, 6:], expected[:2] * on)
-    torch.testing.assert_close(Coordinates()(features), found[:, :6])
-
-
-def test_the_boundary_of_the_next_stack_is_the_last_heatmap_before_the_fusion():
-    model = starlib.StackedHourglass("300w", stacks=2, width=8, depth=2, image_size=32, aam=True)
-    given = []
-
-    def listen(module, inputs):
-        given.append(inputs[1] if len(inputs) > 1 else None)
-
-    for stack in model.stacks:
-        stack.coordinates.register_forward_pre_hook(listen)
-    heat = []
-    model.stacks[0].register_forward_hook(lambda module, _, out: heat.append(out[0]["heat"]))
-    model(torch.rand(2, 3, 32, 32))
-    assert given[0] is None
-    assert torch.equal(given[1], heat[0][:, -1:])
-
-
 def filled(name, shape, golden):
     """A tensor by the rule that comes with the golden numbers."""
     values = torch.randn(shape, generator=torch.Generator().manual_seed(zlib.crc32(name.encode())))

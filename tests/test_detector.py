@@ -125,7 +125,7 @@ def test_files_of_weights_are_told_apart_by_what_they_hold(run_file, released_fi
         load_detector(run_file, "wflw")
     with pytest.raises(ValueError, match="--ema is for released weights"):
         load_detector(run_file, ema=True)
-    with pytest.raises(ValueError, match="device: expected one that is here"):
+    with pytest.raises(ValueError, match="device: expected one available on this machine"):
         load_detector(run_file, device="abacus")
     parts = torch.load(run_file)
     torch.save(parts | {"config": parts["config"] | {"width": 16}}, run_file)

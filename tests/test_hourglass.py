@@ -89,19 +89,3 @@ def test_coordinate_maps_are_y_x_and_the_radius_and_boundary_ones_are_empty_off_
     expected = torch.zeros(2, 3, 5)
     expected[0, 2, 1], expected[1, 2, 1] = 1.0, -0.5
     torch.testing.assert_close(found[3:], expected)
-
-
-def test_the_boundary_of_a_stack_is_the_last_heatmap_of_the_one_before(monkeypatch):
-    seen, forward = [], Coordinates.forward
-
-    def noting(self, features, boundary=None):
-        seen.append(boundary)
-        return forward(self, features, boundary)
-
-    monkeypatch.setattr(Coordinates, "forward", noting)
-    model = starlib.StackedHourglass("300w", stacks=3, width=8, depth=2, image_size=32, aam=False)
-    outputs = model(torch.rand(2, 3, 32, 32))
-    stem, first, *later = seen
-    assert stem is None and first is None
-    for boundary, before in zip(later, outputs, strict=False):
-        assert torch.equal(boundary, before.heatmaps[:, -1:])

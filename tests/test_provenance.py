@@ -42,6 +42,14 @@ def test_a_checkout_is_dirty_when_code_changed_and_only_then(project):
     assert checkout(project) == (git(project, "rev-parse", "HEAD"), False)
 
 
+def test_looking_at_a_checkout_leaves_its_index_alone(project):
+    (project / "starlib/__init__.py").touch()  # what `git status` would note in the index
+    before = (project / ".git/index").stat()
+    assert checkout(project)[1] is False
+    after = (project / ".git/index").stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
 def test_a_package_installed_inside_another_repository_has_no_commit(project):
     installed = project / ".venv/lib/site-packages"
     (installed / "starlib").mkdir(parents=True)

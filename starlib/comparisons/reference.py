@@ -1,6 +1,6 @@
 """The losses written as their equations stand: slow and literal, for tests and benchmarks.
 
-`star` is the transcription that every faster form is held against: all coordinate differences
+`star` is the transcription that every faster form is compared with: all coordinate differences
 expanded, torch's own eigen-solver, on the CPU wherever the heatmaps are, as the authors' released
 code has it. `regression` is the baseline as it is commonly written.
 """

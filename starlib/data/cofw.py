@@ -103,31 +103,31 @@ def counts(root: Path) -> dict[str, tuple[int, int | None]]:
 
 def problems(root: Path) -> list[str]:
     """One line for everything that is wrong with the files under `root`, pixels included."""
-    told: list[str] = []
+    lines: list[str] = []
     paths = {split: _path(root, split) for split in OFFICIAL}
     for split, path in paths.items():
         if not path.is_file():
             continue
         try:
             references, _ = _read_rows(path, split)
-            told += _landmark_problems(path, split)
+            lines += _landmark_problems(path, split)
         except DataError as error:
-            told += error.problems
+            lines += error.problems
             continue
         for index, reference in enumerate(references):
             try:
                 _read(path, reference, index)
             except DataError as error:
-                told += error.problems
+                lines += error.problems
     if not any(path.is_file() for path in paths.values()):
         names = " and ".join(path.name for path in paths.values())
-        told = [f"{root}: expected {names}, neither is there"]
-    return list(dict.fromkeys(told))
+        lines = [f"{root}: expected {names}, neither is there"]
+    return list(dict.fromkeys(lines))
 
 
 def _landmark_problems(path: Path, split: str) -> list[str]:
     """One line for each face whose landmarks, flags or image's shape are wrong."""
-    told: list[str] = []
+    lines: list[str] = []
     references, rows = _read_rows(path, split)
     landmarks, flags = _landmarks(rows)
     with _open(path) as file:
@@ -136,13 +136,13 @@ def _landmark_problems(path: Path, split: str) -> list[str]:
             try:
                 width, height = file[reference].shape[-2:]
             except (OSError, ValueError, KeyError, AttributeError) as error:
-                told.append(f"{where}: expected an image ({error})")
+                lines.append(f"{where}: expected an image ({error})")
                 continue
             problem = landmark_problem(where, landmarks[index], (width, height), CUT_OFF)
             if problem is None and not np.isin(flags[index], (0, 1)).all():
                 problem = f"{where}: expected occlusion flags of 0 or 1"
-            told += [problem] if problem else []
-    return told
+            lines += [problem] if problem else []
+    return lines
 
 
 def _landmarks(rows: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -156,8 +156,8 @@ def load(root: Path, split: str) -> FaceSet:
     path = _path(root, split)
     if not path.is_file():
         raise DataError([f"{path}: expected the file of the split {split}; get COFW from {SOURCE}"])
-    if told := _landmark_problems(path, split):
-        raise DataError(told)
+    if lines := _landmark_problems(path, split):
+        raise DataError(lines)
     references, rows = _read_rows(path, split)
     if not references:
         raise DataError([f"{path}: expected faces, it holds none"])

@@ -143,13 +143,13 @@ def _opened(path: Path) -> Iterator[Image.Image]:
 
 def unreadable(paths: Iterable[Path]) -> list[str]:
     """One line for each image that cannot be decoded."""
-    told: list[str] = []
+    lines: list[str] = []
     for path in dict.fromkeys(paths):
         try:
             open_image(path)
         except DataError as error:
-            told += error.problems
-    return told
+            lines += error.problems
+    return lines
 
 
 def landmark_problem(

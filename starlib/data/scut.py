@@ -44,12 +44,12 @@ def counts(root: Path) -> dict[str, tuple[int, int | None]]:
 
 def problems(root: Path) -> list[str]:
     """One line for everything that is wrong with the files under `root`, pixels included."""
-    told: list[str] = []
+    lines: list[str] = []
     for split in SPLITS:
-        told += _scan(root, split)[1] + unreadable(image for image, _ in _pairs(root, split)[0])
-    if not told and not any(found for found, _ in counts(root).values()):
-        told = [f"{root}: expected train/ and test/, or {IMAGES}/ and {LANDMARKS}/, none is there"]
-    return list(dict.fromkeys(told))
+        lines += _scan(root, split)[1] + unreadable(image for image, _ in _pairs(root, split)[0])
+    if not lines and not any(found for found, _ in counts(root).values()):
+        lines = [f"{root}: expected train/ and test/, or {IMAGES}/ and {LANDMARKS}/, none is there"]
+    return list(dict.fromkeys(lines))
 
 
 def _scan(root: Path, split: str) -> tuple[list[ImageFace], list[str]]:

@@ -154,19 +154,19 @@ def counts(root: Path) -> dict[str, tuple[int, int | None]]:
 
 def problems(root: Path) -> list[str]:
     """One line for everything that is wrong with the files under `root`; decodes every video."""
-    told: list[str] = []
+    lines: list[str] = []
     for folder in _videos(root):
         found, problems = _scan(folder)
-        told += problems
+        lines += problems
         frames = _Frames()
         for _, source, number, _ in found:
             try:
                 _read(frames, source, number)
             except DataError as error:
-                told += error.problems
+                lines += error.problems
                 if source.suffix == ".avi":
                     break
-    return told or ([] if _videos(root) else [f"{root}: expected folders 001, …, none is there"])
+    return lines or ([] if _videos(root) else [f"{root}: expected folders 001, …, none is there"])
 
 
 def _read(frames: _Frames, source: Path, number: int) -> Image.Image:
@@ -181,7 +181,7 @@ def load(root: Path, split: str) -> FaceSet:
             [f"{root}: expected folders of {split} videos (001, …); get 300-VW from {SOURCE}"]
         )
     scanned = [_scan(video) for video in videos]
-    if problems := [problem for _, told in scanned for problem in told]:
+    if problems := [problem for _, lines in scanned for problem in lines]:
         raise DataError(problems)
     faces = [face for found, _ in scanned for face in found]
     tags = [_category(video) for video, (f, _) in zip(videos, scanned, strict=True) for _ in f]

@@ -44,12 +44,12 @@ def counts(root: Path) -> dict[str, tuple[int, int | None]]:
 
 def problems(root: Path) -> list[str]:
     """One line for everything that is wrong with the files under `root`, pixels included."""
-    told = _scan(root, "train")[1] + _scan(root, "test")[1]
+    lines = _scan(root, "train")[1] + _scan(root, "test")[1]
     folders = [root / name for name in FOLDERS if (root / name).is_dir()]
-    told += unreadable(image for folder in folders for image, _ in pairs(folder)[0])
-    if not told and not any(found for found, _ in counts(root).values()):
-        told = [f"{root}: expected the folders {', '.join(FOLDERS)}, none is there"]
-    return list(dict.fromkeys(told))
+    lines += unreadable(image for folder in folders for image, _ in pairs(folder)[0])
+    if not lines and not any(found for found, _ in counts(root).values()):
+        lines = [f"{root}: expected the folders {', '.join(FOLDERS)}, none is there"]
+    return list(dict.fromkeys(lines))
 
 
 def _scan(root: Path, split: str) -> tuple[list[ImageFace], list[str]]:

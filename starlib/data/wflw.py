@@ -114,8 +114,8 @@ def list_problems(path: Path, root: Path, scheme: str) -> list[str]:
         listed = read_list(path, root / "WFLW_images", SCHEMES[scheme].points)
     except DataError as error:
         return error.problems
-    told = listed.problems + listed.missing + unreadable(face.path for face in listed.faces)
-    return list(dict.fromkeys(told))
+    lines = listed.problems + listed.missing + unreadable(face.path for face in listed.faces)
+    return list(dict.fromkeys(lines))
 
 
 def load(root: Path, split: str) -> FaceSet:

@@ -33,7 +33,8 @@ def checkout(root: Path) -> tuple[str | None, bool | None]:
     another repository is none of that one's."""
 
     def git(*arguments: str) -> str:
-        command = ["git", "-C", str(root), *arguments]
+        # `status` would otherwise lock the index, and leave the lock there when it is interrupted.
+        command = ["git", "--no-optional-locks", "-C", str(root), *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
     try:

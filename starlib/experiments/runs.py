@@ -288,9 +288,9 @@ def run_all(
     )
     if together:
         for config in todo:
-            told = one(config)
+            ending = one(config)
             if distributed.rank() == 0:
-                say(f"{describe(config)}: {told}")
+                say(f"{describe(config)}: {ending}")
     elif executor is not None:
         _side_by_side(executor, one, todo, say)
     else:

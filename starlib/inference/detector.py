@@ -139,7 +139,9 @@ def load_detector(
     try:
         network = detector.network.to(device)
     except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"device: expected one that is here, got {device!r} ({error})") from error
+        raise ValueError(
+            f"device: expected one available on this machine, got {device!r} ({error})"
+        ) from error
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return detector
 

@@ -48,7 +48,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             io.BytesIO(content), map_location="cpu", weights_only=True
         )
     except pickle.UnpicklingError as error:  # holds more than tensors, such as code to run
-        raise ValueError(f"{path}: expected a checkpoint of a training ({error})") from error
+        raise ValueError(f"{path}: expected tensors and numbers alone") from error
     return values
 
 

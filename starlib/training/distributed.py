@@ -52,16 +52,16 @@ def once(call: Callable[[], Result]) -> Result:
     """What `call` returns, or raises, in process 0, which alone makes it, in every process."""
     if size() == 1:
         return call()
-    told: list[Any] = [None, None]
+    answer: list[Any] = [None, None]
     if rank() == 0:
         try:
-            told[0] = call()
+            answer[0] = call()
         except Exception as error:
-            told[1] = error
-    dist.broadcast_object_list(told)
-    if told[1] is not None:
-        raise told[1]
-    return told[0]
+            answer[1] = error
+    dist.broadcast_object_list(answer)
+    if answer[1] is not None:
+        raise answer[1]
+    return answer[0]
 
 
 def first(call: Callable[[], Result]) -> Result:

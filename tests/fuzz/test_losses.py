@@ -1,9 +1,4 @@
-"""Random maps and landmarks: value and gradient of every loss are finite, or the input is refused.
-
-STARLIB_FUZZ sets the number of examples.
-"""
-
-import os
+"""Random maps and landmarks: value and gradient of every loss are finite, or they are refused."""
 
 import pytest
 import torch
@@ -11,11 +6,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import starlib
+from tests.fuzz import SCALE, times
 from tests.losses import SCHEME, every_loss, prediction
 
 N = SCHEME.points
 ALL = list(every_loss())
-EXAMPLES = int(os.environ.get("STARLIB_FUZZ", "10"))
+EXAMPLES = times(10)
 DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 SIZES = ((8, 8), (16, 16), (32, 32), (1, 1), (1, 8), (8, 1), (2, 3))
 KINDS = ("random", "steep", "one cell", "two cells", "uniform", "Gaussian", "trace", "empty")
@@ -79,7 +75,7 @@ def drawn_landmarks(place, maps, distance, generator):
 @settings(
     max_examples=EXAMPLES,
     deadline=None,
-    derandomize="STARLIB_FUZZ" not in os.environ,
+    derandomize=SCALE <= 1,
     database=None,
     suppress_health_check=list(HealthCheck),
 )

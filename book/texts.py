@@ -14,9 +14,9 @@ from starlib.experiments.arms import EXPERIMENTS
 from starlib.experiments.records import ROOT, load_all
 from starlib.report import claims
 from starlib.report.claims import Verdict
+from starlib.report.decisions import VERDICTS
 from starlib.report.effects import Effect, bounds, comparison_effects, counted, points
 from starlib.report.page_facts import markdown_table
-from starlib.report.rules import VERDICTS
 from starlib.report.tables import label
 from starlib.training.config import RunConfig
 

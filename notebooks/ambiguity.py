@@ -74,7 +74,7 @@ figures.forest(comparison_effects(experiment, dataset, None, scale, seeds, resul
 # %% [markdown]
 # ## Direction and strength
 #
-# Over the first 128 test faces: the mean angle between the heatmap's first principal direction
+# Over the first test faces: the mean angle between the heatmap's first principal direction
 # and that of the noise, over landmarks whose noise has a direction; the rank correlation over
 # landmarks of $\lambda_1 / \lambda_2$ with that of the noise; and the ratio of $\lambda_1 /
 # \lambda_2$ at the contour to that at the eye corners.
@@ -113,6 +113,6 @@ tables.run_table(runs)
 # ## What this does not show
 #
 # Whether annotators of photographs slide along the contour as they do here by construction. The
-# networks are small (one stack, 96 pixels) and trained for 18 epochs on part of the training set,
+# networks are small (one stack, small pictures) and trained for few epochs on part of the training set,
 # so absolute errors stand beside the paper's and are not subtracted from them; effects are
 # compared.

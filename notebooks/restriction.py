@@ -83,7 +83,7 @@ paper_figures.sweep(lines, "weight w of the value restriction", levels)
 # %% [markdown]
 # ## Width of the heatmaps
 #
-# Mean standard deviation of the averaged network's heatmaps on 32 training faces, after every
+# Mean standard deviation of the averaged network's heatmaps on a few training faces, after every
 # epoch, in units of the input's [-1, 1]. Records made before it was measured lack it.
 
 # %%
@@ -104,7 +104,7 @@ tables.run_table(runs)
 # %% [markdown]
 # ## What this does not show
 #
-# The networks are small (one stack, 96 pixels) and trained for 18 epochs on part of the training
+# The networks are small (one stack, small pictures) and trained for few epochs on part of the training
 # set, so absolute errors stand beside the paper's and are not subtracted from them; effects are
 # compared. The value restriction competes with losses of different size: at equal $w$ it weighs
 # more beside the regression loss than beside STAR loss, whose errors are divided by the

@@ -14,7 +14,7 @@
 # %% [markdown]
 # # Does the length of the training decide it?
 #
-# The paper trains for 500 epochs; the reduced scale here has 18. If STAR's effect grew towards
+# The paper trains many times as long as the reduced scale does. If STAR's effect grew towards
 # the paper's as training converges, longer trainings would show it.
 
 # %%
@@ -80,6 +80,6 @@ tables.run_table(runs)
 # %% [markdown]
 # ## What this does not show
 #
-# The networks are small (one stack, 96 pixels) and trained for 18 epochs on part of the training
+# The networks are small (one stack, small pictures) and trained for few epochs on part of the training
 # set, so absolute errors stand beside the paper's and are not subtracted from them; effects are
 # compared.

@@ -86,7 +86,7 @@ tables.run_table(runs)
 # %% [markdown]
 # ## What this does not show
 #
-# The networks are small (one stack, small pictures) and trained for few epochs on part of the
-# training set, so absolute errors stand beside the paper's and are not subtracted from them;
-# effects are compared. A comparison with the other methods needs their training sets and the
-# paper's protocol, so the claim itself is not tested.
+# The networks are small (one stack, small pictures), trained for few epochs on part of the training
+# set, so absolute errors stand beside the paper's and are not subtracted from them; effects are
+# compared. A comparison with the other methods needs their training sets and the paper's protocol,
+# so the claim itself is not tested.

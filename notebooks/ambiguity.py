@@ -113,6 +113,6 @@ tables.run_table(runs)
 # ## What this does not show
 #
 # Whether annotators of photographs slide along the contour as they do here by construction. The
-# networks are small (one stack, small pictures) and trained for few epochs on part of the
-# training set, so absolute errors stand beside the paper's and are not subtracted from them;
-# effects are compared.
+# networks are small (one stack, small pictures), trained briefly on part of the training set,
+# so absolute errors stand beside the paper's and are not subtracted from them; effects are
+# compared.

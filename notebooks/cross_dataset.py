@@ -88,6 +88,6 @@ tables.run_table(runs)
 # %% [markdown]
 # ## What this does not show
 #
-# Table 2 itself. The networks are small (one stack, small pictures) and trained for few epochs on
-# part of the training set, so absolute errors stand beside the paper's and are not subtracted
-# from them; effects are compared.
+# Table 2 itself. The networks are small (one stack, small pictures), trained for few epochs on part
+# of the training set, so absolute errors stand beside the paper's and are not subtracted from
+# them; effects are compared.

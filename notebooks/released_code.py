@@ -81,7 +81,7 @@ tables.run_table(runs)
 # %% [markdown]
 # ## What this does not show
 #
-# The networks are small (one stack, small pictures) and trained for few epochs on part of the
-# training set, so absolute errors stand beside the paper's and are not subtracted from them;
-# effects are compared. Weights of the stacks do not show with one stack, and choosing the best
-# epoch on the test set is not done here on purpose.
+# The networks are small (one stack, small pictures), trained for few epochs on part of the training
+# set, so absolute errors stand beside the paper's and are not subtracted from them; effects are
+# compared. Weights of the stacks do not show with one stack, and choosing the best epoch on the
+# test set is not done here on purpose.

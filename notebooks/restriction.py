@@ -104,8 +104,8 @@ tables.run_table(runs)
 # %% [markdown]
 # ## What this does not show
 #
-# The networks are small (one stack, small pictures) and trained for few epochs on part of the
-# training set, so absolute errors stand beside the paper's and are not subtracted from them;
-# effects are compared. The value restriction competes with losses of different size: at equal $w$
-# it weighs more beside the regression loss than beside STAR loss, whose errors are divided by the
+# The networks are small (one stack, small pictures), trained for few epochs on part of the training
+# set, so absolute errors stand beside the paper's and are not subtracted from them; effects are
+# compared. The value restriction competes with losses of different size: at equal $w$ it weighs
+# more beside the regression loss than beside STAR loss, whose errors are divided by the
 # deviations.

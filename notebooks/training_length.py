@@ -80,6 +80,6 @@ tables.run_table(runs)
 # %% [markdown]
 # ## What this does not show
 #
-# The networks are small (one stack, small pictures) and trained for few epochs on part of the
-# training set, so absolute errors stand beside the paper's and are not subtracted from them;
-# effects are compared.
+# The networks are small (one stack, small pictures), trained for few epochs on part of the training
+# set, so absolute errors stand beside the paper's and are not subtracted from them; effects are
+# compared.

@@ -1,5 +1,6 @@
 """The numbers that prose uses as `{{ name }}`: from records, published.yml and the code."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 from starlib import distances, schemes
 from starlib.bench import summary as costs
 from starlib.data.synthface import SIZE, SPLITS, STRENGTH
+from starlib.experiments.paths import results_folder
 from starlib.experiments.records import Run, load_all
 from starlib.report.claims import parameter_count
 from starlib.report.published import published
@@ -28,7 +30,7 @@ def numbers(results: str | None = None) -> dict[str, Any]:
         "runs": _runs(runs),
         "cost": _cost(results),
         "parameters": _parameters(),
-        "repeated": _repeated(runs),
+        "repeated": _repeated(results),
     }
 
 
@@ -107,11 +109,8 @@ def _parameters() -> dict[str, str]:
     return {f"depth{depth}": f"{parameter_count(depth) / 1e6:.2f}" for depth in (3, 4)}
 
 
-def _repeated(runs: list[Run]) -> dict[str, str]:
-    """NME of a committed run, and of the same run with the code of 24 November 2026."""
-    told = [
-        r.metrics["common"]["nme"]
-        for r in runs
-        if r.config == RunConfig.at("reduced", "300w", loss="regression", seed=0)
-    ]
-    return {"record": f"{100 * told[0]:.3f}" if told else "not run", "now": "4.678"}
+def _repeated(results: str | None) -> dict[str, str]:
+    """NME of a committed run, and of the same run with the code of a later commit."""
+    path = results_folder(results) / "analyses" / "reruns.json"
+    record, _, later = json.loads(path.read_text(encoding="utf-8"))["runs"]
+    return {"record": f"{100 * record['nme']:.3f}", "now": f"{100 * later['nme']:.3f}"}

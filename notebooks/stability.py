@@ -57,8 +57,8 @@ Markdown(tables.sources(runs, missing(configs, results)))
 # %% [markdown]
 # ## Effect on the spread
 #
-# Spread without STAR minus spread with it, in % of the inter-ocular distance, with the 95 % interval
-# of the jackknife over seeds. To the right of zero the predictions vary less with STAR.
+# Spread without STAR minus spread with it, in % of the inter-ocular distance, with the 95 %
+# interval of the jackknife over seeds. To the right of zero the predictions vary less with STAR.
 
 # %%
 effects = {

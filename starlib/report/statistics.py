@@ -98,7 +98,8 @@ def power(size: float, error: float, freedom: float, alpha: float = ALPHA) -> fl
         return 1.0 if error == 0 and size else np.nan
     limit = stats.t.ppf(1 - alpha / 2, freedom)
     shift = abs(size) / error
-    return float(stats.nct.sf(limit, freedom, shift) + stats.nct.cdf(-limit, freedom, shift))
+    seen = float(stats.nct.sf(limit, freedom, shift) + stats.nct.cdf(-limit, freedom, shift))
+    return 1.0 if np.isnan(seen) and shift > 2 * limit else seen  # scipy has none far out
 
 
 def contrast(

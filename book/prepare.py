@@ -99,8 +99,8 @@ def _file_digest(path: Path) -> str:
 def _notebook_digest(path: Path) -> str:
     """Of the cells alone: stored outputs have no part in the executed copy."""
     cells = nbformat.read(path, as_version=4).cells
-    told = [[cell.cell_type, cell.source, cell.metadata.get("tags", [])] for cell in cells]
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+    parts = [[cell.cell_type, cell.source, cell.metadata.get("tags", [])] for cell in cells]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 @cache

@@ -57,8 +57,8 @@ def texts(results: str | None = None) -> dict[str, str]:
 
 def counts(verdicts: Sequence[Verdict]) -> str:
     """How many claims have which verdict, in a sentence."""
-    told = Counter(verdict.verdict for verdict in verdicts)
-    parts = [f"{told[name]} {name}" for name in VERDICTS if told[name]]
+    counts = Counter(verdict.verdict for verdict in verdicts)
+    parts = [f"{counts[name]} {name}" for name in VERDICTS if counts[name]]
     return f"Of {len(verdicts)} claims of the paper: {', '.join(parts)}."
 
 
@@ -148,8 +148,8 @@ def budget(results: str | None = None) -> str:
     for scale in ("smoke", "reduced", "full"):
         seconds = [r.provenance["seconds"] for r in load_all(results) if r.config.scale == scale]
         if seconds:
-            told = f"{np.median(seconds) / 60:.1f} minutes (median of {len(seconds)} runs)"
-            rows.append([scale, "one CPU core", told])
+            text = f"{np.median(seconds) / 60:.1f} minutes (median of {len(seconds)} runs)"
+            rows.append([scale, "one CPU core", text])
     full = RunConfig.at("full", "300w")
     for record in costs.load(results):
         rate = record["step"]["batch"] / costs.medians(record["step"]["seconds"])["step with star"]
@@ -165,7 +165,7 @@ def budget(results: str | None = None) -> str:
 def setup() -> str:
     """The paper's protocol beside that of the runs here."""
     paper, ours = (RunConfig.at(scale, "300w") for scale in ("full", "reduced"))
-    told = {
+    text = {
         "picture": [f"{c.image_size} × {c.image_size} pixels" for c in (paper, ours)],
         "heatmap": [f"{c.image_size // 4} × {c.image_size // 4} cells" for c in (paper, ours)],
         "stacks": [c.stacks for c in (paper, ours)],
@@ -176,7 +176,7 @@ def setup() -> str:
         "learning rate": [f"{c.learning_rate:g}" for c in (paper, ours)],
         "optimiser": ["Adam", "Adam"],
     }
-    rows = [[name, *values] for name, values in told.items()]
+    rows = [[name, *values] for name, values in text.items()]
     return markdown_table(["setting", "the paper (scale `full`)", "here (scale `reduced`)"], rows)
 
 

@@ -47,8 +47,8 @@ def repository() -> str:
 def configure(app: Any, config: Any) -> None:
     """Numbers for `{{ name }}` in the pages, and the line at the foot of each."""
     config.myst_substitutions = book_numbers.numbers() | edition()
-    told = "Version {version} · {date} · commit <code>{commit}</code>".format(**edition())
-    config.html_theme_options["extra_footer"] = f"<p>{told}</p>"
+    footer = "Version {version} · {date} · commit <code>{commit}</code>".format(**edition())
+    config.html_theme_options["extra_footer"] = f"<p>{footer}</p>"
     if address := repository():
         config.html_theme_options |= {"repository_url": address, "use_repository_button": True}
 

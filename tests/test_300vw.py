@@ -76,11 +76,11 @@ def test_wrong_300vw_files_are_named(tiny_300vw, capsys):
     folder = tiny_300vw / "300vw/114"
     write_pts(folder / "annot/000099.pts", RNG.uniform(20, 70, (68, 2)))
     assert main(["data", "check", "300vw", "--data-root", str(tiny_300vw)]) == 1
-    told = capsys.readouterr().out
-    assert "vid.avi: expected frame 99, it ends after 12" in told
-    assert "category A            1 of     31 videos  partial" in told
-    assert "category B            0 of     19 videos  missing" in told
-    assert "category C            1 of     14 videos  partial" in told
+    message = capsys.readouterr().out
+    assert "vid.avi: expected frame 99, it ends after 12" in message
+    assert "category A            1 of     31 videos  partial" in message
+    assert "category B            0 of     19 videos  missing" in message
+    assert "category C            1 of     14 videos  partial" in message
     (folder / "vid.avi").write_bytes(b"no video")
     assert "114/vid.avi: expected a readable video" in problems_of("300vw", "test", tiny_300vw)
     (folder / "vid.avi").unlink()

@@ -58,15 +58,15 @@ def test_data_of_the_explorer_are_the_errors_of_the_committed_runs(data):
     index = read(data, "effects")
     runs = {(r.config.dataset, play.arm_name(r.config), r.config.seed): r for r in load_all()}
     count = 0
-    for told in index["sets"]:
-        errors = read(data, f"effects-{told['key']}")
-        assert (data / f"effects-{told['key']}.js").stat().st_size <= DATA_LIMIT
-        for arm, seeds in told["arms"].items():
+    for message in index["sets"]:
+        errors = read(data, f"effects-{message['key']}")
+        assert (data / f"effects-{message['key']}.js").stat().st_size <= DATA_LIMIT
+        for arm, seeds in message["arms"].items():
             count += len(seeds)
             seed = seeds[0]
             packed = base64.b64decode(errors["target"][arm][str(seed)])
             found = np.frombuffer(packed, "<u2") * index["unit"]
-            expected = face_errors(runs[told["title"], arm, seed])
+            expected = face_errors(runs[message["title"], arm, seed])
             np.testing.assert_allclose(found, np.minimum(expected, 6.5535), atol=0.51e-4)
     assert count == len(runs)  # no two configs have one name, and none is left out
 

@@ -108,8 +108,10 @@ def summary(problems: dict, weights: dict) -> str:
         for page, text in problems[kind]:
             where[re.sub(r"\s+", " ", text)[:300]].append(page)
         for text, found in where.items():
-            told = ", ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")
-            lines.append(f"  {kind}: {text} [{told}]")
+            message = ", ".join(found[:3]) + (
+                f" and {len(found) - 3} more" if len(found) > 3 else ""
+            )
+            lines.append(f"  {kind}: {text} [{message}]")
     return "\n".join(lines)
 
 
@@ -124,7 +126,7 @@ def test_every_page_of_the_built_book_is_in_order(capsys):
             links[name], places[name] = look_at(page, name, problems, weights)
             page.close()
     problems["dead links"] += dead_links(links, places)
-    told = summary(problems, weights)
+    message = summary(problems, weights)
     with capsys.disabled():
-        print(f"\n{told}")
-    assert not any(problems.values()), told
+        print(f"\n{message}")
+    assert not any(problems.values()), message

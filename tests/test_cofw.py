@@ -78,22 +78,22 @@ def test_wrong_cofw_files_are_named(tmp_path):
         file["phisT"][0, 1] = 500
         file["phisT"][60, 2] = 0.5
 
-    for change, told in (
+    for change, message in (
         (other_name, "expected the variables phisT"),
         (fewer, "expected phisT with 87 numbers for each of 3 images, found shape (2, 87)"),
         (outside, "face 2: expected points inside the image of 100 x 90 pixels, point 0"),
         (outside, "face 3: expected occlusion flags of 0 or 1"),
     ):
         write_cofw(path, change=change)
-        assert told in problems_of("cofw", "test", tmp_path)
+        assert message in problems_of("cofw", "test", tmp_path)
 
 
 def test_cofw_check_counts_and_reads_every_image(tmp_path, capsys):
     write_cofw(tmp_path / "cofw/COFW_test_color.mat")
     assert main(["data", "check", "cofw", "--data-root", str(tmp_path)]) == 0
-    told = capsys.readouterr().out
-    assert "test                  3 of    507 faces  partial" in told
-    assert "train                 0 of   1345 faces  missing" in told
+    message = capsys.readouterr().out
+    assert "test                  3 of    507 faces  partial" in message
+    assert "train                 0 of   1345 faces  missing" in message
 
     def real_numbers(file):
         values = file["#refs#/1"][()] / 255

@@ -72,15 +72,15 @@ def test_every_problem_is_named_at_once(tiny_300w):
     write_pts(root / "afw/2.pts", points)
     (root / "helen/trainset/3.jpg").write_bytes(b"no picture")
     (root / "lfpw/trainset/4.pts").unlink()
-    told = problems_of(tiny_300w)
-    assert "afw/1.pts: expected 68 points, found 67" in told
-    assert "afw/2.pts: expected points inside the image of 100 x 90 pixels, point 5" in told
-    assert "helen/trainset/3.jpg: expected a readable image" in told
-    assert "lfpw/trainset/4.pts: expected the landmarks of 4.png" in told
+    message = problems_of(tiny_300w)
+    assert "afw/1.pts: expected 68 points, found 67" in message
+    assert "afw/2.pts: expected points inside the image of 100 x 90 pixels, point 5" in message
+    assert "helen/trainset/3.jpg: expected a readable image" in message
+    assert "lfpw/trainset/4.pts: expected the landmarks of 4.png" in message
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("{\n1 2\nthree 4\n}", "expected lines of two numbers"),
         ("", "expected 68 points, found 0"),
@@ -88,38 +88,38 @@ def test_every_problem_is_named_at_once(tiny_300w):
         ("{\n" + "30 30\n" * 68 + "}", "all of them are the same"),
     ],
 )
-def test_broken_pts_files_are_named(tiny_300w, text, told):
+def test_broken_pts_files_are_named(tiny_300w, text, message):
     (tiny_300w / "300w/afw/1.pts").write_text(text)
     message = problems_of(tiny_300w)
-    assert "afw/1.pts" in message and told in message
+    assert "afw/1.pts" in message and message in message
 
 
 def test_data_check_counts_and_names_everything(tiny_300w, capsys):
     assert main(["data", "check", "300w", "--data-root", str(tiny_300w)]) == 0
-    told = capsys.readouterr().out
-    assert "afw" in told and "2 of    337 faces  partial" in told
-    assert "ibug" in told and "0 of    135 faces  missing" in told
+    message = capsys.readouterr().out
+    assert "afw" in message and "2 of    337 faces  partial" in message
+    assert "ibug" in message and "0 of    135 faces  missing" in message
     for total in (
         "train                 4 of   3148 faces  partial",
         "common                2 of    554 faces  partial",
         "challenge             0 of    135 faces  missing",
     ):
-        assert total in told
-    assert "distributed at https://ibug" in told
+        assert total in message
+    assert "distributed at https://ibug" in message
     truncated = tiny_300w / "300w/helen/trainset/3.jpg"
     truncated.write_bytes(truncated.read_bytes()[:700])  # header whole, pixels not
     (tiny_300w / "300w/afw/1.pts").unlink()
     assert main(["data", "check", "300w", "--data-root", str(tiny_300w)]) == 1
-    told = capsys.readouterr().out
-    assert "helen/trainset/3.jpg: expected a readable image" in told
-    assert "afw/1.pts: expected the landmarks of 1.jpg" in told
-    assert "problems: 2" in told
+    message = capsys.readouterr().out
+    assert "helen/trainset/3.jpg: expected a readable image" in message
+    assert "afw/1.pts: expected the landmarks of 1.jpg" in message
+    assert "problems: 2" in message
 
 
 def test_data_check_tells_a_missing_folder_in_one_line(tmp_path, capsys):
     assert main(["data", "check", "300w", "--data-root", str(tmp_path)]) == 2
-    told = capsys.readouterr().err
-    assert told.count("\n") == 1 and "300w: expected the folder" in told
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1 and "300w: expected the folder" in message
     with pytest.raises(ValueError, match="name: expected one of 300w"):
         check_dataset("synthface", tmp_path)
 
@@ -175,9 +175,9 @@ def test_empty_folders_second_images_and_lonely_landmarks_are_named(tiny_300w):
     (root / "ibug").rmdir()
     Image.new("RGB", (100, 90)).save(root / "afw/1.png")
     (root / "afw/2.png").unlink()
-    told = problems_of(tiny_300w)
-    assert "afw/1.png: expected one image for 1.pts, 1.jpg is another" in told
-    assert "afw/2.pts: expected an image beside it" in told
+    message = problems_of(tiny_300w)
+    assert "afw/1.png: expected one image for 1.pts, 1.jpg is another" in message
+    assert "afw/2.pts: expected an image beside it" in message
 
 
 def test_suffixes_in_capitals_are_read(tiny_300w):

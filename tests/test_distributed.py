@@ -76,7 +76,7 @@ def test_two_processes_train_the_network_that_one_trains(tiny_300w, tmp_path):
     where = ["--results", str(results), "--data-root", str(tiny_300w)]
     done = torchrun(tmp_path, 2, *where)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("NME") == 1  # told by one of them
+    assert done.stdout.count("NME") == 1  # printed by one of them
     two = load_run(CONFIG, results)
     one = run(CONFIG, results=tmp_path / "one", data_root=tiny_300w)
     assert (one.provenance["processes"], two.provenance["processes"]) == (1, 2)
@@ -151,19 +151,19 @@ def test_parts_of_a_batch_are_augmented_as_in_the_whole():
 def test_dask_workers_train_each_run_once(tiny_300w, tmp_path):
     dask = pytest.importorskip("distributed")
     configs = [dataclasses.replace(CONFIG, seed=seed, epochs=1) for seed in range(3)]
-    results, told = tmp_path / "results", []
+    results, message = tmp_path / "results", []
     cluster = dask.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0")
     with cluster, dask.Client(cluster) as client:
         executor = client.get_executor(pure=False)
 
         def train_all():
             where = {"results": results, "data_root": tiny_300w}
-            return run_all(configs, **where, say=told.append, executor=executor)
+            return run_all(configs, **where, say=message.append, executor=executor)
 
         first = train_all()
         written = [found.path.stat().st_mtime_ns for found in first]
         again = train_all()
-    assert len(told) == 3 and missing(configs, results) == []
+    assert len(message) == 3 and missing(configs, results) == []
     assert [found.path.stat().st_mtime_ns for found in again] == written
     assert len(list(results.glob("runs/*.json"))) == 3
 

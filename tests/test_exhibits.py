@@ -52,9 +52,9 @@ def test_csv_holds_the_cells_of_the_table(cells):
 
 
 def test_figure_has_a_caption_and_says_what_is_seen(cells):
-    told = cells[3].metadata["mystnb"]
-    assert told["image"]["alt"] == "Graph. Curves. Each seed is thin."
-    assert told["figure"]["caption"] == f"Curves. Drawn by `{COMMAND}`."
+    message = cells[3].metadata["mystnb"]
+    assert message["image"]["alt"] == "Graph. Curves. Each seed is thin."
+    assert message["figure"]["caption"] == f"Curves. Drawn by `{COMMAND}`."
 
 
 def test_records_are_folded(cells):

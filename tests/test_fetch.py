@@ -142,7 +142,7 @@ def zip_with_link():
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (zipped({"fine": "", "../x": ""}), "'../x': expected a path inside"),
         (zipped({"/x": ""}), "'/x': expected a path inside"),
@@ -157,12 +157,12 @@ def zip_with_link():
         (FACES[:-3000] + FACES[-60:], "expected"),
     ],
 )
-def test_unsafe_and_broken_archives_are_refused_whole(server, tmp_path, content, told):
+def test_unsafe_and_broken_archives_are_refused_whole(server, tmp_path, content, message):
     server.content = content
     root = tmp_path / "data"
     with pytest.raises(DataError) as raised:
         fetch("wflw", root, server.url, sha256(content))
-    assert told in str(raised.value)
+    assert message in str(raised.value)
     assert not (root / "wflw").exists()
     assert [name for name in files_of(tmp_path) if not name.startswith(f"data/{DOWNLOADS}/")] == []
 
@@ -171,8 +171,8 @@ def test_what_has_no_address_says_in_one_line_where_to_ask(tmp_path, capsys):
     for name, reader in READERS.items():
         if not hasattr(reader, "FETCH"):
             assert main(["data", "fetch", name, "--data-root", str(tmp_path)]) == 2
-            told = capsys.readouterr().err
-            assert told.count("\n") == 1 and reader.SOURCE in told and "--url" in told
+            message = capsys.readouterr().err
+            assert message.count("\n") == 1 and reader.SOURCE in message and "--url" in message
     assert list(tmp_path.iterdir()) == []
 
 

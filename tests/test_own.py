@@ -83,7 +83,7 @@ def test_a_scheme_is_read_from_a_yml_file(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"colour": "red"}, "'colour': unknown; known are scheme, name, points"),
         ({"normaliser": None}, "normaliser: expected, but it is missing"),
@@ -108,11 +108,11 @@ def test_a_scheme_is_read_from_a_yml_file(tmp_path):
         ({"normaliser": [[], [3]]}, "normaliser: expected lists of points from 0 to 8, got []"),
     ],
 )
-def test_wrong_schemes_name_the_file_and_the_key(tmp_path, changes, told):
+def test_wrong_schemes_name_the_file_and_the_key(tmp_path, changes, message):
     path = describe(tmp_path, **changes)
     with pytest.raises(ValueError) as raised:
         read_scheme(path)
-    assert str(raised.value).startswith(f"{path}: ") and told in str(raised.value)
+    assert str(raised.value).startswith(f"{path}: ") and message in str(raised.value)
 
 
 def test_files_that_are_no_descriptions_are_named(tmp_path, capsys):
@@ -156,9 +156,9 @@ def test_coco_key_points_are_read_with_their_flags(cats):
     content["annotations"][2]["keypoints"][2] = 0
     content["annotations"][3]["image_id"] = 99
     (folder / "lists/train.json").write_text(json.dumps(content))
-    told = problems_of(path)
-    assert "train.json, annotation 3: expected every point labelled" in told
-    assert "train.json: expected COCO key points" in told and "99" in told
+    message = problems_of(path)
+    assert "train.json, annotation 3: expected every point labelled" in message
+    assert "train.json: expected COCO key points" in message and "99" in message
 
 
 def test_lists_of_the_released_code_are_read(cats):
@@ -171,9 +171,9 @@ def test_lists_of_the_released_code_are_read(cats):
     faces = load_dataset(describe(folder, train="train.tsv"), "train")
     np.testing.assert_allclose(faces.landmarks, points + 0.5, rtol=1e-6)
     (folder / "train.tsv").write_text("\n".join([*rows, "cat 0.png\t1,2", "cat 0.png\t1\t1,x"]))
-    told = problems_of(describe(folder, train="train.tsv"))
-    assert "train.tsv, row 6: expected 18 numbers (9 points), found 0" in told
-    assert "train.tsv, row 7: expected 18 numbers (9 points), found 2" in told
+    message = problems_of(describe(folder, train="train.tsv"))
+    assert "train.tsv, row 6: expected 18 numbers (9 points), found 0" in message
+    assert "train.tsv, row 7: expected 18 numbers (9 points), found 2" in message
 
 
 def test_folders_with_pts_files_are_read(cats):
@@ -200,16 +200,18 @@ def test_every_wrong_row_is_named_at_once(cats):
         ["cat 3.png", *["nan"] * 18],
     ]
     (folder / "train.csv").write_text("\n".join(",".join(map(str, row)) for row in rows))
-    told = problems_of(describe(folder))
-    assert "train.csv, row 1: expected 18 numbers (9 points), found 17" in told
-    assert "train.csv, row 2: expected the image" in told and "cat 9.png, there is none" in told
-    assert "train.csv, row 3: expected numbers after the image" in told
-    assert "train.csv, row 4: expected points inside the image of 100 x 90 pixels" in told
-    assert "train.csv, row 5: expected finite coordinates" in told
+    message = problems_of(describe(folder))
+    assert "train.csv, row 1: expected 18 numbers (9 points), found 17" in message
+    assert (
+        "train.csv, row 2: expected the image" in message and "cat 9.png, there is none" in message
+    )
+    assert "train.csv, row 3: expected numbers after the image" in message
+    assert "train.csv, row 4: expected points inside the image of 100 x 90 pixels" in message
+    assert "train.csv, row 5: expected finite coordinates" in message
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"train": "train.mat"}, "train: expected .csv, .tsv, .json or a folder, got 'train.mat'"),
         ({"train": "none.csv"}, "none.csv: expected a readable list of faces"),
@@ -218,17 +220,17 @@ def test_every_wrong_row_is_named_at_once(cats):
         ({"first_pixel": 2}, "first_pixel: expected 0, 0.5 or 1, got 2"),
     ],
 )
-def test_wrong_places_name_the_file_and_the_key(cats, changes, told):
+def test_wrong_places_name_the_file_and_the_key(cats, changes, message):
     with pytest.raises(ValueError) as raised:
         load_dataset(describe(cats[0], **changes), "train")
-    assert told in str(raised.value)
+    assert message in str(raised.value)
 
 
 def test_data_check_counts_your_own_faces(cats, capsys):
     path = describe(cats[0])
     assert main(["data", "check", path]) == 0
-    told = capsys.readouterr().out
-    assert "train                 4 faces" in told and "problems: 0" in told
+    message = capsys.readouterr().out
+    assert "train                 4 faces" in message and "problems: 0" in message
     picture = cats[0] / "cat 1.png"
     picture.write_bytes(picture.read_bytes()[:2000])  # header whole, pixels not
     assert main(["data", "check", path]) == 1
@@ -251,7 +253,7 @@ def test_other_delimiters_and_decimal_commas_are_read(cats, delimiter):
 
 
 @pytest.mark.parametrize(
-    ("first", "told"),
+    ("first", "message"),
     [
         (["cat 0.png", *["?"] * 18], "expected numbers after the image"),
         (["image", "x0", "y0"], "expected 18 numbers (9 points), found 2"),
@@ -259,10 +261,10 @@ def test_other_delimiters_and_decimal_commas_are_read(cats, delimiter):
         (["cat 0.png"], "expected 18 numbers (9 points), found 0"),
     ],
 )
-def test_a_malformed_first_row_is_no_header(cats, first, told):
+def test_a_malformed_first_row_is_no_header(cats, first, message):
     folder, points = cats
     write_rows(folder / "train.csv", [first, ["cat 1.png", *points[1].ravel()]])
-    assert f"train.csv, row 1: {told}" in problems_of(describe(folder))
+    assert f"train.csv, row 1: {message}" in problems_of(describe(folder))
 
 
 def test_a_known_scheme_is_referred_to_by_its_name(cats):
@@ -305,8 +307,8 @@ def test_flip_is_checked_against_the_mirrored_mean_shape(cats, capsys):
     load_dataset(describe(folder), "train")  # no warning
     load_dataset(describe(folder, flip="none"), "train")
     wrong = describe(folder, flip=[[0, 3], [2, 5]])
-    told = r"flip: expected pairs of mirror images.*2 look wrong: 0 with 3 \(nearer: 2\), "
-    with pytest.warns(DataWarning, match=told):
+    message = r"flip: expected pairs of mirror images.*2 look wrong: 0 with 3 \(nearer: 2\), "
+    with pytest.warns(DataWarning, match=message):
         load_dataset(wrong, "train")
     with pytest.warns(DataWarning, match=r"2 look wrong: 3 with 3 \(nearer: 5\)"):
         load_dataset(describe(folder, flip=[[0, 2]]), "train")
@@ -329,8 +331,8 @@ def test_test_faces_that_are_training_faces_are_named_and_counted(cats, capsys):
     folder, _ = cats
     (folder / "test 1.png").write_bytes((folder / "cat 3.png").read_bytes())
     path = describe(folder)
-    told = r"1 of 4 test faces are in training pictures too: test 1.png"
-    with pytest.warns(DataWarning, match=told):
+    message = r"1 of 4 test faces are in training pictures too: test 1.png"
+    with pytest.warns(DataWarning, match=message):
         load_dataset(path, "test")
     small = [f"{k}={v}" for k, v in SMALL.items()]
     results = ["--results", str(folder / "results")]
@@ -453,7 +455,7 @@ def test_faces_of_one_picture_stay_together_when_a_list_is_split(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("change", "options", "told"),
+    ("change", "options", "message"),
     [
         (lambda r: r, ["--by", "name"], "expected a column 'name' in the first row, found image"),
         (lambda r: r[1:], ["--by", "person"], "found no header"),
@@ -465,10 +467,10 @@ def test_faces_of_one_picture_stay_together_when_a_list_is_split(tmp_path):
     ],
 )
 def test_lists_that_cannot_be_split_are_named_and_nothing_is_written(
-    tmp_path, capsys, change, options, told
+    tmp_path, capsys, change, options, message
 ):
     rows = write_people(tmp_path / "faces.csv")
     write_rows(tmp_path / "faces.csv", change(rows))
     assert main(["data", "split", str(tmp_path / "faces.csv"), *options]) == 2
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert [p.name for p in tmp_path.iterdir()] == ["faces.csv"]

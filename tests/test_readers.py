@@ -68,10 +68,10 @@ def test_wflw_faces_without_their_image_are_left_out_and_named_by_check(tiny_wfl
     (tiny_wflw / "wflw/WFLW_images/1--Hand shake/b.jpg").unlink()
     assert len(load_dataset("wflw", "test", tiny_wflw)) == 2
     assert main(["data", "check", "wflw", "--data-root", str(tiny_wflw)]) == 1
-    told = capsys.readouterr().out
-    assert "test                  2 of   2500 faces  partial" in told
-    assert "train                 0 of   7500 faces  missing" in told
-    assert "b.jpg: expected the image of line 3" in told
+    message = capsys.readouterr().out
+    assert "test                  2 of   2500 faces  partial" in message
+    assert "train                 0 of   7500 faces  missing" in message
+    assert "b.jpg: expected the image of line 3" in message
 
 
 def test_every_wrong_line_of_a_wflw_list_is_named(tiny_wflw):
@@ -85,11 +85,11 @@ def test_every_wrong_line_of_a_wflw_list_is_named(tiny_wflw):
         wflw_line(face(98), "0--Parade/a.jpg").replace(" ", " x", 1),
     ]
     path.write_text("\n".join(lines))
-    told = problems_of("wflw", "test", tiny_wflw)
-    assert "line 1: expected 207 words (98 points), found 3" in told
-    assert "line 2: expected points inside the image of 100 x 90 pixels, point 3" in told
-    assert "line 3: expected six attributes of 0 or 1" in told
-    assert "line 4: expected numbers before the image's name" in told
+    message = problems_of("wflw", "test", tiny_wflw)
+    assert "line 1: expected 207 words (98 points), found 3" in message
+    assert "line 2: expected points inside the image of 100 x 90 pixels, point 3" in message
+    assert "line 3: expected six attributes of 0 or 1" in message
+    assert "line 4: expected numbers before the image's name" in message
     assert "list_98pt_rect_attr_train.txt: expected the list" in problems_of(
         "wflw", "train", tiny_wflw
     )
@@ -147,10 +147,10 @@ def test_wrong_scut_files_are_named(tmp_path):
     }.items():
         picture(root / "train" / f"{name}.jpg")
         (root / "train" / f"{name}.pts").write_bytes(content)
-    told = problems_of("scut-fbp5500", "train", tmp_path)
-    assert "a.pts: expected a binary .pts file of 86 points, found 3" in told
-    assert "b.pts: expected 692 bytes, found 28" in told
-    assert "c.pts: expected a binary .pts file" in told
+    message = problems_of("scut-fbp5500", "train", tmp_path)
+    assert "a.pts: expected a binary .pts file of 86 points, found 3" in message
+    assert "b.pts: expected 692 bytes, found 28" in message
+    assert "c.pts: expected a binary .pts file" in message
     assert "expected test/, or Images/ and facial landmark/" in problems_of(
         "scut-fbp5500", "test", tmp_path
     )

@@ -205,18 +205,18 @@ def test_side_by_side_runs_are_all_kept_and_a_failure_is_named(tiny_300w, result
     (results / "weights").mkdir(parents=True)
     name = broken.name(*_faces_of(broken, results, tiny_300w))
     (results / "weights" / f"{name}.pt").mkdir()
-    told = []
+    message = []
     with pytest.raises(OSError, match=f"{name}.pt: cannot be written"):
-        run_all([broken, *configs], "cpu", 2, results, tiny_300w, say=told.append)
+        run_all([broken, *configs], "cpu", 2, results, tiny_300w, say=message.append)
     assert missing(configs, results) == []
-    assert sum("NME common" in line for line in told) == 2
+    assert sum("NME common" in line for line in message) == 2
     assert len(read([broken, *configs], results)) == 2
 
 
 def test_no_run_is_begun_after_the_time_is_up(tiny_300w, results):
-    told = []
-    assert run_all([CONFIG], "cpu", 1, results, tiny_300w, minutes=0, say=told.append) == []
-    assert "not begun" in told[0]
+    message = []
+    assert run_all([CONFIG], "cpu", 1, results, tiny_300w, minutes=0, say=message.append) == []
+    assert "not begun" in message[0]
 
 
 def test_command_line_trains_reads_and_names_mistakes(tiny_300w, results, capsys):
@@ -266,12 +266,12 @@ def test_the_queue_leaves_a_run_that_another_process_trains(tiny_300w, results, 
     name = CONFIG.name(*_faces_of(CONFIG, results, tiny_300w))
     other = dataclasses.replace(CONFIG, seed=1)
     where = {"results": results, "data_root": tiny_300w}
-    told = []
+    message = []
     with _lock(results / "checkpoints" / f"{name}.lock", pytest.fail):
-        options = {"say": told.append, "executor": Here(), "wait": False}
+        options = {"say": message.append, "executor": Here(), "wait": False}
         done = run_all([CONFIG, other], **where, **options)
     assert [found.config for found in done] == [other]
-    assert any("another process trains it" in line for line in told)
+    assert any("another process trains it" in line for line in message)
     assert len(run_all([CONFIG, other], **where, **options)) == 2
 
 

@@ -58,7 +58,7 @@ def test_data_check_says_when_a_folder_has_more_than_the_official_number(
 ):
     monkeypatch.setitem(w300.FOLDERS, "01_Indoor", ("test", "private", 1))
     assert main(["data", "check", "300w", "--data-root", str(whole)]) == 0
-    told = capsys.readouterr().out
-    assert "01_Indoor             2 of      1 faces  1 more than the official number" in told
-    assert "02_Outdoor            1 of    300 faces  partial" in told
-    assert "private               3 of    301 faces  partial" in told
+    message = capsys.readouterr().out
+    assert "01_Indoor             2 of      1 faces  1 more than the official number" in message
+    assert "02_Outdoor            1 of    300 faces  partial" in message
+    assert "private               3 of    301 faces  partial" in message

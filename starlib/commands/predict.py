@@ -77,8 +77,8 @@ def _predict(options: argparse.Namespace) -> int:
     rows: list[list[Any]] = []
     with tqdm(given, unit="file", disable=None) as bar:
         for source in bar:
-            told, found = _predict_source(source, detector, options, out, about, rows)
-            problems += told
+            messages, found = _predict_source(source, detector, options, out, about, rows)
+            problems += messages
             if found:
                 tqdm.write(f"{source.path}: {found}")
     if "csv" in options.format and rows:

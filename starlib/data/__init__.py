@@ -99,5 +99,5 @@ def check_dataset(name: str, root: Path | str | None = None) -> Checked:
     reader, where = _reader(name, root)
     source = getattr(reader, "SOURCE", None)  # your own data has none
     problems, doubts = reader.problems(where), getattr(reader, "doubts", None)
-    told = doubts(where) if doubts and not problems else []
-    return Checked(reader.counts(where), reader.UNIT, problems, source, told)
+    messages = doubts(where) if doubts and not problems else []
+    return Checked(reader.counts(where), reader.UNIT, problems, source, messages)

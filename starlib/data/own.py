@@ -9,7 +9,7 @@ first_pixel: 0        # coordinate of the first pixel's centre: 0 (default), 0.5
 
 Paths are relative to the .yml file; `starlib.data.own_lists` says what the lists look like. Points
 are in pixels of the upright picture, as a viewer shows it. In a .json file, points with flag 0 (not
-labelled) are an error; flags 1 (hidden) and 2 are not told apart. Crops follow the landmarks.
+labelled) are an error; flags 1 (hidden) and 2 are not distinguished. Crops follow the landmarks.
 What looks wrong without being an error is a `DataWarning` (`starlib.data.own_checks`).
 """
 
@@ -149,32 +149,34 @@ def counts(path: Path) -> dict[str, tuple[int, int | None]]:
 
 def problems(path: Path) -> list[str]:
     """One line for everything that is wrong with the files of a description, pixels included."""
-    told: list[str] = []
+    messages: list[str] = []
     splits = given_splits(path)
     if not splits:
-        told.append(f"{path}: expected train, test or both, got neither")
+        messages.append(f"{path}: expected train, test or both, got neither")
     for split in splits:
         _, faces, found = _scan(path, split)
-        told += found + unreadable(face.path for face in faces)
-    return list(dict.fromkeys(told))
+        messages += found + unreadable(face.path for face in faces)
+    return list(dict.fromkeys(messages))
 
 
 def doubts(path: Path) -> list[str]:
     """One line for everything that looks wrong without being an error."""
     found = [(split, *_scan(path, split)[:2]) for split in given_splits(path)]
-    told: list[str] = []
+    messages: list[str] = []
     for split, scheme, faces in found:
-        told += _doubts(path, split, scheme, faces)
-    return told
+        messages += _doubts(path, split, scheme, faces)
+    return messages
 
 
 def _doubts(path: Path, split: str, scheme: Scheme, faces: list[ImageFace]) -> list[str]:
-    told: str | None = None
+    messages: str | None = None
     if split == "test" and "train" in given_splits(path):
-        told = repeated_faces([f.path for f in _scan(path, "train")[1]], [f.path for f in faces])
+        messages = repeated_faces(
+            [f.path for f in _scan(path, "train")[1]], [f.path for f in faces]
+        )
     if split == "train" and faces and scheme.mirrors:
-        told = flip_doubt(np.stack([face.landmarks for face in faces]), scheme.flip)
-    return [f"{path}: {told}"] if told else []
+        messages = flip_doubt(np.stack([face.landmarks for face in faces]), scheme.flip)
+    return [f"{path}: {messages}"] if messages else []
 
 
 def load(path: Path, split: str) -> FaceSet:
@@ -182,6 +184,6 @@ def load(path: Path, split: str) -> FaceSet:
     scheme, faces, problems = _scan(path, split)
     if problems:
         raise DataError(problems)
-    for told in _doubts(path, split, scheme, faces):
-        warnings.warn(told, DataWarning, stacklevel=3)
+    for messages in _doubts(path, split, scheme, faces):
+        warnings.warn(messages, DataWarning, stacklevel=3)
     return face_set(data_name(path, read_description(path)), split, scheme, faces)

@@ -38,18 +38,20 @@ def read_description(path: Path | str) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise ValueError(f"{path}: expected keys and values, got {_short(values)}")
     known = ("scheme", *SCHEME_KEYS, *FACE_KEYS)
-    told = [
+    messages = [
         f"{_short(key)}: unknown; known are {', '.join(known)}"
         for key in values
         if key not in known
     ]
     own = [key for key in SCHEME_KEYS if key in values and key != "name"]
     if "scheme" in values:
-        told += [f"{key}: not beside scheme, which has its own" for key in own]
+        messages += [f"{key}: not beside scheme, which has its own" for key in own]
     else:
-        told += [f"{key}: expected, but it is missing" for key in SCHEME_KEYS if key not in values]
-    if told:
-        raise ValueError("\n".join(f"{path}: {line}" for line in told))
+        messages += [
+            f"{key}: expected, but it is missing" for key in SCHEME_KEYS if key not in values
+        ]
+    if messages:
+        raise ValueError("\n".join(f"{path}: {line}" for line in messages))
     return values
 
 

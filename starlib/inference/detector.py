@@ -110,7 +110,7 @@ def load_detector(
     """The detector of a weights file: of a run (results/weights/<hash>.pt) or of the authors.
 
     Args:
-        path: told apart by what is in it. ValueError names the file if it is neither.
+        path: distinguished by what is in it. ValueError names the file if it is neither.
         scheme: of a released file; None takes the one known scheme with as many points. A run's
             file has its own, and the number of points must agree.
         ema: the averaged weights of a released file.

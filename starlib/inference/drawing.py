@@ -33,7 +33,7 @@ def draw_faces(
     """The RGB image with the landmarks of its faces and the ellipses of their covariances.
 
     Lines and dots are as thick as suits the side of each face's box. Calibrated ellipses are drawn
-    as they are; others that are too large to be told apart are all drawn at a half, a quarter, …
+    as they are; others that are too large to be distinguished are all drawn at a half, a quarter, …
     of their size. A line of text says which.
     """
     longer = max(image.size)

@@ -41,20 +41,20 @@ def shipped(name: str) -> Shipped | None:
     about = json.loads((FOLDER / "about.json").read_text(encoding="utf-8"))
     if name not in about:
         return None
-    told, path = about[name], FOLDER / f"{name}.pt"
+    entry, path = about[name], FOLDER / f"{name}.pt"
     record = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
     content = path.read_bytes() if path.is_file() else b""
-    if hashlib.sha256(content).hexdigest() != told["sha256"]:
+    if hashlib.sha256(content).hexdigest() != entry["sha256"]:
         raise ValueError(f"{path}: expected the weights that come with starlib, install it anew")
     metrics = record["metrics"]
     subset = "clean" if "clean" in metrics else next(iter(metrics))
     return Shipped(
         name=name,
         path=path,
-        licence=told["licence"],
-        use=told["use"],
+        licence=entry["licence"],
+        use=entry["use"],
         dataset=record["config"]["dataset"],
-        scheme=told["scheme"],
+        scheme=entry["scheme"],
         faces=record["provenance"]["data"]["train"]["faces"],
         subset=subset,
         nme=metrics[subset]["nme"],

@@ -1,4 +1,4 @@
-"""Random command lines end with 0, 1 or 2 and a message, and write only where they were told to."""
+"""Random command lines end with 0, 1 or 2 and a message, and write only where they are asked to."""
 
 import argparse
 import concurrent.futures

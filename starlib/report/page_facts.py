@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from starlib.data.crops import STORE_MARGIN, VIEW_MARGIN
-from starlib.data.synthface import STRENGTH
 from starlib.experiments.records import Run
 from starlib.report import tables
 from starlib.report.claims import parameter_count
@@ -59,19 +58,6 @@ def crops() -> str:
         "The faces are cut out by the bounding box of their landmarks: a square of "
         f"{STORE_MARGIN:g} times its longer side is stored, the network sees {VIEW_MARGIN:g} times."
     )
-
-
-def noise(runs: Sequence[Run]) -> str:
-    """How strong the annotation noise of synthface is."""
-    text = f"The data set has {STRENGTH:g} times the noise shown"
-    values = {
-        r.metrics["annotation_noise"]["nme"]
-        for r in runs
-        if "annotation_noise" in r.metrics and r.config.dataset == "synthface"
-    }
-    if values:
-        text += f": its labels are off by {tables.percent(max(values))} % NME"
-    return text + "."
 
 
 def provenance(runs: Sequence[Run]) -> str:

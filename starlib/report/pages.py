@@ -1,6 +1,6 @@
 """Fragments of the book's pages that hold numbers, written from the run records (Markdown)."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,9 +9,7 @@ import pandas as pd
 
 from starlib.experiments.arms import DISTANCES, EXPERIMENTS, WEIGHTS
 from starlib.experiments.records import Run, arm, load_all, results_folder
-from starlib.report import claims, page_facts, tables
-from starlib.report.decisions import VERDICTS
-from starlib.report.effects import Effect, comparison_effects, counted, interval
+from starlib.report import page_facts, tables
 from starlib.report.page_facts import markdown_table
 from starlib.report.published import contradictions, published
 
@@ -38,20 +36,16 @@ TABLES: dict[str, tuple[str, list[list[str]]]] = {
 
 def fragments(results: Path | str | None = None) -> dict[str, str]:
     """Name -> Markdown of every fragment."""
-    verdicts, runs = claims.judge_all(results), load_all(results)
+    runs = load_all(results)
     return {
-        "headline": headline(verdicts, results),
-        "found": found(verdicts, results),
-        "claims": claim_rows(verdicts),
-        "claims_cards": claim_cards(verdicts),
         "contradictions": contradiction_rows(),
         "table1": table1(results),
         "table2": table2(),
         **{name: effects_beside(name, results) for name in TABLES if name != "table1"},
+        **{f"printed{number}": printed_table(number) for number in (3, 4, 5, 6)},
         "scales": page_facts.scales(),
         "reduced": page_facts.reduced(runs),
         "crops": page_facts.crops(),
-        "noise": page_facts.noise(runs),
         "parameters": page_facts.parameters(),
         "others": others(runs),
         "transfer": page_facts.transfer(results_folder(results)),
@@ -63,74 +57,6 @@ def frame(table: pd.DataFrame) -> str:
     """A DataFrame as a Markdown table, its index first."""
     rows = [[name, *row] for name, row in zip(table.index, table.to_numpy(), strict=True)]
     return markdown_table(["", *table.columns], rows)
-
-
-def counts(verdicts: Sequence[claims.Verdict]) -> str:
-    """How many claims have each verdict, in words."""
-    number = Counter(verdict.verdict for verdict in verdicts)
-    names = [*VERDICTS, *(name for name in number if name not in VERDICTS)]
-    return ", ".join(f"{number[name]} {name}" for name in names if number[name])
-
-
-def headline(verdicts: Sequence[claims.Verdict], results: Path | str | None = None) -> str:
-    """The verdicts counted, and the main effect of each distance beside the paper's."""
-    text = f"Of the paper's {len(verdicts)} claims that we track: {counts(verdicts)}."
-    effects = comparison_effects(
-        EXPERIMENTS["ablation_distance"], "300w", list(tables.DISTANCE_NAMES), results=results,
-        draws=0,
-    )  # fmt: skip
-    parts = [_in_words(name, effect) for name, effect in effects.items() if effect.decidable]
-    if parts:
-        text += (
-            "\n\nOn 300-W at the reduced scale, STAR loss changes the error (without minus with, "
-            f"points of NME, 95 % interval) by {'; '.join(parts)}."
-        )
-    return text
-
-
-def _in_words(name: str, effect: Effect) -> str:
-    text = f"{interval(effect)} with {tables.label(name)}"
-    paper = "" if effect.published is None else f"; paper {100 * effect.published:+.2f}"
-    return f"{text} ({counted(effect.seeds)} seeds{paper})"
-
-
-def found(verdicts: Sequence[claims.Verdict], results: Path | str | None = None) -> str:
-    """What the records say so far: the verdicts counted, and Table 3's basic block on 300-W."""
-    names = list(tables.DISTANCE_NAMES)
-    table = tables.effect_table("ablation_distance", "300w", names, results=results)
-    columns = ["paper effect", "effect [95 %]", "p (Holm)", "bootstrap", "seeds"]
-    return (
-        f"Of the paper's {len(verdicts)} claims that we track, so far: {counts(verdicts)}.\n\n"
-        "The effect of STAR on the error on 300-W, reduced scale, in points of NME with 95 % "
-        "intervals (Welch over seeds; beside it the bootstrap over seeds and faces):\n\n"
-        + frame(table[columns])
-    )
-
-
-def claim_rows(verdicts: Sequence[claims.Verdict]) -> str:
-    """Every claim with source, verdict and reason, as a table."""
-    return markdown_table(
-        ["claim", "source", "verdict", "because"],
-        [[v.claim, v.source, f"**{v.verdict}**", v.reason] for v in verdicts],
-    )
-
-
-def claim_cards(verdicts: Sequence[claims.Verdict]) -> str:
-    """Every claim as a card, by verdict; its class is `verdict-` and the verdict's words."""
-    cards = []
-    for name in dict.fromkeys([*VERDICTS, *(v.verdict for v in verdicts)]):
-        for verdict in verdicts:
-            if verdict.verdict == name:
-                cards.append(_card(verdict))
-    return "\n\n".join(cards)
-
-
-def _card(verdict: claims.Verdict) -> str:
-    style = verdict.verdict.replace(" ", "-")
-    return (
-        f"```{{card}} {verdict.claim}\n:class-card: verdict-{style}\n\n"
-        f"**{verdict.verdict}** · {verdict.source}\n\n{verdict.reason}\n```"
-    )
 
 
 def contradiction_rows() -> str:
@@ -169,6 +95,23 @@ def table2() -> str:
         for distance, (a, b) in row.items()
     ]
     return markdown_table(["category", "distance", "without", "with", "effect"], rows)
+
+
+def printed_table(number: int) -> str:
+    """One of Tables 3 to 6 as the paper prints it, whole."""
+    values = published()[f"table{number}"]
+    if number == 3:
+        rows = [
+            [dataset, block, *(f"{a:.2f} / {b:.2f}" for a, b in (row[d] for d in DISTANCES))]
+            for dataset, blocks in values.items()
+            for block, row in blocks.items()
+        ]
+        names = [f"{tables.label(distance)}, without / with" for distance in DISTANCES]
+        return markdown_table(["data set", "model", *names], rows)
+    lines = {"NME": values} if number == 4 else values
+    head = ["", *(f"w = {n}" if number == 4 else str(n) for n in next(iter(lines.values())))]
+    cells = [[name, *(f"{v:.2f}" for v in line.values())] for name, line in lines.items()]
+    return markdown_table(head, cells)
 
 
 def effects_beside(fragment: str, results: Path | str | None = None) -> str:

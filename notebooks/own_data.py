@@ -158,7 +158,7 @@ _ = main(["evaluate", "--weights", weights, "--dataset", "faces.yml"])
 picture = load_dataset("faces.yml", "test").names[0].split()[0]
 _ = main(["predict", picture, "--weights", weights, "--box", "30", "30", "130", "150"])
 predicted = json.loads(Path("predictions", picture).with_suffix(".json").read_text())
-print("tip of the nose:", predicted["landmarks"][4])
+print("tip of the nose:", predicted["faces"][0]["landmarks"][4])
 
 # %% [markdown]
 # The record of the run holds the predictions for all test faces. White: labels; orange:

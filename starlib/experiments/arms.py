@@ -112,8 +112,8 @@ def _restriction() -> Experiment:
         "value over detach": Comparison(
             "STAR detach", "STAR", (f"{basic}/detach", f"{basic}/value")
         ),
-        # Were the gain STAR's alone, as the paper says, it would be the whole of Table 5's.
-        f"STAR over {restriction}": Comparison(restriction, "STAR", published),
+        # The paper has no such arm, and so no number beside it.
+        f"STAR over {restriction}": Comparison(restriction, "STAR"),
         f"{restriction} over baseline": Comparison("baseline", restriction),
         f"{restriction} w 20 over baseline": Comparison("baseline", f"{restriction} w 20"),
         f"STAR w 20 over {restriction} w 20": Comparison(f"{restriction} w 20", "STAR w 20"),

@@ -8,16 +8,13 @@ import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Ellipse
 from numpy.typing import NDArray
 
 from starlib.experiments.experiment import Experiment
 from starlib.experiments.records import Run
 from starlib.experiments.selection import ArmRuns
-from starlib.moments import principal_components
 from starlib.report.effects import Effect
 from starlib.report.tables import label
-from starlib.synthface.faces import render_faces
 
 # Okabe and Ito's colours; dark and light enough to tell apart in grey, with other marks beside.
 WITHOUT, WITH = "#0072B2", "#E69F00"
@@ -140,29 +137,6 @@ def curves(
 def _curves(by_seed: Mapping[int, Run], curve: str) -> NDArray:
     found = [run.curves[curve] for run in by_seed.values() if curve in run.curves]
     return np.array(found)
-
-
-def synthface_sheet(columns: int = 6, size: int = 160, seed: int = 0) -> Figure:
-    """Rendered faces; below, the same with clean landmarks and the ellipses of their noise."""
-    faces = render_faces(columns, seed, size)
-    eigenvalues, eigenvectors = principal_components(faces.covariance)
-    figure, panels = plt.subplots(2, columns, figsize=(1.6 * columns, 3.3))
-    for column in range(columns):
-        picture = faces.images[column].permute(1, 2, 0).numpy()
-        for axes in panels[:, column]:
-            axes.imshow(picture, extent=(-1, 1, 1, -1))
-            axes.axis("off")
-        points = faces.clean[column].numpy()
-        panels[1, column].plot(*points.T, ".", color="white", ms=1.5)
-        for point, spreads, axis in zip(
-            points, eigenvalues[column].numpy(), eigenvectors[column, :, 0].numpy(), strict=True
-        ):
-            width, height = 4 * np.sqrt(spreads)  # two standard deviations to each side
-            angle = np.degrees(np.arctan2(axis[1], axis[0]))
-            panels[1, column].add_patch(
-                Ellipse(point, width, height, angle=angle, color=WITH, fill=False, lw=0.7)
-            )
-    return done(figure, pad=0.3)
 
 
 def predictions(images: NDArray, target: NDArray, predicted: NDArray) -> Figure:

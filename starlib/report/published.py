@@ -12,7 +12,6 @@ import yaml
 from starlib.experiments.experiment import Comparison
 
 PUBLISHED = Path(__file__).with_name("published.yml")
-LOWER_IS_BETTER = ("wflw", "fr10", "cofw", "full", "common", "challenge")
 
 
 @dataclass(frozen=True)

@@ -180,10 +180,9 @@ def test_every_way_to_train_is_measured(monkeypatch):
 
 @pytest.mark.skipif(not bench_training.STATUS.exists(), reason="needs /proc")
 def test_memory_of_a_training_does_not_grow_with_its_data():
-    few, many = bench_training.memory_of_trainings((40, 800))
+    few, many = bench_training.memory_of_trainings((40, 400))
     stored = many["stored_mb"] - few["stored_mb"]
-    # The same training takes some 10 MB more or less from time to time, more on a busy machine.
-    assert stored > 55 and many["used_mb"] < few["used_mb"] + stored / 2, (few, many)
+    assert stored > 25 and many["used_mb"] < few["used_mb"] + stored / 2, (few, many)
 
 
 def test_unknown_device_is_named(capsys):

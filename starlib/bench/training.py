@@ -175,8 +175,9 @@ def inference_times(
 
 
 def memory_of_trainings(counts: Sequence[int] = (300, 3000)) -> list[dict[str, Any]]:
-    """Memory of an epoch on the CPU with so many synthface crops on the disk, each in a process of
-    its own: what it holds beyond pages of files, which the system may drop. Empty but on Linux."""
+    """Memory of a training on the CPU with so many synthface crops on the disk, each in a process
+    of its own: what it holds beyond pages of files, which the system may drop. All take as many
+    steps, since the allocator's reserve grows with steps. Empty but on Linux."""
     found: list[dict[str, Any]] = []
     if not STATUS.exists():
         return found
@@ -188,7 +189,7 @@ def memory_of_trainings(counts: Sequence[int] = (300, 3000)) -> list[dict[str, A
             with concurrent.futures.ProcessPoolExecutor(
                 1, multiprocessing.get_context("spawn")
             ) as pool:
-                used = pool.submit(_memory, count, folder).result()
+                used = pool.submit(_memory, count, max(counts) // count, folder).result()
             found.append({"faces": count, "stored_mb": stored / 2**20, "used_mb": used})
     return found
 
@@ -197,7 +198,7 @@ def _crops(count: int, folder: str) -> CropStore:
     return crop_store(album("train", 0, count), MEMORY.image_size, Path(folder))
 
 
-def _memory(count: int, folder: str) -> float:
+def _memory(count: int, epochs: int, folder: str) -> float:
     used = []
 
     def look(*_: object) -> None:
@@ -205,5 +206,6 @@ def _memory(count: int, folder: str) -> float:
         [line] = [line for line in lines if line.startswith("RssAnon")]
         used.append(int(line.split()[1]) / 1024)
 
-    train(MEMORY, _crops(count, folder), get_scheme("wflw"), report=look)
-    return used[0]
+    config = dataclasses.replace(MEMORY, epochs=epochs)
+    train(config, _crops(count, folder), get_scheme("wflw"), report=look)
+    return used[-1]

@@ -35,6 +35,9 @@ def main(arguments: list[str] | None = None) -> int:
     except (ValueError, OSError) as error:  # what the user gave; the message says what it was
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("interrupted; what was finished is kept", file=sys.stderr)
+        return 130
 
 
 def _show(otherwise: Callable[..., None]) -> Callable[..., None]:

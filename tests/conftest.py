@@ -1,6 +1,8 @@
 """Fixtures shared by the tests."""
 
+import contextlib
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,6 +42,30 @@ def real_data() -> Path:
 def golden() -> Path:
     """Folder of numbers computed with the released code."""
     return Path(__file__).parent / "golden"
+
+
+@contextlib.contextmanager
+def without_rights(folder: Path) -> Iterator[None]:
+    """File permissions hold: root becomes another user, to whom `folder` and its files belong."""
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        yield
+        return
+    nobody = 65534
+    modes = {path: stat.S_IMODE(path.stat().st_mode) for path in folder.parents}
+    closed = {path: mode for path, mode in modes.items() if not mode & stat.S_IXOTH}
+    try:
+        for path, mode in closed.items():
+            path.chmod(mode | stat.S_IXOTH)
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, nobody, nobody, follow_symlinks=False)
+        os.setegid(nobody)
+        os.seteuid(nobody)
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+        for path, mode in closed.items():
+            path.chmod(mode)
 
 
 def write_pts(path: Path, points: np.ndarray, header: bool = True) -> None:

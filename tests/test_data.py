@@ -157,6 +157,17 @@ def test_a_crop_store_is_built_once_and_read_again(tiny_300w, tmp_path, monkeypa
     assert len(list((tmp_path / "crops").iterdir())) == 1
 
 
+def test_a_crop_store_clears_what_killed_builds_of_it_have_left(tiny_300w, tmp_path):
+    faces = load_dataset("300w", "train", tiny_300w)
+    crops = tmp_path / "crops"
+    crop_store(faces, 32, crops)
+    [folder] = crops.iterdir()
+    folder.rename(crops / f".partial-{folder.name}-killed")
+    (crops / ".partial-of-another").mkdir()
+    crop_store(faces, 32, crops)
+    assert {path.name for path in crops.iterdir()} == {folder.name, ".partial-of-another"}
+
+
 def test_an_unreadable_image_is_named_and_leaves_no_crop_store(tiny_300w, tmp_path):
     truncated = tiny_300w / "300w/afw/1.jpg"
     truncated.write_bytes(truncated.read_bytes()[:700])

@@ -20,6 +20,7 @@ from starlib.inference.detector import load_detector
 from starlib.schemes import SCHEMES
 from starlib.training.config import RunConfig
 from starlib.training.loop import train
+from tests.conftest import without_rights
 
 resource = pytest.importorskip("resource", reason="needs limits of file sizes")
 SMALL = {"image_size": 32, "width": 8, "depth": 2, "epochs": 1, "batch_size": 2}
@@ -120,6 +121,7 @@ FULL = """
 import sys
 from pathlib import Path
 from starlib.data import crop_store, load_dataset
+from tests.conftest import without_rights
 crop_store(load_dataset("300w", "train", sys.argv[1]), 64, Path(sys.argv[2]))
 """
 
@@ -152,10 +154,9 @@ def test_a_folder_that_cannot_be_written_is_named(tiny_300w, tmp_path, capsys):
         assert str(results) in capsys.readouterr().err
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write")
 def test_a_read_only_folder_is_named_and_stays_as_it_is(tiny_300w, tmp_path):
     results = tmp_path / "results"
     results.mkdir(mode=0o555)
-    with pytest.raises(OSError, match="results"):
+    with without_rights(tmp_path), pytest.raises(OSError, match="results"):
         run(CONFIG, results=results, data_root=tiny_300w)
     assert list(results.iterdir()) == []

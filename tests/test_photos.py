@@ -208,6 +208,14 @@ def test_flip_averaging_gives_mirrored_pictures_mirrored_results(run_file):
             np.testing.assert_allclose(one.covariance, spread, rtol=1e-3, atol=1e-3)
 
 
+def test_flip_averaging_needs_mirror_pairs(run_file):
+    detector = load_detector(run_file)
+    one_sided = dataclasses.replace(detector.scheme, flip=tuple(range(detector.scheme.points)))
+    detector = dataclasses.replace(detector, scheme=one_sided)
+    with pytest.raises(ValueError, match="flip_average: scheme .* has no mirror pairs"):
+        locate(detector, [noise(3)], np.array([[10.0, 5, 50]]), 1, flip_average=True)
+
+
 def test_covariances_are_multiplied_by_the_factor_in_the_weights(run_file, tmp_path):
     plain = load_detector(run_file)
     torch.save(torch.load(run_file) | {"calibration": {"factor": 0.25}}, tmp_path / "c.pt")

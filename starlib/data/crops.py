@@ -84,22 +84,21 @@ def crop_store(faces: FaceSet, image_size: int, root: Path) -> CropStore:
 
 @contextlib.contextmanager
 def _appearing_at(folder: Path) -> Iterator[Path]:
-    """A folder to write in that is renamed to `folder` at the end, or removed on an error."""
-    partial = None
+    """A folder to write in that is renamed to `folder` at the end, or removed on an error. With
+    the whole folder goes what killed processes have left of it."""
+    prefix, partial = f".partial-{folder.name}-", None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder.parent))
+        partial = Path(tempfile.mkdtemp(prefix=prefix, dir=folder.parent))
         yield partial
-        try:
-            os.rename(partial, folder)
-        except OSError:
-            if not folder.is_dir():  # else another process was first
-                raise
+        os.rename(partial, folder)
     except OSError as error:
-        raise OSError(f"{folder}: cannot be written: {error.strerror or error}") from error
+        if not folder.is_dir():  # else another process was first
+            raise OSError(f"{folder}: cannot be written: {error.strerror or error}") from error
     finally:
-        if partial is not None:
-            shutil.rmtree(partial, ignore_errors=True)
+        unfinished = folder.parent.glob(f"{prefix}*") if folder.is_dir() else (partial,)
+        for left in filter(None, unfinished):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _build(faces: FaceSet, size: int, folder: Path) -> None:

@@ -7,6 +7,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -297,12 +298,17 @@ def run_all(
         with concurrent.futures.ProcessPoolExecutor(
             max_workers=max(1, min(workers, len(todo))),
             mp_context=multiprocessing.get_context("spawn"),
-            initializer=torch.set_num_threads,
+            initializer=_in_worker,
             initargs=(max(1, (os.cpu_count() or 1) // workers),),
         ) as pool:
             _side_by_side(pool, one, todo, say)
     done = distributed.once(lambda: _finished(configs, results, data_root))
     return [done[config] for config in configs if config in done]
+
+
+def _in_worker(threads: int) -> None:
+    torch.set_num_threads(threads)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it; its checkpoint is whole
 
 
 def _finished(

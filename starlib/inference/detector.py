@@ -70,8 +70,10 @@ class Detector:
         where the network has them, of crops [B, 3, S', S'] cut for boxes [B, 3].
 
         With `flip_average` both are the mean of the crop's and those of its mirror image, mirrored
-        back.
+        back; ValueError for a scheme whose points have no mirror images.
         """
+        if flip_average and not self.scheme.mirrors:
+            raise ValueError(f"flip_average: scheme {self.scheme.name!r} has no mirror pairs")
         stored = torch.from_numpy(np.ascontiguousarray(crops)).to(self.device)
         if self.released:
             images = stored.float() / 127.5 - 1

@@ -1,9 +1,14 @@
 """Runs that are killed at random moments, again and again, end as an uninterrupted one does."""
 
+import contextlib
 import json
 import multiprocessing
+import os
 import random
 import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -88,3 +93,22 @@ def test_a_run_killed_at_random_moments_ends_as_an_uninterrupted_one(context, ti
         assert record_again == record
         assert not [path for path in results.glob("checkpoints/*") if path.suffix != ".lock"]
         TALLY["killed runs that ended alike"] += 1
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_ctrl_c_ends_a_training_without_a_traceback(tiny_300w, tmp_path, workers):
+    results = tmp_path / "results"
+    command = [sys.executable, "-m", "starlib", "train", "--dataset", "300w", "--scale", "smoke"]
+    command += ["--seeds", "0", "1", "--workers", str(workers), "--results", str(results)]
+    command += ["--data-root", str(tiny_300w), "--set", "epochs=100000", "image_size=32"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        while process.poll() is None and not list(results.glob("checkpoints/*.pt")):
+            time.sleep(0.1)
+        os.killpg(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == 130
+    assert "interrupted" in errors and "Traceback" not in errors

@@ -33,7 +33,7 @@ from starlib.__main__ import main
 from starlib.data import crop_store, load_dataset
 from starlib.experiments.baseline import beside
 from starlib.experiments.records import results_folder
-from starlib.experiments.runs import run
+from starlib.experiments.run import run
 from starlib.report import figures
 from starlib.synthface.faces import render_faces
 from starlib.training.config import RunConfig

@@ -8,7 +8,7 @@ from PIL import Image
 from starlib.__main__ import main
 from starlib.data import DataError, load_dataset
 from starlib.data.released import metadata_boxes, released_boxes, released_crop
-from starlib.experiments.runs import run
+from starlib.experiments.run import run
 from starlib.inference.detector import load_detector
 from starlib.schemes import SCHEMES
 from tests.conftest import SMALL_RUN, write_pts

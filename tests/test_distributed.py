@@ -11,7 +11,8 @@ import torch
 
 from starlib.data.augment import augment
 from starlib.experiments.records import load_run, missing
-from starlib.experiments.runs import _lock, run, run_all
+from starlib.experiments.run import _lock, run
+from starlib.experiments.runs import run_all
 from starlib.schemes import SCHEMES
 from starlib.training.checkpoints import read_checkpoint
 from starlib.training.config import RunConfig
@@ -171,10 +172,10 @@ def test_dask_workers_train_each_run_once(tiny_300w, tmp_path):
 def test_a_run_that_another_one_trains_is_waited_for_and_trained_once(
     tiny_300w, tmp_path, monkeypatch
 ):
-    import starlib.experiments.runs
+    import starlib.experiments.run
 
-    calls, train = [], starlib.experiments.runs.train
-    monkeypatch.setattr("starlib.experiments.runs.train", lambda *a: calls.append(a) or train(*a))
+    calls, train = [], starlib.experiments.run.train
+    monkeypatch.setattr("starlib.experiments.run.train", lambda *a: calls.append(a) or train(*a))
     found = []
 
     def one():
@@ -194,7 +195,7 @@ def test_a_lock_ends_with_its_process(tmp_path):
     code = f"""
 import os
 from pathlib import Path
-from starlib.experiments.runs import _lock
+from starlib.experiments.run import _lock
 with _lock(Path({str(path)!r}), lambda: None):
     os._exit(9)
 """

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from starlib.data import crop_store, load_dataset
-from starlib.experiments.runs import run
+from starlib.experiments.run import run
 from starlib.training.config import RunConfig
 from starlib.training.loop import predict, train
 from starlib.training.state import State

@@ -15,7 +15,7 @@ import torch
 
 from starlib.__main__ import main
 from starlib.data import DataError, crop_store, load_dataset
-from starlib.experiments.runs import run
+from starlib.experiments.run import run
 from starlib.inference.detector import load_detector
 from starlib.schemes import SCHEMES
 from starlib.training.config import RunConfig

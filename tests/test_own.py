@@ -17,7 +17,7 @@ from starlib.data.faces import DataWarning, image_size, open_image
 from starlib.data.own_schemes import read_scheme, scheme_of
 from starlib.experiments.baseline import beside
 from starlib.experiments.records import load_all, load_run, verify
-from starlib.experiments.runs import run
+from starlib.experiments.run import run
 from starlib.metrics import nme
 from starlib.report.effects import face_errors
 from starlib.schemes import SCHEMES

@@ -13,7 +13,8 @@ from starlib.__main__ import main
 from starlib.data import DataError, crops
 from starlib.experiments.paths import ROOT, results_folder
 from starlib.experiments.records import load_all, load_run, missing, read, verify
-from starlib.experiments.runs import _faces_of, _lock, read_or_train, run, run_all
+from starlib.experiments.run import _lock, known_fingerprints, run
+from starlib.experiments.runs import read_or_train, run_all
 from starlib.report.effects import face_errors
 from starlib.training.config import RunConfig
 from starlib.training.loop import StoppedError
@@ -29,7 +30,7 @@ def results(tmp_path):
 
 def test_a_run_is_trained_once_and_read_again(tiny_300w, results, monkeypatch):
     first = run(CONFIG, results=results, data_root=tiny_300w)
-    monkeypatch.setattr("starlib.experiments.runs.train", None)  # training again would fail
+    monkeypatch.setattr("starlib.experiments.run.train", None)  # training again would fail
     again = run(CONFIG, results=results, data_root="/nowhere")
     assert again.metrics == first.metrics and again.path == first.path
     assert [found.config for found in load_all(results)] == [CONFIG]
@@ -54,7 +55,7 @@ def test_runs_side_by_side_cut_the_crops_once(tiny_300w, results, monkeypatch):
 
     build = crops._build
     monkeypatch.setattr(crops, "_build", slowly)
-    monkeypatch.setattr("starlib.experiments.runs._lock", counted)
+    monkeypatch.setattr("starlib.experiments.run._lock", counted)
     configs = [CONFIG, dataclasses.replace(CONFIG, seed=1)]
     with ThreadPoolExecutor(2) as executor:
         runs = run_all(configs, results=results, data_root=tiny_300w, say=str, executor=executor)
@@ -147,11 +148,11 @@ def with_fake_training(monkeypatch, points=68):
     def predicted(_model, images, config):
         return np.full((len(images), points, 2), 0.01 * config.seed)
 
-    runs = "starlib.experiments.runs"
-    monkeypatch.setattr(f"{runs}.train", lambda *_: SimpleNamespace(model=model, curves=curves))
-    monkeypatch.setattr(f"{runs}.predict", predicted)
-    monkeypatch.setattr(f"{runs}.covariances", lambda *_: None)
-    monkeypatch.setattr(f"{runs}.calibration", lambda *_: {})
+    where = "starlib.experiments.run"
+    monkeypatch.setattr(f"{where}.train", lambda *_: SimpleNamespace(model=model, curves=curves))
+    monkeypatch.setattr(f"{where}.predict", predicted)
+    monkeypatch.setattr(f"{where}.covariances", lambda *_: None)
+    monkeypatch.setattr(f"{where}.calibration", lambda *_: {})
 
 
 def test_numbers_that_do_not_follow_from_the_arrays_are_found(tiny_300w, results, monkeypatch):
@@ -203,7 +204,7 @@ def test_side_by_side_runs_are_all_kept_and_a_failure_is_named(tiny_300w, result
     configs = [dataclasses.replace(CONFIG, seed=seed) for seed in (0, 1)]
     broken = dataclasses.replace(CONFIG, seed=7)
     (results / "weights").mkdir(parents=True)
-    name = broken.name(*_faces_of(broken, results, tiny_300w))
+    name = broken.name(*known_fingerprints(broken, results, tiny_300w))
     (results / "weights" / f"{name}.pt").mkdir()
     message = []
     with pytest.raises(OSError, match=f"{name}.pt: cannot be written"):
@@ -263,7 +264,7 @@ def age(results):
 
 def test_the_queue_leaves_a_run_that_another_process_trains(tiny_300w, results, monkeypatch):
     with_fake_training(monkeypatch)
-    name = CONFIG.name(*_faces_of(CONFIG, results, tiny_300w))
+    name = CONFIG.name(*known_fingerprints(CONFIG, results, tiny_300w))
     other = dataclasses.replace(CONFIG, seed=1)
     where = {"results": results, "data_root": tiny_300w}
     message = []

@@ -22,7 +22,8 @@ from starlib.experiments.paths import results_folder
 from starlib.experiments.progress import Progress
 from starlib.experiments.queue import entries, trainable
 from starlib.experiments.records import Run, describe
-from starlib.experiments.runs import run, run_all
+from starlib.experiments.run import run
+from starlib.experiments.runs import run_all
 from starlib.schemes import is_path
 from starlib.training import distributed
 from starlib.training.config import RunConfig

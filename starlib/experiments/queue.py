@@ -8,7 +8,7 @@ from pathlib import Path
 from starlib.data.synthface import VARIANTS
 from starlib.experiments.arms import EXPERIMENTS
 from starlib.experiments.records import Run, load_all, read
-from starlib.experiments.runs import faces_decide
+from starlib.experiments.run import faces_decide
 from starlib.training.config import RunConfig
 
 # Which question is answered first. An experiment that is not named here comes last.

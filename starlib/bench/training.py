@@ -174,7 +174,7 @@ def inference_times(
     return found
 
 
-def memory_of_trainings(counts: Sequence[int] = (300, 3000)) -> list[dict[str, Any]]:
+def memory_of_trainings(counts: Sequence[int] = (150, 1500)) -> list[dict[str, Any]]:
     """Memory of a training on the CPU with so many synthface crops on the disk, each in a process
     of its own: what it holds beyond pages of files, which the system may drop. All take as many
     steps, since the allocator's reserve grows with steps. Empty but on Linux."""

@@ -3,16 +3,19 @@
 import dataclasses
 import json
 import pickle
+import sys
 
 import pytest
 
 from starlib.__main__ import main
+from starlib.commands.train import _decisive
 from starlib.data import DataError
 from starlib.experiments import queue
 from starlib.experiments.arms import EXPERIMENTS
 from starlib.experiments.progress import EVERY, Progress
 from starlib.experiments.queue import entries, expected_minutes, trainable
 from starlib.experiments.records import load_all
+from starlib.report.claims import claims_of_runs
 from starlib.training.config import RunConfig
 from tests.fakes import write_run
 
@@ -52,6 +55,16 @@ def test_first_seeds_come_first_and_cheap_ones_before_dear_ones(tmp_path):
     ]
     sizes = [e.config.image_size for e in first if e.experiments == ("resolution",)]
     assert sizes == sorted(sizes)
+
+
+def test_runs_that_decide_a_claim_come_first_in_their_block(tmp_path, monkeypatch):
+    decisive = claims_of_runs()
+    listed = [e.config for e in entries(tmp_path, first=decisive) if e.config.seed < 3]
+    places = [config in decisive for config in listed]
+    assert any(places) and places == sorted(places, reverse=True)
+    assert RunConfig.at("reduced", "300w", dr=True) in listed[: places.index(False)]
+    monkeypatch.setitem(sys.modules, "starlib.report.claims", None)  # as without its packages
+    assert _decisive() == ()
 
 
 def test_runs_can_be_narrowed_and_unknown_names_are_errors(tmp_path):

@@ -1,18 +1,13 @@
 """python -m starlib runs: what the experiments need, what is done, and what the rest would cost."""
 
 import argparse
-from collections import defaultdict
 from collections.abc import Sequence
-
-import yaml
 
 from starlib.experiments.arms import EXPERIMENTS
 from starlib.experiments.paths import results_folder
 from starlib.experiments.queue import Entry, entries
 from starlib.experiments.records import load_all, verify
-from starlib.report.claims import CLAIMS, SCALE
-from starlib.report.rules import rule_arms
-from starlib.training.config import RunConfig
+from starlib.report.claims import SCALE, claims_of_runs
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -30,8 +25,10 @@ def add(parser: argparse.ArgumentParser) -> None:
 def _runs(options: argparse.Namespace) -> int:
     if options.check:
         return _check(options.results)
-    listed = entries(options.results, options.scale, options.experiment, options.dataset)
-    claims = _claims() if options.scale == SCALE else {}
+    claims = claims_of_runs() if options.scale == SCALE else {}
+    listed = entries(
+        options.results, options.scale, options.experiment, options.dataset, first=claims
+    )
     shown = [entry for entry in listed if not (options.missing and entry.run)]
     print(f"{'state':8} {'minutes':>7}  {'data set':14} {'seed':>4}  arm: what it decides")
     for entry in shown:
@@ -63,20 +60,6 @@ def _total(listed: Sequence[Entry]) -> str:
     if any(entry.minutes is None for entry in rest):
         return f"{text}; {len(rest)} missing"
     return f"{text}; {len(rest)} missing, about {sum(e.minutes or 0 for e in rest) / 60:.1f} hours"
-
-
-def _claims() -> dict[RunConfig, list[str]]:
-    """Config -> ids of the claims whose rule reads its run."""
-    found = defaultdict(list)
-    for claim in yaml.safe_load(CLAIMS.read_text(encoding="utf-8")):
-        rule = claim["rule"]
-        if "experiment" not in rule:
-            continue
-        experiment = EXPERIMENTS[rule["experiment"]]
-        arms = rule_arms(rule, experiment)
-        for config in experiment.configs(rule["dataset"], SCALE, arms=arms or None):
-            found[config].append(claim["id"])
-    return dict(found)
 
 
 def _check(results: str | None) -> int:

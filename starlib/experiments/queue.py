@@ -1,7 +1,7 @@
 """The queue: every run that the experiments need, done or missing, in the order of its worth."""
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,13 +40,14 @@ def entries(
     experiments: Sequence[str] | None = None,
     datasets: Sequence[str] | None = None,
     seeds: Sequence[int] | None = None,
+    first: Container[RunConfig] = (),
 ) -> list[Entry]:
     """The runs that experiments need, each once, those first that say most per minute.
 
     What a run says is ordered by hand: its seed's block (the first three seeds of every
-    experiment, then up to five, then up to ten), its experiment's place in ORDER, and then the
-    cheap before the dear; a LONG run counts one block later. ValueError names an unknown
-    experiment or data set.
+    experiment, then up to five, then up to ten), whether it is in `first` (such as those that
+    decide a claim), its experiment's place in ORDER, and then the cheap before the dear; a LONG
+    run counts one block later. ValueError names an unknown experiment or data set.
     """
     for name in experiments or ():
         if name not in EXPERIMENTS:
@@ -70,7 +71,7 @@ def entries(
         run = done.get(config)
         minutes = run.provenance["seconds"] / 60 if run else expected_minutes(config, known)
         found.append(Entry(config, arms[config], run, minutes, tuple(dict.fromkeys(names))))
-    return sorted(found, key=_order)
+    return sorted(found, key=lambda entry: _order(entry, entry.config in first))
 
 
 def _arms(name: str, dataset: str, scale: str) -> Iterable[tuple[RunConfig, str]]:
@@ -80,11 +81,11 @@ def _arms(name: str, dataset: str, scale: str) -> Iterable[tuple[RunConfig, str]
             yield experiment.config(arm, dataset, seed, scale), arm
 
 
-def _order(entry: Entry) -> tuple[float, ...]:
+def _order(entry: Entry, first: bool) -> tuple[float, ...]:
     minutes = entry.minutes or 0.0
     block = sum(entry.config.seed >= end for end in BLOCKS) + (minutes > LONG)
     place = min(ORDER.index(n) if n in ORDER else len(ORDER) for n in entry.experiments)
-    return block, place, minutes, entry.config.seed
+    return block, not first, place, minutes, entry.config.seed
 
 
 def expected_minutes(config: RunConfig, runs: Sequence[Run]) -> float | None:

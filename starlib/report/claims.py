@@ -25,6 +25,7 @@ from starlib.report.regions import region_points
 from starlib.report.rules import KINDS, rule_arms, rule_runs
 from starlib.report.statistics import ENOUGH, Effect, counted, holm
 from starlib.schemes import SCHEME_OF
+from starlib.training.config import RunConfig
 
 CLAIMS = Path(__file__).with_name("claims.yml")
 SCALE = "reduced"  # of all rules
@@ -81,6 +82,19 @@ def read_claims(path: Path = CLAIMS) -> list[dict[str, Any]]:
         twice = next(name for name in ids if ids.count(name) > 1)
         raise ValueError(f"{path.name}, {twice}: stands twice")
     return claims
+
+
+def claims_of_runs() -> dict[RunConfig, list[str]]:
+    """Config -> ids of the claims whose rule reads its run."""
+    found = defaultdict(list)
+    for claim in read_claims():
+        rule = claim["rule"]
+        if "experiment" in rule:
+            experiment = EXPERIMENTS[rule["experiment"]]
+            arms = rule_arms(rule, experiment)
+            for config in experiment.configs(rule["dataset"], SCALE, arms=arms or None):
+                found[config].append(claim["id"])
+    return dict(found)
 
 
 def check_rule(claim: str, rule: Rule) -> None:

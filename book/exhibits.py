@@ -1,8 +1,9 @@
 """What stands at each table and figure of an executed notebook: caption, command, CSV, records.
 
 It is put there when a page is made, so that the notebooks stay short. A caption is made of the
-heading above; the text that is read aloud for a figure is the paragraph above it, or the cell's
-metadata `alt`.
+heading above, and of the number that it has in the paper or, as `numbering` counts them, in this
+book; the text that is read aloud for a figure is the paragraph above it, or the cell's metadata
+`alt`.
 """
 
 import base64
@@ -10,16 +11,22 @@ import csv
 import html
 import io
 import re
-from typing import Any
+from collections.abc import Mapping
 
+import svg
 from bs4 import BeautifulSoup
 from nbformat import NotebookNode
 
 RECORDS = "Every run"  # heading of the table of records that closes a page
+OPEN = "B?"  # a number that is not known before the pages stand in their order
 
 
-def add(notebook: NotebookNode, page: str, command: str) -> None:
-    """Put a caption and what belongs to it at each table and figure of a page's notebook."""
+def add(notebook: NotebookNode, page: str, command: str, paper: Mapping[str, str]) -> None:
+    """Put a caption and what belongs to it at each table and figure of a page's notebook.
+
+    `paper`: what the paper numbers, as "Table 3" -> the heading under which it stands first here.
+    """
+    numbers = dict(paper)
     heading, said, tables = page, "", 0
     has_records = any(c.source.startswith(f"## {RECORDS}") for c in notebook.cells)
     for cell in notebook.cells:
@@ -30,13 +37,34 @@ def add(notebook: NotebookNode, page: str, command: str) -> None:
             data = output.get("data", {})
             if "<table" in data.get("text/html", ""):
                 tables += 1
-                caption = f"Table {tables} of this page. {heading}"
-                below = _below(command, data["text/html"], f"{page}-{tables}", has_records)
+                caption = f"{_number(numbers, heading, 'Table')}. {heading}"
+                below = _below(command, has_records, data["text/html"], f"{page}-{tables}")
                 data["text/html"] = _with_caption(data["text/html"], caption) + below
                 if heading == RECORDS:
-                    _tag(cell, "hide-output")
-            elif "image/png" in data or "image/svg+xml" in data:
-                cell.metadata["mystnb"] = _figure(cell, heading, said, command)
+                    fold(cell, "Show the table")
+            elif "image/svg+xml" in data:
+                caption = f"{_number(numbers, heading, 'Figure')}. {heading}"
+                alt = cell.metadata.get("alt") or f"Graph. {heading}. {said}"
+                figure = _figure(data.pop("image/svg+xml"), alt, caption)
+                data["text/html"] = figure + _below(command, has_records)
+        if "folded" in cell.metadata.get("tags", []):
+            fold(cell, "Show the table")
+
+
+def fold(cell: NotebookNode, title: str) -> None:
+    """Hide a cell, code and output, behind a line that can be opened."""
+    tags = cell.metadata.setdefault("tags", [])
+    tags += [tag for tag in ("hide-input", "hide-output") if tag not in tags]
+    cell.metadata["mystnb"] = {"code_prompt_show": title, "code_prompt_hide": "Hide it"}
+
+
+def _number(numbers: dict[str, str], heading: str, kind: str) -> str:
+    """The paper's number, as "Table 3", once; "Table B?" for what it does not have."""
+    for number, place in numbers.items():
+        if place == heading and number.startswith(kind):
+            del numbers[number]
+            return number
+    return f"{kind} {OPEN}"
 
 
 def _heading(source: str) -> str:
@@ -51,12 +79,12 @@ def _paragraph(source: str) -> str:
     return " ".join(text.split())
 
 
-def _figure(cell: NotebookNode, heading: str, said: str, command: str) -> dict[str, Any]:
-    alt = cell.metadata.get("alt") or f"Graph. {heading}. {said}"
-    return {
-        "image": {"alt": alt},
-        "figure": {"caption": f"{heading}. Drawn by `{command}`."},
-    }
+def _figure(drawing: str, alt: str, caption: str) -> str:
+    picture = svg.for_page(drawing, sized=True)
+    return (
+        f'<figure><div class="picture" role="img" aria-label="{html.escape(alt)}">{picture}</div>'
+        f"<figcaption>{html.escape(caption)}</figcaption></figure>"
+    )
 
 
 def _with_caption(table: str, caption: str) -> str:
@@ -67,12 +95,14 @@ def _with_caption(table: str, caption: str) -> str:
     )
 
 
-def _below(command: str, table: str, name: str, has_records: bool) -> str:
-    href = "data:text/csv;charset=utf-8;base64," + base64.b64encode(as_csv(table)).decode()
-    links = [f'<a download="{name}.csv" href="{href}">CSV</a>']
+def _below(command: str, has_records: bool, table: str = "", name: str = "") -> str:
+    parts = [f"<code>{html.escape(command)}</code>"]
+    if table:
+        href = "data:text/csv;charset=utf-8;base64," + base64.b64encode(as_csv(table)).decode()
+        parts.append(f'<a download="{name}.csv" href="{href}">CSV</a>')
     if has_records:
-        links.append('<a href="#every-run">the records behind it</a>')
-    return f'<p class="below"><code>{html.escape(command)}</code> · {" · ".join(links)}</p>'
+        parts.append('<a href="#every-run">the records behind it</a>')
+    return f'<p class="below">{" · ".join(parts)}</p>'
 
 
 def as_csv(table: str) -> bytes:
@@ -82,9 +112,3 @@ def as_csv(table: str) -> bytes:
     for row in BeautifulSoup(table, "html.parser").find_all("tr"):
         writer.writerow([cell.get_text(" ", strip=True) for cell in row.find_all(["th", "td"])])
     return text.getvalue().encode()
-
-
-def _tag(cell: NotebookNode, tag: str) -> None:
-    tags = cell.metadata.setdefault("tags", [])
-    if tag not in tags:
-        tags.append(tag)

@@ -1,19 +1,17 @@
 """Pictures of the book that are drawn by code: SVG that takes the colours of the text around it."""
 
-import base64
 import io
-import re
 from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
+import svg
 from diagrams import framework
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
-from PIL import Image
 
 from starlib.data.synthface import SIZE, STRENGTH
 from starlib.experiments.arms import EXPERIMENTS
@@ -59,22 +57,7 @@ def plain_svg(drawing: Figure, salt: str) -> str:
     buffer = io.StringIO()
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": salt}):
         drawing.savefig(buffer, format="svg", metadata={"Date": None}, transparent=True)
-    text = buffer.getvalue()
-    text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
-    text = re.sub(r'<g id="[a-z0-9.]+_\d+">', "<g>", text)  # shared by all figures of a page
-    text = re.sub(r'<svg ([^>]*?)width="[^"]*" height="[^"]*"', r"<svg \1", text, count=1)
-    text = re.sub(r"image-rendering: ?[a-z-]+;?", "", text)  # pixels are smoothed
-    text = re.sub(r"data:image/png;base64,\s*([A-Za-z0-9+/=\s]+)", _as_webp, text)
-    # Text without a colour of its own is black in SVG.
-    text = re.sub(r"(fill|stroke): ?(#000000|#000|black)\b", r"\1: currentColor", text)
-    return text.replace("<svg", '<svg fill="currentColor"', 1)
-
-
-def _as_webp(address: re.Match[str]) -> str:
-    """A picture's address with the picture packed more tightly."""
-    buffer = io.BytesIO()
-    Image.open(io.BytesIO(base64.b64decode(address[1]))).save(buffer, "WEBP", quality=85)
-    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return svg.for_page(buffer.getvalue())
 
 
 def optimum() -> Figure:

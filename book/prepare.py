@@ -16,6 +16,7 @@ from typing import Any
 
 import exhibits
 import nbformat
+import openings
 import papermill
 import yaml
 
@@ -23,7 +24,7 @@ BOOK = Path(__file__).resolve().parent
 ROOT = BOOK.parent
 EXECUTED = BOOK / "experiments"
 FRAGMENTS = BOOK / "fragments"
-# page -> notebook, title, parameters
+# page -> notebook, title, parameters, paper
 PAGES: dict[str, dict[str, Any]] = yaml.safe_load(
     (BOOK / "notebooks.yml").read_text(encoding="utf-8")
 )
@@ -45,10 +46,12 @@ def execute(page: str) -> None:
         kernel_name="python3",
         cwd=ROOT,
         progress_bar=False,
+        extra_arguments=["--InlineBackend.figure_formats=svg"],
     )
     executed = nbformat.read(partial, as_version=4)
+    openings.put_finding_first(executed)
     fold_code(executed)
-    exhibits.add(executed, page, command_of(page))
+    exhibits.add(executed, page, command_of(page), PAGES[page].get("paper", {}))
     if title := PAGES[page].get("title"):  # the first line of the first cell is the page's title
         lines = executed.cells[0].source.split("\n")
         executed.cells[0].source = "\n".join([f"# {title}", *lines[1:]])
@@ -128,6 +131,7 @@ def stale(page: str) -> bool:
 def execute_pages(pages: list[str], workers: int = 2) -> None:
     """Execute the notebooks of the pages, `workers` at a time; those that train go alone, last."""
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"  # this environment's kernel, not the user's
+    os.environ["MATPLOTLIBRC"] = str(BOOK / "matplotlibrc")
     alone = [page for page in pages if "results" in PAGES[page].get("parameters", {})]
     with ThreadPoolExecutor(workers) as pool:
         for page in pages:

@@ -32,7 +32,7 @@ from starlib.experiments.arms import EXPERIMENTS
 from starlib.experiments.records import missing
 from starlib.experiments.runs import read_or_train
 from starlib.experiments.selection import arm_runs
-from starlib.report import claims, figures, tables, views
+from starlib.report import claims, face_figures, figures, tables, views
 from starlib.report.effects import comparison_effects
 
 # %% tags=["parameters"]
@@ -76,6 +76,32 @@ tables.effect_table(experiment, dataset, comparisons, scale, seeds, results)
 
 # %%
 figures.forest(comparison_effects(experiment, dataset, comparisons, scale, seeds, results))
+
+# %% [markdown]
+# ## By region of the face
+#
+# The same effects on the landmarks of one part of the face, in points of NME with their 95 %
+# interval. By the paper's argument the contour, where annotators disagree most, should gain most.
+
+# %%
+views.region_errors(by_arm, {d: experiment.comparisons[d] for d in distances})
+
+# %% [markdown]
+# ## Faces that gain and faces that lose
+#
+# The paper's Fig. 5 shows failures that STAR solves. Here stand, above, the rendered test faces
+# whose error against the truth falls most with STAR, and below, those whose error rises most. They
+# are chosen by that, so they show how errors look and not how often they fall. White: the truth;
+# blue squares without STAR, orange circles with it.
+
+# %%
+shown = "l2" if "l2" in distances else distances[0]
+comparison = experiment.comparisons[shown]
+rendered = arm_runs(experiment, "synthface", scale, seeds, pairs[shown], results)
+face_figures.failures(rendered, comparison)
+
+# %%
+Markdown(face_figures.failure_counts(rendered, comparison))
 
 # %% [markdown]
 # ## What the labels hide

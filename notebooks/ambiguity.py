@@ -27,10 +27,11 @@
 from IPython.display import Markdown
 
 from starlib.experiments.arms import EXPERIMENTS
+from starlib.experiments.paths import ROOT
 from starlib.experiments.records import missing
 from starlib.experiments.runs import read_or_train
 from starlib.experiments.selection import arm_runs
-from starlib.report import claims, figures, tables, views
+from starlib.report import claims, face_figures, figures, tables, views
 from starlib.report.effects import comparison_effects
 
 # %% tags=["parameters"]
@@ -70,6 +71,28 @@ tables.effect_table(experiment, dataset, None, scale, seeds, results)
 
 # %%
 figures.forest(comparison_effects(experiment, dataset, None, scale, seeds, results))
+
+# %% [markdown]
+# ## Ellipses on faces
+#
+# The paper's Fig. 3 shows the principal axes of predicted heatmaps on photographs. Here they stand
+# on rendered test faces: above, the heatmaps' ellipses of two standard deviations, with one factor
+# for all of them that fits the errors on training faces; below, the noise that the labels have by
+# construction. The network is the first one of the arm that decides.
+
+# %%
+shown = by_arm["STAR l2 +DR"]
+face_figures.ellipses(shown)
+
+# %% [markdown]
+# ## Ellipses on a photograph
+#
+# The same of the network for 300-W that comes with the project, on a photograph in the public
+# domain (NASA's portrait of the astronaut Eileen Collins), where nobody knows the noise.
+
+# %%
+picture = ROOT / "book" / "playground" / "play" / "astronaut.jpg"
+face_figures.photograph(picture, box=(178, 84, 274, 182))
 
 # %% [markdown]
 # ## Direction and strength

@@ -23,8 +23,10 @@
 # quartiles. Nothing is measured when the page is built.
 
 # %%
+from IPython.display import Markdown
+
 from starlib.bench import summary as costs
-from starlib.report import claims, tables
+from starlib.report import claims, views
 from starlib.report import cost as cost_views
 
 # %% tags=["parameters"]
@@ -34,6 +36,26 @@ number = 0  # which machine's record, in the order of the first table
 # %%
 records = costs.load(results)
 record = records[number]
+verdicts = [v for v in claims.judge_all(results) if v.id.startswith("negligible-cost")]
+Markdown(views.finding(verdicts))
+
+# %% [markdown]
+# ## In short
+#
+# On the machine of the record that is shown; the rule of the finding is in
+# `starlib/report/claims.yml`, and every committed record has to agree. All other tables are folded:
+# open the one that you want.
+
+# %%
+cost_views.summary_table(record)
+
+# %%
+cost_views.share_figure(record)
+
+# %% [markdown]
+# ## The machines
+
+# %% tags=["folded"]
 cost_views.machine_table(records)
 
 # %% [markdown]
@@ -44,12 +66,13 @@ cost_views.machine_table(records)
 # read and one write" is the least that any loss must do: read the heatmaps once and write their
 # gradient once, to new memory. The fixed cost is that of one map of four cells.
 
-# %%
+# %% tags=["folded"]
 cost_views.loss_table(record)
 
 # %%
 cost_views.loss_figure(record)
-# %%
+
+# %% tags=["folded"]
 cost_views.ratio_table(record)
 
 # %% [markdown]
@@ -59,7 +82,7 @@ cost_views.ratio_table(record)
 # memory costs more per byte above some size, where the C library asks the system for it afresh each
 # time; the limit shows that by itself.
 
-# %%
+# %% tags=["folded"]
 cost_views.growth_table(record)
 
 # %% [markdown]
@@ -69,14 +92,12 @@ cost_views.growth_table(record)
 # loss is timed by itself as well, because its share of a step is smaller than the spread of the
 # steps. What STAR *adds* is it minus the regression loss.
 
-# %%
+# %% tags=["folded"]
 cost_views.step_table(record)
 
-# %%
+# %% tags=["folded"]
 cost_views.share_table(record)
 
-# %%
-cost_views.share_figure(record)
 # %% [markdown]
 # ## Ways to train
 #
@@ -85,10 +106,10 @@ cost_views.share_figure(record)
 # last"; `train --compile` compiles network and loss first, which pays only if a run has more steps
 # than it takes to win the time back.
 
-# %%
+# %% tags=["folded"]
 cost_views.ways_table(record)
 
-# %%
+# %% tags=["folded"]
 cost_views.compile_table(record)
 
 # %% [markdown]
@@ -98,7 +119,7 @@ cost_views.compile_table(record)
 # depend on their number. On a GPU they are copied there while they take at most a quarter of what
 # is free.
 
-# %%
+# %% tags=["folded"]
 cost_views.memory_table(record)
 
 # %% [markdown]
@@ -107,13 +128,5 @@ cost_views.memory_table(record)
 # From stored crops to landmarks with the same network. STAR takes no part in it: the loss is only
 # there in training.
 
-# %%
+# %% tags=["folded"]
 cost_views.inference_table(record)
-
-# %% [markdown]
-# ## Verdict
-#
-# The rule is in `starlib/report/claims.yml`; every committed record has to agree.
-
-# %%
-tables.claim_table([v for v in claims.judge_all(results) if v.id.startswith("negligible-cost")])

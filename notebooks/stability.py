@@ -28,7 +28,15 @@ from starlib.experiments.arms import EXPERIMENTS
 from starlib.experiments.records import missing
 from starlib.experiments.runs import read_or_train
 from starlib.experiments.selection import arm_runs
-from starlib.report import breakdown, claims, figures, paper_figures, tables, views
+from starlib.report import (
+    breakdown,
+    claims,
+    face_figures,
+    figures,
+    paper_figures,
+    tables,
+    views,
+)
 
 # %% tags=["parameters"]
 dataset = "300w"
@@ -66,6 +74,17 @@ effects = {
     for name, pair in experiment.comparisons.items()
 }
 figures.forest(effects, axis="spread without minus spread with, in % (right: STAR is steadier)")
+
+# %% [markdown]
+# ## Predictions on a face
+#
+# What the paper's Fig. 1 shows on a photograph, on a rendered test face: the predictions of
+# networks that differ in their seed alone, without STAR above and with it below, and the exact
+# landmarks as white crosses. One face is an anecdote; the numbers are above and below.
+
+# %%
+rendered = arm_runs(experiment, "synthface", scale, seeds, results=results)
+face_figures.scatter(rendered, experiment.comparisons["l2"])
 
 # %% [markdown]
 # ## Spread of the predictions

@@ -48,7 +48,7 @@ def test_every_page_is_in_the_table_of_contents_and_has_a_notebook_with_its_para
         [defaults] = [c for c in cells if "parameters" in c.metadata.get("tags", [])]
         known = {line.split(" = ")[0] for line in defaults.source.splitlines()}
         assert set(entry.get("parameters", {})) <= known, page
-        assert set(entry) <= {"notebook", "title", "parameters"}, page
+        assert set(entry) <= {"notebook", "title", "parameters", "paper"}, page
 
 
 @pytest.fixture

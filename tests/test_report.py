@@ -16,21 +16,20 @@ def test_a_table_puts_the_papers_numbers_beside_ours(tmp_path):
     write_arms(ABLATION, "300w", tmp_path, NMES, spread=0.001)
     table = tables.effect_table("ablation_distance", "300w", ["l1", "l2", "wing"], results=tmp_path)
     assert list(table.index) == ["l1", "l2", "Wing"]
-    assert table.loc["l2", "paper without"] == "3.45"
-    assert table.loc["l2", "paper effect"] == "+0.40"
-    assert table.loc["l2", "ours without"] == "5.20 ± 0.16"
+    assert table.loc["l2", "paper"] == "3.45 / 3.05"
+    assert table.loc["l2", "without"] == "5.20 ± 0.16"
     assert table.loc["l2", "effect [95 %]"].startswith("+0.20 [-0.03")
-    assert table.loc["l2", "paper's effect"] == "inside"
+    assert table.loc["l2", "paper's effect"] == "+0.40, inside"
     assert table.loc["l1", "effect [95 %]"].startswith("-0.10 [")
-    assert table.loc["l1", "paper's effect"] == "outside"
-    assert table.loc["Wing", "effect [95 %]"] == "not run"
+    assert table.loc["l1", "paper's effect"].endswith(", outside")
+    assert table.loc["Wing", "without"] == "not run"
     assert table.loc["Wing", "seeds"] == "0"
 
 
 def test_a_data_set_that_the_paper_lacks_has_ours_alone(tmp_path):
     write_arms(ABLATION, "synthface", tmp_path, NMES)
     table = tables.effect_table(ABLATION, "synthface", ["l2"], results=tmp_path)
-    assert list(table.columns)[:2] == ["ours without", "ours with"]
+    assert list(table.columns)[:2] == ["without", "with"]
     with pytest.raises(ValueError, match="comparisons: expected some of l1, .*; got 'l3'"):
         tables.effect_table(ABLATION, "synthface", ["l3"])
 
@@ -39,7 +38,7 @@ def test_a_table_takes_a_subset_and_a_region(tmp_path):
     write_arms(ABLATION, "300w", tmp_path, NMES)
     for which in ({"subset": "common"}, {"region": "mouth"}):
         table = tables.effect_table(ABLATION, "300w", ["l2"], results=tmp_path, **which)
-        assert table.loc["l2", "ours without"] == "5.20 ± 0.16"
+        assert table.loc["l2", "without"] == "5.20 ± 0.16"
 
 
 def test_what_the_book_shows_can_be_drawn_from_any_set_of_runs(tmp_path):

@@ -53,6 +53,20 @@ def machine_table(records: Sequence[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index("device_name").rename_axis(None).astype(str).T
 
 
+def summary_table(record: dict[str, Any]) -> pd.DataFrame:
+    """What a reader wants to know first."""
+    values = shares(record)
+    longest = max(record["loss"]["sizes"], key=lambda size: size["batch"] * size["points"])
+    rows = {
+        "STAR on all stacks, of a training step": f"{100 * values['star']:.2f} %",
+        "STAR instead of the regression loss adds": f"{100 * values['added']:.2f} %",
+        "the equations as they stand take": f"{ratios(longest)['transcription']:.0f} times as long",
+        "growth with the number of heatmaps": f"power {growth(record, 'star'):.2f}",
+        "at inference": "nothing: the loss is there in training alone",
+    }
+    return pd.DataFrame({"measured": rows})
+
+
 def loss_table(record: dict[str, Any]) -> pd.DataFrame:
     """Milliseconds forward and backward by size: median (quartiles)."""
     sizes = record["loss"]["sizes"]

@@ -59,7 +59,8 @@ def forest(
 
 def nothing() -> Figure:
     """What is shown where no run is finished."""
-    figure = plt.figure(figsize=(4, 0.6))
+    figure, axes = plt.subplots(figsize=(4, 0.6))  # a figure without axes is not shown
+    axes.axis("off")
     figure.text(0.5, 0.5, "no finished runs", ha="center", va="center")
     return done(figure)
 

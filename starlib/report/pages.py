@@ -80,11 +80,19 @@ def table1(results: Path | str | None = None) -> str:
     }  # fmt: skip
     printed = published()["table1"]
     rows = [
-        [f"{m['name']} ({m['source']})", *(m.get(key, "–") for key in columns)]
+        [f"{m['name']} ({m['source']})", *(_printed(key, m.get(key)) for key in columns)]
         for m in [*printed["methods"], printed["ours"]]
     ]
     paper = markdown_table(["method", *columns.values()], rows)
     return f"{paper}\n\n{effects_beside('table1', results)}"
+
+
+def _printed(column: str, value: object) -> object:
+    """A number of Table 1 with the zeros that the paper prints; "–" where it prints none."""
+    if value is None:
+        return "–"
+    digits = {"backbone": None, "parameters": None, "auc10": 3}.get(column, 2)
+    return value if digits is None else f"{value:.{digits}f}"
 
 
 def table2() -> str:

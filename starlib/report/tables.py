@@ -66,7 +66,9 @@ def effect_table(
 ) -> pd.DataFrame:
     """The comparisons of any experiment: the paper's NMEs and effect, ours with intervals.
 
-    The p-values are Holm's within this table. Where runs are missing it says "not run".
+    "paper" is its NME without and with, "inside" or "outside" where its effect lies beside our
+    interval. The p-values are Holm's within this table. Where runs are missing it says "not run";
+    a column that would be empty is left out.
 
     Args:
         experiment: one of `starlib.experiments.arms`, or its name.
@@ -94,19 +96,19 @@ def effects_as_table(
     for (name, effect), p in zip(effects.items(), adjusted, strict=True):
         row: dict[str, Any] = {"comparison": label(name)}
         if paper:
-            row |= _paper_cells(printed.get(name))
+            row |= _paper_cells(printed.get(name), effect)
         rows.append(row | _our_cells(effect, p))
-    return frame_of(rows, "comparison")
+    table = frame_of(rows, "comparison")
+    return table.drop(columns=[name for name in table if (table[name] == "").all()])
 
 
-def _paper_cells(value: Published | None) -> dict[str, str]:
-    cells = dict.fromkeys(("paper without", "paper with", "paper effect"), "")
+def _paper_cells(value: Published | None, effect: Effect) -> dict[str, str]:
+    cells = {"paper": "", "paper's effect": ""}
     if value is not None:
-        cells["paper effect"] = f"{value.effect:+.2f}"
         if value.without is not None and value.with_ is not None:
-            cells["paper without"], cells["paper with"] = (
-                f"{value.without:.2f}", f"{value.with_:.2f}",
-            )  # fmt: skip
+            cells["paper"] = f"{value.without:.2f} / {value.with_:.2f}"
+        place = {None: "", True: ", outside", False: ", inside"}[effect.excludes_published]
+        cells["paper's effect"] = f"{value.effect:+.2f}{place}"
     return cells
 
 
@@ -114,15 +116,14 @@ def _our_cells(effect: Effect, p: float) -> dict[str, Any]:
     cells: dict[str, Any] = {
         name: _mean_text(mean, deviation)
         for name, mean, deviation in zip(
-            ("ours without", "ours with"), effect.means, effect.deviations, strict=True
+            ("without", "with"), effect.means, effect.deviations, strict=True
         )
     }
-    cells["effect [95 %]"] = interval(effect) if effect.run else NOT_RUN
+    cells["effect [95 %]"] = interval(effect) if effect.run else ""
     cells["p (Holm)"] = "" if np.isnan(p) else p_text(p).removeprefix("= ")
     cells["bootstrap"] = bounds(*effect.bootstrap) if effect.run else ""
     cells["seeds"] = counted(effect.seeds)
-    power, excludes = effect.power(), effect.excludes_published
-    cells["paper's effect"] = {None: "", True: "outside", False: "inside"}[excludes]
+    power = effect.power()
     cells["power"] = "" if np.isnan(power) else f"{100 * power:.0f} %"
     return cells
 

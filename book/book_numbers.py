@@ -11,6 +11,7 @@ from starlib.bench import summary as costs
 from starlib.data.synthface import SIZE, SPLITS, STRENGTH
 from starlib.experiments.paths import results_folder
 from starlib.experiments.records import Run, load_all
+from starlib.report import play
 from starlib.report.claims import parameter_count
 from starlib.report.published import published
 from starlib.synthface import faces
@@ -26,6 +27,7 @@ def numbers(results: str | None = None) -> dict[str, Any]:
         "points": {name: str(scheme.points) for name, scheme in schemes.SCHEMES.items()},
         "synthface": _synthface(runs),
         "optimum": _optimum(),
+        "play": {"unit": f"{100 * play.UNIT:g}", "picture": str(play.PICTURE)},
         "smooth": f"{distances.SMOOTH_L1_THRESHOLD:g}",
         "runs": _runs(runs),
         "cost": _cost(results),
@@ -74,7 +76,8 @@ def _optimum() -> dict[str, str]:
     """The deviation √λ* = (d/w)^(1/3) at an error of 0.02 in l1, for some weights."""
     error = 0.02
     deviations = {f"w{w}": f"{(error / w) ** (1 / 3):.2f}" for w in (1, 20)}
-    return {"error": f"{error:g}", **deviations}
+    cells = f"{error ** (1 / 3) * 64 / 2:.0f}"  # of a map of 64 x 64 over [-1, 1]
+    return {"error": f"{error:g}", "cells": cells, **deviations}
 
 
 def _runs(runs: list[Run]) -> dict[str, str]:

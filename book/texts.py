@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import yaml
 
 import starlib
 from starlib.bench import summary as costs
@@ -20,6 +21,9 @@ from starlib.report.page_facts import markdown_table
 from starlib.report.tables import label
 from starlib.training.config import RunConfig
 
+PRICES: dict[str, dict[str, Any]] = yaml.safe_load(
+    (ROOT / "book" / "prices.yml").read_text(encoding="utf-8")
+)
 FACES_300W = 3148  # of the official training set
 GROUPS = {  # experiment, or kind of rule, of a claim -> heading
     "ablation_distance": "Accuracy, by distance and trick",
@@ -143,23 +147,58 @@ def _value_and_gradient(loss: Any, map_: torch.Tensor, label: torch.Tensor) -> I
 
 
 def budget(results: str | None = None) -> str:
-    """Time per run at each scale: measured where there are records, else from the benchmark."""
+    """Time and money per run and for all planned runs at each scale: measured where there are
+    records, else from the benchmark; the hour's price from prices.yml."""
+    planned = {
+        config
+        for experiment in EXPERIMENTS.values()
+        for dataset in experiment.datasets
+        for config in experiment.configs(dataset)
+    }
     rows: list[list[object]] = []
-    for scale in ("smoke", "reduced", "full"):
-        seconds = [r.provenance["seconds"] for r in load_all(results) if r.config.scale == scale]
-        if seconds:
-            text = f"{np.median(seconds) / 60:.1f} minutes (median of {len(seconds)} runs)"
-            rows.append([scale, "one CPU core", text])
+    devices = {"cpu"}
+    folders = {"smoke": ROOT / "results" / "live", "reduced": results}  # the first: made here
+    for scale, folder in folders.items():
+        kept = [r.provenance for r in load_all(folder) if r.config.scale == scale]
+        if kept:
+            hours = float(np.median([where["seconds"] for where in kept])) / 3600
+            basis = f"median of {len(kept)} runs, {kept[0]['threads']} thread"
+            runs = len(planned) if scale == "reduced" else 0
+            rows.append(_cost_row(scale, basis, hours, "cpu", kept[0]["threads"], runs))
     full = RunConfig.at("full", "300w")
     for record in costs.load(results):
         rate = record["step"]["batch"] / costs.medians(record["step"]["seconds"])["step with star"]
-        hours = FACES_300W * full.epochs / rate / 3600
-        machine = record["machine"]["device_name"]
-        rows.append(["full", machine, f"{hours:,.0f} hours (from {rate:.1f} faces a second)"])
-    return markdown_table(["scale", "device", "time of one run on 300-W"], rows) + (
-        "\n\nMoney is time times the price of an hour: multiply by what your provider asks. The"
-        " matrix of experiments has as many runs as its arms times its seeds."
+        hours, machine = FACES_300W * full.epochs / rate / 3600, record["machine"]
+        basis = f"from {rate:.1f} faces a second, {machine['device_name']}"
+        device, threads = machine["device"], machine["threads"]
+        rows.append(_cost_row("full", basis, hours, device, threads, len(planned)))
+        devices.add(device)
+    head = ["scale", "measured", "one run", "money", f"all {len(planned)} planned runs", "money"]
+    used = [f"{p['name']} at {p['per_hour']:g} dollars" for d, p in PRICES.items() if d in devices]
+    return markdown_table(head, rows) + (
+        "\n\nThe money is an assumption: the hour costs what a public price list says, "
+        f"{' and '.join(used)} (on demand, US East), and a run on a CPU pays for its share of the"
+        " machine's threads. The times are those of our machines, which are others."
     )
+
+
+def _cost_row(
+    scale: str, basis: str, hours: float, device: str, threads: int, runs: int
+) -> list[object]:
+    prices = PRICES[device]
+    money = hours * prices["per_hour"] * threads / prices.get("threads", threads)
+    every = [_time(runs * hours), _dollars(runs * money)] if runs else ["–", "–"]
+    return [scale, basis, _time(hours), _dollars(money), *every]
+
+
+def _time(hours: float) -> str:
+    if hours < 1:
+        return f"{60 * hours:.1f} minutes"
+    return f"{hours:,.0f} hours"
+
+
+def _dollars(money: float) -> str:
+    return f"{100 * money:.2g} cents" if money < 1 else f"{money:,.0f} dollars"
 
 
 def setup() -> str:

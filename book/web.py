@@ -132,6 +132,9 @@ def finish_page(
         app.add_css_file("../katex/katex.min.css")
         app.add_js_file("../katex/katex.min.js", loading_method="defer")
         app.add_js_file("../katex/formulas.js", loading_method="defer")
+    for script in context["script_files"]:  # the first sets what scripts in the page read
+        if script.filename and "documentation_options" not in str(script.filename):
+            script.attributes.setdefault("defer", "defer")
     context["css_files"][:] = [
         style
         for style in context["css_files"]

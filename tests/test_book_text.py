@@ -7,7 +7,7 @@ import nbformat
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = sorted((ROOT / "book").glob("*.md"))
+PAGES = sorted([*(ROOT / "book").glob("*.md"), *(ROOT / "book" / "play").glob("*.md")])
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 CAPTIONED = ("figure", "picture", "table", "list-table", "admonition", "div", "dropdown")
 # What is no prose: formulas, code, roles, links, substitutions, scripts, options of directives.
@@ -38,6 +38,7 @@ PROTOCOL = {  # page -> what is fixed and no result
     "disagreements.md": ["4 × 16"],
     "reproduce.md": ["3.10 to 3.13"],
     "provenance.md": ["from strength 2 to 3"],
+    "point.md": ["64 × 64 cells"],
     "cost.ipynb": ["64 × 64 cells", "1 is linear", "256 pixels"],
     "ambiguity.ipynb": ["45° is chance", "50, 90 and 95 %"],
     "resolution.ipynb": ["between 64 and 128", "256 pixels"],

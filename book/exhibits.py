@@ -53,8 +53,8 @@ def add(notebook: NotebookNode, page: str, command: str, paper: Mapping[str, str
 
 def fold(cell: NotebookNode, title: str) -> None:
     """Hide a cell, code and output, behind a line that can be opened."""
-    tags = cell.metadata.setdefault("tags", [])
-    tags += [tag for tag in ("hide-input", "hide-output") if tag not in tags]
+    tags = [tag for tag in cell.metadata.get("tags", []) if tag != "hide-input"]
+    cell.metadata["tags"] = [*tags, "hide-cell"]
     cell.metadata["mystnb"] = {"code_prompt_show": title, "code_prompt_hide": "Hide it"}
 
 
@@ -90,6 +90,8 @@ def _figure(drawing: str, alt: str, caption: str) -> str:
 def _with_caption(table: str, caption: str) -> str:
     table = re.sub(r"<style scoped>.*?</style>", "", table, flags=re.DOTALL)
     table = table.replace(' border="1"', "").replace("<th></th>", "<td></td>")
+    for sign in "±/→":  # numbers on either side of them stay on one line
+        table = table.replace(f" {sign} ", f"&nbsp;{sign}&nbsp;")
     return re.sub(
         r"(<table[^>]*>)", rf"\1<caption>{html.escape(caption)}</caption>", table, count=1
     )

@@ -73,6 +73,6 @@ def fill_in(app: Any, doctree: nodes.document, page: str) -> None:
 
 def setup(app: Any) -> dict[str, Any]:
     """Sphinx's hook."""
-    app.connect("env-updated", number_exhibits)
+    app.connect("env-get-updated", number_exhibits, priority=900)  # after Sphinx
     app.connect("doctree-resolved", fill_in, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": False}

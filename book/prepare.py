@@ -149,10 +149,23 @@ def write_fragments() -> None:
     from starlib.report import pages
 
     FRAGMENTS.mkdir(exist_ok=True)
+    captions = yaml.safe_load((BOOK / "captions.yml").read_text(encoding="utf-8"))
     for name, text in (pages.fragments() | texts.texts()).items():
-        _write_if_new(FRAGMENTS / f"{name}.md", text + "\n")
+        _write_if_new(FRAGMENTS / f"{name}.md", captioned(text, captions.get(name, [])) + "\n")
     for name, text in pictures.drawn(FRAGMENTS).items():
         _write_if_new(FRAGMENTS / f"{name}.svg", text)
+
+
+def captioned(text: str, captions: str | list[str]) -> str:
+    """Markdown whose tables have these captions, one each; ValueError if there are more or less."""
+    waiting = [captions] if isinstance(captions, str) else list(captions)
+    blocks = text.split("\n\n")
+    tables = [number for number, block in enumerate(blocks) if block.startswith("|")]
+    if waiting and len(waiting) != len(tables) > 0:
+        raise ValueError(f"captions.yml: expected {len(tables)} captions, got {waiting}")
+    for number, caption in zip(tables, waiting, strict=False):
+        blocks[number] = f":::{{table}} {caption}\n\n{blocks[number]}\n:::"
+    return "\n\n".join(blocks)
 
 
 def _write_if_new(path: Path, text: str) -> None:

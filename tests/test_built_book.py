@@ -6,7 +6,7 @@ after the build. Each page is loaded once and looked at in two widths and two co
 
 import os
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -20,7 +20,7 @@ WEIGHT = 1_500_000  # bytes of a page with all that it loads, uncompressed
 VIEWS = [(width, scheme) for width in (1280, 400) for scheme in ("light", "dark")]
 KINDS = (
     *("console errors", "failed requests", "other hosts", "formulas", "alt text", "dead links"),
-    *("axe", "too wide", "too heavy"),
+    *("captions", "axe", "too wide", "too heavy"),
 )
 # Made by Sphinx, without a text of their own.
 GENERATED = {"genindex.html", "search.html", "py-modindex.html"}
@@ -33,7 +33,12 @@ LOOK = """() => {
   });
   const images = [...document.images].filter((image) =>
     !image.hasAttribute("alt") || /\\.(png|svg|jpe?g)$/i.test(image.alt.trim()));
+  const captions = [...document.querySelectorAll("article caption, article figcaption")];
+  const bare = [...document.querySelectorAll("article table, article figure")].filter((one) =>
+    !one.querySelector("caption, figcaption") && !one.closest(".starplay, dl.py"));
   return {
+    captions: captions.map((one) => one.textContent.trim()),
+    bare: bare.map((one) => one.textContent.trim().slice(0, 40)),
     formulas: bad,
     images: images.map((image) => image.getAttribute("src").slice(0, 80)),
     links: [...new Set([...document.querySelectorAll("a[href]")].map((a) => a.href))],
@@ -53,8 +58,11 @@ def pages() -> list[str]:
     return sorted(page for page in found if not page.startswith("_") and page not in GENERATED)
 
 
-def look_at(page, name: str, problems: dict, weights: dict) -> tuple[list[str], set[str]]:
-    """Load a page, note what is wrong with it; its links, and the places in it."""
+def look_at(
+    page, name: str, problems: dict, weights: dict, numbers: Counter
+) -> tuple[list[str], set[str]]:
+    """Load a page, note what is wrong with it and count its exhibits' numbers; its links, and the
+    places in it."""
     traffic = answer_from(page, {"/": BOOK})
     page.goto(f"http://{HOST}/{name}", wait_until="load")
     page.wait_for_load_state("networkidle")
@@ -66,6 +74,7 @@ def look_at(page, name: str, problems: dict, weights: dict) -> tuple[list[str], 
         ("other hosts", traffic.refused),
         ("formulas", seen["formulas"]),
         ("alt text", seen["images"]),
+        ("captions", [f"none: {text}" for text in seen["bare"]]),
         ("too heavy", [f"{traffic.sent:,} bytes"] if traffic.sent > WEIGHT else []),
     ):
         problems[kind] += [(name, text) for text in found]
@@ -79,6 +88,7 @@ def look_at(page, name: str, problems: dict, weights: dict) -> tuple[list[str], 
             problems["too wide"].append((name, f"{wide} px at {width}"))
         view = f"{name} at {width} {scheme}"
         problems["axe"] += [(view, rule) for rule in page.evaluate(RUN_AXE)]
+    numbers.update(re.findall(r"^(?:Table|Figure)s? B[\d?]+", "\n".join(seen["captions"]), re.M))
     return seen["links"], set(seen["ids"])
 
 
@@ -118,13 +128,15 @@ def summary(problems: dict, weights: dict) -> str:
 def test_every_page_of_the_built_book_is_in_order(capsys):
     if not pages():
         pytest.skip(f"NOT CHECKED: no built book in {BOOK}; `make book` builds it")
-    problems, weights = defaultdict(list), {}
+    problems, weights, numbers = defaultdict(list), {}, Counter()
     links, places = {}, {}
     with chromium() as browser:
         for name in pages():
             page = browser.new_page(viewport={"width": 1280, "height": 900})
-            links[name], places[name] = look_at(page, name, problems, weights)
+            links[name], places[name] = look_at(page, name, problems, weights, numbers)
             page.close()
+    twice = [number for number, count in numbers.items() if count > 1 or "?" in number]
+    problems["captions"] += [("the book", f"{number}: {numbers[number]}") for number in twice]
     problems["dead links"] += dead_links(links, places)
     message = summary(problems, weights)
     with capsys.disabled():

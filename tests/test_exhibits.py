@@ -3,12 +3,16 @@
 import base64
 import importlib.util
 import re
+import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+sys.path.insert(
+    0, str(Path(__file__).resolve().parents[1] / "book")
+)  # its modules import each other
 SPEC = importlib.util.spec_from_file_location(
     "exhibits", Path(__file__).resolve().parents[1] / "book/exhibits.py"
 )
@@ -16,6 +20,9 @@ exhibits = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(exhibits)
 
 FRAME = pd.DataFrame({"NME %": ["4.5, all", "4.4 & more"]}, index=["without", "with"])
+SVG = """<?xml version="1.0"?>
+<svg width="490pt" height="300pt" viewBox="0 0 490 300"><g id="figure_1">
+<path style="fill: #262626; stroke: #cccccc"/><text>x</text></g></svg>"""
 COMMAND = "papermill notebooks/x.ipynb out.ipynb"
 
 
@@ -26,11 +33,11 @@ def cells():
         new_markdown_cell("# Page\n\n## Errors & effects\n\nNME in *percent*."),
         new_code_cell("table", outputs=[new_output("display_data", data=dict(table))]),
         new_markdown_cell("## Curves\n\nEach seed is thin."),
-        new_code_cell("figure", outputs=[new_output("display_data", data={"image/png": "AA=="})]),
+        new_code_cell("figure", outputs=[new_output("display_data", data={"image/svg+xml": SVG})]),
         new_markdown_cell("## Every run"),
         new_code_cell("runs", outputs=[new_output("display_data", data=dict(table))]),
     ]
-    exhibits.add(new_notebook(cells=cells), "page", COMMAND)
+    exhibits.add(new_notebook(cells=cells), "page", COMMAND, {"Table 3": "Errors & effects"})
     return cells
 
 
@@ -38,10 +45,15 @@ def shown(cell):
     return cell.outputs[0]["data"]["text/html"]
 
 
-def test_table_has_a_caption_and_its_command(cells):
-    assert "<caption>Table 1 of this page. Errors &amp; effects</caption>" in shown(cells[1])
+def test_table_has_a_caption_with_the_papers_number_and_its_command(cells):
+    assert "<caption>Table 3. Errors &amp; effects</caption>" in shown(cells[1])
     assert f"<code>{COMMAND}</code>" in shown(cells[1])
     assert 'href="#every-run"' in shown(cells[1])
+
+
+def test_what_the_paper_does_not_number_waits_for_its_number(cells):
+    assert "<figcaption>Figure B?. Curves</figcaption>" in shown(cells[3])
+    assert "<caption>Table B?. Every run</caption>" in shown(cells[5])
 
 
 def test_csv_holds_the_cells_of_the_table(cells):
@@ -51,12 +63,13 @@ def test_csv_holds_the_cells_of_the_table(cells):
     assert rows == [",NME %", 'without,"4.5, all"', "with,4.4 & more"]
 
 
-def test_figure_has_a_caption_and_says_what_is_seen(cells):
-    message = cells[3].metadata["mystnb"]
-    assert message["image"]["alt"] == "Graph. Curves. Each seed is thin."
-    assert message["figure"]["caption"] == f"Curves. Drawn by `{COMMAND}`."
+def test_figure_stands_in_the_page_in_the_colour_of_its_text_and_says_what_is_seen(cells):
+    assert 'role="img" aria-label="Graph. Curves. Each seed is thin."' in shown(cells[3])
+    assert "fill: currentColor; stroke: currentColor; stroke-opacity: 0.25" in shown(cells[3])
+    assert 'style="max-width: 490pt"' in shown(cells[3]) and "figure_1" not in shown(cells[3])
+    assert f"<code>{COMMAND}</code>" in shown(cells[3])
 
 
 def test_records_are_folded(cells):
-    assert "hide-output" in cells[5].metadata["tags"]
+    assert "hide-cell" in cells[5].metadata["tags"]
     assert "tags" not in cells[1].metadata

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 ROOT = Path(__file__).resolve().parents[1]
 SPEC = importlib.util.spec_from_file_location("prepare", ROOT / "book/prepare.py")
 sys.path.insert(0, str(ROOT / "book"))  # its modules import each other
 prepare = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(prepare)
+openings, stylesheets = (importlib.import_module(name) for name in ("openings", "stylesheets"))
 
 
 def tags_after(*tags):
@@ -104,3 +105,53 @@ def test_pairs_of_notebook_and_script_hold_the_same_cells():
     for script in sorted((ROOT / "notebooks").glob("*.py")):
         ours, theirs = (jupytext.read(p).cells for p in (script, script.with_suffix(".ipynb")))
         assert [c.source for c in ours] == [c.source for c in theirs], script
+
+
+def test_each_table_of_a_fragment_has_its_caption():
+    text = "| a |\n| --- |\n| 1 |\n\nbetween\n\n| b |\n| --- |"
+    first = ":::{table} One.\n\n| a |\n| --- |\n| 1 |\n:::"
+    second = ":::{table} Two.\n\n| b |\n| --- |\n:::"
+    assert prepare.captioned(text, ["One.", "Two."]) == f"{first}\n\nbetween\n\n{second}"
+    assert prepare.captioned(text, []) == text
+    with pytest.raises(ValueError, match="expected 2 captions"):
+        prepare.captioned(text, "One.")
+
+
+def test_a_finding_stands_below_the_title_and_what_made_it_is_one_folded_cell():
+    shown = new_output("display_data", data={"text/markdown": "> **Finding.** Two.\n>\n> - one"})
+    cells = [
+        new_markdown_cell("# Title\n\nThe claim."),
+        new_code_cell("import x"),
+        new_code_cell("a = 1", metadata={"tags": ["parameters"]}),
+        new_code_cell("a = 2", metadata={"tags": ["injected-parameters"]}),
+        new_code_cell("show()", outputs=[shown]),
+        new_markdown_cell("## More"),
+    ]
+    notebook = new_notebook(cells=cells)
+    openings.put_finding_first(notebook)
+    title, box, claim, code, more = notebook.cells
+    assert title.source == "# Title" and claim.source == "The claim."
+    assert box.source == "::::{div} finding\n\n**Finding.** Two.\n\n- one\n::::"
+    assert code.source == "import x\n\na = 2\n\nshow()" and not code.outputs
+    assert more.source == "## More"
+
+
+def test_a_notebook_without_a_finding_stays_as_it_is():
+    notebook = new_notebook(cells=[new_markdown_cell("# Title"), new_code_cell("x")])
+    before = list(notebook.cells)
+    openings.put_finding_first(notebook)
+    assert notebook.cells == before
+
+
+CSS = """@import "x.css"; /* .gone { } */ a, .kept:hover, .gone { color: red; }
+@media (min-width: 1px) { .gone .kept { top: 0 } .kept::after { content: "}"; } }
+.gone { left: 0 } div:not(.gone) { right: 0 } @font-face { font-family: F; }"""
+
+
+def test_style_sheets_keep_what_the_pages_can_use():
+    left = stylesheets.pruned(CSS, {"kept"})
+    assert left.splitlines()[0] == '@import "x.css";'
+    assert "a,.kept:hover{color: red;}" in left
+    assert '.kept::after{content: "}";}' in left
+    assert "div:not(.gone){right: 0}" in left and "@font-face{font-family: F;}" in left
+    assert "left: 0" not in left and "top: 0" not in left

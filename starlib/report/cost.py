@@ -16,6 +16,7 @@ from starlib.bench.summary import (
     shares,
     steps_until_compiling_pays,
 )
+from starlib.report.figures import done
 
 NAMES = {
     "star": "STAR, this package",
@@ -208,7 +209,7 @@ def loss_figure(record: dict[str, Any]) -> Figure:
     axes.set_ylabel("ms, forward and backward")
     axes.title.set_fontsize(10)
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=9)
-    return _closed(figure)
+    return done(figure)
 
 
 def share_figure(record: dict[str, Any]) -> Figure:
@@ -218,7 +219,7 @@ def share_figure(record: dict[str, Any]) -> Figure:
     values = [100 * seconds[name] / seconds["step with star"] for name in names]
     with sns.axes_style("whitegrid"):
         figure, axes = plt.subplots(figsize=(6.4, 2.2))
-    axes.barh(list(names.values()), values, color=["#f59e0b", "#c2410c", "#8c8c8c"], height=0.6)
+    axes.barh(list(names.values()), values, color=["#E69F00", "#D55E00", "#8c8c8c"], height=0.6)
     axes.axvline(100 * NEGLIGIBLE, color="black", lw=1, ls="--", label="negligible: up to here")
     for row, value in enumerate(values):
         axes.text(value, row, f" {value:.2f} %", va="center", fontsize=9)
@@ -227,11 +228,4 @@ def share_figure(record: dict[str, Any]) -> Figure:
     axes.set_title(_title(record), fontsize=10)
     axes.grid(axis="y", visible=False)
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=9)
-    return _closed(figure)
-
-
-def _closed(figure: Figure) -> Figure:
-    """So that a notebook shows it once: as the value of its cell."""
-    figure.tight_layout()
-    plt.close(figure)
-    return figure
+    return done(figure)

@@ -1,5 +1,6 @@
 """Tables of the book: the paper's numbers beside those recomputed from the run records."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ def frame_of(rows: list[dict[str, Any]], index: str) -> pd.DataFrame:
 def label(name: str) -> str:
     """The name of an arm or comparison as a reader sees it."""
     words = {"smooth_l1": "smooth-l1", "wing": "Wing", "dr": "DR", "aam": "AAM"}
-    return " ".join(words.get(word, word) for word in name.split(" "))
+    return re.sub(rf"\b({'|'.join(words)})\b", lambda word: words[word[0]], name)
 
 
 def percent(fraction: float, digits: int = 2) -> str:
@@ -151,9 +152,8 @@ def sources(runs: Sequence[Run], lacking: Sequence[RunConfig] = ()) -> str:
         for config in lacking:
             seeds.setdefault(_varied_arm(config), []).append(config.seed)
         names = "; ".join(f"{n} (seeds {', '.join(map(str, s))})" for n, s in seeds.items())
-        lines.append(
-            f"{len(lacking)} runs are not in the records, and trained with `train=True`: {names}."
-        )
+        summary = f"{len(lacking)} runs are not in the records, and trained with train=True."
+        lines.append(f"<details><summary>{summary}</summary>\n\n{names}.\n\n</details>")
     return "\n\n".join(lines)
 
 

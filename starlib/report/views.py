@@ -27,7 +27,7 @@ def finding(verdicts: Sequence[Verdict]) -> str:
         return "> **Finding.** No claim of the paper is decided here."
     counts = Counter(verdict.verdict for verdict in verdicts)
     lines = ["**Finding.** " + ", ".join(f"{n} {name}" for name, n in counts.items()) + "."]
-    lines += [f"- **{v.verdict}**: {v.claim.strip()} *{v.reason}*" for v in verdicts]
+    lines += [f"- **{v.verdict}**: {v.claim.strip()} *{label(v.reason)}*" for v in verdicts]
     return "\n".join(f"> {line}\n>" for line in lines).removesuffix("\n>")
 
 

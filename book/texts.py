@@ -162,7 +162,8 @@ def budget(results: str | None = None) -> str:
         kept = [r.provenance for r in load_all(folder) if r.config.scale == scale]
         if kept:
             hours = float(np.median([where["seconds"] for where in kept])) / 3600
-            basis = f"median of {len(kept)} runs, {kept[0]['threads']} thread"
+            where = "as this book was built" if folder is not results else "committed"
+            basis = f"median of {len(kept)} runs, {where}, {kept[0]['threads']} thread"
             runs = len(planned) if scale == "reduced" else 0
             rows.append(_cost_row(scale, basis, hours, "cpu", kept[0]["threads"], runs))
     full = RunConfig.at("full", "300w")

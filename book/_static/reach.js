@@ -12,3 +12,7 @@ function reach() {
 }
 addEventListener("load", () => document.fonts.ready.then(reach));
 addEventListener("resize", reach);
+// Paper shows folded tables as well.
+addEventListener("beforeprint", () => {
+  for (const folded of document.querySelectorAll("details.hide:has(table)")) folded.open = true;
+});

@@ -47,6 +47,9 @@ def add(notebook: NotebookNode, page: str, command: str, paper: Mapping[str, str
                 alt = cell.metadata.get("alt") or f"Graph. {heading}. {said}"
                 figure = _figure(data.pop("image/svg+xml"), alt, caption)
                 data["text/html"] = figure + _below(command, has_records)
+            elif data.get("text/markdown", "").startswith("|"):  # numbered by Sphinx
+                table = data["text/markdown"]
+                data["text/markdown"] = f":::{{table}} {heading}.\n\n{table}\n:::"
         if "folded" in cell.metadata.get("tags", []):
             fold(cell, "Show the table")
 

@@ -70,6 +70,13 @@ def test_figure_stands_in_the_page_in_the_colour_of_its_text_and_says_what_is_se
     assert f"<code>{COMMAND}</code>" in shown(cells[3])
 
 
+def test_a_table_of_markdown_has_a_caption_too():
+    shown = new_output("display_data", data={"text/markdown": "| a |\n| --- |"})
+    cells = [new_markdown_cell("## Faces"), new_code_cell("x", outputs=[shown])]
+    exhibits.add(new_notebook(cells=cells), "page", COMMAND, {})
+    assert shown.data["text/markdown"] == ":::{table} Faces.\n\n| a |\n| --- |\n:::"
+
+
 def test_records_are_folded(cells):
     assert "hide-cell" in cells[5].metadata["tags"]
     assert "tags" not in cells[1].metadata

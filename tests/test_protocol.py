@@ -23,9 +23,9 @@ IN_FLOAT64 = {
     "regression": [0.57530765, 0.56253513, 0.56933929, 0.55179879],
     "star": [1.40868257, 1.36288893, 1.33747020, 1.38923414],
 }
-# Adam's first steps have the size of the learning rate whatever the size of a gradient, so that they
-# grow rounding. In float32 two versions of torch part by up to 8 % within six steps; in float64 they
-# agree to eight digits (2.6 and 2.13). Without AVX the drawn weights are rounded differently too.
+# Adam's first steps have the size of the learning rate whatever that of a gradient, and so grow
+# rounding: in float32 two versions of torch part by up to 8 % within six steps, where in float64
+# 2.6 and 2.13 agree to eight digits. Without AVX the drawn weights are rounded differently too.
 VECTORS = torch.backends.cpu.get_cpu_capability().startswith("AVX")
 SAME_KERNELS = VECTORS and torch.__version__.startswith("2.13.0")
 

@@ -44,7 +44,8 @@ def check_heatmaps(heatmaps: Tensor, values: bool = True, name: str = "heatmaps"
         raise ValueError(f"{name}: expected shape [B, N, H, W], got {list(heatmaps.shape)}")
     if heatmaps.dtype not in DTYPES:
         raise ValueError(f"{name}: expected a floating dtype, got {heatmaps.dtype}")
-    if values and heatmaps.numel() and not torch.compiler.is_compiling():
+    # In this order: a number of elements that is looked at becomes fixed in a graph of torch 2.6.
+    if values and not torch.compiler.is_compiling() and heatmaps.numel():
         lowest, highest = torch.aminmax(heatmaps.detach())
         if not (lowest >= 0 and highest < torch.inf):
             raise ValueError(

@@ -110,6 +110,7 @@ def _metadata(detector: Detector, weights: str) -> dict[str, str]:
 
 def _onnx_program(detector: Detector) -> Any:
     try:
+        import onnxscript
         from onnxscript import opset18
     except ImportError as error:
         raise ValueError("export needs onnx: pip install 'starlib[export]'") from error
@@ -128,15 +129,22 @@ def _onnx_program(detector: Detector) -> Any:
         operators = (torch.ops.aten.hypot.default, torch.ops.prims.hypot.default)
         table: dict[Callable, Callable] = dict.fromkeys(operators, hypot)
         count = len(detector.network(images))
-        return torch.onnx.export(
-            exported,
-            (),
-            dynamo=True,
-            input_names=["images"],
-            output_names=list(OUTPUTS[:count]),
-            custom_translation_table=table,
-            verbose=False,
-        )
+        try:
+            return torch.onnx.export(
+                exported,
+                (),
+                dynamo=True,
+                input_names=["images"],
+                output_names=list(OUTPUTS[:count]),
+                custom_translation_table=table,
+                verbose=False,
+            )
+        except torch.onnx.OnnxExporterError as error:
+            raise ValueError(
+                f"export: torch {torch.__version__} does not translate this network with "
+                f"onnxscript {onnxscript.__version__}; expected a newer torch, or for torch 2.6 "
+                "an onnxscript of its time (0.2.7)"
+            ) from error
 
 
 def _difference(detector: Detector, path: Path) -> float:

@@ -58,7 +58,7 @@ def heatmap_regression(heatmaps: Tensor, landmarks: Tensor, check_values: bool =
 
 def _check_maps(name: str, maps: Tensor, values: bool) -> None:
     check_heatmaps(maps, values, name)
-    if values and maps.numel() and not torch.compiler.is_compiling():
+    if values and not torch.compiler.is_compiling() and maps.numel():
         highest = float(maps.detach().max())
         if highest > 1:
             raise ValueError(f"{name}: expected values in [0, 1], got {highest:g}")

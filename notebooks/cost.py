@@ -99,7 +99,7 @@ cost_views.step_table(record)
 cost_views.share_table(record)
 
 # %% [markdown]
-# ## Ways to train
+# ## Variants of a training step
 #
 # A training step with STAR by precision and by the layout of the weights in memory. `train` takes
 # the precision of the configuration (bfloat16 unless it says otherwise) and the layout "channels
@@ -107,7 +107,7 @@ cost_views.share_table(record)
 # than it takes to win the time back.
 
 # %% tags=["folded"]
-cost_views.ways_table(record)
+cost_views.variants_table(record)
 
 # %% tags=["folded"]
 cost_views.compile_table(record)

@@ -42,10 +42,15 @@ def record(star=0.001, regression=0.0005, per_map=1e-5, fixed=0.0, device="one")
     step = {"batch": 2, "config": {"stacks": 4, "image_size": 256}}
     step["seconds"] = {name: times(value) for name, value in seconds.items()}
     machine = {"device_name": device, "device": "cpu", "threads": 2, "torch": "2", "commit": None}
-    ways = {"scale": "reduced", "steps": 3366, "config": {"batch_size": 8}, "compile_seconds": 30}
-    ways["seconds"] = {"bfloat16, channels last": times(0.04), costs.COMPILED: times(0.03)}
+    variants = {
+        "scale": "reduced",
+        "steps": 3366,
+        "config": {"batch_size": 8},
+        "compile_seconds": 30,
+    }
+    variants["seconds"] = {"bfloat16, channels last": times(0.04), costs.COMPILED: times(0.03)}
     memory = [{"faces": 300, "stored_mb": 20.0, "used_mb": 250.0}]
-    parts = {"loss": loss, "step": step, "inference": [], "ways": [ways], "memory": memory}
+    parts = {"loss": loss, "step": step, "inference": [], "variants": [variants], "memory": memory}
     return {"machine": machine, "finished": "", "quick": False, **parts}
 
 
@@ -152,24 +157,24 @@ def test_command_writes_what_it_measured(tmp_path, monkeypatch, capsys):
 
 
 def test_compiling_pays_after_the_steps_that_win_its_time_back():
-    [ways] = record()["ways"]
-    assert costs.steps_until_compiling_pays(ways) == pytest.approx(3000)
-    ways["seconds"][costs.COMPILED]["median"] = 0.05
-    assert costs.steps_until_compiling_pays(ways) == float("inf")
-    text = costs.format_record({"machine": record()["machine"], "ways": [ways]})
+    [variants] = record()["variants"]
+    assert costs.steps_until_compiling_pays(variants) == pytest.approx(3000)
+    variants["seconds"][costs.COMPILED]["median"] = 0.05
+    assert costs.steps_until_compiling_pays(variants) == float("inf")
+    text = costs.format_record({"machine": record()["machine"], "variants": [variants]})
     assert "compiling takes 30 s, never won back; a run has 3366" in text
-    table = cost_views.compile_table({"ways": [ways]})
+    table = cost_views.compile_table({"variants": [variants]})
     assert table.loc["reduced"].to_list() == ["30", "never", "3366"]
 
 
-def test_every_way_to_train_is_measured(monkeypatch):
+def test_every_variant_of_a_step_is_measured(monkeypatch):
     small = {"image_size": 32, "stacks": 1, "width": 8, "depth": 2, "epochs": 2, "batch_size": 4}
     monkeypatch.setitem(SCALES, "smoke", small)
     monkeypatch.setattr(bench_training, "compiles", lambda _: False)
-    ways = bench_training.step_variants(CPU, rounds=3, seconds=5, scale="smoke")
-    assert len(ways["seconds"]) == 4 and ways["steps"] == 2 * 375
-    assert ways["compile_seconds"] is None
-    assert cost_views.compile_table({"ways": [ways]}).empty
+    variants = bench_training.step_variants(CPU, rounds=3, seconds=5, scale="smoke")
+    assert len(variants["seconds"]) == 4 and variants["steps"] == 2 * 375
+    assert variants["compile_seconds"] is None
+    assert cost_views.compile_table({"variants": [variants]}).empty
     layouts = [
         next(iter(bench_training._training(RunConfig.at("smoke", "300w"), get_scheme("300w"), CPU,
                                            layout=layout).model.parameters())).stride()

@@ -13,7 +13,7 @@ from starlib.experiments.paths import results_folder
 NEGLIGIBLE = 0.02  # of a training step
 COMPILED = "bfloat16, channels last, compiled"  # the last variant of a training step
 STEP_POINTS = 98  # landmarks of the step that is timed
-PARTS = ("loss", "step", "inference", "ways", "memory")
+PARTS = ("loss", "step", "inference", "variants", "memory")
 
 
 def name_of(machine: dict[str, Any]) -> str:
@@ -148,7 +148,7 @@ def format_record(record: dict[str, Any]) -> str:
     for size in record.get("inference", []):
         rate = size["batch"] / size["seconds"]["predict"]["median"]
         lines.append(f"inference, batch {size['batch']}: {rate:.2f} images/s")
-    for variants in record.get("ways", []):
+    for variants in record.get("variants", []):
         lines += _variant_lines(variants)
     for size in record.get("memory", []):
         stored, used = size["stored_mb"], size["used_mb"]

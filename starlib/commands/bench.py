@@ -54,10 +54,10 @@ def _bench(options: argparse.Namespace) -> int:
         batches = (1,) if quick and on_cpu else (1, 32)
         seconds = 5 if quick else 15
         record["inference"] = bench_training.inference_times(device, rounds, seconds, batches)
-    if "ways" in options.parts and not quick:
+    if "variants" in options.parts and not quick:
         print("variants of a training step …", flush=True)
         scales = ("reduced",) if on_cpu else ("reduced", "full")
-        record["ways"] = [bench_training.step_variants(device, rounds, 40, s) for s in scales]
+        record["variants"] = [bench_training.step_variants(device, rounds, 40, s) for s in scales]
     if "memory" in options.parts and not quick:
         print("memory …", flush=True)
         record["memory"] = bench_training.memory_of_trainings()

@@ -143,14 +143,14 @@ def share_table(record: dict[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(rows).T
 
 
-def ways_table(record: dict[str, Any]) -> pd.DataFrame:
+def variants_table(record: dict[str, Any]) -> pd.DataFrame:
     """A training step at each scale that was measured, by precision, memory layout, compiled."""
     return pd.DataFrame(
         {
-            f"{ways['scale']}, ms": {
-                name: _milliseconds(times) for name, times in ways["seconds"].items()
+            f"{variants['scale']}, ms": {
+                name: _milliseconds(times) for name, times in variants["seconds"].items()
             }
-            for ways in record["ways"]
+            for variants in record["variants"]
         }
     )
 
@@ -158,13 +158,13 @@ def ways_table(record: dict[str, Any]) -> pd.DataFrame:
 def compile_table(record: dict[str, Any]) -> pd.DataFrame:
     """What compiling takes, and the steps that win it back; no rows where it does not work."""
     rows = {}
-    for ways in record["ways"]:
-        if ways["compile_seconds"] is not None:
-            steps = steps_until_compiling_pays(ways)
-            rows[ways["scale"]] = {
-                "seconds to compile": f"{ways['compile_seconds']:.0f}",
+    for variants in record["variants"]:
+        if variants["compile_seconds"] is not None:
+            steps = steps_until_compiling_pays(variants)
+            rows[variants["scale"]] = {
+                "seconds to compile": f"{variants['compile_seconds']:.0f}",
                 "steps that win them back": "never" if steps == float("inf") else f"{steps:.0f}",
-                "steps of a run on synthface": str(ways["steps"]),
+                "steps of a run on synthface": str(variants["steps"]),
             }
     return pd.DataFrame(rows).T
 

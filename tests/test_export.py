@@ -10,9 +10,9 @@ from torch.torch_version import TorchVersion
 from starlib.__main__ import main
 from tests.released import released_parts, small
 
-# torch 2.6 translates with an onnxscript of its time alone; what is said then is tested below.
+# torch 2.6 does not translate our networks; what is said then is tested below.
 translates = pytest.mark.skipif(
-    TorchVersion(torch.__version__) < (2, 7), reason="torch 2.6 with a newer onnxscript"
+    TorchVersion(torch.__version__) < (2, 7), reason="torch 2.6 does not translate"
 )
 
 

@@ -142,8 +142,7 @@ def _onnx_program(detector: Detector) -> Any:
         except torch.onnx.OnnxExporterError as error:
             raise ValueError(
                 f"export: torch {torch.__version__} does not translate this network with "
-                f"onnxscript {onnxscript.__version__}; expected a newer torch, or for torch 2.6 "
-                "an onnxscript of its time (0.2.7)"
+                f"onnxscript {onnxscript.__version__}; expected a newer torch (2.6 does not do it)"
             ) from error
 
 

@@ -103,7 +103,8 @@ def run_all(
 
 def _in_worker(threads: int) -> None:
     torch.set_num_threads(threads)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it; its checkpoint is whole
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not ignored, as by nohup
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it; its checkpoint is whole
 
 
 def _finished(

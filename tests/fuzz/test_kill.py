@@ -101,7 +101,14 @@ def test_ctrl_c_ends_a_training_without_a_traceback(tiny_300w, tmp_path, workers
     command = [sys.executable, "-m", "starlib", "train", "--dataset", "300w", "--scale", "smoke"]
     command += ["--seeds", "0", "1", "--workers", str(workers), "--results", str(results)]
     command += ["--data-root", str(tiny_300w), "--set", "epochs=100000", "image_size=32"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    process = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # Where the tests run in the background, it may be ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     try:
         while process.poll() is None and not list(results.glob("checkpoints/*.pt")):
             time.sleep(0.1)

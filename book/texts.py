@@ -12,6 +12,7 @@ import yaml
 import starlib
 from starlib.bench import summary as costs
 from starlib.experiments.arms import EXPERIMENTS
+from starlib.experiments.queue import entries
 from starlib.experiments.records import ROOT, load_all
 from starlib.report import claims
 from starlib.report.claims import Verdict
@@ -149,12 +150,7 @@ def _value_and_gradient(loss: Any, map_: torch.Tensor, label: torch.Tensor) -> I
 def budget(results: str | None = None) -> str:
     """Time and money per run and for all planned runs at each scale: measured where there are
     records, else from the benchmark; the hour's price from prices.yml."""
-    planned = {
-        config
-        for experiment in EXPERIMENTS.values()
-        for dataset in experiment.datasets
-        for config in experiment.configs(dataset)
-    }
+    planned = len(entries(results))
     rows: list[list[object]] = []
     devices = {"cpu"}
     folders = {"smoke": ROOT / "results" / "live", "reduced": results}  # the first: made here
@@ -164,7 +160,7 @@ def budget(results: str | None = None) -> str:
             hours = float(np.median([where["seconds"] for where in kept])) / 3600
             where = "as this book was built" if folder is not results else "committed"
             basis = f"median of {len(kept)} runs, {where}, {kept[0]['threads']} thread"
-            runs = len(planned) if scale == "reduced" else 0
+            runs = planned if scale == "reduced" else 0
             rows.append(_cost_row(scale, basis, hours, "cpu", kept[0]["threads"], runs))
     full = RunConfig.at("full", "300w")
     for record in costs.load(results):
@@ -172,9 +168,9 @@ def budget(results: str | None = None) -> str:
         hours, machine = FACES_300W * full.epochs / rate / 3600, record["machine"]
         basis = f"from {rate:.1f} faces a second, {machine['device_name']}"
         device, threads = machine["device"], machine["threads"]
-        rows.append(_cost_row("full", basis, hours, device, threads, len(planned)))
+        rows.append(_cost_row("full", basis, hours, device, threads, planned))
         devices.add(device)
-    head = ["scale", "measured", "one run", "money", f"all {len(planned)} planned runs", "money"]
+    head = ["scale", "measured", "one run", "money", f"all {planned} planned runs", "money"]
     used = [f"{p['name']} at {p['per_hour']:g} dollars" for d, p in PRICES.items() if d in devices]
     return markdown_table(head, rows) + (
         "\n\nThe money is an assumption: the hour costs what a public price list says, "

@@ -5,6 +5,7 @@ longer side. Networks see a view of VIEW_MARGIN times that side; the rest is roo
 """
 
 import contextlib
+import glob
 import hashlib
 import os
 import shutil
@@ -96,7 +97,9 @@ def _appearing_at(folder: Path) -> Iterator[Path]:
         if not folder.is_dir():  # else another process was first
             raise OSError(f"{folder}: cannot be written: {error.strerror or error}") from error
     finally:
-        unfinished = folder.parent.glob(f"{prefix}*") if folder.is_dir() else (partial,)
+        unfinished = (
+            folder.parent.glob(f"{glob.escape(prefix)}*") if folder.is_dir() else (partial,)
+        )
         for left in filter(None, unfinished):
             shutil.rmtree(left, ignore_errors=True)
 

@@ -169,14 +169,12 @@ def doubts(path: Path) -> list[str]:
 
 
 def _doubts(path: Path, split: str, scheme: Scheme, faces: list[ImageFace]) -> list[str]:
-    messages: str | None = None
+    message: str | None = None
     if split == "test" and "train" in given_splits(path):
-        messages = repeated_faces(
-            [f.path for f in _scan(path, "train")[1]], [f.path for f in faces]
-        )
+        message = repeated_faces([f.path for f in _scan(path, "train")[1]], [f.path for f in faces])
     if split == "train" and faces and scheme.mirrors:
-        messages = flip_doubt(np.stack([face.landmarks for face in faces]), scheme.flip)
-    return [f"{path}: {messages}"] if messages else []
+        message = flip_doubt(np.stack([face.landmarks for face in faces]), scheme.flip)
+    return [f"{path}: {message}"] if message else []
 
 
 def load(path: Path, split: str) -> FaceSet:
@@ -184,6 +182,6 @@ def load(path: Path, split: str) -> FaceSet:
     scheme, faces, problems = _scan(path, split)
     if problems:
         raise DataError(problems)
-    for messages in _doubts(path, split, scheme, faces):
-        warnings.warn(messages, DataWarning, stacklevel=3)
+    for message in _doubts(path, split, scheme, faces):
+        warnings.warn(message, DataWarning, stacklevel=3)
     return face_set(data_name(path, read_description(path)), split, scheme, faces)

@@ -3,6 +3,7 @@ import json
 import os
 import threading
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from starlib import metrics
 from starlib.__main__ import main
 from starlib.data import DataError, crops
+from starlib.experiments import records
 from starlib.experiments.paths import ROOT, results_folder
 from starlib.experiments.records import load_all, load_run, missing, read, verify
 from starlib.experiments.run import _lock, known_fingerprints, run
@@ -81,7 +83,9 @@ def test_a_finished_run_leaves_weights_and_record_alone(tiny_300w, results):
     name = run(CONFIG, results=results, data_root=tiny_300w).name
     files = {p.relative_to(results).as_posix() for p in results.rglob("*") if p.is_file()}
     kept = {f for f in files if not f.startswith("crops/") and not f.endswith(".lock")}
-    assert kept == {f"runs/{name}.json", f"runs/{name}.npz", f"weights/{name}.pt"}
+    [faces] = (results / "runs").glob("faces-*.npz")
+    of_run = {f"runs/{name}.json", f"runs/{name}.npz", f"weights/{name}.pt"}
+    assert kept == {*of_run, f"runs/{faces.name}"}
 
 
 def test_a_run_on_unreadable_faces_leaves_nothing(tiny_300w, results):
@@ -101,6 +105,29 @@ def test_a_stopped_run_has_a_checkpoint_and_no_record_and_goes_on(tiny_300w, res
     assert not checkpoint.exists()
 
 
+@pytest.mark.parametrize("damage", ["truncate", "unlink", "replace"])
+def test_runs_share_the_targets_of_their_faces(tiny_300w, results, monkeypatch, damage):
+    with_fake_training(monkeypatch)
+    configs = [CONFIG, dataclasses.replace(CONFIG, seed=1)]
+    found = [run(c, results=results, data_root=tiny_300w) for c in configs]
+    before = [each.landmarks() for each in found]
+    [faces] = (results / "runs").glob("faces-*.npz")
+    {
+        "truncate": truncate,
+        "unlink": Path.unlink,
+        "replace": lambda path: np.savez(path, target=before[0]["target"]),
+    }[damage](faces)
+    for each in found:
+        with pytest.raises(ValueError, match=f"{each.name}.npz: .*{faces.name}"):
+            each.landmarks()
+    with pytest.warns(UserWarning, match="left out"):  # training one of them mends both
+        records._read.cache_clear()
+        run(CONFIG, results=results, data_root=tiny_300w)
+    for each, arrays in zip(found, before, strict=True):
+        for name, values in each.landmarks().items():
+            np.testing.assert_array_equal(values, arrays[name])
+
+
 def truncate(path):
     path.write_bytes(path.read_bytes()[:-40])
 
@@ -118,6 +145,9 @@ DAMAGE = {
     ),
     "no arrays": lambda path: path.with_suffix(".npz").unlink(),
     "half the arrays": lambda path: truncate(path.with_suffix(".npz")),
+    "another run's faces": lambda path: np.savez(
+        path.with_suffix(".npz"), **{**np.load(path.with_suffix(".npz")), "faces": "../../../x"}
+    ),
     "other arrays": lambda path: np.savez(path.with_suffix(".npz"), predicted=np.zeros(3)),
     "a flipped bit": lambda path: flip(path.with_suffix(".npz")),
 }
@@ -168,7 +198,13 @@ def test_numbers_that_do_not_follow_from_the_arrays_are_found(tiny_300w, results
 
 def test_every_committed_record_is_whole_and_its_numbers_follow():
     runs = load_all(ROOT / "results")  # a damaged one is a warning, and warnings are errors here
-    assert len(runs) >= 64 and len(list((ROOT / "results/runs").glob("*"))) == 2 * len(runs)
+    arrays = {path for path in (ROOT / "results/runs").iterdir() if path.suffix == ".npz"}
+    faces = {path for path in arrays if path.name.startswith("faces-")}
+    of_runs = {run.path for run in runs} | {run.path.with_suffix(".npz") for run in runs}
+    assert len(runs) >= 64 and set((ROOT / "results/runs").iterdir()) == of_runs | faces
+    named = {str(np.load(path)["faces"]) for path in arrays - faces}
+    assert {path.stem for path in faces} == {f"faces-{key}" for key in named}
+    assert sum(path.stat().st_size for path in (ROOT / "results/runs").iterdir()) < 80e6
     for found in runs:
         verify(found)
 

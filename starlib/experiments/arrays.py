@@ -1,5 +1,10 @@
-"""The arrays of a run's `.npz`: test landmarks and covariances in few bytes, and their hash."""
+"""The arrays of a run: test landmarks and covariances in few bytes, and their hash.
 
+A run's `.npz` holds what its network predicted. Runs on the same test faces share the rest, the
+targets and the subsets, in a `faces-<hash>.npz` beside it.
+"""
+
+import functools
 import hashlib
 from pathlib import Path
 
@@ -7,12 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from starlib.data import CropStore, FaceSet
+from starlib.files import atomically
 
 # Landmarks are stored as int16 in this unit of the crop's [-1, 1]: 0.004 pixels of 120.
 UNIT = 2.0**-14
 # Covariances are stored as float16 in this unit of the square of [-1, 1], of the first faces alone.
 COVARIANCE_UNIT = 2.0**-10
 COVARIANCE_FACES = 128
+
+PREDICTED = ("predicted", "covariance")  # what differs from run to run
 
 
 def evaluation_arrays(predicted: NDArray, crops: CropStore, faces: FaceSet) -> dict[str, NDArray]:
@@ -40,14 +48,75 @@ def restored(arrays: dict[str, NDArray]) -> dict[str, NDArray]:
     return {name: _restored(values) for name, values in arrays.items()}
 
 
-def read_stored(path: Path) -> dict[str, NDArray]:
-    """The arrays of an `.npz` as they are written there; what numpy raises for another file."""
-    with path.open("rb") as file, np.load(file) as arrays:
-        return dict(arrays)
+def write(path: Path, arrays: dict[str, NDArray]) -> None:
+    """Write arrays that are `stored` to the `.npz` of a run, and those that runs share beside it,
+    unless they are there."""
+    shared = {name: values for name, values in arrays.items() if name not in PREDICTED}
+    key = digest(shared)[:12]
+    try:
+        _read_shared(_shared_path(path, key))
+    except (OSError, ValueError):
+        atomically(_shared_path(path, key), functools.partial(_save, arrays=shared))
+    own = {"faces": np.array(key), "predicted": _bytes(arrays["predicted"] - arrays["target"])}
+    if "covariance" in arrays:
+        own["covariance"] = _bytes(arrays["covariance"][_TRIANGLE])
+    atomically(path, functools.partial(_save, arrays=own))
 
 
-def write_stored(path: Path, arrays: dict[str, NDArray]) -> None:
-    """Write arrays that are `stored` already."""
+def read(path: Path) -> dict[str, NDArray]:
+    """The arrays of a run as they were `stored`. ValueError names a file that is missing, damaged
+    or not of this form."""
+    own = _load(path)
+    try:
+        shared = _read_shared(_shared_path(path, str(own["faces"])))
+        own_values = {"predicted": _values(own["predicted"], np.int16) + shared["target"]}
+        if "covariance" in own:
+            own_values["covariance"] = _values(own["covariance"], np.float16)[..., _SQUARE]
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise ValueError(f"{path}: expected the arrays of a run ({error})") from error
+    return shared | own_values
+
+
+# A covariance [2, 2] is symmetric: three entries are written.
+_TRIANGLE = (..., [0, 0, 1], [0, 1, 1])
+_SQUARE = [[0, 1], [1, 2]]
+
+
+def _bytes(values: NDArray) -> NDArray[np.uint8]:
+    """Values of two bytes [...] as [2, ...], low bytes first: they compress better apart."""
+    little = np.ascontiguousarray(values, values.dtype.newbyteorder("<"))
+    return np.moveaxis(little[..., None].view(np.uint8), -1, 0)
+
+
+def _values(values: NDArray, kind: type[np.generic]) -> NDArray:
+    """What `_bytes` was given."""
+    little = np.ascontiguousarray(np.moveaxis(values, 0, -1)).view(np.dtype(kind).newbyteorder("<"))
+    return little[..., 0].astype(kind)
+
+
+def _shared_path(path: Path, key: str) -> Path:
+    if not (key.isalnum() and len(key) == 12):
+        raise ValueError(f"no name of test faces: {key!r}")
+    return path.with_name(f"faces-{key}.npz")
+
+
+def _read_shared(path: Path) -> dict[str, NDArray]:
+    """The arrays that runs on these test faces share; ValueError as in `read`."""
+    arrays = _load(path)
+    if path.stem != f"faces-{digest(arrays)[:12]}":
+        raise ValueError(f"{path}: expected the test faces whose hash it is named by")
+    return arrays
+
+
+def _load(path: Path) -> dict[str, NDArray]:
+    try:
+        with path.open("rb") as file, np.load(file) as arrays:
+            return dict(arrays)
+    except Exception as error:  # numpy's reader of a damaged file raises nearly anything
+        raise ValueError(f"{path}: expected the arrays of a run ({error})") from error
+
+
+def _save(path: Path, arrays: dict[str, NDArray]) -> None:
     with path.open("wb") as file:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
 

@@ -1,7 +1,7 @@
-"""Records of finished runs: results/runs/<name>.json, and the `.npz` beside it.
+"""Records of finished runs: results/runs/<name>.json, and the arrays beside it.
 
-The record holds config, metrics per subset, curves, provenance and the hash of the `.npz`, which
-holds predictions and targets of the test set, so that everything shown recomputes without training.
+The record holds config, metrics per subset, curves, provenance and the hash of its arrays, the
+predictions and targets of the test set, so that everything shown recomputes without training.
 A run is named by its config and its faces (`RunConfig.name`).
 """
 
@@ -75,7 +75,7 @@ class Run:
         """Write the `evaluation_arrays`, then the record: where it is, both are. Returns the run
         as it will be read."""
         values = arrays.stored(evaluated)
-        atomically(self.path.with_suffix(".npz"), lambda p: arrays.write_stored(p, values))
+        arrays.write(self.path.with_suffix(".npz"), values)
         parts: dict[str, Any] = {"config": self.config.to_dict()}
         names = ("metrics", "curves", "provenance", "calibration")
         parts |= {name: getattr(self, name) for name in names}
@@ -91,17 +91,10 @@ class Run:
 
         ValueError names a file that is not the one of the record."""
         path = self.path.with_suffix(".npz")
-        values = _read_arrays(path)
+        values = arrays.read(path)
         if arrays.digest(values) != self.arrays:
             raise ValueError(f"{path}: expected the arrays whose hash is in {self.path.name}")
         return arrays.restored(values)
-
-
-def _read_arrays(path: Path) -> dict[str, NDArray]:
-    try:
-        return arrays.read_stored(path)
-    except Exception as error:  # numpy's reader of a damaged file raises nearly anything
-        raise ValueError(f"{path}: expected the arrays of a run ({error})") from error
 
 
 def read_record(path: Path) -> Run:

@@ -34,11 +34,13 @@ class Kept(NamedTuple):
 
 @pytest.fixture(scope="module")
 def record(tmp_path_factory):
-    """A copy of the smallest committed record, and its two files' contents."""
-    arrays = min((ROOT / "results" / "runs").glob("*.npz"), key=lambda p: p.stat().st_size)
+    """A copy of the smallest committed record, and its own two files' contents."""
+    runs = ROOT / "results" / "runs"
+    smallest = min(runs.glob("*.json"), key=lambda p: p.with_suffix(".npz").stat().st_size)
+    arrays = smallest.with_suffix(".npz")
     folder = tmp_path_factory.mktemp("records") / "runs"
     folder.mkdir()
-    for path in (arrays, arrays.with_suffix(".json")):
+    for path in (arrays, smallest, *runs.glob("faces-*.npz")):
         shutil.copy(path, folder)
     path = folder / arrays.with_suffix(".json").name
     return Kept(path, path.read_bytes(), path.with_suffix(".npz").read_bytes())

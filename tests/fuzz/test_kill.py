@@ -95,12 +95,12 @@ def test_a_run_killed_at_random_moments_ends_as_an_uninterrupted_one(context, ti
         TALLY["killed runs that ended alike"] += 1
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_ctrl_c_ends_a_training_without_a_traceback(tiny_300w, tmp_path, workers):
-    results = tmp_path / "results"
+@contextlib.contextmanager
+def training(data, results, workers):
+    """A `train` of two long runs, past its first checkpoint."""
     command = [sys.executable, "-m", "starlib", "train", "--dataset", "300w", "--scale", "smoke"]
     command += ["--seeds", "0", "1", "--workers", str(workers), "--results", str(results)]
-    command += ["--data-root", str(tiny_300w), "--set", "epochs=100000", "image_size=32"]
+    command += ["--data-root", str(data), "--set", "epochs=100000", "image_size=32"]
     process = subprocess.Popen(
         command,
         stderr=subprocess.PIPE,
@@ -112,10 +112,25 @@ def test_ctrl_c_ends_a_training_without_a_traceback(tiny_300w, tmp_path, workers
     try:
         while process.poll() is None and not list(results.glob("checkpoints/*.pt")):
             time.sleep(0.1)
-        os.killpg(process.pid, signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
+        yield process
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_ctrl_c_ends_a_training_without_a_traceback(tiny_300w, tmp_path, workers):
+    with training(tiny_300w, tmp_path, workers) as process:
+        os.killpg(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "interrupted" in errors and "Traceback" not in errors
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGKILL])
+def test_workers_end_with_a_killed_training(tiny_300w, tmp_path, sent):
+    with training(tiny_300w, tmp_path, workers=2) as process:
+        process.send_signal(sent)
+        process.communicate(timeout=60)  # until each process that writes there has ended
+    assert process.returncode == -sent

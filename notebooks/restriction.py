@@ -90,6 +90,19 @@ paper_figures.sweep(lines, "weight w of the value restriction", levels)
 figures.curves(by_arm, curve="width")
 
 # %% [markdown]
+# ## What the division by the eigenvalues prevents
+#
+# The control $d + w \lambda$ is least at $\lambda = 0$, whatever $d$ is: the larger $w$, the more
+# the network gains from heatmaps that are points, wherever these lie. STAR loss,
+# $d / \sqrt{\lambda} + w \lambda$, grows without bound as $\lambda$ goes to zero, and is least at
+# $\lambda = (d / 2w)^{2/3}$. So $w$ sets a width for STAR loss, but can keep the control from
+# learning. The table shows where it does: with a spread over faces near zero, the network
+# predicts the same landmarks for every face.
+
+# %%
+views.collapse_table(by_arm)
+
+# %% [markdown]
 # ## How the trainings went
 
 # %%

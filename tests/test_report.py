@@ -1,10 +1,11 @@
 """Tables, figures and fragments of pages, from any set of runs."""
 
+import numpy as np
 import pytest
 
 from starlib.experiments.arms import EXPERIMENTS
 from starlib.experiments.selection import arm_runs
-from starlib.report import ambiguity, breakdown, figures, pages, paper_figures, tables
+from starlib.report import ambiguity, breakdown, figures, pages, paper_figures, tables, views
 from starlib.report.effects import comparison_effects
 from tests.fakes import write_arms, write_run
 
@@ -87,6 +88,23 @@ def test_errors_against_the_truth_and_along_it(tmp_path):
     assert set(effects) == {"along", "across"} and all(e.mean > 0 for e in effects.values())
     assert 0 < breakdown.relative(effects["along"]) < 1
     assert ambiguity.noise_covariance("synthface-0", 4).shape == (4, 98, 2, 2)
+
+
+def test_a_network_that_predicts_one_face_for_all_has_no_spread(tmp_path):
+    experiment = EXPERIMENTS["restriction"]
+    write_arms(experiment, "300w", tmp_path, {"baseline": 0.05}, seeds=2)
+    run = write_run(experiment.config("STAR", "300w", 0), tmp_path, 0.05, width=0.25)
+    runs = arm_runs(experiment, "300w", "reduced", None, results=tmp_path)
+    table = views.collapse_table(runs)
+    assert list(table.index) == ["baseline", "STAR"]
+    assert list(table["width of the heatmaps"]) == ["not recorded", "0.250"]
+    assert table.loc["STAR", "NME, %"] == "5.00"
+    assert views.spread_over_faces(run) == pytest.approx(1, abs=1e-3)
+    arrays = run.landmarks()
+    arrays["predicted"] = np.broadcast_to(arrays["predicted"][:1], arrays["predicted"].shape)
+    run.save(arrays)
+    collapsed = arm_runs(experiment, "300w", "reduced", None, results=tmp_path)["STAR"][0]
+    assert views.spread_over_faces(collapsed) == 0
 
 
 def test_every_fragment_is_written_with_and_without_runs(tmp_path):

@@ -89,6 +89,37 @@ def _mean(values: NDArray, digits: int) -> str:
     return text if len(values) < 2 else f"{text} ± {values.std(ddof=1):.{digits}f}"
 
 
+def spread_over_faces(run: Run) -> float:
+    """Standard deviation of the predicted landmarks over the test faces as a share of that of the
+    labels: near 1 where predictions follow the faces, 0 where all faces get the same."""
+    arrays = run.landmarks()
+    predicted, target = (arrays[name].std(0).mean() for name in ("predicted", "target"))
+    return float(predicted / target)
+
+
+def collapse_table(runs: ArmRuns) -> pd.DataFrame:
+    """How wide the heatmaps end up, and whether the predictions still follow the faces.
+
+    Mean ± standard deviation over the seeds; the width is of those whose records have it.
+    """
+    rows = [
+        {
+            "arm": label(arm),
+            "NME, %": _mean(100 * breakdown.seed_means(by_seed), 2),
+            "width of the heatmaps": _mean(_over_seeds(by_seed, _last_width), 3),
+            "spread over faces, of the labels'": _mean(_over_seeds(by_seed, spread_over_faces), 3),
+            "seeds": len(by_seed),
+        }
+        for arm, by_seed in runs.items()
+        if by_seed
+    ]
+    return frame_of(rows, "arm")
+
+
+def _last_width(run: Run) -> float:
+    return run.curves.get("width", [np.nan])[-1]
+
+
 def ambiguity_table(runs: ArmRuns) -> pd.DataFrame:
     """Angle to the ambiguous direction, rank correlation with its strength, ratio of regions.
 

@@ -67,7 +67,10 @@ def test_an_effect_is_judged_by_its_interval_and_the_papers_effect(
 def test_two_seeds_are_too_few_for_a_verdict(tmp_path):
     write_arms(ABLATION, "300w", tmp_path, {"l2": 0.05, "STAR l2": 0.04}, seeds=2)
     found = judged(tmp_path, EFFECT)
-    assert found.verdict == "not run yet" and "2 of at least 3 seeds" in found.reason
+    assert (
+        found.verdict == "not run yet"
+        and "2 seeds are in the records, 3 are needed" in found.reason
+    )
 
 
 def test_other_claims_of_a_table_make_a_verdict_harder(tmp_path):

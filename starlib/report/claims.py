@@ -191,7 +191,7 @@ def _lacking(rule: Rule, effects: Sequence[Effect]) -> str:
     experiment = EXPERIMENTS[rule["experiment"]]
     arms = ", ".join(rule_arms(rule, experiment))
     fewest = min(effects, key=lambda effect: min(effect.seeds))
-    return f"{counted(fewest.seeds)} of at least {ENOUGH} seeds are in the records ({arms})"
+    return f"{counted(fewest.seeds)} seeds are in the records, {ENOUGH} are needed ({arms})"
 
 
 def _cost(rule: Rule, results: Path | str | None) -> Decision:

@@ -109,11 +109,13 @@ def finding(measured: dict[str, Any] | None) -> str:
     if measured is None:
         return "> **Finding.** Not measured yet."
     whole = [row for row in measured["rows"] if row["size"] == "all"]
-    shifts = ", ".join(f"{row['right_px']:+.2f} px on {row['source']}" for row in whole)
-    parts = [row["right_px"] for row in measured["rows"] if row["size"] != "all"]
+    left = all(row["right_px"] < 0 for row in whole)
+    side, sign = ("left", -1) if left else ("right", 1)
+    shifts = ", ".join(f"{sign * row['right_px']:.2f} px on {row['source']}" for row in whole)
+    parts = [sign * row["right_px"] for row in measured["rows"] if row["size"] != "all"]
     return (
         f"> **Finding.** In the mean over {measured['runs']} networks the predictions lie "
-        f"{shifts} to the right of the labels, and between {min(parts):+.2f} and {max(parts):+.2f} "
+        f"{shifts} to the {side} of the labels, and between {min(parts):.2f} and {max(parts):.2f} "
         "px in every quarter of the faces by size: a shift of the labels in pixels of this copy of "
         "the pictures, not of the face."
     )

@@ -26,7 +26,13 @@ def finding(verdicts: Sequence[Verdict]) -> str:
     if not verdicts:
         return "> **Finding.** No claim of the paper is decided here."
     counts = Counter(verdict.verdict for verdict in verdicts)
-    lines = ["**Finding.** " + ", ".join(f"{n} {name}" for name, n in counts.items()) + "."]
+    parts = [f"{name} ({n})" for name, n in counts.items()]
+    if len(verdicts) == 1:
+        lines = [f"**Finding.** The verdict on the paper's claim: {verdicts[0].verdict}."]
+    else:
+        lines = [
+            f"**Finding.** Verdicts on the paper's {len(verdicts)} claims: {', '.join(parts)}."
+        ]
     lines += [f"- **{v.verdict}**: {v.claim.strip()} *{label(v.reason)}*" for v in verdicts]
     return "\n".join(f"> {line}\n>" for line in lines).removesuffix("\n>")
 

@@ -88,6 +88,7 @@ def test_the_list_shows_state_minutes_and_what_is_decided(tmp_path, capsys):
     [done] = [line for line in lines if line.startswith("done")]
     assert "1.0  300w" in done and "Tables 4 and 5" in done and "insensitive-to-weight" in done
     assert total.startswith(f"1 of {len(lines)} runs done")
+    assert total.endswith(f"(records: {tmp_path / 'runs'})")
     assert main(["runs", "--results", str(tmp_path), "--missing", "--dataset", "cofw"]) == 0
     assert "0 of 0 runs done" in capsys.readouterr().out
 

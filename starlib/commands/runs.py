@@ -33,7 +33,7 @@ def _runs(options: argparse.Namespace) -> int:
     print(f"{'state':8} {'minutes':>7}  {'data set':14} {'seed':>4}  arm: what it decides")
     for entry in shown:
         print(_line(entry, claims.get(entry.config, ())))
-    print(_total(listed))
+    print(f"{_total(listed)} (records: {results_folder(options.results) / 'runs'})")
     return 0
 
 

@@ -12,7 +12,10 @@ pytestmark = [
     pytest.mark.usefixtures("one_thread"),
     # torch's own
     pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore:Attempted to insert a get_attr Node:UserWarning"),  # 2.6's
+    # torch.export's in 2.6, of the constants that it makes of tensors in a loss
+    pytest.mark.filterwarnings("ignore:Attempted to insert a get_attr Node:UserWarning"),
+    pytest.mark.filterwarnings("ignore:Node .* does not reference an nn.Module:UserWarning"),
+    pytest.mark.filterwarnings("ignore:Additional .* suppressed about get_attr:UserWarning"),
     pytest.mark.filterwarnings("ignore:.*torch.jit.script. is deprecated:DeprecationWarning"),
 ]
 

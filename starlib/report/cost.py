@@ -194,22 +194,33 @@ def inference_table(record: dict[str, Any]) -> pd.DataFrame:
 
 def loss_figure(record: dict[str, Any]) -> Figure:
     """Time of the loss against the number of heatmaps, both logarithmic, with the limit."""
-    sizes = sorted(record["loss"]["sizes"], key=lambda s: s["batch"] * s["points"])
-    maps = [size["batch"] * size["points"] for size in sizes]
+    data = _loss_rows(record)
     with sns.axes_style("whitegrid"):
         figure, axes = plt.subplots(figsize=(7, 4.4))
-    for name in sizes[0]["seconds"]:
-        times = [size["seconds"][name] for size in sizes]
-        middle, low, high = ([1e3 * t[key] for t in times] for key in ("median", "low", "high"))
-        colour, marker = COLOURS[name], MARKERS.get(name, "o")
-        axes.plot(maps, middle, lw=1.4, label=NAMES[name], color=colour, marker=marker, ms=5)
-        axes.fill_between(maps, low, high, color=colour, alpha=0.15, lw=0)
+    for name, text in NAMES.items():
+        _, maps, middle, low, high = data[data["loss"] == text].to_numpy().T.tolist()
+        if maps:
+            colour, marker = COLOURS[name], MARKERS.get(name, "o")
+            axes.plot(maps, middle, lw=1.4, label=text, color=colour, marker=marker, ms=5)
+            axes.fill_between(maps, low, high, color=colour, alpha=0.15, lw=0)
     axes.set(xscale="log", yscale="log", title=_title(record))
     axes.set_xlabel("heatmaps of 64 × 64 cells: batch × points")
     axes.set_ylabel("ms, forward and backward")
     axes.title.set_fontsize(10)
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=9)
-    return done(figure)
+    return done(figure, data)
+
+
+def _loss_rows(record: dict[str, Any]) -> pd.DataFrame:
+    """A row for each loss and size, from the fewest heatmaps to the most."""
+    keys = {"median": "median (ms)", "low": "lower quartile (ms)", "high": "upper quartile (ms)"}
+    rows = [
+        {"loss": NAMES[name], "heatmaps of 64 × 64 cells": size["batch"] * size["points"]}
+        | {text: 1e3 * times[key] for key, text in keys.items()}
+        for size in record["loss"]["sizes"]
+        for name, times in size["seconds"].items()
+    ]
+    return pd.DataFrame(rows).sort_values("heatmaps of 64 × 64 cells", kind="stable")
 
 
 def share_figure(record: dict[str, Any]) -> Figure:
@@ -217,6 +228,7 @@ def share_figure(record: dict[str, Any]) -> Figure:
     seconds = medians(record["step"]["seconds"])
     names = {"regression loss": "regression loss", "star loss": "STAR loss", "augment": "the batch"}
     values = [100 * seconds[name] / seconds["step with star"] for name in names]
+    data = pd.DataFrame({"part": names.values(), "share of a training step (%)": values})
     with sns.axes_style("whitegrid"):
         figure, axes = plt.subplots(figsize=(6.4, 2.2))
     axes.barh(list(names.values()), values, color=["#E69F00", "#D55E00", "#8c8c8c"], height=0.6)
@@ -228,4 +240,4 @@ def share_figure(record: dict[str, Any]) -> Figure:
     axes.set_title(_title(record), fontsize=10)
     axes.grid(axis="y", visible=False)
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=9)
-    return done(figure)
+    return done(figure, data)

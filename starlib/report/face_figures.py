@@ -6,6 +6,7 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
@@ -23,6 +24,7 @@ from starlib.inference.shipped import weights_path
 from starlib.report.ambiguity import components, noise_covariance, stored_covariance
 from starlib.report.effects import error_matrix
 from starlib.report.figures import COLOURS, MARKERS, WITH, WITHOUT, done, nothing
+from starlib.report.plotted import landmark_rows
 from starlib.report.tables import label, percent
 from starlib.synthface import render_faces
 
@@ -61,14 +63,17 @@ def scatter(runs: ArmRuns, pair: Comparison, number: int = 0, most: int = 5) -> 
         return nothing()
     picture = face(number, LARGE)
     figure, rows = _grid(2, 1 + len(ZOOMS), 2.3)
+    truth = next(iter(runs[arms[0]].values())).landmarks()["clean"][number]
+    data = [landmark_rows(truth, arm="truth", seed="")]
     for arm, row in zip(arms, rows, strict=True):
         seeds = sorted(runs[arm])[:most]
-        truth = runs[arm][seeds[0]].landmarks()["clean"][number]
+        predicted = [runs[arm][seed].landmarks()["predicted"][number] for seed in seeds]
+        for seed, points in zip(seeds, predicted, strict=True):
+            data.append(landmark_rows(points, arm=label(arm), seed=seed))
         for axes in row:
             _show(axes, picture)
             small = axes is row[0]
-            for index, seed in enumerate(seeds):
-                points = runs[arm][seed].landmarks()["predicted"][number]
+            for index, points in enumerate(predicted):
                 style: Any = {"color": COLOURS[index], "ms": 1.5 if small else 6, "mec": "none"}
                 axes.plot(*points.T, MARKERS[index], **style)
             axes.plot(*truth.T, "+", color="white", ms=2 if small else 8, mew=0.5 if small else 1.5)
@@ -77,7 +82,7 @@ def scatter(runs: ArmRuns, pair: Comparison, number: int = 0, most: int = 5) -> 
             x, y = truth[point]
             axes.set(xlim=(x - half, x + half), ylim=(y + half, y - half))
             axes.set_title(name, fontsize=10)
-    return done(figure, pad=0.4)
+    return done(figure, pd.concat(data), pad=0.4)
 
 
 def _add_ellipses(axes: Axes, points: NDArray, covariance: NDArray, **style: Any) -> None:
@@ -101,6 +106,7 @@ def ellipses(runs: Mapping[int, Run], faces: Sequence[int] = (0, 1, 2)) -> Figur
     arrays, factor = run.landmarks(), run.calibration.get("factor", 1.0)
     noise = noise_covariance(run.config.dataset, 1 + max(faces))
     figure, rows = _grid(2, len(faces), 2.3)
+    data = []
     for column, number in enumerate(faces):
         picture = face(number, LARGE)
         # Noise is known in the whole picture's [-1, 1]; the crop is the square around the labels.
@@ -117,7 +123,8 @@ def ellipses(runs: Mapping[int, Run], faces: Sequence[int] = (0, 1, 2)) -> Figur
             _show(axes, picture, title)
             axes.plot(*points.T, ".", color="white", ms=1.5)
             _add_ellipses(axes, points, spread, color=colour, lw=0.8)
-    return done(figure, pad=0.4)
+            data.append(landmark_rows(points, spread, face=number, **{"ellipses of": title}))
+    return done(figure, pd.concat(data), pad=0.4)
 
 
 def photograph(path: Path, box: Sequence[float], weights: str = "300w") -> Figure:
@@ -134,10 +141,12 @@ def photograph(path: Path, box: Sequence[float], weights: str = "300w") -> Figur
     axes.axis("off")
     x, y, width = found.boxes[0]
     axes.set(xlim=(x - 0.2 * width, x + 1.2 * width), ylim=(y + 1.2 * width, y - 0.2 * width))
-    axes.plot(*found.landmarks[0].T, ".", color="white", ms=2.5)
+    points, covariance = found.landmarks[0], None
+    axes.plot(*points.T, ".", color="white", ms=2.5)
     if found.covariance is not None:
-        _add_ellipses(axes, found.landmarks[0], found.covariance[0], color=WITH, lw=0.9)
-    return done(figure, pad=0.3)
+        covariance = found.covariance[0]
+        _add_ellipses(axes, points, covariance, color=WITH, lw=0.9)
+    return done(figure, landmark_rows(points, covariance, "pixels"), pad=0.3)
 
 
 def failures(runs: ArmRuns, pair: Comparison, count: int = 3) -> Figure:
@@ -156,13 +165,18 @@ def failures(runs: ArmRuns, pair: Comparison, count: int = 3) -> Figure:
     first = [found[min(found)].landmarks()["predicted"] for found in (without, with_)]
     truth = without[min(without)].landmarks()["clean"]
     figure, rows = _grid(2, count, 2.3)
+    data = []
     for axes, number in zip(rows.flat, [*order[:count], *order[::-1][:count]], strict=True):
         change = " → ".join(percent(mean[number], 1) for mean in means)
         _show(axes, face(int(number)), f"{change} %")
         axes.plot(*truth[number].T, ".", color="white", ms=1.5)
-        for points, mark, colour in zip(first, "so", (WITHOUT, WITH), strict=True):
+        data.append(landmark_rows(truth[number], face=number, arm="truth"))
+        series = zip((pair.without, pair.with_), first, "so", (WITHOUT, WITH), means, strict=True)
+        for arm, points, mark, colour, nmes in series:
             axes.plot(*points[number].T, mark, color=colour, ms=2, mec="none")
-    return done(figure, pad=0.4)
+            rows_of_arm = landmark_rows(points[number], face=number, arm=label(arm))
+            data.append(rows_of_arm.assign(**{"NME of the face (%)": 100 * nmes[number]}))
+    return done(figure, pd.concat(data), pad=0.4)
 
 
 def failure_counts(runs: ArmRuns, pair: Comparison) -> str:

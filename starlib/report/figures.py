@@ -5,6 +5,7 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,7 +14,8 @@ from numpy.typing import NDArray
 from starlib.experiments.experiment import Experiment
 from starlib.experiments.records import Run
 from starlib.experiments.selection import ArmRuns
-from starlib.report.effects import Effect
+from starlib.report.effects import Effect, counted
+from starlib.report.plotted import keep, landmark_rows
 from starlib.report.tables import label
 
 # Okabe and Ito's colours; dark and light enough to tell apart in grey, with other marks beside.
@@ -23,38 +25,51 @@ MARKERS = ("s", "o", "^", "D", "v", "P", "X")
 DASHES = ("--", "-", "-.", ":")
 
 
+def effect_rows(
+    effects: Mapping[str, Effect], factor: float = 100, unit: str = "points of NME"
+) -> pd.DataFrame:
+    """A row for each comparison: the effect, its 95 % interval, the paper's effect, the seeds."""
+    names = ("effect", "lower limit, 95 %", "upper limit, 95 %", "the paper's effect")
+    rows = []
+    for name, effect in effects.items():
+        values = (effect.mean, effect.low, effect.high, effect.published)
+        row: dict[str, Any] = {"comparison": label(name)}
+        for column, value in zip(names, values, strict=True):
+            row[f"{column} ({unit})"] = np.nan if value is None else factor * value
+        rows.append(row | {"seeds": counted(effect.seeds)})
+    return pd.DataFrame(rows)
+
+
 def forest(
     effects: Mapping[str, Effect],
     factor: float = 100,
     axis: str = "effect: NME without minus NME with, in points (right: STAR is better)",
+    unit: str = "points of NME",
 ) -> Figure:
     """Any effects with their 95 % intervals, the paper's beside them where it prints one."""
-    shown = {name: effect for name, effect in effects.items() if effect.run}
-    if not shown:
+    if not any(effect.run for effect in effects.values()):
         return nothing()
+    data = effect_rows(effects, factor, unit)
     with sns.axes_style("whitegrid"):
         figure, axes = plt.subplots(figsize=(6.8, 0.42 * len(effects) + 1.3))
-
-    for row, effect in enumerate(effects.values()):
-        if not effect.run:
+    for row, (_, mean, low, high, paper, _) in enumerate(data.itertuples(index=False)):
+        if np.isnan(mean):
             axes.text(0, row, " not run", va="center", color="0.45", fontsize=8)
             continue
-        if not np.isnan(effect.low):
-            limits = factor * np.array([effect.low, effect.high])
-            axes.plot(limits, [row, row], "-", color=WITHOUT, lw=2, label="95 % interval")
-        axes.plot(factor * effect.mean, row, "o", color=WITHOUT, ms=7, label="ours")
-        if effect.published is not None:
-            place = factor * effect.published
-            axes.plot(place, row, "D", mfc="none", mec="black", ms=7, label="paper")
+        if not np.isnan(low):
+            axes.plot([low, high], [row, row], "-", color=WITHOUT, lw=2, label="95 % interval")
+        axes.plot(mean, row, "o", color=WITHOUT, ms=7, label="ours")
+        if not np.isnan(paper):
+            axes.plot(paper, row, "D", mfc="none", mec="black", ms=7, label="paper")
     axes.axvline(0, color="black", lw=1)
-    axes.set_yticks(range(len(effects)), [label(name) for name in effects])
-    axes.set_ylim(len(effects) - 0.5, -0.5)
+    axes.set_yticks(range(len(data)), list(data["comparison"]))
+    axes.set_ylim(len(data) - 0.5, -0.5)
     axes.set_xlabel(axis)
     handles, labels = axes.get_legend_handles_labels()
     once = dict(zip(labels, handles, strict=True))
     place_of: Any = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": 3}
     axes.legend(once.values(), once.keys(), frameon=False, **place_of)
-    return done(figure)
+    return done(figure, data)
 
 
 def nothing() -> Figure:
@@ -65,8 +80,13 @@ def nothing() -> Figure:
     return done(figure)
 
 
-def done(figure: Figure, pad: float = 1.08) -> Figure:
-    """Without a background, and closed, so that a notebook shows it once: as its cell's value."""
+def done(figure: Figure, data: pd.DataFrame | None = None, pad: float = 1.08) -> Figure:
+    """Without a background, and closed, so that a notebook shows it once: as its cell's value.
+
+    `data`: what is drawn, for `starlib.report.plotted`.
+    """
+    if data is not None:
+        keep(figure, data)
     figure.patch.set_alpha(0)
     for axes in figure.axes:
         axes.patch.set_alpha(0)
@@ -92,11 +112,11 @@ def pairs_of(experiment: Experiment, comparisons: Sequence[str]) -> dict[str, tu
     return {name: (pair.without, pair.with_) for name, pair in found.items()}
 
 
-CURVE_AXES = {
-    "error": "training error",
-    "loss": "training loss",
-    "gradient": "gradient norm",
-    "width": "width of the heatmaps",
+CURVE_AXES = {  # curve -> its axis, and its unit
+    "error": ("training error", "[-1, 1] of the view"),
+    "loss": ("training loss", "no unit"),
+    "gradient": ("gradient norm", "no unit"),
+    "width": ("width of the heatmaps", "[-1, 1] of the view"),
 }
 
 
@@ -114,30 +134,37 @@ def curves(
     """
     if curve not in CURVE_AXES:
         raise ValueError(f"curve: expected one of {', '.join(CURVE_AXES)}, got {curve!r}")
-    kept = {arm: _curves(by_seed, curve) for arm, by_seed in runs.items()}
+    name, unit = CURVE_AXES[curve]
+    kept = {arm: rows for arm, found in runs.items() if len(rows := _curves(found, curve))}
     groups = {
-        title: [arm for arm in arms if len(kept.get(arm, ()))]
+        title: [arm for arm in arms if arm in kept]
         for title, arms in (groups or {"": list(runs)}).items()
     }
     groups = {title: arms for title, arms in groups.items() if arms}
     if not groups:
         return nothing()
     figure, row = panels(len(groups))
+    drawn = {}
     for axes, (title, arms) in zip(row, groups.items(), strict=True):
         for index, arm in enumerate(arms):
             style: Any = {"color": COLOURS[index % len(COLOURS)], "ls": DASHES[index % len(DASHES)]}
-            epochs = range(1, len(kept[arm][0]) + 1)
-            axes.plot(epochs, kept[arm].T, lw=0.6, alpha=0.6, **style)
-            axes.plot(epochs, kept[arm].mean(0), lw=2, label=label(arm), **style)
+            seeds = drawn[label(arm)] = kept[arm]
+            axes.plot(seeds.index, seeds, lw=0.6, alpha=0.6, **style)
+            axes.plot(seeds.index, seeds.mean(axis=1), lw=2, label=label(arm), **style)
         axes.set(title=label(title), xlabel="epoch", yscale="log")
         axes.legend(frameon=False, fontsize=8)
-    row[0].set_ylabel(CURVE_AXES[curve])
-    return done(figure)
+    row[0].set_ylabel(name)
+    table = pd.concat(drawn, names=["arm"])
+    data = table.melt(var_name="seed", value_name=f"{name} ({unit})", ignore_index=False).dropna()
+    return done(figure, data.reset_index())
 
 
-def _curves(by_seed: Mapping[int, Run], curve: str) -> NDArray:
-    found = [run.curves[curve] for run in by_seed.values() if curve in run.curves]
-    return np.array(found)
+def _curves(by_seed: Mapping[int, Run], curve: str) -> pd.DataFrame:
+    """A column for each seed, a row for each epoch."""
+    found = {s: run.curves[curve] for s, run in sorted(by_seed.items()) if curve in run.curves}
+    table = pd.DataFrame(found).rename_axis(index="epoch", columns="seed")
+    table.index += 1
+    return table
 
 
 def predictions(images: NDArray, target: NDArray, predicted: NDArray) -> Figure:
@@ -148,4 +175,12 @@ def predictions(images: NDArray, target: NDArray, predicted: NDArray) -> Figure:
         axes.plot(*labels.T, "o", color="white", ms=4)
         axes.plot(*points.T, "x", color=WITH, ms=5)
         axes.axis("off")
-    return done(figure, pad=0.3)
+    return done(figure, _beside(target, predicted), pad=0.3)
+
+
+def _beside(target: NDArray, predicted: NDArray) -> pd.DataFrame:
+    return pd.concat(
+        landmark_rows(points, face=number, shown=shown)
+        for number in range(len(target))
+        for shown, points in (("label", target[number]), ("prediction", predicted[number]))
+    )

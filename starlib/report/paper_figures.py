@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import seaborn as sns
+import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from scipy.stats import gaussian_kde
 
 from starlib.experiments.experiment import Comparison
 from starlib.experiments.selection import ArmRuns
@@ -32,17 +34,32 @@ def spread_distribution(
     if not shown:
         return nothing()
     figure, row = panels(len(shown), width=3.4)
+    edges = np.linspace(0, 100 * highest, 81)
+    data = []
     for axes, (name, pair) in zip(row, shown.items(), strict=True):
         for arm, colour, dash in ((pair.without, WITHOUT, "--"), (pair.with_, WITH, "-")):
-            spread = point_spread(predictions(runs[arm]))
-            shown_values = 100 * spread[spread < highest]
-            style: Any = {"color": colour, "ax": axes, "stat": "density", "element": "step"}
-            sns.histplot(shown_values, bins=60, alpha=0.2, lw=0, **style)
-            sns.kdeplot(shown_values, color=colour, ls=dash, ax=axes, label=label(arm))
-            axes.axvline(100 * spread.mean(), color=colour, ls=dash, lw=1)
+            spread = 100 * point_spread(predictions(runs[arm]))
+            same = {"comparison": label(name), "arm": label(arm), "mean spread (%)": spread.mean()}
+            density = _densities(spread[spread < 100 * highest], edges, same)
+            data.append(density)
+            axes.stairs(density[BARS], edges, fill=True, alpha=0.2, color=colour)
+            axes.plot(density[PLACE], density[SMOOTH], dash, color=colour, label=label(arm))
+            axes.axvline(spread.mean(), color=colour, ls=dash, lw=1)
         axes.set(title=label(name), xlabel="spread of the predictions, %", ylabel="density")
         axes.legend(frameon=False, fontsize=8)
-    return done(figure)
+    return done(figure, pd.concat(data))
+
+
+PLACE, BARS, SMOOTH = "spread (%)", "histogram (1/%)", "kernel density (1/%)"
+
+
+def _densities(values: NDArray, edges: NDArray, same: dict[str, Any]) -> pd.DataFrame:
+    """Histogram and Gaussian kernel density of values at the middle of each bin; `same` are columns
+    that all rows share, and come first."""
+    middle = (edges[:-1] + edges[1:]) / 2
+    bars, _ = np.histogram(values, edges, density=True)
+    smooth = gaussian_kde(values)(middle)
+    return pd.DataFrame(same | {PLACE: middle, BARS: bars, SMOOTH: smooth})
 
 
 def arm_series(runs: ArmRuns, arms: Mapping[float, str], **which: Any) -> dict[float, NDArray]:
@@ -66,29 +83,23 @@ def sweep(
         logarithmic: scale of the number's axis.
         printed: the paper's NME in %, drawn in a panel of its own.
     """
-    kept = {
-        name: {place: values for place, values in sorted(line.items()) if len(values)}
-        for name, line in series.items()
-    }
-    if not any(kept.values()):
+    if not any(len(values) for line in series.values() for values in line.values()):
         return nothing()
+    data = _sweep_rows(series, axis, levels or {}, printed or {})
     figure, row = panels(2 if printed else 1, width=4.0, share=False)
-    if printed:
-        for axes, title in zip(row, ("ours", "paper"), strict=True):
-            axes.set_title(title)
-        for index, (name, numbers) in enumerate(printed.items()):
-            row[1].plot([*numbers], [*numbers.values()], label=label(name), **_style(index))
-    for index, (name, line) in enumerate(kept.items()):
-        if line:
-            means = [100 * values.mean() for values in line.values()]
-            bars = [100 * values.std(ddof=1) if len(values) > 1 else 0 for values in line.values()]
-            row[0].errorbar([*line], means, bars, capsize=3, label=label(name), **_style(index))
-    for index, (name, values) in enumerate((levels or {}).items()):
-        if len(values):
-            style: Any = {"color": "black", "ls": DASHES[(index + 1) % len(DASHES)], "lw": 1}
-            row[0].axhline(100 * values.mean(), label=label(name), **style)
-    lines = [*kept.values(), *(printed or {}).values()]
-    places = sorted({place for line in lines for place in line})
+    names = dict.fromkeys([*series, *(printed or {})])
+    styles = {label(name): _style(index) for index, name in enumerate(names)}
+    placed = data.dropna(subset=axis)
+    for axes, source in zip(row, ("ours", "paper"), strict=False):
+        if printed:
+            axes.set_title(source)
+        for name, line in placed[placed["source"] == source].groupby("line", sort=False):
+            values = (line[axis], line[MEAN], line[DEVIATION].fillna(0))
+            axes.errorbar(*values, capsize=3, label=name, **styles[str(name)])
+    for index, (name, line) in enumerate(data[data[axis].isna()].groupby("line", sort=False)):
+        style: Any = {"color": "black", "ls": DASHES[(index + 1) % len(DASHES)], "lw": 1}
+        row[0].axhline(line[MEAN].item(), label=name, **style)
+    places = sorted(placed[axis].unique())
     for axes in row:
         if logarithmic:
             axes.set_xscale("log")
@@ -97,7 +108,35 @@ def sweep(
         axes.set_xlabel(axis)
         axes.legend(frameon=False, fontsize=8)
     row[0].set_ylabel("NME, %")
-    return done(figure)
+    return done(figure, data)
+
+
+MEAN, DEVIATION = "NME (%)", "standard deviation over seeds (%)"
+
+
+def _sweep_rows(
+    series: Series,
+    axis: str,
+    levels: Mapping[str, NDArray],
+    printed: Mapping[str, Mapping[float, float]],
+) -> pd.DataFrame:
+    """A row for each point of the lines; those of levels have no place on the axis."""
+    points = [(name, x, line[x]) for name, line in series.items() for x in sorted(line)]
+    points += [(name, np.nan, values) for name, values in levels.items()]
+    rows: list[dict[str, Any]] = [
+        {
+            **{"source": "ours", "line": label(name), axis: place},
+            MEAN: 100 * values.mean(),
+            DEVIATION: 100 * values.std(ddof=1) if len(values) > 1 else np.nan,
+            "seeds": len(values),
+        }
+        for name, place, values in points
+        if len(values)
+    ]
+    for name, numbers in printed.items():
+        for place, value in numbers.items():
+            rows.append({"source": "paper", "line": label(name), axis: place, MEAN: value})
+    return pd.DataFrame(rows)
 
 
 def _style(index: int) -> dict[str, Any]:

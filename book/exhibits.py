@@ -11,7 +11,8 @@ import csv
 import html
 import io
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 
 import svg
 from bs4 import BeautifulSoup
@@ -27,8 +28,10 @@ def add(notebook: NotebookNode, page: str, command: str, paper: Mapping[str, str
     `paper`: what the paper numbers, as "Table 3" -> the heading under which it stands first here.
     """
     numbers = dict(paper)
-    heading, said, tables = page, "", 0
+    heading, said = page, ""
+    counts = Counter[str]()
     has_records = any(c.source.startswith(f"## {RECORDS}") for c in notebook.cells)
+    records = "#every-run" if has_records else ""
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             heading, said = _heading(cell.source) or heading, _paragraph(cell.source)
@@ -36,17 +39,20 @@ def add(notebook: NotebookNode, page: str, command: str, paper: Mapping[str, str
         for output in cell.get("outputs", []):
             data = output.get("data", {})
             if "<table" in data.get("text/html", ""):
-                tables += 1
+                counts["table"] += 1
                 caption = f"{_number(numbers, heading, 'Table')}. {heading}"
-                below = _below(command, has_records, data["text/html"], f"{page}-{tables}")
-                data["text/html"] = _with_caption(data["text/html"], caption) + below
+                link = csv_link(as_csv(data["text/html"]), f"{page}-table-{counts['table']}")
+                data["text/html"] = _with_caption(data["text/html"], caption)
+                data["text/html"] += below(command, link, records)
                 if heading == RECORDS:
                     fold(cell, "Show the table")
             elif "image/svg+xml" in data:
                 caption = f"{_number(numbers, heading, 'Figure')}. {heading}"
                 alt = cell.metadata.get("alt") or f"Graph. {heading}. {said}"
+                counts["figure"] += 1
+                link = csv_link(data.pop("text/csv", ""), f"{page}-figure-{counts['figure']}")
                 figure = _figure(data.pop("image/svg+xml"), alt, caption)
-                data["text/html"] = figure + _below(command, has_records)
+                data["text/html"] = figure + below(command, link, records)
             elif data.get("text/markdown", "").startswith("|"):  # numbered by Sphinx
                 table = data["text/markdown"]
                 data["text/markdown"] = f":::{{table}} {heading}.\n\n{table}\n:::"
@@ -100,20 +106,31 @@ def _with_caption(table: str, caption: str) -> str:
     )
 
 
-def _below(command: str, has_records: bool, table: str = "", name: str = "") -> str:
-    parts = [f"<code>{html.escape(command)}</code>"]
-    if table:
-        href = "data:text/csv;charset=utf-8;base64," + base64.b64encode(as_csv(table)).decode()
-        parts.append(f'<a download="{name}.csv" href="{href}">CSV</a>')
-    if has_records:
-        parts.append('<a href="#every-run">the records behind it</a>')
-    return f'<p class="below">{" · ".join(parts)}</p>'
+def below(command: str, link: str, records: str = "") -> str:
+    """The line under a table or figure: its command, its CSV and where its records stand."""
+    parts = [f"<code>{html.escape(command)}</code>" if command else "", link]
+    parts.append(f'<a href="{records}">the records behind it</a>' if records else "")
+    return f'<p class="below">{" · ".join(filter(None, parts))}</p>'
 
 
-def as_csv(table: str) -> bytes:
+def csv_link(text: str, name: str) -> str:
+    """A link that saves the text as a file; nothing for an empty one."""
+    if not text:
+        return ""
+    href = "data:text/csv;charset=utf-8;base64," + base64.b64encode(text.encode()).decode()
+    return f'<a download="{name}.csv" href="{href}">CSV</a>'
+
+
+def as_csv(table: str) -> str:
     """The cells of an HTML table as CSV."""
+    return rows_as_csv(
+        [cell.get_text(" ", strip=True) for cell in row.find_all(["th", "td"])]
+        for row in BeautifulSoup(table, "html.parser").find_all("tr")
+    )
+
+
+def rows_as_csv(rows: Iterable[list[str]]) -> str:
+    """Rows of cells as CSV."""
     text = io.StringIO()
-    writer = csv.writer(text)
-    for row in BeautifulSoup(table, "html.parser").find_all("tr"):
-        writer.writerow([cell.get_text(" ", strip=True) for cell in row.find_all(["th", "td"])])
-    return text.getvalue().encode()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()

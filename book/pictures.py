@@ -7,6 +7,7 @@ from pathlib import Path
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import svg
 from diagrams import framework
 from matplotlib.axes import Axes
@@ -17,10 +18,13 @@ from starlib.data.synthface import SIZE, STRENGTH
 from starlib.experiments.arms import EXPERIMENTS
 from starlib.moments import principal_components
 from starlib.report.effects import comparison_effects
+from starlib.report.figures import effect_rows
+from starlib.report.plotted import as_csv, data_of, keep, landmark_rows
 from starlib.report.tables import DISTANCE_NAMES
 from starlib.synthface.faces import render_faces
 
 ORANGE, BLUE = "#D55E00", "#0072B2"  # of Okabe and Ito, as in starlib.report.figures
+PLACES = "[-1, 1] of the picture"
 CHEEK, EYE = 6, 60  # points that slide and that do not
 STYLE = {
     "font.family": "sans-serif",
@@ -34,19 +38,24 @@ STYLE = {
 
 
 def drawn(folder: Path) -> dict[str, str]:
-    """Name -> SVG of every picture; those of many ellipses are saved in the folder as pixels."""
+    """File -> text of every picture, SVG, and of its data, CSV; those of many ellipses are saved in
+    the folder as pixels."""
     save_sheet(folder / "synthface.webp")
     figures = {"optimum": optimum, "cheek": cheek, "effects": effects}
-    return {"framework": framework()} | {n: as_svg(n, draw) for n, draw in figures.items()}
+    found = {"framework.svg": framework()}
+    for name, draw in figures.items():
+        found |= {f"{name}{suffix}": text for suffix, text in as_text(name, draw).items()}
+    return found
 
 
-def as_svg(name: str, draw: Callable[[], Figure]) -> str:
-    """A figure as SVG for the page's own text colour."""
+def as_text(name: str, draw: Callable[[], Figure]) -> dict[str, str]:
+    """A figure as SVG for the page's own text colour, and its data, by suffix."""
     with matplotlib.rc_context(STYLE):
         figure = draw()
-        text = plain_svg(figure, name)
+        found = {".svg": plain_svg(figure, name)}
     plt.close(figure)
-    return text
+    data = data_of(figure)
+    return found if data is None else found | {".csv": as_csv(data)}
 
 
 def plain_svg(drawing: Figure, salt: str) -> str:
@@ -63,19 +72,25 @@ def plain_svg(drawing: Figure, salt: str) -> str:
 def optimum() -> Figure:
     """d/√λ + wλ/2 over the width √λ: with the restriction it has a minimum, without it none."""
     figure, axes = plt.subplots(figsize=(5.6, 3.3), layout="constrained")
-    deviation = np.geomspace(0.03, 1.5, 200)
+    deviation = np.geomspace(0.03, 1.5, 100)
+    data = []
     for error, colour in ((0.02, BLUE), (0.1, ORANGE)):
         free, kept = error / deviation, error / deviation + deviation**2 / 2
         best = error ** (1 / 3)
         axes.plot(deviation, kept, color=colour, label=f"|e| = {error:g}, w = 1")
         axes.plot(deviation, free, "--", color=colour, label=f"|e| = {error:g}, no restriction")
         axes.plot(best, 1.5 * error ** (2 / 3), "o", color=colour)
+        for weight, loss in (("1", kept), ("no restriction", free)):
+            columns = {"error |e| ([-1, 1] of the view)": error, "weight w": weight}
+            columns |= {"width √λ ([-1, 1] of the view)": deviation, "loss": loss}
+            data.append(pd.DataFrame(columns))
     axes.set(xscale="log", yscale="log", ylim=(0.01, 3), xlabel="width √λ of the heatmap")
     axes.set_ylabel("loss along one axis")
     axes.set_xticks([0.03, 0.1, 0.3, 1], ["0.03", "0.1", "0.3", "1"])
     axes.set_yticks([0.01, 0.1, 1], ["0.01", "0.1", "1"])
     axes.minorticks_off()
     axes.legend(fontsize=9)
+    keep(figure, pd.concat(data))
     return figure
 
 
@@ -99,39 +114,40 @@ def add_ellipses(axes: Axes, points: np.ndarray, covariance: object, **style: ob
 def cheek() -> Figure:
     """A rendered face with the ellipses of its annotation noise, at the strength that is used."""
     figure, axes = plt.subplots(figsize=(3.6, 3.6), layout="constrained")
-    show_noise(axes)
+    keep(figure, show_noise(axes))
     return figure
 
 
 def effects() -> Figure:
     """The effects of STAR on 300-W, ours and the paper's."""
     figure, axes = plt.subplots(figsize=(4.2, 3.3), layout="constrained")
-    forest(axes)
+    keep(figure, forest(axes))
     return figure
 
 
-def forest(axes: Axes) -> None:
-    """Effect of STAR by distance, ours with 95 % intervals and the paper's: 300-W, basic."""
+def forest(axes: Axes) -> pd.DataFrame:
+    """Effect of STAR by distance, ours with 95 % intervals and the paper's: 300-W, basic. Returns
+    what is drawn."""
     names = list(DISTANCE_NAMES)
     effects = comparison_effects(EXPERIMENTS["ablation_distance"], "300w", names, draws=0)
-    for row, (name, effect) in enumerate(effects.items()):
-        ours, paper = ("ours, 95 % interval", "the paper") if row == 0 else (None, None)
-        if effect.run:
-            axes.plot(100 * effect.mean, row - 0.12, "o", color=BLUE, ms=7, label=ours)
-            axes.plot([100 * effect.low, 100 * effect.high], [row - 0.12] * 2, color=BLUE, lw=2)
-        if effect.published is not None:
-            place = 100 * effect.published
-            axes.plot(place, row + 0.16, "D", mfc="none", mec="black", ms=6, label=paper)
+    data = effect_rows(effects)
+    for row, (name, mean, low, high, paper, _) in enumerate(data.itertuples(index=False)):
+        ours, theirs = ("ours, 95 % interval", "the paper") if row == 0 else (None, None)
+        axes.plot(mean, row - 0.12, "o", color=BLUE, ms=7, label=ours)
+        axes.plot([low, high], [row - 0.12] * 2, color=BLUE, lw=2)
+        axes.plot(paper, row + 0.16, "D", mfc="none", mec="black", ms=6, label=theirs)
         style = {"ha": "right", "va": "center", "transform": axes.get_yaxis_transform()}
-        axes.text(-0.02, row, DISTANCE_NAMES[name], **style)
+        axes.text(-0.02, row, name, **style)
     axes.axvline(0, color="black", lw=1)
     axes.set(yticks=[], ylim=(3.6, -0.6), xlabel="points of NME, right: STAR is better")
     axes.spines["left"].set_visible(False)
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, fontsize=9)
+    return data
 
 
-def show_noise(axes: Axes) -> None:
-    """A rendered face; ellipses at a point of the cheek and at the corner of an eye."""
+def show_noise(axes: Axes) -> pd.DataFrame:
+    """A rendered face; ellipses at a point of the cheek and at the corner of an eye. Returns what
+    is drawn."""
     faces = render_faces(1, 11, 224, STRENGTH, start=8)
     show_face(axes, faces.images[0].permute(1, 2, 0).numpy())
     points = faces.clean[0].numpy()
@@ -139,18 +155,25 @@ def show_noise(axes: Axes) -> None:
     for chosen, colour in ((CHEEK, "#E69F00"), (EYE, "#56B4E9")):
         style = {"color": colour, "lw": 2.5}
         add_ellipses(axes, points[[chosen]], faces.covariance[0, [chosen]], **style)
+    covariance = np.full((len(points), 2, 2), np.nan)
+    covariance[[CHEEK, EYE]] = faces.covariance[0, [CHEEK, EYE]]
+    return landmark_rows(points, covariance, PLACES)
 
 
 def save_sheet(path: Path) -> None:
-    """`sheet` as a file, once."""
-    if not path.is_file():
-        figure = sheet()
+    """`sheet` and its data as files, once."""
+    table = path.with_suffix(".csv")
+    if not path.is_file() or not table.is_file():
+        figure, data = sheet()
+        table.write_text(as_csv(data), encoding="utf-8")
         figure.savefig(path, dpi=130, transparent=True, pil_kwargs={"quality": 80})
         plt.close(figure)
 
 
-def sheet(columns: int = 4) -> Figure:
-    """Rendered faces; below, the same with exact landmarks and the ellipses of their noise."""
+def sheet(columns: int = 4) -> tuple[Figure, pd.DataFrame]:
+    """Rendered faces; below, the same with exact landmarks and the ellipses of their noise. With
+    what is drawn."""
+    data = []
     faces = render_faces(columns, 0, SIZE, STRENGTH)
     figure, panels = plt.subplots(2, columns, figsize=(1.9 * columns, 3.8), layout="constrained")
     for column in range(columns):
@@ -160,4 +183,5 @@ def sheet(columns: int = 4) -> Figure:
         panels[1, column].plot(*points.T, ".", color="white", ms=1.5)
         style = {"color": "#E69F00", "lw": 0.6}
         add_ellipses(panels[1, column], points, faces.covariance[column], **style)
-    return figure
+        data.append(landmark_rows(points, faces.covariance[column].numpy(), PLACES, face=column))
+    return figure, pd.concat(data)

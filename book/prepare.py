@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import data_lines
 import exhibits
 import nbformat
 import openings
@@ -46,7 +47,10 @@ def execute(page: str) -> None:
         kernel_name="python3",
         cwd=ROOT,
         progress_bar=False,
-        extra_arguments=["--InlineBackend.figure_formats=svg"],
+        extra_arguments=[
+            "--InlineBackend.figure_formats=svg",
+            "--InteractiveShellApp.extra_extensions=starlib.report.plotted",
+        ],
     )
     executed = nbformat.read(partial, as_version=4)
     openings.put_finding_first(executed)
@@ -150,21 +154,30 @@ def write_fragments() -> None:
 
     FRAGMENTS.mkdir(exist_ok=True)
     captions = yaml.safe_load((BOOK / "captions.yml").read_text(encoding="utf-8"))
+    records = {name: experiment for name, (experiment, _) in pages.TABLES.items()}
+    records["answer"] = "ablation_distance"
     for name, text in (pages.fragments() | texts.texts()).items():
-        _write_if_new(FRAGMENTS / f"{name}.md", captioned(text, captions.get(name, [])) + "\n")
+        whole = captioned(text, captions.get(name, []), records.get(name, ""))
+        _write_if_new(FRAGMENTS / f"{name}.md", whole + "\n")
     for name, text in pictures.drawn(FRAGMENTS).items():
-        _write_if_new(FRAGMENTS / f"{name}.svg", text)
+        _write_if_new(FRAGMENTS / name, text)
 
 
-def captioned(text: str, captions: str | list[str]) -> str:
-    """Markdown whose tables have these captions, one each; ValueError if there are more or less."""
+def captioned(text: str, captions: str | list[str], records: str = "") -> str:
+    """Markdown whose tables have these captions, one each; ValueError if there are more or less.
+
+    `records`: the page that lists the records behind them.
+    """
     waiting = [captions] if isinstance(captions, str) else list(captions)
+    kind = (
+        f"{data_lines.COMPUTED} {data_lines.RECORDS}{records}" if records else data_lines.COMPUTED
+    )
     blocks = text.split("\n\n")
     tables = [number for number, block in enumerate(blocks) if block.startswith("|")]
     if waiting and len(waiting) != len(tables) > 0:
         raise ValueError(f"captions.yml: expected {len(tables)} captions, got {waiting}")
     for number, caption in zip(tables, waiting, strict=False):
-        blocks[number] = f":::{{table}} {caption}\n\n{blocks[number]}\n:::"
+        blocks[number] = f":::{{table}} {caption}\n:class: {kind}\n\n{blocks[number]}\n:::"
     return "\n\n".join(blocks)
 
 

@@ -73,13 +73,19 @@ class Picture(SphinxDirective):
     required_arguments = 1
     optional_arguments = 1
     has_content = True
-    option_spec: ClassVar = {"alt": directives.unchanged_required, "name": directives.unchanged}
+    option_spec: ClassVar = {
+        "alt": directives.unchanged_required,
+        "name": directives.unchanged,
+        "class": directives.class_option,
+    }
 
     def run(self) -> list[nodes.Node]:
         drawings = "".join(self._read(name) for name in self.arguments)
         alt = html.escape(" ".join(self.options["alt"].split()))
         picture = f'<div class="picture" role="img" aria-label="{alt}">{drawings}</div>'
-        figure = nodes.figure("", nodes.raw("", picture, format="html"))
+        classes = self.options.get("class", [])
+        figure = nodes.figure("", nodes.raw("", picture, format="html"), classes=classes)
+        figure["files"] = [self.env.relfn2path(name)[0] for name in self.arguments]
         caption, messages = self.state.inline_text(" ".join(self.content), self.lineno)
         figure += nodes.caption("", "", *caption)
         self.add_name(figure)

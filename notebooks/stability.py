@@ -73,7 +73,8 @@ effects = {
     name: breakdown.stability_effects(by_arm, pair)["all"]
     for name, pair in experiment.comparisons.items()
 }
-figures.forest(effects, axis="spread without minus spread with, in % (right: STAR is steadier)")
+axis = "spread without minus spread with, in % (right: STAR is steadier)"
+figures.forest(effects, axis=axis, unit="% of the normalising distance")
 
 # %% [markdown]
 # ## Predictions on a face

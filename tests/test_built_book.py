@@ -4,6 +4,9 @@ Checks book/_build/html (`make book`), or the folder that $STARLIB_BOOK names; `
 after the build. Each page is loaded once and looked at in two widths and two colour schemes.
 """
 
+import base64
+import csv
+import io
 import os
 import re
 from collections import Counter, defaultdict
@@ -20,8 +23,9 @@ WEIGHT = 1_500_000  # bytes of a page with all that it loads, uncompressed
 VIEWS = [(width, scheme) for width in (1280, 400) for scheme in ("light", "dark")]
 KINDS = (
     *("console errors", "failed requests", "other hosts", "formulas", "alt text", "dead links"),
-    *("captions", "axe", "too wide", "too heavy"),
+    *("captions", "data", "axe", "too wide", "too heavy"),
 )
+NO_NUMBERS = {"fig-framework"}  # figures that show none
 # Made by Sphinx, without a text of their own.
 GENERATED = {"genindex.html", "search.html", "py-modindex.html"}
 
@@ -36,7 +40,12 @@ LOOK = """() => {
   const captions = [...document.querySelectorAll("article caption, article figcaption")];
   const bare = [...document.querySelectorAll("article table, article figure")].filter((one) =>
     !one.querySelector("caption, figcaption") && !one.closest(".starplay, dl.py"));
+  const figures = [...document.querySelectorAll("article figure")].filter((one) =>
+    !one.closest(".starplay") && !one.textContent.includes("no finished runs"));
+  const data = (one) => [...one.parentElement.querySelectorAll(":scope > .below a[download]")];
   return {
+    csv: [...document.querySelectorAll("article a[download$='.csv']")].map((a) => a.href),
+    without: figures.filter((one) => !data(one).length).map((one) => one.id || one.textContent),
     captions: captions.map((one) => one.textContent.trim()),
     bare: bare.map((one) => one.textContent.trim().slice(0, 40)),
     formulas: bad,
@@ -75,6 +84,8 @@ def look_at(
         ("formulas", seen["formulas"]),
         ("alt text", seen["images"]),
         ("captions", [f"none: {text}" for text in seen["bare"]]),
+        ("data", [f"none: {name}" for name in seen["without"] if name not in NO_NUMBERS]),
+        ("data", [wrong for address in seen["csv"] if (wrong := wrong_csv(address))]),
         ("too heavy", [f"{traffic.sent:,} bytes"] if traffic.sent > WEIGHT else []),
     ):
         problems[kind] += [(name, text) for text in found]
@@ -90,6 +101,17 @@ def look_at(
         problems["axe"] += [(view, rule) for rule in page.evaluate(RUN_AXE)]
     numbers.update(re.findall(r"^(?:Table|Figure)s? B[\d?]+", "\n".join(seen["captions"]), re.M))
     return seen["links"], set(seen["ids"])
+
+
+def wrong_csv(address: str) -> str:
+    """What is wrong with the CSV that a link saves; empty if it has a header and rows below it."""
+    text = base64.b64decode(address.partition(",")[2]).decode()
+    head, *rows = csv.reader(io.StringIO(text))
+    if not rows or not any(head) or head.count("") > 1:
+        return f"no header or no rows: {text[:60]!r}"
+    if any(len(row) != len(head) for row in rows):
+        return f"rows of another length than the header: {text[:60]!r}"
+    return ""
 
 
 def dead_links(links: dict[str, list[str]], places: dict[str, set[str]]) -> list[tuple[str, str]]:

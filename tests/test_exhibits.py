@@ -23,6 +23,7 @@ FRAME = pd.DataFrame({"NME %": ["4.5, all", "4.4 & more"]}, index=["without", "w
 SVG = """<?xml version="1.0"?>
 <svg width="490pt" height="300pt" viewBox="0 0 490 300"><g id="figure_1">
 <path style="fill: #262626; stroke: #cccccc"/><text>x</text></g></svg>"""
+DRAWN = {"image/svg+xml": SVG, "text/csv": "epoch,error (%)\n1,4.5\n"}
 COMMAND = "papermill notebooks/x.ipynb out.ipynb"
 
 
@@ -33,7 +34,7 @@ def cells():
         new_markdown_cell("# Page\n\n## Errors & effects\n\nNME in *percent*."),
         new_code_cell("table", outputs=[new_output("display_data", data=dict(table))]),
         new_markdown_cell("## Curves\n\nEach seed is thin."),
-        new_code_cell("figure", outputs=[new_output("display_data", data={"image/svg+xml": SVG})]),
+        new_code_cell("figure", outputs=[new_output("display_data", data=dict(DRAWN))]),
         new_markdown_cell("## Every run"),
         new_code_cell("runs", outputs=[new_output("display_data", data=dict(table))]),
     ]
@@ -56,11 +57,28 @@ def test_what_the_paper_does_not_number_waits_for_its_number(cells):
     assert "<caption>Table B?. Every run</caption>" in shown(cells[5])
 
 
+def csv_of(cell):
+    """Name and text of the CSV under a table or figure."""
+    name, data = re.search(r'download="([^"]+)" href="[^,]+,([^"]+)"', shown(cell)).groups()
+    return name, base64.b64decode(data).decode()
+
+
 def test_csv_holds_the_cells_of_the_table(cells):
-    name, data = re.search(r'download="([^"]+)" href="[^,]+,([^"]+)"', shown(cells[1])).groups()
-    assert name == "page-1.csv"
-    rows = base64.b64decode(data).decode().splitlines()
-    assert rows == [",NME %", 'without,"4.5, all"', "with,4.4 & more"]
+    name, text = csv_of(cells[1])
+    assert name == "page-table-1.csv"
+    assert text.splitlines() == [",NME %", 'without,"4.5, all"', "with,4.4 & more"]
+
+
+def test_csv_of_a_figure_is_what_it_was_drawn_from(cells):
+    assert csv_of(cells[3]) == ("page-figure-1.csv", DRAWN["text/csv"])
+    assert "text/csv" not in cells[3].outputs[0]["data"]
+
+
+def test_a_figure_without_data_has_no_csv():
+    drawn = new_output("display_data", data={"image/svg+xml": SVG})
+    cells = [new_code_cell("x", outputs=[drawn])]
+    exhibits.add(new_notebook(cells=cells), "page", COMMAND, {})
+    assert f"<code>{COMMAND}</code>" in shown(cells[0]) and "CSV" not in shown(cells[0])
 
 
 def test_figure_stands_in_the_page_in_the_colour_of_its_text_and_says_what_is_seen(cells):

@@ -109,10 +109,11 @@ def test_pairs_of_notebook_and_script_hold_the_same_cells():
 
 def test_each_table_of_a_fragment_has_its_caption():
     text = "| a |\n| --- |\n| 1 |\n\nbetween\n\n| b |\n| --- |"
-    first = ":::{table} One.\n\n| a |\n| --- |\n| 1 |\n:::"
-    second = ":::{table} Two.\n\n| b |\n| --- |\n:::"
+    first = ":::{table} One.\n:class: computed\n\n| a |\n| --- |\n| 1 |\n:::"
+    second = ":::{table} Two.\n:class: computed\n\n| b |\n| --- |\n:::"
     assert prepare.captioned(text, ["One.", "Two."]) == f"{first}\n\nbetween\n\n{second}"
     assert prepare.captioned(text, []) == text
+    assert ":class: computed records-of-x\n" in prepare.captioned(text, ["One.", "Two."], "x")
     with pytest.raises(ValueError, match="expected 2 captions"):
         prepare.captioned(text, "One.")
 

@@ -41,7 +41,8 @@ def add_lines(app: Any, doctree: nodes.document, page: str) -> None:
             found = list(data_of_pictures(node, Path(app.srcdir)))
         classes = node["classes"]
         command = COMMAND if COMPUTED in classes or isinstance(node, nodes.figure) else ""
-        links = " · ".join(exhibits.csv_link(text, name) for name, text in found)
+        title = "CSV" if len(found) == 1 else "CSV of {}"
+        links = " · ".join(exhibits.csv_link(text, n, title.format(n)) for n, text in found)
         if links and node.parent is not None:
             line = exhibits.below(command, links, _records(app, classes, page))
             node.parent.insert(node.parent.index(node) + 1, nodes.raw("", line, format="html"))

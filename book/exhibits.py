@@ -113,12 +113,12 @@ def below(command: str, link: str, records: str = "") -> str:
     return f'<p class="below">{" · ".join(filter(None, parts))}</p>'
 
 
-def csv_link(text: str, name: str) -> str:
+def csv_link(text: str, name: str, title: str = "CSV") -> str:
     """A link that saves the text as a file; nothing for an empty one."""
     if not text:
         return ""
     href = "data:text/csv;charset=utf-8;base64," + base64.b64encode(text.encode()).decode()
-    return f'<a download="{name}.csv" href="{href}">CSV</a>'
+    return f'<a download="{name}.csv" href="{href}">{title}</a>'
 
 
 def as_csv(table: str) -> str:

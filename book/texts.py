@@ -170,7 +170,7 @@ def budget(results: str | None = None) -> str:
         device, threads = machine["device"], machine["threads"]
         rows.append(_cost_row("full", basis, hours, device, threads, planned))
         devices.add(device)
-    head = ["scale", "measured", "one run", "money", f"all {planned} planned runs", "money"]
+    head = ["scale", "measured", "one run", "its price", f"all {planned} planned runs", "their price"]
     used = [f"{p['name']} at {p['per_hour']:g} dollars" for d, p in PRICES.items() if d in devices]
     return markdown_table(head, rows) + (
         "\n\nThe money is an assumption: the hour costs what a public price list says, "

@@ -23,7 +23,7 @@ WEIGHT = 1_500_000  # bytes of a page with all that it loads, uncompressed
 VIEWS = [(width, scheme) for width in (1280, 400) for scheme in ("light", "dark")]
 KINDS = (
     *("console errors", "failed requests", "other hosts", "formulas", "alt text", "dead links"),
-    *("captions", "data", "axe", "too wide", "too heavy"),
+    *("captions", "data", "axe", "too wide", "wide tables", "too heavy"),
 )
 NO_NUMBERS = {"fig-framework"}  # figures that show none
 # Made by Sphinx, without a text of their own.
@@ -42,10 +42,10 @@ LOOK = """() => {
     !one.querySelector("caption, figcaption") && !one.closest(".starplay, dl.py"));
   const figures = [...document.querySelectorAll("article figure")].filter((one) =>
     !one.closest(".starplay") && !one.textContent.includes("no finished runs"));
-  const data = (one) => [...one.parentElement.querySelectorAll(":scope > .below a[download]")];
+  const below = (one) => one.nextElementSibling?.matches(".below") && one.nextElementSibling;
   return {
     csv: [...document.querySelectorAll("article a[download$='.csv']")].map((a) => a.href),
-    without: figures.filter((one) => !data(one).length).map((one) => one.id || one.textContent),
+    without: figures.filter((one) => !(below(one) && below(one).querySelector("a[download]"))).map((one) => one.id || one.textContent),
     captions: captions.map((one) => one.textContent.trim()),
     bare: bare.map((one) => one.textContent.trim().slice(0, 40)),
     formulas: bad,
@@ -53,6 +53,18 @@ LOOK = """() => {
     links: [...new Set([...document.querySelectorAll("a[href]")].map((a) => a.href))],
     ids: [...document.querySelectorAll("[id], a[name]")].map((e) => e.id || e.name),
   };
+}"""
+# Tables that scroll sideways, or stand beyond the edge, once all that is folded is open.
+WIDE_TABLES = """async () => {
+  document.querySelectorAll("article details").forEach((folded) => { folded.open = true; });
+  await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+  const wide = [...document.querySelectorAll("article table")].filter((table) => {
+    for (let box = table; box.tagName !== "ARTICLE"; box = box.parentElement)
+      if (box.scrollWidth > box.clientWidth + 1 && getComputedStyle(box).overflowX !== "visible")
+        return true;
+    return table.getBoundingClientRect().right > document.documentElement.clientWidth + 1;
+  });
+  return wide.map((table) => (table.caption || table).textContent.trim().slice(0, 60));
 }"""
 RUN_AXE = """async () => {
   const { violations } = await axe.run(document, {resultTypes: ["violations"]});
@@ -99,6 +111,8 @@ def look_at(
             problems["too wide"].append((name, f"{wide} px at {width}"))
         view = f"{name} at {width} {scheme}"
         problems["axe"] += [(view, rule) for rule in page.evaluate(RUN_AXE)]
+        if width == min(VIEWS)[0]:
+            problems["wide tables"] += [(view, text) for text in page.evaluate(WIDE_TABLES)]
     numbers.update(re.findall(r"^(?:Table|Figure)s? B[\d?]+", "\n".join(seen["captions"]), re.M))
     return seen["links"], set(seen["ids"])
 

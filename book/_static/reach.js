@@ -10,8 +10,40 @@ function reach() {
     element.setAttribute("aria-label", `${kind}, scrolls sideways`);
   }
 }
-addEventListener("load", () => document.fonts.ready.then(reach));
-addEventListener("resize", reach);
+// On a phone a table that is wider than its place becomes a stack: a card for each row, in which
+// each cell stands beside the name of its column.
+const phone = matchMedia("(max-width: 600px)");
+function label(table) {
+  const names = [...table.querySelectorAll("thead tr:last-child > *")].map((cell) => cell.textContent.trim());
+  const roles = { table: "table", "thead, tbody": "rowgroup", tr: "row", "thead th": "columnheader",
+    "tbody th": "rowheader", td: "cell" };
+  for (const [kind, role] of Object.entries(roles)) {
+    for (const one of kind === "table" ? [table] : table.querySelectorAll(kind)) one.setAttribute("role", role);
+  }
+  for (const row of table.querySelectorAll("tbody tr")) {
+    [...row.children].forEach((cell, column) => {
+      const value = document.createElement("div");
+      value.append(...cell.childNodes);
+      cell.append(value);
+      if (column && names[column]) cell.dataset.name = names[column];
+    });
+  }
+}
+function stack() {
+  for (const table of document.querySelectorAll("article table")) {
+    table.classList.remove("stacked");
+    if (!phone.matches || table.offsetWidth <= table.parentElement.clientWidth) continue;
+    if (!table.hasAttribute("role")) label(table);
+    table.classList.add("stacked");
+  }
+}
+function fit() {
+  stack();
+  reach();
+}
+addEventListener("load", () => document.fonts.ready.then(fit));
+addEventListener("resize", fit);
+document.addEventListener("toggle", fit, true); // of what was folded, when it opens
 // Paper shows folded tables as well.
 addEventListener("beforeprint", () => {
   for (const folded of document.querySelectorAll("details.hide:has(table)")) folded.open = true;

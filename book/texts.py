@@ -1,6 +1,5 @@
 """Fragments of the pages (Markdown) whose numbers come from the claims, records and the code."""
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any
@@ -16,7 +15,7 @@ from starlib.experiments.queue import entries
 from starlib.experiments.records import ROOT, load_all
 from starlib.report import claims
 from starlib.report.claims import Verdict
-from starlib.report.decisions import VERDICTS
+from starlib.report.decisions import summary
 from starlib.report.effects import Effect, bounds, comparison_effects, counted, points
 from starlib.report.page_facts import markdown_table
 from starlib.report.tables import label
@@ -62,9 +61,7 @@ def texts(results: str | None = None) -> dict[str, str]:
 
 def counts(verdicts: Sequence[Verdict]) -> str:
     """How many claims have which verdict, in a sentence."""
-    counts = Counter(verdict.verdict for verdict in verdicts)
-    parts = [f"{counts[name]} {name}" for name in VERDICTS if counts[name]]
-    return f"Of {len(verdicts)} claims of the paper: {', '.join(parts)}."
+    return summary([verdict.verdict for verdict in verdicts], " of the paper")
 
 
 def ledger(verdicts: Sequence[Verdict]) -> str:
@@ -158,7 +155,7 @@ def budget(results: str | None = None) -> str:
         kept = [r.provenance for r in load_all(folder) if r.config.scale == scale]
         if kept:
             hours = float(np.median([where["seconds"] for where in kept])) / 3600
-            where = "as this book was built" if folder is not results else "committed"
+            where = "while this book was built" if folder is not results else "committed"
             basis = f"median of {len(kept)} runs, {where}, {kept[0]['threads']} thread"
             runs = planned if scale == "reduced" else 0
             rows.append(_cost_row(scale, basis, hours, "cpu", kept[0]["threads"], runs))
@@ -170,12 +167,19 @@ def budget(results: str | None = None) -> str:
         device, threads = machine["device"], machine["threads"]
         rows.append(_cost_row("full", basis, hours, device, threads, planned))
         devices.add(device)
-    head = ["scale", "measured", "one run", "its price", f"all {planned} planned runs", "their price"]
+    head = [
+        "scale",
+        "measured",
+        "one run",
+        "its price",
+        f"all {planned} planned runs",
+        "their price",
+    ]
     used = [f"{p['name']} at {p['per_hour']:g} dollars" for d, p in PRICES.items() if d in devices]
     return markdown_table(head, rows) + (
-        "\n\nThe money is an assumption: the hour costs what a public price list says, "
-        f"{' and '.join(used)} (on demand, US East), and a run on a CPU pays for its share of the"
-        " machine's threads. The times are those of our machines, which are others."
+        "\n\nThe prices assume what a public list asks for an hour: "
+        f"{' and '.join(used)} (on demand, US East); a run on a CPU pays for its share of the"
+        " machine's threads. The times were measured on our machines, not on those of the list."
     )
 
 

@@ -42,10 +42,10 @@ LOOK = """() => {
     !one.querySelector("caption, figcaption") && !one.closest(".starplay, dl.py"));
   const figures = [...document.querySelectorAll("article figure")].filter((one) =>
     !one.closest(".starplay") && !one.textContent.includes("no finished runs"));
-  const below = (one) => one.nextElementSibling?.matches(".below") && one.nextElementSibling;
+  const hasData = (one) => one.nextElementSibling?.matches(".below:has(a[download])");
   return {
     csv: [...document.querySelectorAll("article a[download$='.csv']")].map((a) => a.href),
-    without: figures.filter((one) => !(below(one) && below(one).querySelector("a[download]"))).map((one) => one.id || one.textContent),
+    without: figures.filter((one) => !hasData(one)).map((one) => one.id || one.textContent),
     captions: captions.map((one) => one.textContent.trim()),
     bare: bare.map((one) => one.textContent.trim().slice(0, 40)),
     formulas: bad,

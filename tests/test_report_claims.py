@@ -7,6 +7,7 @@ import yaml
 from starlib.bench import summary as costs
 from starlib.experiments.arms import EXPERIMENTS
 from starlib.report import ambiguity, claims, rules
+from starlib.report.decisions import summary
 from tests.fakes import write_arms, write_run
 
 ABLATION, RESTRICTION = EXPERIMENTS["ablation_distance"], EXPERIMENTS["restriction"]
@@ -67,10 +68,7 @@ def test_an_effect_is_judged_by_its_interval_and_the_papers_effect(
 def test_two_seeds_are_too_few_for_a_verdict(tmp_path):
     write_arms(ABLATION, "300w", tmp_path, {"l2": 0.05, "STAR l2": 0.04}, seeds=2)
     found = judged(tmp_path, EFFECT)
-    assert (
-        found.verdict == "not run yet"
-        and "2 seeds are in the records, 3 are needed" in found.reason
-    )
+    assert found.verdict == "not run yet" and "2 of the 3 seeds" in found.reason
 
 
 def test_other_claims_of_a_table_make_a_verdict_harder(tmp_path):
@@ -236,3 +234,14 @@ def test_a_claim_stands_once_and_whole(tmp_path):
     path.write_text(yaml.safe_dump([{"id": "x", "rule": rule}]))
     with pytest.raises(ValueError, match="claims.yml, x: expected the key 'claim'"):
         claims.judge_all(tmp_path, path=path)
+
+
+def test_verdicts_are_counted_in_a_sentence():
+    replicated, no_effect = "replicated", "no effect of that size"
+    mixed = [replicated, no_effect, no_effect, "not run yet"]
+    assert summary(mixed) == (
+        "Of four claims, one is replicated, two show no effect of that size and one is not run yet."
+    )
+    assert summary([no_effect] * 2) == "Both claims show no effect of that size."
+    assert summary([replicated], " of the paper") == "The claim of the paper is replicated."
+    assert summary([replicated] * 11 + [no_effect]).startswith("Of 12 claims, 11 are replicated")

@@ -44,7 +44,7 @@ function fit() {
 addEventListener("load", () => document.fonts.ready.then(fit));
 addEventListener("resize", fit);
 document.addEventListener("toggle", fit, true); // of what was folded, when it opens
-// Paper shows folded tables as well.
+// Paper shows folded tables as well, and the code of the one page that is about code (custom.css).
 addEventListener("beforeprint", () => {
-  for (const folded of document.querySelectorAll("details.hide:has(table)")) folded.open = true;
+  for (const folded of document.querySelectorAll("details.hide")) folded.open = true;
 });

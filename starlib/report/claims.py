@@ -14,6 +14,7 @@ from starlib.experiments.arms import EXPERIMENTS
 from starlib.models.hourglass import StackedHourglass
 from starlib.report.decisions import (
     CONTRADICTED,
+    NO_VERDICT,
     NOT_RUN,
     NOT_TESTABLE,
     REPLICATED,
@@ -23,7 +24,7 @@ from starlib.report.decisions import (
 from starlib.report.published import mean_effect
 from starlib.report.regions import region_points
 from starlib.report.rules import KINDS, rule_arms, rule_runs
-from starlib.report.statistics import ENOUGH, Effect, counted, holm
+from starlib.report.statistics import ENOUGH, Effect, holm
 from starlib.schemes import SCHEME_OF
 from starlib.training.config import RunConfig
 
@@ -177,7 +178,7 @@ def _judged(
         return Verdict(**known, verdict=verdict, reason=reason)
     assert effects is not None
     if scale not in (None, SCALE):
-        return Verdict(**known, verdict="no verdict", reason=f"decided at scale {SCALE}")
+        return Verdict(**known, verdict=NO_VERDICT, reason=f"decided at scale {SCALE}")
     if not _decidable(effects):
         return Verdict(**known, verdict=NOT_RUN, reason=_lacking(rule, effects))
     verdict, reason = KINDS[rule["kind"]].decide(rule, effects, adjusted or [])
@@ -191,7 +192,8 @@ def _lacking(rule: Rule, effects: Sequence[Effect]) -> str:
     experiment = EXPERIMENTS[rule["experiment"]]
     arms = ", ".join(rule_arms(rule, experiment))
     fewest = min(effects, key=lambda effect: min(effect.seeds))
-    return f"{counted(fewest.seeds)} seeds are in the records, {ENOUGH} are needed ({arms})"
+    seeds = min(fewest.seeds)
+    return f"some arm has {seeds} of the {ENOUGH} seeds that are needed (arms: {arms})"
 
 
 def _cost(rule: Rule, results: Path | str | None) -> Decision:

@@ -1,6 +1,7 @@
 """What effects decide: verdict and reason of each kind of rule."""
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,30 @@ Decision = tuple[str, str]  # verdict and reason
 REPLICATED, CONTRADICTED = "replicated", "contradicted"
 NO_EFFECT, UNDERPOWERED = "no effect of that size", "underpowered"
 NOT_TESTABLE, NOT_RUN = "not testable here", "not run yet"
-VERDICTS = (REPLICATED, CONTRADICTED, NO_EFFECT, UNDERPOWERED, NOT_TESTABLE, NOT_RUN)
+NO_VERDICT = "no verdict"
+VERDICTS = (REPLICATED, CONTRADICTED, NO_EFFECT, UNDERPOWERED, NOT_TESTABLE, NOT_RUN, NO_VERDICT)
+VERBS = {NO_EFFECT: ("shows", "show"), NO_VERDICT: ("gets", "get")}  # the others: "is", "are"
+WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+
+
+def summary(verdicts: Sequence[str], of: str = "") -> str:
+    """How many claims have which verdict, in a sentence; `of` says whose claims they are."""
+    counts = Counter(verdicts)
+    parts = [(counts[name], name) for name in VERDICTS if counts[name]]
+    if len(parts) == 1:
+        [(number, name)] = parts
+        start = {1: f"The claim{of}", 2: f"Both claims{of}"}.get(number, f"All {number} claims{of}")
+        return f"{start} {_verb(number, name)}."
+    *most, last = (f"{_number(number)} {_verb(number, name)}" for number, name in parts)
+    return f"Of {_number(len(verdicts))} claims{of}, {', '.join(most)} and {last}."
+
+
+def _verb(number: int, verdict: str) -> str:
+    return f"{VERBS.get(verdict, ('is', 'are'))[number > 1]} {verdict}"
+
+
+def _number(number: int) -> str:
+    return WORDS[number] if number < len(WORDS) else str(number)
 
 
 def by_sign(rule: Rule, effects: list[Effect], adjusted: list[float]) -> Decision:
@@ -53,7 +77,7 @@ def by_equivalence(rule: Rule, effects: list[Effect], adjusted: list[float]) -> 
         f"{name}: {effect_text(effect, p)}"
         for name, effect, p in zip(rule["comparisons"], effects, adjusted, strict=True)
     )
-    return verdict, "; ".join(texts) + f". Equivalent is within ±{rule['margin']:g} points"
+    return verdict, "; ".join(texts) + f". Equivalent means within ±{rule['margin']:g} points"
 
 
 def by_not_worse(rule: Rule, effects: list[Effect], adjusted: list[float]) -> Decision:
@@ -64,7 +88,7 @@ def by_not_worse(rule: Rule, effects: list[Effect], adjusted: list[float]) -> De
         verdict = REPLICATED
     elif effect.high < -margin:
         verdict = CONTRADICTED
-    return verdict, effect_text(effect) + f". Not worse is above -{rule['margin']:g} points"
+    return verdict, effect_text(effect) + f". Not worse means above -{rule['margin']:g} points"
 
 
 def above_zero(unit: str) -> Callable[[Rule, list[Effect], list[float]], Decision]:
@@ -107,6 +131,6 @@ def effect_text(
         return text
     where = "outside" if effect.excludes_published else "inside"
     text += f"; the paper's {factor * effect.published:+.2f} lies {where} the interval"
-    text += f" (power to see it {100 * effect.power():.0f} %"
+    text += f" (power to see it: {100 * effect.power():.0f} %"
     needed = effect.seeds_needed()
-    return text + (f"; {needed} seeds give 80 %)" if needed and effect.power() < 0.8 else ")")
+    return text + (f"; {needed} seeds would give 80 %)" if needed and effect.power() < 0.8 else ")")

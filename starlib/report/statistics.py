@@ -180,8 +180,10 @@ def interval(effect: Effect) -> str:
 
 
 def counted(seeds: Sequence[int]) -> str:
-    """Seeds of each arm: "10", or "5 and 10" where they differ."""
-    return str(seeds[0]) if len(set(seeds)) == 1 else " and ".join(str(n) for n in seeds)
+    """Seeds of each arm: "10", "5 and 10" where two arms differ, "5 to 10" where more do."""
+    if len(set(seeds)) == 1:
+        return str(seeds[0])
+    return " and ".join(map(str, seeds)) if len(seeds) == 2 else f"{min(seeds)} to {max(seeds)}"
 
 
 def p_text(p: float) -> str:

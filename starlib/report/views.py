@@ -1,6 +1,5 @@
 """Tables of single experiments, and the finding that opens every experiment's page."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from starlib.experiments.records import Run
 from starlib.experiments.selection import ArmRuns
 from starlib.report import ambiguity, breakdown
 from starlib.report.claims import Verdict
+from starlib.report.decisions import summary
 from starlib.report.effects import Effect, comparison_effects, interval, points
 from starlib.report.tables import effects_as_table, frame_of, label, percent
 
@@ -25,21 +25,14 @@ def finding(verdicts: Sequence[Verdict]) -> str:
     """The verdicts in a quotation that opens a page (Markdown)."""
     if not verdicts:
         return "> **Finding.** No claim of the paper is decided here."
-    counts = Counter(verdict.verdict for verdict in verdicts)
-    parts = [f"{name} ({n})" for name, n in counts.items()]
-    if len(verdicts) == 1:
-        lines = [f"**Finding.** The verdict on the paper's claim: {verdicts[0].verdict}."]
-    else:
-        lines = [
-            f"**Finding.** Verdicts on the paper's {len(verdicts)} claims: {', '.join(parts)}."
-        ]
+    lines = [f"**Finding.** {summary([verdict.verdict for verdict in verdicts])}"]
     lines += [f"- **{v.verdict}**: {v.claim.strip()} *{label(v.reason)}*" for v in verdicts]
     return "\n".join(f"> {line}\n>" for line in lines).removesuffix("\n>")
 
 
 def effect_finding(effects: Mapping[str, Effect]) -> str:
     """The same for questions that the paper does not ask: what the intervals say."""
-    lines = ["**Finding.** No claim of the paper is decided here; the effects, in points of NME:"]
+    lines = ["**Finding.** No claim of the paper is decided here. The effects, in points of NME:"]
     for name, effect in effects.items():
         if not effect.run:
             text = "not run"

@@ -5,13 +5,15 @@ or is named in a script; rules without classes are always kept.
 """
 
 import re
-from collections.abc import Iterator
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
+import tinycss2
+
 SHEETS = ("_static/styles/*.css", "_static/*.css")
 OWN = "custom.css"
-CLASS = re.compile(r"\.(-?[A-Za-z_](?:[\w-]|\\.)*)")
+NESTED = ("media", "supports", "layer", "container")  # hold rules, if they have a body
 
 
 def classes(folder: Path) -> set[str]:
@@ -26,55 +28,31 @@ def classes(folder: Path) -> set[str]:
     return found
 
 
-def parts(text: str) -> Iterator[tuple[str, str | None]]:
-    """The rules of a style sheet: what stands before the braces, and within them; None where a
-    semicolon ends it, as after @import."""
-    start = depth = 0
-    head = ""
-    quote = ""
-    for place, letter in enumerate(text):
-        if quote:
-            quote = "" if letter == quote and text[place - 1] != "\\" else quote
-        elif letter in "\"'":
-            quote = letter
-        elif letter == "{":
-            if depth == 0:
-                head, start = text[start:place].strip(), place + 1
-            depth += 1
-        elif letter == "}":
-            depth -= 1
-            if depth == 0:
-                yield head, text[start:place].strip()
-                start = place + 1
-        elif letter == ";" and depth == 0:
-            yield text[start : place + 1].strip(), None
-            start = place + 1
-
-
-def pruned(text: str, known: set[str]) -> str:
+def pruned(style: str | list[Any], known: set[str]) -> str:
     """The style sheet without comments, and without the selectors whose classes are not known."""
     kept = []
-    for head, body in parts(re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)):
-        if body is None:
-            kept.append(head)
-        elif head.startswith(("@media", "@supports", "@layer", "@container")):
+    for rule in tinycss2.parse_stylesheet(style, skip_comments=True, skip_whitespace=True):
+        before, body = tinycss2.serialize(rule.prelude), rule.content
+        if rule.type == "at-rule" and rule.lower_at_keyword in NESTED and body is not None:
             if inner := pruned(body, known):
-                kept.append(f"{head}{{{inner}}}")
-        elif head.startswith("@"):
-            kept.append(f"{head}{{{body}}}")
-        elif body and (selectors := [s for s in _split(head) if _can_match(s, known)]):
-            kept.append(f"{','.join(selectors)}{{{body}}}")
+                kept.append(f"@{rule.at_keyword}{before}{{{inner}}}")
+        elif rule.type == "at-rule":
+            kept.append(rule.serialize())
+        elif selectors := [s for s in _split(rule.prelude) if _asked_classes(s) <= known]:
+            before = ",".join(tinycss2.serialize(s).strip() for s in selectors)
+            kept.append(f"{before}{{{tinycss2.serialize(body).strip()}}}")
     return "\n".join(kept)
 
 
-def _split(selectors: str) -> list[str]:
-    """Selectors between commas that do not stand within parentheses."""
-    return [s.strip() for s in re.split(r",(?![^()]*\))", selectors)]
+def _split(prelude: list[Any]) -> list[list[Any]]:
+    """Selectors between commas; those within parentheses are tokens of their own."""
+    groups = groupby(prelude, key=lambda token: token == ",")
+    return [list(tokens) for comma, tokens in groups if not comma]
 
 
-def _can_match(selector: str, known: set[str]) -> bool:
-    asked = re.sub(r":(?:not|is|where|has)\(.*?\)+", "", re.sub(r"\[[^\]]*\]", "", selector))
-    return all(name.replace("\\", "") in known for name in CLASS.findall(asked))
+def _asked_classes(selector: list[Any]) -> set[str]:
+    """The classes that an element must have, or those around it."""
+    return {name.value for dot, name in pairwise(selector) if dot == "." and name.type == "ident"}
 
 
 def prune_all(app: Any, error: Exception | None) -> None:

@@ -54,9 +54,13 @@ LOOK = """() => {
     ids: [...document.querySelectorAll("[id], a[name]")].map((e) => e.id || e.name),
   };
 }"""
-# Tables that scroll sideways, or stand beyond the edge, once all that is folded is open.
-WIDE_TABLES = """async () => {
+UNFOLD = """async () => {
   document.querySelectorAll("article details").forEach((folded) => { folded.open = true; });
+  await new Promise((done) => requestAnimationFrame(done));
+  await Promise.all(document.getAnimations().map((fading) => fading.finished));
+}"""
+# Tables that scroll sideways, or stand beyond the edge.
+WIDE_TABLES = """async () => {
   await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
   const wide = [...document.querySelectorAll("article table")].filter((table) => {
     for (let box = table; box.tagName !== "ARTICLE"; box = box.parentElement)
@@ -102,6 +106,7 @@ def look_at(
     ):
         problems[kind] += [(name, text) for text in found]
     page.add_script_tag(content=AXE.read_text(encoding="utf-8"))
+    page.evaluate(UNFOLD)
     for width, scheme in VIEWS:
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")

@@ -154,5 +154,5 @@ def test_style_sheets_keep_what_the_pages_can_use():
     assert left.splitlines()[0] == '@import "x.css";'
     assert "a,.kept:hover{color: red;}" in left
     assert '.kept::after{content: "}";}' in left
-    assert "div:not(.gone){right: 0}" in left and "@font-face{font-family: F;}" in left
+    assert "div:not(.gone){right: 0}" in left and "@font-face { font-family: F; }" in left
     assert "left: 0" not in left and "top: 0" not in left

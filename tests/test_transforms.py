@@ -113,6 +113,8 @@ def test_values_cannot_be_checked_under_vmap_and_the_error_says_so():
         torch.func.vmap(lambda h, y: loss(h[None], y[None]))(maps, landmarks)
 
 
+# Torch 2.14's own, as it prepares forward mode.
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:FutureWarning")
 def test_second_derivatives_come_from_reverse_mode_twice():
     (maps,), landmarks = inputs_of(("heatmaps",), 1, torch.float64)
     loss = starlib.STARLoss("l2", check_values=False)

@@ -167,19 +167,18 @@ def budget(results: str | None = None) -> str:
         device, threads = machine["device"], machine["threads"]
         rows.append(_cost_row("full", basis, hours, device, threads, planned))
         devices.add(device)
-    head = [
-        "scale",
-        "measured",
-        "one run",
-        "its price",
-        f"all {planned} planned runs",
-        "their price",
+    every = f"all {planned} planned runs"
+    head = ["scale", "measured", "one run", "its price", every, "their price"]
+    used = [
+        f"[{price['name']}]({price['source']}) at {price['per_hour']:g} dollars"
+        for device, price in PRICES.items()
+        if device in devices
     ]
-    used = [f"{p['name']} at {p['per_hour']:g} dollars" for d, p in PRICES.items() if d in devices]
     return markdown_table(head, rows) + (
-        "\n\nThe prices assume what a public list asks for an hour: "
-        f"{' and '.join(used)} (on demand, US East); a run on a CPU pays for its share of the"
-        " machine's threads. The times were measured on our machines, not on those of the list."
+        f"\n\nThe prices assume an hour of {' and '.join(used)}, on demand in US East, as in the"
+        " source linked here ([prices of today](https://aws.amazon.com/ec2/pricing/on-demand/)). A"
+        " run on a CPU pays for its share of the machine's threads. The times were measured on our"
+        " machines, not on these."
     )
 
 

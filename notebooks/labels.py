@@ -16,13 +16,13 @@
 #
 # Every network trained on 300-W predicts points that lie left of the labels by nearly the same
 # number of pixels. The trainings flip half of the pictures, so a horizontal shift that is part of
-# the labels cannot be learned, and stays in the errors. Here the mean shift is shown by source
-# folder and by size of the face.
+# the labels cannot be learned, and stays in the errors.
 
 # %%
 from IPython.display import Markdown
 
-from starlib.experiments.records import load_all
+from starlib.experiments.arms import EXPERIMENTS
+from starlib.experiments.selection import arm_runs
 from starlib.report import labels
 
 # %% tags=["parameters"]
@@ -33,10 +33,16 @@ data_root = ""  # folder of the data sets; empty: $STARLIB_DATA
 
 # %%
 if measure:
-    runs = [run for run in load_all(results) if run.config.dataset == dataset]
+    by_arm = arm_runs(EXPERIMENTS["stability"], dataset, results=results)
+    runs = [run for by_seed in by_arm.values() for run in by_seed.values()]
     labels.save(labels.measure(runs, dataset, data_root or None), results)
 measured = labels.load(results)
 Markdown(labels.finding(measured))
+
+# %% [markdown]
+# ## The shift by source and size
+#
+# The networks are those of the four distances, without and with STAR loss.
 
 # %%
 labels.table(measured)

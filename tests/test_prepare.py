@@ -144,6 +144,21 @@ def test_a_notebook_without_a_finding_stays_as_it_is():
     assert notebook.cells == before
 
 
+def test_what_stands_after_a_finding_stays_in_its_place():
+    finding = new_output("display_data", data={"text/markdown": "> **Finding.** One."})
+    table = new_output("display_data", data={"text/html": "<table></table>"})
+    cells = [
+        new_markdown_cell("# Title"),
+        new_code_cell("load()", outputs=[table]),
+        new_code_cell("show()", outputs=[finding]),
+        new_code_cell("table()", outputs=[table]),
+    ]
+    notebook = new_notebook(cells=list(cells))
+    openings.put_finding_first(notebook)
+    *_, folded, after = notebook.cells
+    assert folded.outputs == [table] and after == cells[-1]
+
+
 CSS = """@import "x.css"; /* .gone { } */ a, .kept:hover, .gone { color: red; }
 @media (min-width: 1px) { .gone .kept { top: 0 } .kept::after { content: "}"; } }
 .gone { left: 0 } div:not(.gone) { right: 0 } @font-face { font-family: F; }"""

@@ -1,11 +1,11 @@
 """Fragments of the pages (Markdown) whose numbers come from the claims, records and the code."""
 
-from collections.abc import Iterable, Sequence
-from itertools import groupby
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import torch
+import verdict_texts
 import yaml
 
 import starlib
@@ -14,31 +14,13 @@ from starlib.experiments.arms import EXPERIMENTS
 from starlib.experiments.queue import entries
 from starlib.experiments.records import ROOT, load_all
 from starlib.report import claims
-from starlib.report.claims import Verdict
-from starlib.report.decisions import summary
-from starlib.report.effects import Effect, bounds, comparison_effects, counted, points
 from starlib.report.page_facts import markdown_table
-from starlib.report.tables import label
 from starlib.training.config import RunConfig
 
 PRICES: dict[str, dict[str, Any]] = yaml.safe_load(
     (ROOT / "book" / "prices.yml").read_text(encoding="utf-8")
 )
 FACES_300W = 3148  # of the official training set
-GROUPS = {  # experiment, or kind of rule, of a claim -> heading
-    "ablation_distance": "Accuracy, by distance and trick",
-    "resolution": "Resolution",
-    "restriction": "The restriction",
-    "stability": "Stability",
-    "ambiguity": "What the heatmap shows",
-    "compare_adl": "Against its neighbours",
-    "compare_luvli": "Against its neighbours",
-    "cost": "Cost and size",
-    "parameters": "Cost and size",
-    "printed_mean": "Means printed in the text",
-    "not_testable": "Not testable here",
-}
-
 EXTRA = (  # what is no experiment of arms: title, place in the paper, page
     ("The framework", "Figure 2", "method"),
     ("Negligible cost", "Abstract, Section 5.3", "experiments/cost"),
@@ -49,71 +31,15 @@ def texts(results: str | None = None) -> dict[str, str]:
     """Name -> Markdown of every fragment."""
     verdicts = claims.judge_all(results)
     return {
-        "ledger": ledger(verdicts),
-        "counts": counts(verdicts),
-        "answer": answer(verdicts, results),
+        "ledger": verdict_texts.ledger(verdicts),
+        "counts": verdict_texts.counts(verdicts),
+        "words": verdict_texts.words(verdicts, results),
+        "answer": verdict_texts.answer(verdicts, results),
         "magnitudes": magnitudes(),
         "budget": budget(results),
         "setup": setup(),
         "contents": contents(),
     }
-
-
-def counts(verdicts: Sequence[Verdict]) -> str:
-    """How many claims have which verdict, in a sentence."""
-    return summary([verdict.verdict for verdict in verdicts], " of the paper")
-
-
-def ledger(verdicts: Sequence[Verdict]) -> str:
-    """Every claim with its verdict, grouped, one box each."""
-
-    def heading(verdict: Verdict) -> str:
-        return GROUPS.get(verdict.rule.get("experiment", verdict.rule["kind"]), "More")
-
-    parts = []
-    for name, group in groupby(verdicts, heading):
-        parts += [f"## {name}", *(_box(verdict) for verdict in group)]
-    return "\n\n".join(parts)
-
-
-def _box(verdict: Verdict) -> str:
-    kind = verdict.verdict.replace(" ", "-")
-    return (
-        f"::::{{div}} claim claim-{kind}\n:name: claim-{verdict.id}\n\n"
-        f"[{verdict.verdict}]{{.verdict}} [{verdict.source}]{{.source}}\n\n"
-        f"**{verdict.claim.strip()}**\n\n{label(verdict.reason.strip())}\n::::"
-    )
-
-
-def answer(verdicts: Sequence[Verdict], results: str | None = None) -> str:
-    """Does it help? The effects on 300-W, and on rendered faces against the truth, as a table."""
-    table3 = EXPERIMENTS["ablation_distance"]
-    asked = {  # claim -> comparison, data set, what the error is measured against
-        "improves-l1": ("l1", "300w", {}),
-        "improves-smooth-l1": ("smooth_l1", "300w", {}),
-        "improves-l2": ("l2", "300w", {}),
-        "improves-wing": ("wing", "300w", {}),
-        "improves-known-ambiguity": ("smooth_l1", "synthface", {"against": "clean"}),
-        "improves-known-ambiguity-l2": ("l2", "synthface", {"against": "clean"}),
-    }
-    verdict_of = {verdict.id: verdict.verdict for verdict in verdicts}
-    names = {"l1": "l1", "smooth_l1": "smooth-l1", "l2": "l2", "wing": "Wing"}
-    rows = []
-    for claim, (name, dataset, which) in asked.items():
-        effects = comparison_effects(table3, dataset, [name], results=results, draws=0, **which)
-        faces = "300-W" if dataset == "300w" else "rendered faces"
-        verdict = f"{{ref}}`{verdict_of[claim]} <claim-{claim}>`"
-        rows.append([f"{names[name]}, {faces}", *_paper_and_ours(effects[name]), verdict])
-    head = ["trained with", "paper", "ours, 95 %", "verdict"]
-    return markdown_table(head, rows)
-
-
-def _paper_and_ours(effect: Effect) -> tuple[str, str]:
-    paper = "–" if effect.published is None else points(effect.published)
-    if not effect.run:
-        return paper, "not run yet"
-    ours = f"**{points(effect.mean)}** {bounds(effect.low, effect.high)}"
-    return paper, f"{ours}, {counted(effect.seeds)} seeds"
 
 
 def magnitudes() -> str:
@@ -227,6 +153,6 @@ def contents() -> str:
     for title, paper, page in (*listed, *EXTRA):
         there = f"file: {page}\n" in f"{toc}\n"
         suffix = ".ipynb" if page.startswith("experiments/") else ".md"
-        link = f"[](/{page}{suffix})" if there else "as run records and claims"
+        link = f"[](/{page}{suffix})" if there else "–"
         rows.append([paper, title, link])
     return markdown_table(["in the paper", "experiment", "here"], rows)

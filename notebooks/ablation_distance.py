@@ -19,11 +19,11 @@
 # distribution regularisation (DR) and with the anisotropic attention module (AAM); the gain is
 # largest with the l2 distance.
 #
-# **What is done here.** The same network is trained without and with STAR loss, from the same
-# initial weights and on the same batches for each seed. What is compared with the paper is the
-# *effect*: the error without STAR minus the error with it, in the mean over seeds. The
-# absolute errors stand beside each other, but the paper's come from another training set size,
-# resolution and test set.
+# **What is done here.** On photographs (300-W) or rendered faces (synthface), the same network is
+# trained without and with STAR loss, from the same initial weights and on the same batches for each
+# seed. What is compared with the paper is the *effect*: the error without STAR minus the error with
+# it, in the mean over seeds. The absolute errors stand beside each other, but the paper's come from
+# another training set size, resolution and test set.
 
 # %%
 from IPython.display import Markdown
@@ -67,9 +67,10 @@ Markdown(tables.sources(runs, missing(configs, results)))
 # ## Errors and effects
 #
 # NME in %, mean ± standard deviation over seeds; effects in points of NME with their 95 % interval
-# (Welch, over the seeds), its p-value after Holm's correction, and beside it the bootstrap over
-# seeds and test faces. A positive effect means that STAR is better. "paper's effect" says whether
-# the interval contains it, and "power" how likely these seeds would show it.
+# (Welch, over the seeds), the p-value after Holm's correction over this table (a verdict is
+# corrected over the claims of its family, so its p differs), and the bootstrap over seeds and test
+# faces. "A over B" is the error of B minus that of A: positive where A is better. "paper's effect"
+# says whether our interval contains it, "power" how likely these seeds would show it.
 
 # %%
 tables.effect_table(experiment, dataset, comparisons, scale, seeds, results)
@@ -132,4 +133,5 @@ tables.run_table(runs)
 #
 # The networks are small (one stack, small pictures), trained for few epochs on part of the training
 # set, so absolute errors stand beside the paper's and are not subtracted from them; effects are
-# compared. The paper's test set is the full one of 300-W, here it is the common subset.
+# compared. The paper's test set is the full one of 300-W, here it is the common subset. Rendered
+# faces (synthface) are no photographs, and their noise is what we made it.

@@ -17,10 +17,11 @@
 # **The paper's claim** (Section 5.4). STAR loss beats the Mahalanobis distance with the heatmap's
 # covariance by 0.15 points on WFLW.
 #
-# **What is done here.** Beside the Mahalanobis distance stand the full likelihoods that the paper
-# leaves out (Gaussian and Laplace, with the heatmap's covariance and with a predicted one),
+# **What is planned here.** Beside the Mahalanobis distance stand the full likelihoods that the
+# paper leaves out (Gaussian and Laplace, with the heatmap's covariance and with a predicted one),
 # residual log-likelihood estimation, heatmap regression with adaptive Wing, and three controls:
 # both errors divided by the same deviation, random directions, and the scale inside the distance.
+# The table says which of them were run.
 
 # %%
 from IPython.display import Markdown
@@ -59,10 +60,11 @@ Markdown(tables.sources(runs, missing(configs, results)))
 # %% [markdown]
 # ## Errors and effects
 #
-# NME in %, mean ± standard deviation over seeds; effects in points of NME with their 95 %
-# interval (Welch, over the seeds), the p-value after Holm's correction, and beside them the
-# bootstrap over seeds and test faces. "paper's effect" says whether our interval contains it,
-# "power" how likely these seeds would show it.
+# NME in %, mean ± standard deviation over seeds; effects in points of NME with their 95 % interval
+# (Welch, over the seeds), the p-value after Holm's correction over this table (a verdict is
+# corrected over the claims of its family, so its p differs), and the bootstrap over seeds and test
+# faces. "A over B" is the error of B minus that of A: positive where A is better. "paper's effect"
+# says whether our interval contains it, "power" how likely these seeds would show it.
 
 # %%
 tables.effect_table(experiment, dataset, None, scale, seeds, results)

@@ -14,9 +14,9 @@
 # %% [markdown]
 # # Are the labels where the networks see the points?
 #
-# Every network trained on 300-W predicts points that lie left of the labels by nearly the same
-# number of pixels. The trainings flip half of the pictures, so a horizontal shift that is part of
-# the labels cannot be learned, and stays in the errors.
+# The networks trained on 300-W predict points that lie about one pixel left of the labels. The
+# trainings flip half of the pictures, so a horizontal shift that is part of the labels cannot be
+# learned, and stays in the errors.
 
 # %%
 from IPython.display import Markdown

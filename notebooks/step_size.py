@@ -56,10 +56,11 @@ Markdown(tables.sources(runs, missing(configs, results)))
 # %% [markdown]
 # ## Errors and effects
 #
-# NME in %, mean ± standard deviation over seeds; effects in points of NME with their 95 %
-# interval (Welch, over the seeds), the p-value after Holm's correction, and beside them the
-# bootstrap over seeds and test faces. "paper's effect" says whether our interval contains it,
-# "power" how likely these seeds would show it.
+# NME in %, mean ± standard deviation over seeds; effects in points of NME with their 95 % interval
+# (Welch, over the seeds), the p-value after Holm's correction over this table (a verdict is
+# corrected over the claims of its family, so its p differs), and the bootstrap over seeds and test
+# faces. "A over B" is the error of B minus that of A: positive where A is better. "paper's effect"
+# says whether our interval contains it, "power" how likely these seeds would show it.
 
 # %%
 tables.effect_table(experiment, dataset, None, scale, seeds, results)
@@ -70,7 +71,7 @@ figures.forest(effects)
 # %% [markdown]
 # ## Norm of the gradient
 #
-# Mean norm of the network's gradient by epoch. Records made before it was measured lack it.
+# Mean norm of the network's gradient by epoch. Older records do not hold it.
 
 # %%
 figures.curves(by_arm, curve="gradient")

@@ -200,10 +200,10 @@ def _ambiguity() -> Experiment:
 
 def _cross_dataset() -> Experiment:
     pairs = ("l1", "smooth_l1", "l2")
-    addresses = {d: (f"table2/category-c/{d}/0", f"table2/category-c/{d}/1") for d in pairs}
+    # The paper's numbers are of the videos of 300-VW, so none stands beside errors on 300-W.
     return Experiment(
         "cross_dataset", "Trained on 300-W, tested on another data set", "Table 2",
-        star_pairs(pairs), {d: Comparison(d, f"STAR {d}", addresses[d]) for d in pairs},
+        star_pairs(pairs), {d: Comparison(d, f"STAR {d}") for d in pairs},
         plan={"300w": dict.fromkeys(star_pairs(pairs), 10)},
     )  # fmt: skip
 

@@ -41,12 +41,13 @@ def training_length() -> Experiment:
     arms: Arms = {}
     comparisons: dict[str, Comparison] = {}
     for epochs in (18, 60, 180):
-        arms |= star_pairs(("smooth_l1", "l2"), before=f"{epochs} ", epochs=epochs)
-        comparisons |= {f"{epochs} {d}": star_pair(d, f"{epochs} ") for d in ("smooth_l1", "l2")}
+        before = f"{epochs} epochs "
+        arms |= star_pairs(("smooth_l1", "l2"), before=before, epochs=epochs)
+        comparisons |= {f"{before}{d}": star_pair(d, before) for d in ("smooth_l1", "l2")}
     return Experiment(
         "training_length", "Does the length of the training decide it?", "not in the paper",
         arms, comparisons, seeds=(0, 1, 2),
-        plan=planned(arms, 3, [name for name in arms if name.startswith("18 ")]),
+        plan=planned(arms, 3, [name for name in arms if name.startswith("18 epochs ")]),
     )  # fmt: skip
 
 

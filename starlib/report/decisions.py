@@ -14,38 +14,39 @@ REPLICATED, CONTRADICTED = "replicated", "contradicted"
 NO_EFFECT, UNDERPOWERED = "no effect of that size", "underpowered"
 NOT_TESTABLE, NOT_RUN = "not testable here", "not run yet"
 NO_VERDICT = "no verdict"
+POINTS, PAPER = " points", "the paper's"
 VERDICTS = (REPLICATED, CONTRADICTED, NO_EFFECT, UNDERPOWERED, NOT_TESTABLE, NOT_RUN, NO_VERDICT)
 VERBS = {NO_EFFECT: ("shows", "show"), NO_VERDICT: ("gets", "get")}  # the others: "is", "are"
-WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+WORDS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
 def summary(verdicts: Sequence[str], of: str = "") -> str:
     """How many claims have which verdict, in a sentence; `of` says whose claims they are."""
     counts = Counter(verdicts)
     parts = [(counts[name], name) for name in VERDICTS if counts[name]]
+    words = [*WORDS] if len(verdicts) < len(WORDS) else [str(n) for n in range(len(verdicts) + 1)]
+    every = words[len(verdicts)]
     if len(parts) == 1:
         [(number, name)] = parts
-        start = {1: f"The claim{of}", 2: f"Both claims{of}"}.get(number, f"All {number} claims{of}")
+        start = {1: f"The claim{of}", 2: f"Both claims{of}"}.get(number, f"All {every} claims{of}")
         return f"{start} {_verb(number, name)}."
-    *most, last = (f"{_number(number)} {_verb(number, name)}" for number, name in parts)
-    return f"Of {_number(len(verdicts))} claims{of}, {', '.join(most)} and {last}."
+    *most, last = (f"{words[number]} {_verb(number, name)}" for number, name in parts)
+    return f"Of {every} claims{of}, {', '.join(most)} and {last}."
 
 
 def _verb(number: int, verdict: str) -> str:
     return f"{VERBS.get(verdict, ('is', 'are'))[number > 1]} {verdict}"
 
 
-def _number(number: int) -> str:
-    return WORDS[number] if number < len(WORDS) else str(number)
-
-
-def by_sign(rule: Rule, effects: list[Effect], adjusted: list[float]) -> Decision:
+def by_sign(
+    rule: Rule, effects: list[Effect], adjusted: list[float], unit: str = POINTS, paper: str = PAPER
+) -> Decision:
     """The sign of an effect that differs from 0; else whether the paper's can be excluded."""
     effect, p = effects[0], adjusted[0]
+    text = effect_text(effect, p, unit=unit, paper=paper)
     if p < ALPHA:
-        return (REPLICATED if effect.mean > 0 else CONTRADICTED), effect_text(effect, p)
-    verdict = NO_EFFECT if effect.excludes_published else UNDERPOWERED
-    return verdict, effect_text(effect, p)
+        return (REPLICATED if effect.mean > 0 else CONTRADICTED), text
+    return (NO_EFFECT if effect.excludes_published else UNDERPOWERED), text
 
 
 def by_leads(rule: Rule, effects: list[Effect], adjusted: list[float]) -> Decision:
@@ -91,12 +92,15 @@ def by_not_worse(rule: Rule, effects: list[Effect], adjusted: list[float]) -> De
     return verdict, effect_text(effect) + f". Not worse means above -{rule['margin']:g} points"
 
 
-def above_zero(unit: str) -> Callable[[Rule, list[Effect], list[float]], Decision]:
-    """Decides by the interval of a value in that unit: above 0 or below."""
+def above_zero(
+    note: str = "", centre: float = 0.0
+) -> Callable[[Rule, list[Effect], list[float]], Decision]:
+    """Decides by the interval of a value less its `centre`: above 0 or below. The reason gives the
+    value itself, and the note."""
 
     def decide(rule: Rule, effects: list[Effect], adjusted: list[float]) -> Decision:
         effect = effects[0]
-        text = effect_text(effect, factor=1, unit=unit, signed=False)
+        text = effect_text(effect, factor=1, unit="", signed=False, centre=centre) + note
         if effect.low > 0:
             return REPLICATED, text
         return (CONTRADICTED if effect.high < 0 else UNDERPOWERED), text
@@ -118,19 +122,22 @@ def effect_text(
     effect: Effect,
     p: float = np.nan,
     factor: float = 100,
-    unit: str = " points",
+    unit: str = POINTS,
     signed: bool = True,
+    centre: float = 0.0,
+    paper: str = PAPER,
 ) -> str:
     """Effect, interval, seeds, p after Holm, and how that stands to the paper's effect."""
     sign = "+" if signed else ""
-    mean, low, high = (f"{factor * v:{sign}.2f}" for v in (effect.mean, effect.low, effect.high))
+    values = (effect.mean + centre, effect.low + centre, effect.high + centre)
+    mean, low, high = (f"{factor * value:{sign}.2f}" for value in values)
     text = f"{mean}{unit} [{low}, {high}], {counted(effect.seeds)} seeds"
     if not np.isnan(p):
         text += f", p {p_text(p)} after Holm"
     if effect.published is None:
         return text
     where = "outside" if effect.excludes_published else "inside"
-    text += f"; the paper's {factor * effect.published:+.2f} lies {where} the interval"
+    text += f"; {paper} {factor * effect.published:+.2f} lies {where} the interval"
     text += f" (power to see it: {100 * effect.power():.0f} %"
     needed = effect.seeds_needed()
     return text + (f"; {needed} seeds would give 80 %)" if needed and effect.power() < 0.8 else ")")

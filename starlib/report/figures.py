@@ -23,6 +23,7 @@ WITHOUT, WITH = "#0072B2", "#E69F00"
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")
 MARKERS = ("s", "o", "^", "D", "v", "P", "X")
 DASHES = ("--", "-", "-.", ":")
+MANY = 4  # lines; a legend of more stands beside the axes
 
 
 def effect_rows(
@@ -43,7 +44,7 @@ def effect_rows(
 def forest(
     effects: Mapping[str, Effect],
     factor: float = 100,
-    axis: str = "effect: NME without minus NME with, in points (right: STAR is better)",
+    axis: str = "effect: NME without minus NME with, in points\n(right: STAR is better)",
     unit: str = "points of NME",
 ) -> Figure:
     """Any effects with their 95 % intervals, the paper's beside them where it prints one."""
@@ -64,7 +65,7 @@ def forest(
     axes.axvline(0, color="black", lw=1)
     axes.set_yticks(range(len(data)), list(data["comparison"]))
     axes.set_ylim(len(data) - 0.5, -0.5)
-    axes.set_xlabel(axis)
+    figure.supxlabel(axis, fontsize="medium")  # below long names as well, where axes are narrow
     handles, labels = axes.get_legend_handles_labels()
     once = dict(zip(labels, handles, strict=True))
     place_of: Any = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": 3}
@@ -72,11 +73,11 @@ def forest(
     return done(figure, data)
 
 
-def nothing() -> Figure:
-    """What is shown where no run is finished."""
+def nothing(text: str = "no finished runs") -> Figure:
+    """What is shown where there is nothing to draw."""
     figure, axes = plt.subplots(figsize=(4, 0.6))  # a figure without axes is not shown
     axes.axis("off")
-    figure.text(0.5, 0.5, "no finished runs", ha="center", va="center")
+    figure.text(0.5, 0.5, text, ha="center", va="center")
     return done(figure)
 
 
@@ -142,7 +143,7 @@ def curves(
     }
     groups = {title: arms for title, arms in groups.items() if arms}
     if not groups:
-        return nothing()
+        return nothing(f"{name}: not in the records")
     figure, row = panels(len(groups))
     drawn = {}
     for axes, (title, arms) in zip(row, groups.items(), strict=True):
@@ -152,7 +153,8 @@ def curves(
             axes.plot(seeds.index, seeds, lw=0.6, alpha=0.6, **style)
             axes.plot(seeds.index, seeds.mean(axis=1), lw=2, label=label(arm), **style)
         axes.set(title=label(title), xlabel="epoch", yscale="log")
-        axes.legend(frameon=False, fontsize=8)
+        crowded = {"loc": "center left", "bbox_to_anchor": (1, 0.5)} if len(arms) > MANY else {}
+        axes.legend(frameon=False, fontsize=8, **crowded)
     row[0].set_ylabel(name)
     table = pd.concat(drawn, names=["arm"])
     data = table.melt(var_name="seed", value_name=f"{name} ({unit})", ignore_index=False).dropna()

@@ -111,11 +111,11 @@ def finding(measured: dict[str, Any] | None) -> str:
     whole = [row for row in measured["rows"] if row["size"] == "all"]
     left = all(row["right_px"] < 0 for row in whole)
     side, sign = ("left", -1) if left else ("right", 1)
-    shifts = ", ".join(f"{sign * row['right_px']:.2f} px on {row['source']}" for row in whole)
+    shifts = " and ".join(f"{sign * row['right_px']:.2f} px on {row['source']}" for row in whole)
     parts = [sign * row["right_px"] for row in measured["rows"] if row["size"] != "all"]
     return (
-        f"> **Finding.** In the mean over {measured['runs']} networks the predictions lie "
-        f"{shifts} to the {side} of the labels, and between {min(parts):.2f} and {max(parts):.2f} "
-        "px in every quarter of the faces by size: a shift of the labels in pixels of this copy of "
-        "the pictures, not of the face."
+        f"> **Finding.** In the mean over {measured['runs']} networks the predictions lie to the "
+        f"{side} of the labels: by {shifts}, the source folders of {measured['dataset']}, and by "
+        f"{min(parts):.2f} to {max(parts):.2f} px in each quarter of their faces by size. This is "
+        "a shift of the labels in pixels of this copy of the pictures, not in the size of the face."
     )

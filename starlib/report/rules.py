@@ -129,6 +129,17 @@ def _ratio(rule: Rule, run: Run) -> float:
     return ambiguity.region_ratio(run, tuple(rule["regions"]))
 
 
+WIDER = "; how much wider the heatmaps are, of a picture that is 2 wide"
+EQUAL = "; 1 would be no difference"
+
+
+def _by_spread(rule: Rule, effects: list[Effect], adjusted: list[float]) -> Decision:
+    unit = " % of the normalising distance"
+    if "minus" in rule:
+        unit += f" ({rule['region']} minus {rule['minus']})"
+    return by_sign(rule, effects, adjusted, unit, "the paper's change, on our spread,")
+
+
 RUNS = ("experiment", "dataset")
 PAIRS = ("table", *RUNS, "comparisons")
 ONE_ARM = (*RUNS, "arm")
@@ -137,13 +148,11 @@ KINDS: dict[str, Kind] = {
     "largest": Kind(PAIRS, (), _lead, by_leads),
     "equivalent": Kind((*PAIRS, "margin"), (), _each_effect, by_equivalence),
     "not_worse": Kind((*PAIRS, "margin"), (), _mean_effect, by_not_worse, adjusted=False),
-    "stability": Kind(PAIRS, ("region", "minus"), _stability, by_sign),
-    "width": Kind((*RUNS, "arms"), (), _width, above_zero(" of [-1, 1]"), False),
+    "stability": Kind(PAIRS, ("region", "minus"), _stability, _by_spread),
+    "width": Kind((*RUNS, "arms"), (), _width, above_zero(WIDER), False),
     "angle": Kind((*ONE_ARM, "below"), (), _over_seeds(_angle, 0.0), by_limit, adjusted=False),
-    "correlation": Kind(
-        ONE_ARM, (), _over_seeds(_correlation, 0.0), above_zero(""), adjusted=False
-    ),
+    "correlation": Kind(ONE_ARM, (), _over_seeds(_correlation, 0.0), above_zero(), adjusted=False),
     "ratio": Kind(
-        (*ONE_ARM, "regions"), (), _over_seeds(_ratio, 1.0), above_zero(" above 1"), False
+        (*ONE_ARM, "regions"), (), _over_seeds(_ratio, 1.0), above_zero(EQUAL, 1.0), False
     ),
 }

@@ -152,17 +152,21 @@ def sources(runs: Sequence[Run], lacking: Sequence[RunConfig] = ()) -> str:
         for config in lacking:
             seeds.setdefault(_varied_arm(config), []).append(config.seed)
         names = "; ".join(f"{n} (seeds {', '.join(map(str, s))})" for n, s in seeds.items())
-        summary = f"{len(lacking)} runs are not in the records, and trained with train=True."
+        summary = f"{len(lacking)} planned runs are not in the records; train=True trains them."
         lines.append(f"<details><summary>{summary}</summary>\n\n{names}.\n\n</details>")
     return "\n\n".join(lines)
+
+
+NUMBERS = ("image_size", "epochs", "learning_rate", "loss_weight", "ema_half_life")
 
 
 def _varied_arm(config: RunConfig) -> str:
     usual = RunConfig.at("reduced", config.dataset)
     words = [arm(config)]
-    for name in ("image_size", "epochs", "learning_rate", "loss_weight", "ema_half_life"):
+    for name in (*NUMBERS, "convention", "augmentation"):
         value = getattr(config, name)
-        words += [f"{name} {value:g}"] * (value != getattr(usual, name))
+        text = f"{value:g}" if name in NUMBERS else value
+        words += [f"{name} {text}"] * (value != getattr(usual, name))
     return " ".join(words)
 
 
@@ -179,10 +183,11 @@ def _origin(runs: Sequence[Run]) -> str:
         values = dict.fromkeys(getattr(run.config, name) for run in runs)
         return " or ".join(str(value) for value in values)
 
+    stacks = "1 stack" if varied("stacks") == "1" else f"{varied('stacks')} stacks"
     scale = config.scale if config.scale != "custom" else "reduced"
     return (
         f"{len(runs)} runs on **{config.dataset}** ({', '.join(parts)}) at scale **{scale}**: "
-        f"{varied('image_size')} px, {varied('stacks')} stack(s) of width {varied('width')}, "
+        f"{varied('image_size')} px, {stacks} of width {varied('width')}, "
         f"{varied('epochs')} epochs in batches of {varied('batch_size')}, {varied('precision')}. "
         f"Device: {devices}; {minutes:.1f} minutes each (median)."
         + " Too short to compare anything: it shows that the code works."

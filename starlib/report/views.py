@@ -24,7 +24,7 @@ LEVELS = {0.5: 1.386, 0.9: 4.605, 0.95: 5.991}  # share of a Gaussian -> χ² of
 def finding(verdicts: Sequence[Verdict]) -> str:
     """The verdicts in a quotation that opens a page (Markdown)."""
     if not verdicts:
-        return "> **Finding.** No claim of the paper is decided here."
+        return "> **Finding.** No claim of the paper can be decided here."
     lines = [f"**Finding.** {summary([verdict.verdict for verdict in verdicts])}"]
     lines += [f"- **{v.verdict}**: {v.claim.strip()} *{label(v.reason)}*" for v in verdicts]
     return "\n".join(f"> {line}\n>" for line in lines).removesuffix("\n>")
@@ -32,16 +32,21 @@ def finding(verdicts: Sequence[Verdict]) -> str:
 
 def effect_finding(effects: Mapping[str, Effect]) -> str:
     """The same for questions that the paper does not ask: what the intervals say."""
-    lines = ["**Finding.** No claim of the paper is decided here. The effects, in points of NME:"]
+    lacking = [label(name) for name, effect in effects.items() if not effect.run]
+    if len(lacking) == len(effects):
+        return "> **Finding.** Not answered: no comparison has been run."
+    lines = ["**Finding.** The effects, in points of NME (the paper makes no claim of them):"]
     for name, effect in effects.items():
         if not effect.run:
-            text = "not run"
-        elif np.isnan(effect.low):
+            continue
+        if np.isnan(effect.low):
             text = f"{points(effect.mean)}, too few seeds for an interval"
         else:
             side = "contains" if effect.low <= 0 <= effect.high else "excludes"
             text = f"{interval(effect)}, which {side} zero"
         lines.append(f"- {label(name)}: {text}")
+    if lacking:
+        lines.append(f"- not run: {', '.join(lacking)}")
     return "\n".join(f"> {line}\n>" for line in lines).removesuffix("\n>")
 
 
@@ -106,7 +111,9 @@ def collapse_table(runs: ArmRuns) -> pd.DataFrame:
             "arm": label(arm),
             "NME, %": _mean(100 * breakdown.seed_means(by_seed), 2),
             "width of the heatmaps": _mean(_over_seeds(by_seed, _last_width), 3),
-            "spread over faces, of the labels'": _mean(_over_seeds(by_seed, spread_over_faces), 3),
+            "spread over faces, as a share of the labels'": _mean(
+                _over_seeds(by_seed, spread_over_faces), 3
+            ),
             "seeds": len(by_seed),
         }
         for arm, by_seed in runs.items()
@@ -219,4 +226,4 @@ def noise_table(
         for name, row in table.iterrows():
             noise = f"{strength:g}, without direction" if isotropic else f"{strength:g}"
             rows.append({"noise": noise, "distance": name, **row})
-    return frame_of(rows, "noise")
+    return frame_of(rows, "noise").fillna("")

@@ -11,7 +11,8 @@ function reach() {
   }
 }
 // On a phone a table that is wider than its place becomes a stack: a card for each row, in which
-// each cell stands beside the name of its column.
+// each cell stands below the name of its column, or beside it where a table has long cells.
+const short = 24; // letters, of three columns on a phone
 const phone = matchMedia("(max-width: 600px)");
 function label(table) {
   const names = [...table.querySelectorAll("thead tr:last-child > *")].map((cell) => cell.textContent.trim());
@@ -26,8 +27,11 @@ function label(table) {
       value.append(...cell.childNodes);
       cell.append(value);
       if (column && names[column]) cell.dataset.name = names[column];
+      cell.classList.toggle("empty", !value.textContent.trim() && !value.querySelector("img, svg"));
     });
   }
+  const cells = [...table.querySelectorAll("tbody tr > :not(:first-child)")];
+  table.classList.toggle("short", cells.every((cell) => cell.textContent.trim().length <= short));
 }
 function stack() {
   for (const table of document.querySelectorAll("article table")) {

@@ -196,7 +196,7 @@ def loss_figure(record: dict[str, Any]) -> Figure:
     """Time of the loss against the number of heatmaps, both logarithmic, with the limit."""
     data = _loss_rows(record)
     with sns.axes_style("whitegrid"):
-        figure, axes = plt.subplots(figsize=(7, 4.4))
+        figure, axes = plt.subplots(figsize=(4.6, 5.2))
     for name, text in NAMES.items():
         _, maps, middle, low, high = data[data["loss"] == text].to_numpy().T.tolist()
         if maps:
@@ -207,7 +207,7 @@ def loss_figure(record: dict[str, Any]) -> Figure:
     axes.set_xlabel("heatmaps of 64 × 64 cells: batch × points")
     axes.set_ylabel("ms, forward and backward")
     axes.title.set_fontsize(10)
-    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=9)
+    axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.15), fontsize=9)
     return done(figure, data)
 
 
@@ -230,14 +230,14 @@ def share_figure(record: dict[str, Any]) -> Figure:
     values = [100 * seconds[name] / seconds["step with star"] for name in names]
     data = pd.DataFrame({"part": names.values(), "share of a training step (%)": values})
     with sns.axes_style("whitegrid"):
-        figure, axes = plt.subplots(figsize=(6.4, 2.2))
+        figure, axes = plt.subplots(figsize=(4.8, 2.5))
     axes.barh(list(names.values()), values, color=["#E69F00", "#D55E00", "#8c8c8c"], height=0.6)
     axes.axvline(100 * NEGLIGIBLE, color="black", lw=1, ls="--", label="negligible: up to here")
     for row, value in enumerate(values):
         axes.text(value, row, f" {value:.2f} %", va="center", fontsize=9)
     axes.set_xlim(0, 1.2 * max(100 * NEGLIGIBLE, *values))
-    axes.set_xlabel("% of a four-stack 256-px training step with STAR")
+    axes.set_xlabel("% of a four-stack 256-px training step with STAR", fontsize=9)
     axes.set_title(_title(record), fontsize=10)
     axes.grid(axis="y", visible=False)
-    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=9)
+    axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.35), fontsize=9)
     return done(figure, data)

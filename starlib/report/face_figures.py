@@ -44,7 +44,7 @@ def face(number: int, size: int = synthface.SIZE) -> NDArray[np.uint8]:
 
 def _show(axes: Axes, picture: NDArray[np.uint8], title: str = "") -> None:
     axes.imshow(picture, extent=(-1, 1, 1, -1))
-    axes.set_title(title, fontsize=10)
+    axes.set_title(title, fontsize=12)
     axes.set(xticks=[], yticks=[])
     for side in axes.spines.values():
         side.set_visible(False)
@@ -77,11 +77,11 @@ def scatter(runs: ArmRuns, pair: Comparison, number: int = 0, most: int = 5) -> 
                 style: Any = {"color": COLOURS[index], "ms": 1.5 if small else 6, "mec": "none"}
                 axes.plot(*points.T, MARKERS[index], **style)
             axes.plot(*truth.T, "+", color="white", ms=2 if small else 8, mew=0.5 if small else 1.5)
-        row[0].set_title(f"{label(arm)}, {len(seeds)} networks", fontsize=10)
+        row[0].set_title(f"{label(arm)}, {len(seeds)} networks", fontsize=12)
         for axes, (name, (point, half)) in zip(row[1:], ZOOMS.items(), strict=True):
             x, y = truth[point]
             axes.set(xlim=(x - half, x + half), ylim=(y + half, y - half))
-            axes.set_title(name, fontsize=10)
+            axes.set_title(name, fontsize=12)
     return done(figure, pd.concat(data), pad=0.4)
 
 

@@ -1,6 +1,7 @@
 """Figures of the book, drawn from effects, run records and rendered faces."""
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -23,7 +24,6 @@ WITHOUT, WITH = "#0072B2", "#E69F00"
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")
 MARKERS = ("s", "o", "^", "D", "v", "P", "X")
 DASHES = ("--", "-", "-.", ":")
-MANY = 4  # lines; a legend of more stands beside the axes
 
 
 def effect_rows(
@@ -44,7 +44,7 @@ def effect_rows(
 def forest(
     effects: Mapping[str, Effect],
     factor: float = 100,
-    axis: str = "effect: NME without minus NME with, in points\n(right: STAR is better)",
+    axis: str = "effect: NME without minus NME with, in points (right: STAR is better)",
     unit: str = "points of NME",
 ) -> Figure:
     """Any effects with their 95 % intervals, the paper's beside them where it prints one."""
@@ -52,10 +52,10 @@ def forest(
         return nothing()
     data = effect_rows(effects, factor, unit)
     with sns.axes_style("whitegrid"):
-        figure, axes = plt.subplots(figsize=(6.8, 0.42 * len(effects) + 1.3))
+        figure, axes = plt.subplots(figsize=(4.6, 0.42 * len(effects) + 1.4))
     for row, (_, mean, low, high, paper, _) in enumerate(data.itertuples(index=False)):
         if np.isnan(mean):
-            axes.text(0, row, " not run", va="center", color="0.45", fontsize=8)
+            axes.text(0, row, " not run", va="bottom", fontsize=9)
             continue
         if not np.isnan(low):
             axes.plot([low, high], [row, row], "-", color=WITHOUT, lw=2, label="95 % interval")
@@ -63,13 +63,13 @@ def forest(
         if not np.isnan(paper):
             axes.plot(paper, row, "D", mfc="none", mec="black", ms=7, label="paper")
     axes.axvline(0, color="black", lw=1)
-    axes.set_yticks(range(len(data)), list(data["comparison"]))
+    axes.set_yticks(range(len(data)), [fill(name, 28) for name in data["comparison"]])
     axes.set_ylim(len(data) - 0.5, -0.5)
-    figure.supxlabel(axis, fontsize="medium")  # below long names as well, where axes are narrow
+    figure.supxlabel(fill(axis, 48), fontsize=10)  # below the names as well: it is wide
     handles, labels = axes.get_legend_handles_labels()
     once = dict(zip(labels, handles, strict=True))
-    place_of: Any = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": 3}
-    axes.legend(once.values(), once.keys(), frameon=False, **place_of)
+    place_of: Any = {"loc": "lower right", "bbox_to_anchor": (1.0, 1.0), "ncols": 3}
+    axes.legend(once.values(), once.keys(), frameon=False, columnspacing=1, **place_of)
     return done(figure, data)
 
 
@@ -97,14 +97,19 @@ def done(figure: Figure, data: pd.DataFrame | None = None, pad: float = 1.08) ->
 
 
 def panels(
-    count: int, width: float = 2.7, height: float = 3.0, share: bool = True
+    count: int, width: float = 2.2, height: float = 2.6, share: bool = True
 ) -> tuple[Figure, list[Axes]]:
-    """A row of axes; `share`: of one vertical axis."""
+    """Axes in rows of two, which a phone can show; `share`: of one vertical axis.
+
+    `width`, `height`: of one panel, in inches.
+    """
+    rows, columns = -(-count // 2), min(count, 2)
+    size = (width * columns + (1.5 if columns == 1 else 0.4), height * rows + 0.4)
     with sns.axes_style("whitegrid"):
-        figure, axes = plt.subplots(
-            1, count, figsize=(width * count + 1, height), sharey=share, squeeze=False
-        )
-    return figure, list(axes[0])
+        figure, axes = plt.subplots(rows, columns, figsize=size, sharey=share, squeeze=False)
+    for unused in axes.flat[count:]:
+        unused.remove()
+    return figure, list(axes.flat[:count])
 
 
 def pairs_of(experiment: Experiment, comparisons: Sequence[str]) -> dict[str, tuple[str, str]]:
@@ -119,6 +124,9 @@ CURVE_AXES = {  # curve -> its axis, and its unit
     "gradient": ("gradient norm", "no unit"),
     "width": ("width of the heatmaps", "[-1, 1] of the view"),
 }
+
+
+INSIDE = 8  # names that a legend can hold without hiding the curves
 
 
 def curves(
@@ -153,9 +161,14 @@ def curves(
             axes.plot(seeds.index, seeds, lw=0.6, alpha=0.6, **style)
             axes.plot(seeds.index, seeds.mean(axis=1), lw=2, label=label(arm), **style)
         axes.set(title=label(title), xlabel="epoch", yscale="log")
-        crowded = {"loc": "center left", "bbox_to_anchor": (1, 0.5)} if len(arms) > MANY else {}
-        axes.legend(frameon=False, fontsize=8, **crowded)
-    row[0].set_ylabel(name)
+        if len(arms) <= INSIDE:
+            axes.legend(frameon=False, fontsize=8)
+        else:
+            below: Any = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.2)}
+            axes.legend(frameon=False, fontsize=8, **below)
+            figure.set_figheight(figure.get_figheight() + 0.18 * len(arms))
+    for axes in row[::2]:
+        axes.set_ylabel(name)
     table = pd.concat(drawn, names=["arm"])
     data = table.melt(var_name="seed", value_name=f"{name} ({unit})", ignore_index=False).dropna()
     return done(figure, data.reset_index())

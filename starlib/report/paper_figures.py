@@ -33,7 +33,7 @@ def spread_distribution(
     }
     if not shown:
         return nothing()
-    figure, row = panels(len(shown), width=3.4)
+    figure, row = panels(len(shown))
     edges = np.linspace(0, 100 * highest, 81)
     data = []
     for axes, (name, pair) in zip(row, shown.items(), strict=True):
@@ -46,7 +46,8 @@ def spread_distribution(
             axes.plot(density[PLACE], density[SMOOTH], dash, color=colour, label=label(arm))
             axes.axvline(spread.mean(), color=colour, ls=dash, lw=1)
         axes.set(title=label(name), xlabel="spread of the predictions, %", ylabel="density")
-        axes.legend(frameon=False, fontsize=8)
+        axes.margins(y=0.35)  # room for the legend
+        axes.legend(frameon=False, fontsize=8, loc="upper right")
     return done(figure, pd.concat(data))
 
 
@@ -86,7 +87,7 @@ def sweep(
     if not any(len(values) for line in series.values() for values in line.values()):
         return nothing()
     data = _sweep_rows(series, axis, levels or {}, printed or {})
-    figure, row = panels(2 if printed else 1, width=4.0, share=False)
+    figure, row = panels(2 if printed else 1, width=2.6, share=False)
     names = dict.fromkeys([*series, *(printed or {})])
     styles = {label(name): _style(index) for index, name in enumerate(names)}
     placed = data.dropna(subset=axis)

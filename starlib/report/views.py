@@ -224,6 +224,6 @@ def noise_table(
         strength, isotropic = VARIANTS[dataset]
         table = effects_as_table(effects)
         for name, row in table.iterrows():
-            noise = f"{strength:g}, without direction" if isotropic else f"{strength:g}"
+            noise = f"strength {strength:g}" + ", without direction" * isotropic
             rows.append({"noise": noise, "distance": name, **row})
-    return frame_of(rows, "noise").fillna("")
+    return frame_of(rows, "noise").fillna("")  # where nothing was run

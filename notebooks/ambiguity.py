@@ -88,8 +88,8 @@ face_figures.ellipses(shown)
 # %% [markdown]
 # ## Ellipses on a photograph
 #
-# The same of the network for 300-W that comes with the project, on a photograph in the public
-# domain (NASA's portrait of the astronaut Eileen Collins), where nobody knows the noise.
+# The same ellipses from the 300-W network that comes with the project, on a photograph in the
+# public domain (NASA's portrait of the astronaut Eileen Collins), where nobody knows the noise.
 
 # %%
 picture = ROOT / "book" / "playground" / "play" / "astronaut.jpg"

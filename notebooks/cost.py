@@ -18,8 +18,8 @@
 # overhead".
 #
 # **What is done here.** `python -m starlib bench` measures the loss, a whole training step and
-# inference side by side: the contestants take turns in random order within each round, so that what
-# else the machine does hits all alike. This page shows the medians of the committed records, with
+# inference side by side: they take turns in random order within each round, so that other load on
+# the machine affects all alike. This page shows the medians of the committed records, with
 # quartiles. Nothing is measured when the page is built.
 
 # %%
@@ -43,8 +43,11 @@ Markdown(views.finding(verdicts))
 # ## In short
 #
 # On the machine of the record that is shown; the rule of the finding is in
-# `starlib/report/claims.yml`, and every committed record has to agree. All other tables are folded:
-# open the one that you want.
+# `starlib/report/claims.yml`, and holds for every machine that was measured. All other tables are
+# folded: open the one that you want.
+
+# %%
+Markdown(cost_views.machines_text(records))
 
 # %%
 cost_views.summary_table(record)
@@ -62,9 +65,9 @@ cost_views.machine_table(records)
 # ## The loss alone
 #
 # Value and gradient for heatmaps of 64 × 64 cells, in milliseconds. The released code follows the
-# equations as they stand, with the eigen-solver on the CPU; that form is the second column. "One
-# read and one write" is the least that any loss must do: read the heatmaps once and write their
-# gradient once, to new memory. The fixed cost is that of one map of four cells.
+# equations as they stand, with the eigen-solver on the CPU; "STAR, equations as they stand" is that
+# form. "One read and one write" is the least that any loss must do: read the heatmaps once and
+# write their gradient once, to new memory. The fixed cost is that of one map of four cells.
 
 # %% tags=["folded"]
 cost_views.loss_table(record)
@@ -90,7 +93,7 @@ cost_views.growth_table(record)
 #
 # Four stacks, 256 pixels, 98 points: the paper's protocol, with a batch that suits the machine. The
 # loss is timed by itself as well, because its share of a step is smaller than the spread of the
-# steps. What STAR *adds* is it minus the regression loss.
+# steps. What STAR *adds* is its time minus the regression loss's.
 
 # %% tags=["folded"]
 cost_views.step_table(record)

@@ -90,8 +90,10 @@ face_figures.scatter(rendered, experiment.comparisons["l2"])
 # %% [markdown]
 # ## Spread of the predictions
 #
-# Standard deviation of the seeds' predictions around their mean, over landmarks and test faces,
-# with its mean as a line (the paper's Fig. 6).
+# Standard deviation of the seeds' predictions around their mean, over landmarks and test faces (the
+# paper's Fig. 6). A line is the plain mean of what is drawn. It lies below the mean in the table
+# that follows: the deviation of a few seeds comes out too small on average, and there the jackknife
+# corrects it.
 
 # %%
 pairs = {name: experiment.comparisons[name] for name in ("smooth_l1", "l2")}
@@ -99,6 +101,11 @@ paper_figures.spread_distribution(by_arm, pairs)
 
 # %% [markdown]
 # ## By region of the face
+#
+# The mean spread over the landmarks of each region, in % of the inter-ocular distance, corrected by
+# the jackknife. The paper's unit is not said, so where the finding names the paper's effect it is
+# the paper's relative change of our spread without STAR. The finding on the contour is its effect
+# minus that of the eyes.
 
 # %%
 views.region_table(by_arm, experiment.comparisons)

@@ -139,7 +139,7 @@ def test_cost_is_judged_on_every_machine(tmp_path):
     (tmp_path / "bench" / "one.json").write_text(json.dumps(cheap))
     (tmp_path / "bench" / "quick.json").write_text(json.dumps(dear | {"quick": True}))
     verdict = next(v for v in claims.judge_all(tmp_path) if v.id == "negligible-cost-here")
-    assert verdict.verdict == "replicated" and "1.90 % on one" in verdict.reason
+    assert verdict.verdict == "replicated" and "1.90 % (one) of a" in verdict.reason
 
 
 def test_command_writes_what_it_measured(tmp_path, monkeypatch, capsys):

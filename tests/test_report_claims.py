@@ -155,7 +155,9 @@ def test_stability_is_judged_by_region(tmp_path):
             write_run(stability.config(arm, "300w", seed), tmp_path, 0.05, noise=noise)
     found = verdicts(tmp_path)
     assert found["more-stable"].verdict == "replicated"
-    assert "the paper's change, on our spread, +0.36" in found["more-stable"].reason  # 12.7 % of 2.83
+    assert (
+        "the paper's change, on our spread, +0.36" in found["more-stable"].reason
+    )  # 12.7 % of 2.83
     assert found["stability-at-the-contour"].verdict == "underpowered"
     assert found["more-stable-smooth-l1"].verdict == "not run yet"
 

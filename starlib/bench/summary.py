@@ -70,9 +70,9 @@ def growth(record: dict[str, Any], name: str = "star", beyond_fixed: bool = True
 def shares(record: dict[str, Any]) -> dict[str, float]:
     """Parts of a training step with STAR.
 
-    "star" is the loss on all stacks; "added" is it minus the regression loss, measured alone, and
-    "added, whole steps" by the difference of the steps, which has their noise; "not network" is
-    all but the network's forward and backward pass, with the making of the batch.
+    "star" is the loss on all stacks; "added" is its time minus that of the regression loss, both
+    measured alone, and "added, whole steps" the difference of the steps, which has their noise;
+    "not network" is all but the network's forward and backward pass, with the making of the batch.
     """
     times = medians(record["step"]["seconds"])
     step = times["step with star"]
@@ -123,10 +123,10 @@ def judged(
     if not records:
         return "not run yet", "no benchmark is in the records"
     shares_of = {r["machine"]["device_name"]: form_share(r, form) for r in records}
-    text = ", ".join(f"{100 * share:.2f} % on {name}" for name, (share, _) in shares_of.items())
+    text = ", ".join(f"{100 * share:.2f} % ({name})" for name, (share, _) in shares_of.items())
     within = [share <= limit for share, _ in shares_of.values()]
     verdict = "replicated" if all(within) else "contradicted" if not any(within) else "inconclusive"
-    reason = f"STAR is {text} of a training step; at most {100 * limit:g} % is negligible"
+    reason = f"STAR takes {text} of a training step; at most {100 * limit:g} % is negligible"
     if not all(measured for _, measured in shares_of.values()):
         reason += " (from the times of the loss alone, on all stacks)"
     return verdict, reason

@@ -1,6 +1,6 @@
 """What the losses cost on this machine, measured side by side; `bench.training` has the rest.
 
-Contestants take turns in random order within each round, so that what else the machine does affects
+Contestants take turns in random order within each round, so that other load on the machine affects
 all alike; a turn begins with one call that is not timed. Every call gets other heatmaps, of a pool
 that no cache holds, as a training step does. Times are in seconds: the median over the rounds, and
 the quartiles.

@@ -44,6 +44,19 @@ def _title(record: dict[str, Any]) -> str:
     return f"{machine['device_name']}, {machine['threads']} threads, torch {machine['torch']}"
 
 
+def machines_text(records: Sequence[dict[str, Any]]) -> str:
+    """What the records were measured on, and what on nothing, in a sentence or two (Markdown)."""
+    kinds = {"cpu": "CPU", "cuda": "GPU"}
+    names = [f"{r['machine']['device_name']} ({kinds[r['machine']['device']]})" for r in records]
+    missing = [kind for name, kind in kinds.items() if name not in _devices(records)]
+    text = f"Measured on {', '.join(names)}." if names else ""
+    return " ".join([text, *(f"Nothing was measured on a {kind}." for kind in missing)]).strip()
+
+
+def _devices(records: Sequence[dict[str, Any]]) -> set[str]:
+    return {record["machine"]["device"] for record in records}
+
+
 def machine_table(records: Sequence[dict[str, Any]]) -> pd.DataFrame:
     """What each record was measured on, and when."""
     rows = [
@@ -61,7 +74,9 @@ def summary_table(record: dict[str, Any]) -> pd.DataFrame:
     rows = {
         "STAR on all stacks, of a training step": f"{100 * values['star']:.2f} %",
         "STAR instead of the regression loss adds": f"{100 * values['added']:.2f} %",
-        "the equations as they stand take": f"{ratios(longest)['transcription']:.0f} times as long",
+        "the equations as they stand, loss alone, largest size": (
+            f"{ratios(longest)['transcription']:.0f} times as long"
+        ),
         "growth with the number of heatmaps": f"power {growth(record, 'star'):.2f}",
         "at inference": "nothing: the loss is there in training alone",
     }
@@ -119,8 +134,9 @@ def step_table(record: dict[str, Any]) -> pd.DataFrame:
     """A training step and its parts by themselves."""
     step = record["step"]
     whole = step["seconds"]["step with star"]["median"]
+    texts = {"transcription loss": "STAR loss, equations as they stand"}
     rows = {
-        name: {
+        texts.get(name, name): {
             "ms, median (quartiles)": _milliseconds(times),
             "images/s": f"{step['batch'] / times['median']:.4g}",
             "% of a step with STAR": f"{100 * times['median'] / whole:.2f}",

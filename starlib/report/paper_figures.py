@@ -24,7 +24,8 @@ def spread_distribution(
 ) -> Figure:
     """Fig. 6: how the spread of the seeds' predictions is distributed over faces and landmarks.
 
-    A histogram and a kernel density for each arm of each pair, and lines at their means.
+    A histogram and a kernel density for each arm of each pair, and lines at their plain means,
+    which the jackknife of `starlib.report.stability` does not correct for the number of seeds.
     """
     shown = {
         name: pair

@@ -21,6 +21,7 @@ from PIL import Image
 from starlib import metrics
 from starlib.data import synthface
 from starlib.data.crops import STORE_MARGIN, landmark_boxes
+from starlib.experiments.baseline import MEAN_SHAPE
 from starlib.experiments.records import Run, arm, atomically, load_all, read
 from starlib.report.effects import face_errors
 from starlib.schemes import SCHEMES
@@ -116,7 +117,7 @@ def effects(runs: Iterable[Run]) -> tuple[dict[str, Any], dict[str, Any]]:
 def _subsets(runs: Iterable[Run]) -> set[str]:
     """Names of the subsets of the test set that the runs have metrics of."""
     names = {name for run in runs for name in run.metrics if "," not in name}
-    return names - {"clean", "annotation_noise"}
+    return names - {"clean", "annotation_noise", MEAN_SHAPE}
 
 
 def _errors(arms: Mapping[str, Mapping[int, Run]]) -> dict[str, Any]:

@@ -34,12 +34,13 @@
     const pad = 0.12 * (Math.max(...ends) - Math.min(...ends)) || 0.001;
     const [low, high] = [Math.min(...ends) - pad, Math.max(...ends) + pad];
     const x = (v) => left + ((v - low) / (high - low)) * (width - left - right);
+    const upright = (v) => rows.map((_, i) => `M${x(v)} ${25 + 46 * i}v18`).join(""); // not in words
     return svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "sp-chart", role: "img",
       "aria-label": `Effect ${points(found.mean)} points; Welch interval ${range(found)}; bootstrap interval ${range(found.bootstrap)}.` },
     play.ticks(100 * low, 100 * high).map((t) => svg("g", { class: "sp-grid" },
-      svg("path", { d: `M${x(t / 100)} 4V94` }),
+      svg("path", { d: upright(t / 100) }),
       svg("text", { x: x(t / 100), y: 110, "text-anchor": "middle" }, points(t / 100)))),
-    svg("path", { class: "sp-zero", d: `M${x(0)} 4V94` }),
+    svg("path", { class: "sp-zero", d: upright(0) }),
     rows.map(([name, r, kind], i) => svg("g", {},
       svg("text", { x: left, y: 20 + 46 * i }, name),
       Number.isNaN(r.low) ? null : svg("path", { class: `sp-line ${kind}`, d: `M${x(r.low)} ${34 + 46 * i}H${x(r.high)}` }),

@@ -1,9 +1,9 @@
 """What stands at each table and figure of an executed notebook: caption, command, CSV, records.
 
-It is put there when a page is made, so that the notebooks stay short. A caption is made of the
-heading above, and of the number that it has in the paper or, as `numbering` counts them, in this
-book; the text that is read aloud for a figure is the paragraph above it, or the cell's metadata
-`alt`.
+It is put there when a page is made, so that the notebooks stay short. A caption is that of
+captions.yml for the heading above, or the heading, after the number that it has in the paper or, as
+`numbering` counts them, in this book. The text that is read aloud for a figure is the caption with
+the paragraph above it, or the cell's metadata `alt`.
 """
 
 import base64
@@ -22,16 +22,36 @@ RECORDS = "Every run"  # heading of the table of records that closes a page
 OPEN = "B?"  # a number that is not known before the pages stand in their order
 
 
-def add(notebook: NotebookNode, page: str, command: str, paper: Mapping[str, str]) -> None:
+def add(
+    notebook: NotebookNode,
+    page: str,
+    command: str,
+    paper: Mapping[str, str],
+    captions: Mapping[str, Mapping[str, str | list[str]]],
+) -> None:
     """Put a caption and what belongs to it at each table and figure of a page's notebook.
 
-    `paper`: what the paper numbers, as "Table 3" -> the heading under which it stands first here.
+    `paper`: what the paper numbers, as "Table 3" -> the heading under which it stands first here;
+    `captions`: heading -> {"table" or "figure": caption, or one for each in a list}.
     """
     numbers = dict(paper)
     heading, said = page, ""
-    counts = Counter[str]()
+    counts, under = Counter[str](), Counter[tuple[str, str]]()
     has_records = any(c.source.startswith(f"## {RECORDS}") for c in notebook.cells)
     records = "#every-run" if has_records else ""
+
+    def caption_of(kind: str) -> str:
+        under[heading, kind] += 1
+        words = captions.get(heading, {}).get(kind, f"{heading}.")
+        if isinstance(words, str):
+            return words
+        if len(words) < (needed := under[heading, kind]):
+            raise ValueError(
+                f"captions.yml: expected a caption for each {kind} under {heading!r}, "
+                f"got {len(words)} for {needed} or more"
+            )
+        return words[needed - 1]
+
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             heading, said = _heading(cell.source) or heading, _paragraph(cell.source)
@@ -40,22 +60,23 @@ def add(notebook: NotebookNode, page: str, command: str, paper: Mapping[str, str
             data = output.get("data", {})
             if "<table" in data.get("text/html", ""):
                 counts["table"] += 1
-                caption = f"{_number(numbers, heading, 'Table')}. {heading}"
+                caption = f"{_number(numbers, heading, 'Table')}. {caption_of('table')}"
                 link = csv_link(as_csv(data["text/html"]), f"{page}-table-{counts['table']}")
                 data["text/html"] = _with_caption(data["text/html"], caption)
                 data["text/html"] += below(command, link, records)
                 if heading == RECORDS:
                     fold(cell, "Show the table")
             elif "image/svg+xml" in data:
-                caption = f"{_number(numbers, heading, 'Figure')}. {heading}"
-                alt = cell.metadata.get("alt") or f"Graph. {heading}. {said}"
+                words = caption_of("figure")
+                caption = f"{_number(numbers, heading, 'Figure')}. {words}"
+                alt = cell.metadata.get("alt") or f"Graph. {words} {said}"
                 counts["figure"] += 1
                 link = csv_link(data.pop("text/csv", ""), f"{page}-figure-{counts['figure']}")
                 figure = _figure(data.pop("image/svg+xml"), alt, caption)
                 data["text/html"] = figure + below(command, link, records)
             elif data.get("text/markdown", "").startswith("|"):  # numbered by Sphinx
                 table = data["text/markdown"]
-                data["text/markdown"] = f":::{{table}} {heading}.\n\n{table}\n:::"
+                data["text/markdown"] = f":::{{table}} {caption_of('table')}\n\n{table}\n:::"
         if "folded" in cell.metadata.get("tags", []):
             fold(cell, "Show the table")
 

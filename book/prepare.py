@@ -29,6 +29,7 @@ FRAGMENTS = BOOK / "fragments"
 PAGES: dict[str, dict[str, Any]] = yaml.safe_load(
     (BOOK / "notebooks.yml").read_text(encoding="utf-8")
 )
+CAPTIONS: dict[str, Any] = yaml.safe_load((BOOK / "captions.yml").read_text(encoding="utf-8"))
 
 
 def notebook_of(page: str) -> Path:
@@ -55,7 +56,8 @@ def execute(page: str) -> None:
     executed = nbformat.read(partial, as_version=4)
     openings.put_finding_first(executed)
     fold_code(executed)
-    exhibits.add(executed, page, command_of(page), PAGES[page].get("paper", {}))
+    numbered = PAGES[page].get("paper", {})
+    exhibits.add(executed, page, command_of(page), numbered, CAPTIONS["notebooks"])
     if title := PAGES[page].get("title"):  # the first line of the first cell is the page's title
         lines = executed.cells[0].source.split("\n")
         executed.cells[0].source = "\n".join([f"# {title}", *lines[1:]])
@@ -91,10 +93,11 @@ def _tag(cell: nbformat.NotebookNode, tag: str) -> None:
 
 
 def digest(page: str) -> str:
-    """A hash of all that a page depends on: its entry in notebooks.yml, its notebook, the code of
-    starlib with the claims and the published numbers, and the records that it reads."""
+    """A hash of all that a page depends on: its entry in notebooks.yml, the captions, its notebook,
+    the code of starlib with the claims and the published numbers, and the records that it reads."""
     results = PAGES[page].get("parameters", {}).get("results", "results")
-    parts = [json.dumps(PAGES[page], sort_keys=True), _notebook_digest(notebook_of(page))]
+    parts = [json.dumps([PAGES[page], CAPTIONS["notebooks"]], sort_keys=True)]
+    parts.append(_notebook_digest(notebook_of(page)))
     parts += [_code_digest(), *_records(ROOT / results)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
@@ -153,11 +156,10 @@ def write_fragments() -> None:
     from starlib.report import pages
 
     FRAGMENTS.mkdir(exist_ok=True)
-    captions = yaml.safe_load((BOOK / "captions.yml").read_text(encoding="utf-8"))
     records = {name: experiment for name, (experiment, _) in pages.TABLES.items()}
     records["answer"] = "ablation_distance"
     for name, text in (pages.fragments() | texts.texts()).items():
-        whole = captioned(text, captions.get(name, []), records.get(name, ""))
+        whole = captioned(text, CAPTIONS.get(name, []), records.get(name, ""))
         _write_if_new(FRAGMENTS / f"{name}.md", whole + "\n")
     for name, text in pictures.drawn(FRAGMENTS).items():
         _write_if_new(FRAGMENTS / name, text)

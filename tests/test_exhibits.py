@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 sys.path.insert(
@@ -38,7 +39,9 @@ def cells():
         new_markdown_cell("## Every run"),
         new_code_cell("runs", outputs=[new_output("display_data", data=dict(table))]),
     ]
-    exhibits.add(new_notebook(cells=cells), "page", COMMAND, {"Table 3": "Errors & effects"})
+    captions = {"Curves": {"figure": "Error by epoch."}, "Every run": {"table": ["All runs."]}}
+    paper = {"Table 3": "Errors & effects"}
+    exhibits.add(new_notebook(cells=cells), "page", COMMAND, paper, captions)
     return cells
 
 
@@ -47,14 +50,29 @@ def shown(cell):
 
 
 def test_table_has_a_caption_with_the_papers_number_and_its_command(cells):
-    assert "<caption>Table 3. Errors &amp; effects</caption>" in shown(cells[1])
+    assert "<caption>Table 3. Errors &amp; effects.</caption>" in shown(cells[1])
     assert f"<code>{COMMAND}</code>" in shown(cells[1])
     assert 'href="#every-run"' in shown(cells[1])
 
 
 def test_what_the_paper_does_not_number_waits_for_its_number(cells):
-    assert "<figcaption>Figure B?. Curves</figcaption>" in shown(cells[3])
-    assert "<caption>Table B?. Every run</caption>" in shown(cells[5])
+    assert "<figcaption>Figure B?. Error by epoch.</figcaption>" in shown(cells[3])
+    assert "<caption>Table B?. All runs.</caption>" in shown(cells[5])
+
+
+def test_too_few_captions_of_a_heading_are_refused():
+    output = new_output("display_data", data={"text/html": FRAME.to_html()})
+    cells = [new_markdown_cell("## Two"), new_code_cell("x", outputs=[output, output])]
+    with pytest.raises(ValueError, match="each table under 'Two', got 1 for 2"):
+        exhibits.add(new_notebook(cells=cells), "page", COMMAND, {}, {"Two": {"table": ["One."]}})
+
+
+def test_every_heading_with_captions_stands_in_a_notebook():
+    root = Path(__file__).resolve().parents[1]
+    captions = yaml.safe_load((root / "book/captions.yml").read_text(encoding="utf-8"))
+    texts = [path.read_text(encoding="utf-8") for path in root.glob("notebooks/*.py")]
+    headings = {h for text in texts for h in re.findall(r"^# ##+ (.+)$", text, re.MULTILINE)}
+    assert set(captions["notebooks"]) <= headings
 
 
 def csv_of(cell):
@@ -77,12 +95,12 @@ def test_csv_of_a_figure_is_what_it_was_drawn_from(cells):
 def test_a_figure_without_data_has_no_csv():
     drawn = new_output("display_data", data={"image/svg+xml": SVG})
     cells = [new_code_cell("x", outputs=[drawn])]
-    exhibits.add(new_notebook(cells=cells), "page", COMMAND, {})
+    exhibits.add(new_notebook(cells=cells), "page", COMMAND, {}, {})
     assert f"<code>{COMMAND}</code>" in shown(cells[0]) and "CSV" not in shown(cells[0])
 
 
 def test_figure_stands_in_the_page_in_the_colour_of_its_text_and_says_what_is_seen(cells):
-    assert 'role="img" aria-label="Graph. Curves. Each seed is thin."' in shown(cells[3])
+    assert 'role="img" aria-label="Graph. Error by epoch. Each seed is thin."' in shown(cells[3])
     assert "fill: currentColor; stroke: currentColor; stroke-opacity: 0.25" in shown(cells[3])
     assert 'style="max-width: 490pt"' in shown(cells[3]) and "figure_1" not in shown(cells[3])
     assert f"<code>{COMMAND}</code>" in shown(cells[3])
@@ -91,7 +109,7 @@ def test_figure_stands_in_the_page_in_the_colour_of_its_text_and_says_what_is_se
 def test_a_table_of_markdown_has_a_caption_too():
     shown = new_output("display_data", data={"text/markdown": "| a |\n| --- |"})
     cells = [new_markdown_cell("## Faces"), new_code_cell("x", outputs=[shown])]
-    exhibits.add(new_notebook(cells=cells), "page", COMMAND, {})
+    exhibits.add(new_notebook(cells=cells), "page", COMMAND, {}, {})
     assert shown.data["text/markdown"] == ":::{table} Faces.\n\n| a |\n| --- |\n:::"
 
 

@@ -37,6 +37,8 @@ def add_lines(app: Any, doctree: nodes.document, page: str) -> None:
         if isinstance(node, nodes.table):
             number = node["ids"][0] if node["ids"] else "table"
             found = [(f"{Path(page).name}-{number}", csv_of_table(node))]
+            for text in list(node.findall(nodes.Text)):
+                text.parent.replace(text, nodes.Text(exhibits.unbroken(text)))
         else:
             found = list(data_of_pictures(node, Path(app.srcdir)))
         classes = node["classes"]

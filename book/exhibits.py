@@ -120,11 +120,16 @@ def _figure(drawing: str, alt: str, caption: str) -> str:
 def _with_caption(table: str, caption: str) -> str:
     table = re.sub(r"<style scoped>.*?</style>", "", table, flags=re.DOTALL)
     table = table.replace(' border="1"', "").replace("<th></th>", "<td></td>")
-    for sign in "±/→":  # numbers on either side of them stay on one line
-        table = table.replace(f" {sign} ", f"&nbsp;{sign}&nbsp;")
+    table = unbroken(table)
     return re.sub(
         r"(<table[^>]*>)", rf"\1<caption>{html.escape(caption)}</caption>", table, count=1
     )
+
+
+def unbroken(text: str) -> str:
+    """The text with spaces that do not break a line around ±, / and →, and inside intervals."""
+    text = re.sub(r" ([±/→]) ", "\u00a0\\1\u00a0", text)
+    return re.sub(r"(\[[+-]?[\d.]+,) ([+-]?[\d.]+\])", "\\1\u00a0\\2", text)
 
 
 def below(command: str, link: str, records: str = "") -> str:

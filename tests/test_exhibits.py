@@ -75,6 +75,11 @@ def test_every_heading_with_captions_stands_in_a_notebook():
     assert set(captions["notebooks"]) <= headings
 
 
+def test_intervals_do_not_break_over_lines():
+    assert exhibits.unbroken("+0.1 [-0.2, 0.4]") == "+0.1 [-0.2,\u00a00.4]"
+    assert exhibits.unbroken("4.5 ± 0.1, [a, b]") == "4.5\u00a0±\u00a00.1, [a, b]"
+
+
 def csv_of(cell):
     """Name and text of the CSV under a table or figure."""
     name, data = re.search(r'download="([^"]+)" href="[^,]+,([^"]+)"', shown(cell)).groups()

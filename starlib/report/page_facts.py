@@ -46,9 +46,9 @@ def reduced(runs: Sequence[Run]) -> str:
     minutes = [where["seconds"] / 60 for where in kept]
     threads = sorted({where["threads"] for where in kept})
     return (
-        f"The {len(minutes)} committed runs took {np.median(minutes):.1f} minutes in the median, "
-        f"{max(minutes):.1f} at most and {sum(minutes) / 60:.0f} hours in all, each with "
-        f"{' or '.join(str(n) for n in threads)} thread(s)."
+        f"The {len(minutes)} committed runs of this scale took {np.median(minutes):.1f} minutes in "
+        f"the median and {max(minutes):.1f} at most, each with "
+        f"{' or '.join(str(n) for n in threads)} {'thread' if threads == [1] else 'threads'}."
     )
 
 

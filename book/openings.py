@@ -1,5 +1,6 @@
-"""The first screen of an experiment's page: its title, then its finding, then all else."""
+"""What of an experiment's notebook makes its page: title, finding, then the sections it needs."""
 
+from collections.abc import Sequence
 from itertools import takewhile
 
 from nbformat import NotebookNode
@@ -41,6 +42,20 @@ def put_finding_first(notebook: NotebookNode) -> None:
         folded,
         *others[len(setup) :],
     ]
+
+
+def leave_out(notebook: NotebookNode, headings: Sequence[str]) -> None:
+    """Remove sections, each from the cell that begins with its heading to the next heading's.
+
+    ValueError if the notebook has no such section.
+    """
+    for heading in headings:
+        starts = [n for n, cell in enumerate(notebook.cells) if cell.source.startswith("## ")]
+        own = [n for n in starts if notebook.cells[n].source.splitlines()[0] == f"## {heading}"]
+        if not own:
+            raise ValueError(f"leave_out: expected a section of the notebook, got {heading!r}")
+        end = min((n for n in starts if n > own[0]), default=len(notebook.cells))
+        del notebook.cells[own[0] : end]
 
 
 def _markdown(output: NotebookNode) -> str:

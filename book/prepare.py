@@ -25,7 +25,7 @@ BOOK = Path(__file__).resolve().parent
 ROOT = BOOK.parent
 EXECUTED = BOOK / "experiments"
 FRAGMENTS = BOOK / "fragments"
-# page -> notebook, title, parameters, paper
+# page -> notebook, title, parameters, paper, leave_out
 PAGES: dict[str, dict[str, Any]] = yaml.safe_load(
     (BOOK / "notebooks.yml").read_text(encoding="utf-8")
 )
@@ -55,6 +55,7 @@ def execute(page: str) -> None:
     )
     executed = nbformat.read(partial, as_version=4)
     openings.put_finding_first(executed)
+    openings.leave_out(executed, PAGES[page].get("leave_out", []))
     fold_code(executed)
     numbered = PAGES[page].get("paper", {})
     exhibits.add(executed, page, command_of(page), numbered, CAPTIONS["notebooks"])

@@ -28,7 +28,7 @@ from starlib.experiments.arms import EXPERIMENTS
 from starlib.experiments.records import missing
 from starlib.experiments.runs import read_or_train
 from starlib.experiments.selection import arm_runs
-from starlib.report import claims, figures, tables, views
+from starlib.report import figures, tables, views
 from starlib.report.effects import comparison_effects
 
 # %% tags=["parameters"]
@@ -46,8 +46,8 @@ experiment, seeds = EXPERIMENTS["accuracy"], seeds or None
 configs = experiment.configs(dataset, scale, seeds)
 runs = read_or_train(configs, train, device, workers, results, data_root)
 by_arm = arm_runs(experiment, dataset, scale, seeds, results=results)
-verdicts = claims.judge_all(results, dataset, scale, experiment.name)
-Markdown(views.finding(verdicts))
+effects = comparison_effects(experiment, dataset, None, scale, seeds, results)
+Markdown(views.effect_finding(effects, views.UNDECIDED))
 
 # %% [markdown]
 # ## The runs
@@ -68,7 +68,7 @@ Markdown(tables.sources(runs, missing(configs, results)))
 tables.effect_table(experiment, dataset, None, scale, seeds, results)
 
 # %%
-figures.forest(comparison_effects(experiment, dataset, None, scale, seeds, results))
+figures.forest(effects)
 
 # %% [markdown]
 # ## How the trainings went

@@ -29,7 +29,7 @@ from starlib.experiments.paths import results_folder
 from starlib.experiments.records import missing
 from starlib.experiments.runs import read_or_train
 from starlib.experiments.selection import arm_runs
-from starlib.report import claims, figures, page_facts, tables, views
+from starlib.report import figures, page_facts, tables, views
 from starlib.report.effects import comparison_effects
 
 # %% tags=["parameters"]
@@ -47,8 +47,8 @@ experiment, seeds = EXPERIMENTS["cross_dataset"], seeds or None
 configs = experiment.configs(dataset, scale, seeds)
 runs = read_or_train(configs, train, device, workers, results, data_root)
 by_arm = arm_runs(experiment, dataset, scale, seeds, results=results)
-verdicts = claims.judge_all(results, dataset, scale, experiment.name)
-Markdown(views.finding(verdicts))
+effects = comparison_effects(experiment, dataset, None, scale, seeds, results)
+Markdown(views.effect_finding(effects, views.UNDECIDED))
 
 # %% [markdown]
 # ## The runs
@@ -69,7 +69,7 @@ Markdown(tables.sources(runs, missing(configs, results)))
 tables.effect_table(experiment, dataset, None, scale, seeds, results)
 
 # %%
-figures.forest(comparison_effects(experiment, dataset, None, scale, seeds, results))
+figures.forest(effects)
 
 # %% [markdown]
 # ## Evaluated on other data sets

@@ -73,7 +73,7 @@ print(*Path("faces.csv").read_text().splitlines()[:2], sep="\n")
 # that the network has not seen: `data split` draws people, not pictures, and leaves out the column
 # that says who they are. (Here each face is another person.)
 
-# %%
+# %% tags=["show-input"]
 _ = main(["data", "split", "faces.csv", "--by", "person", "--test", "0.2", "--seed", "0"])
 
 # %% [markdown]
@@ -85,7 +85,7 @@ _ = main(["data", "split", "faces.csv", "--by", "person", "--test", "0.2", "--se
 # the coordinate that your lists give to the centre of the first pixel: 0 for most tools, 1 for
 # `.pts` files and MATLAB.
 
-# %%
+# %% tags=["show-input"]
 description = """\
 name: rendered
 points: 10
@@ -115,7 +115,7 @@ _ = Path("faces.yml").write_text(description)
 # wrong: pairs of `flip` that the mean of the training faces contradicts, and pictures that are both
 # in `train` and in `test`.
 
-# %%
+# %% tags=["show-input"]
 _ = main(["data", "check", "faces.yml"])
 
 # %% [markdown]
@@ -133,7 +133,7 @@ _ = main(["data", "check", "faces.yml"])
 # the error stands that of the mean training shape, which a network must beat to have learned
 # anything.
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output", "show-input"]
 small = {"width": 32, "batch_size": 4, "ema_half_life": 200, "precision": "float32"}
 config = RunConfig.at("smoke", "faces.yml", epochs=epochs, **small)
 torch.set_num_threads(1)  # for a network as small as this, more threads wait for each other
@@ -146,7 +146,7 @@ print(f"NME of the test faces: {error:.1f} %{beside(trained.metrics)}")
 #
 # `evaluate` takes the weights of the run and any data with the same points.
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output", "show-input"]
 weights = os.path.relpath(folder / "weights" / f"{trained.path.stem}.pt")
 _ = main(["evaluate", "--weights", weights, "--dataset", "faces.yml"])
 
@@ -154,7 +154,7 @@ _ = main(["evaluate", "--weights", weights, "--dataset", "faces.yml"])
 # `predict` takes pictures without landmarks. `--box` is where the face is; the result is a drawing
 # and a `.json` file with the landmarks in pixels and each one's covariance.
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output", "show-input"]
 picture = load_dataset("faces.yml", "test").names[0].split()[0]
 _ = main(["predict", picture, "--weights", weights, "--box", "30", "30", "130", "150"])
 predicted = json.loads(Path("predictions", picture).with_suffix(".json").read_text())

@@ -49,7 +49,7 @@ def test_every_page_is_in_the_table_of_contents_and_has_a_notebook_with_its_para
         [defaults] = [c for c in cells if "parameters" in c.metadata.get("tags", [])]
         known = {line.split(" = ")[0] for line in defaults.source.splitlines()}
         assert set(entry.get("parameters", {})) <= known, page
-        assert set(entry) <= {"notebook", "title", "parameters", "paper"}, page
+        assert set(entry) <= {"notebook", "title", "parameters", "paper", "leave_out"}, page
 
 
 @pytest.fixture
@@ -157,6 +157,15 @@ def test_what_stands_after_a_finding_stays_in_its_place():
     openings.put_finding_first(notebook)
     *_, folded, after = notebook.cells
     assert folded.outputs == [table] and after == cells[-1]
+
+
+def test_a_section_is_left_out_with_all_its_cells():
+    sources = ["# Title", "## One", "one", "## Two\n\nText.", "two", "more", "## Three"]
+    notebook = new_notebook(cells=[new_markdown_cell(source) for source in sources])
+    openings.leave_out(notebook, ["Two"])
+    assert [cell.source for cell in notebook.cells] == ["# Title", "## One", "one", "## Three"]
+    with pytest.raises(ValueError, match="section of the notebook, got 'Two'"):
+        openings.leave_out(notebook, ["Two"])
 
 
 CSS = """@import "x.css"; /* .gone { } */ a, .kept:hover, .gone { color: red; }

@@ -112,7 +112,7 @@ def test_every_fragment_is_written_with_and_without_runs(tmp_path):
     names = {"scales", "reduced", "crops", "parameters", "others", "transfer", "provenance"}
     names |= {"contradictions", *(f"printed{n}" for n in range(3, 7))}
     assert set(empty) == names | {f"table{n}" for n in range(1, 7)}
-    assert "| cofw | basic | 5.00 / 4.76 |" in empty["printed3"] and "4.05" in empty["printed5"]
+    assert "| COFW | basic | 5.00 / 4.76 |" in empty["printed3"] and "4.05" in empty["printed5"]
     assert "not run" in empty["table5"] and "No run" in empty["provenance"]
     write_arms(ABLATION, "300w", tmp_path, NMES, seeds=3)
     filled = pages.fragments(tmp_path)

@@ -12,6 +12,7 @@ from starlib.experiments.records import Run, arm, load_all, results_folder
 from starlib.report import page_facts, tables
 from starlib.report.page_facts import markdown_table
 from starlib.report.published import contradictions, published
+from starlib.report.tables import label
 
 # Fragment -> experiment, and groups of its comparisons: each a table with Holm's correction
 TABLES: dict[str, tuple[str, list[list[str]]]] = {
@@ -98,7 +99,7 @@ def _printed(column: str, value: object) -> object:
 def table2() -> str:
     """Table 2 as printed, with the effects."""
     rows = [
-        [category, tables.label(distance), f"{a:.2f}", f"{b:.2f}", f"{a - b:+.2f}"]
+        [label(category), label(distance), f"{a:.2f}", f"{b:.2f}", f"{a - b:+.2f}"]
         for category, row in published()["table2"].items()
         for distance, (a, b) in row.items()
     ]
@@ -110,15 +111,15 @@ def printed_table(number: int) -> str:
     values = published()[f"table{number}"]
     if number == 3:
         rows = [
-            [dataset, block, *(f"{a:.2f} / {b:.2f}" for a, b in (row[d] for d in DISTANCES))]
+            [label(dataset), label(block), *("{:.2f} / {:.2f}".format(*row[d]) for d in DISTANCES)]
             for dataset, blocks in values.items()
             for block, row in blocks.items()
         ]
-        names = [f"{tables.label(distance)}, without / with" for distance in DISTANCES]
+        names = [f"{label(distance)}, without / with" for distance in DISTANCES]
         return markdown_table(["data set", "model", *names], rows)
     lines = {"NME": values} if number == 4 else values
-    head = ["", *(f"w = {n}" if number == 4 else str(n) for n in next(iter(lines.values())))]
-    cells = [[name, *(f"{v:.2f}" for v in line.values())] for name, line in lines.items()]
+    head = ["", *(f"w = {n}" if number == 4 else n for n in next(iter(lines.values())))]
+    cells = [[label(name), *(f"{v:.2f}" for v in line.values())] for name, line in lines.items()]
     return markdown_table(head, cells)
 
 

@@ -165,8 +165,9 @@ def bootstrap(
 
 
 def points(fraction: float) -> str:
-    """A fraction as signed points of NME."""
-    return f"{100 * fraction:+.2f}"
+    """A fraction as signed points of NME: two digits, or three where two would hide its sign."""
+    texts = [f"{100 * fraction:+.{digits}f}" for digits in (2, 3)]
+    return next((text for text in texts if float(text)), "0.00")
 
 
 def bounds(low: float, high: float) -> str:

@@ -30,12 +30,17 @@ def finding(verdicts: Sequence[Verdict]) -> str:
     return "\n".join(f"> {line}\n>" for line in lines).removesuffix("\n>")
 
 
-def effect_finding(effects: Mapping[str, Effect]) -> str:
-    """The same for questions that the paper does not ask: what the intervals say."""
+NO_CLAIM = "The effects, in points of NME (the paper makes no claim of them):"
+UNDECIDED = "No claim of the paper can be decided here. The effects, in points of NME:"
+
+
+def effect_finding(effects: Mapping[str, Effect], opening: str = NO_CLAIM) -> str:
+    """The same where no claim is decided, such as for what the paper does not ask: what the
+    intervals say, after a sentence that opens them."""
     lacking = [label(name) for name, effect in effects.items() if not effect.run]
     if len(lacking) == len(effects):
         return "> **Finding.** Not answered: no comparison has been run."
-    lines = ["**Finding.** The effects, in points of NME (the paper makes no claim of them):"]
+    lines = [f"**Finding.** {opening}"]
     for name, effect in effects.items():
         if not effect.run:
             continue
@@ -48,6 +53,11 @@ def effect_finding(effects: Mapping[str, Effect]) -> str:
     if lacking:
         lines.append(f"- not run: {', '.join(lacking)}")
     return "\n".join(f"> {line}\n>" for line in lines).removesuffix("\n>")
+
+
+def _change(effect: Effect) -> str:
+    """Signed change in %, relative to the value without STAR."""
+    return f"{round(-100 * breakdown.relative(effect)):+d} %"
 
 
 def region_table(runs: ArmRuns, comparisons: Mapping[str, Comparison]) -> pd.DataFrame:
@@ -64,7 +74,7 @@ def region_table(runs: ArmRuns, comparisons: Mapping[str, Comparison]) -> pd.Dat
                         "spread without": percent(effect.means[0]),
                         "spread with": percent(effect.means[1]),
                         "effect [95 %]": interval(effect),
-                        "change": f"{-100 * breakdown.relative(effect):+.0f} %",
+                        "change": _change(effect),
                     }
                 )
     return frame_of(rows, "comparison")
@@ -202,7 +212,7 @@ def direction_table(runs: ArmRuns, comparisons: Mapping[str, Comparison]) -> pd.
                         "error without": percent(effect.means[0]),
                         "error with": percent(effect.means[1]),
                         "effect [95 %]": interval(effect),
-                        "change": f"{-100 * breakdown.relative(effect):+.0f} %",
+                        "change": _change(effect),
                         "seeds": " / ".join(map(str, effect.seeds)),
                     }
                 )

@@ -70,7 +70,7 @@ figures.forest(effects)
 # ## How the trainings went
 
 # %%
-figures.curves(by_arm)
+figures.curves(by_arm, {d: [arm for arm in by_arm if arm.endswith(d)] for d in ("smooth_l1", "l2")})
 
 # %% [markdown]
 # ## Every run

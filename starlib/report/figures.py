@@ -126,6 +126,7 @@ CURVE_AXES = {  # curve -> its axis, and its unit
 }
 
 
+LEGEND = 18  # letters of a line of a legend in one of several panels
 INSIDE = 8  # names that a legend can hold without hiding the curves
 
 
@@ -159,7 +160,8 @@ def curves(
             style: Any = {"color": COLOURS[index % len(COLOURS)], "ls": DASHES[index % len(DASHES)]}
             seeds = drawn[label(arm)] = kept[arm]
             axes.plot(seeds.index, seeds, lw=0.6, alpha=0.6, **style)
-            axes.plot(seeds.index, seeds.mean(axis=1), lw=2, label=label(arm), **style)
+            words = fill(label(arm), LEGEND) if len(groups) > 1 else label(arm)
+            axes.plot(seeds.index, seeds.mean(axis=1), lw=2, label=words, **style)
         axes.set(title=label(title), xlabel="epoch", yscale="log")
         if len(arms) <= INSIDE:
             axes.legend(frameon=False, fontsize=8)

@@ -19,6 +19,7 @@ from bs4 import BeautifulSoup
 from nbformat import NotebookNode
 
 RECORDS = "Every run"  # heading of the table of records that closes a page
+COLUMNS = 7  # that fit beside the margin
 OPEN = "B?"  # a number that is not known before the pages stand in their order
 
 
@@ -62,6 +63,9 @@ def add(
                 counts["table"] += 1
                 caption = f"{_number(numbers, heading, 'Table')}. {caption_of('table')}"
                 link = csv_link(as_csv(data["text/html"]), f"{page}-table-{counts['table']}")
+                if _columns(data["text/html"]) > COLUMNS:
+                    tags = cell.metadata.get("tags", [])
+                    cell.metadata["tags"] = [*tags, "full-width"]  # into the margin, by the theme
                 data["text/html"] = _with_caption(data["text/html"], caption)
                 data["text/html"] += below(command, link, records)
                 if heading == RECORDS:
@@ -95,6 +99,11 @@ def _number(numbers: dict[str, str], heading: str, kind: str) -> str:
             del numbers[number]
             return number
     return f"{kind} {OPEN}"
+
+
+def _columns(table: str) -> int:
+    first = BeautifulSoup(table, "html.parser").find("tr")
+    return len(first.find_all(["th", "td"])) if first else 0
 
 
 def _heading(source: str) -> str:

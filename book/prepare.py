@@ -180,7 +180,9 @@ def captioned(text: str, captions: str | list[str], records: str = "") -> str:
     if waiting and len(waiting) != len(tables) > 0:
         raise ValueError(f"captions.yml: expected {len(tables)} captions, got {waiting}")
     for number, caption in zip(tables, waiting, strict=False):
-        blocks[number] = f":::{{table}} {caption}\n:class: {kind}\n\n{blocks[number]}\n:::"
+        wide = blocks[number].partition("\n")[0].count("|") - 1 > exhibits.COLUMNS
+        whole = f":::{{table}} {caption}\n:class: {kind}\n\n{blocks[number]}\n:::"
+        blocks[number] = f"::::{{div}} full-width\n{whole}\n::::" if wide else whole
     return "\n\n".join(blocks)
 
 

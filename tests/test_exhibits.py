@@ -75,6 +75,14 @@ def test_every_heading_with_captions_stands_in_a_notebook():
     assert set(captions["notebooks"]) <= headings
 
 
+def test_a_table_of_many_columns_reaches_into_the_margin(cells):
+    wide = new_output("display_data", data={"text/html": pd.DataFrame([range(8)]).to_html()})
+    cell = new_code_cell("x", outputs=[wide])
+    exhibits.add(new_notebook(cells=[cell]), "page", COMMAND, {}, {})
+    assert "full-width" in cell.metadata["tags"]
+    assert "tags" not in cells[1].metadata
+
+
 def test_intervals_do_not_break_over_lines():
     assert exhibits.unbroken("+0.1 [-0.2, 0.4]") == "+0.1 [-0.2,\u00a00.4]"
     assert exhibits.unbroken("4.5 ± 0.1, [a, b]") == "4.5\u00a0±\u00a00.1, [a, b]"

@@ -114,6 +114,8 @@ def test_each_table_of_a_fragment_has_its_caption():
     assert prepare.captioned(text, ["One.", "Two."]) == f"{first}\n\nbetween\n\n{second}"
     assert prepare.captioned(text, []) == text
     assert ":class: computed records-of-x\n" in prepare.captioned(text, ["One.", "Two."], "x")
+    wide = "|".join(["", *"abcdefgh", ""]) + "\n" + "|---" * 8 + "|"
+    assert prepare.captioned(wide, "Wide.").startswith("::::{div} full-width\n:::{table} Wide.")
     with pytest.raises(ValueError, match="expected 2 captions"):
         prepare.captioned(text, "One.")
 

@@ -22,7 +22,7 @@ from starlib.inference.detector import load_detector
 from starlib.inference.locate import locate
 from starlib.inference.shipped import weights_path
 from starlib.report.ambiguity import components, noise_covariance, stored_covariance
-from starlib.report.effects import error_matrix
+from starlib.report.effects import counted, error_matrix
 from starlib.report.figures import COLOURS, MARKERS, WITH, WITHOUT, done, nothing
 from starlib.report.plotted import landmark_rows
 from starlib.report.tables import label, percent
@@ -51,7 +51,7 @@ def _show(axes: Axes, picture: NDArray[np.uint8], title: str = "") -> None:
 
 
 def _grid(rows: int, columns: int, side: float) -> tuple[Figure, NDArray]:
-    size = (side * columns, (side + 0.25) * rows)
+    size = (side * columns, (side + 0.35) * rows)
     return plt.subplots(rows, columns, figsize=size, squeeze=False)
 
 
@@ -187,7 +187,7 @@ def failure_counts(runs: ArmRuns, pair: Comparison) -> str:
     errors = [error_matrix(found, against="clean") for found in (without, with_)]
     counts = [f"{(matrix > FAILED).sum(1).mean():.1f}" for matrix in errors]
     return (
-        f"Of {errors[0].shape[1]} faces {counts[0]} fail with {label(pair.without)} and "
-        f"{counts[1]} with {label(pair.with_)} (NME above {FAILED:.0%} against the truth, mean "
-        f"over {len(without)} and {len(with_)} seeds)."
+        f"Of {errors[0].shape[1]} rendered faces, {counts[0]} fail with {label(pair.without)} and "
+        f"{counts[1]} with {label(pair.with_)}: their NME against the truth is above "
+        f"{100 * FAILED:.0f} % (mean of {counted([len(without), len(with_)])} seeds)."
     )

@@ -91,13 +91,15 @@ def parameters() -> str:
 
 
 def transfer(results: Path) -> str:
-    """What `python -m starlib evaluate --out` wrote to results/evaluations/ (Markdown)."""
+    """What `python -m starlib evaluate --out` wrote to results/evaluations/ (Markdown), as
+    <data set of the training>-<data set of the test>.json."""
     rows = []
     for path in sorted((results / "evaluations").glob("*.json")):
         record = json.loads(path.read_text(encoding="utf-8"))
+        trained = path.stem.removesuffix(f"-{record['dataset']}")
         for subset, values in record["metrics"].items():
             numbers = [tables.percent(values[n]) for n in ("nme", "failure_rate_10")]
-            rows.append([path.stem, subset, values["faces"], *numbers, f"{values['auc_10']:.3f}"])
-    return markdown_table(
-        ["trained on - tested on", "subset", "faces", "NME %", "FR10 %", "AUC10"], rows
-    )
+            place = [tables.label(trained), tables.label(record["dataset"]), subset]
+            rows.append([*place, values["faces"], *numbers, f"{values['auc_10']:.3f}"])
+    head = ["trained on", "tested on", "subset", "faces", "NME %", "FR10 %", "AUC10"]
+    return markdown_table(head, rows)

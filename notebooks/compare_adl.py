@@ -47,7 +47,8 @@ configs = experiment.configs(dataset, scale, seeds)
 runs = read_or_train(configs, train, device, workers, results, data_root)
 by_arm = arm_runs(experiment, dataset, scale, seeds, results=results)
 verdicts = claims.judge_all(results, dataset, scale, experiment.name)
-Markdown(views.finding(verdicts))
+effects = comparison_effects(experiment, dataset, None, scale, seeds, results)
+Markdown(views.finding(verdicts, effects))
 
 # %% [markdown]
 # ## The runs
@@ -68,7 +69,7 @@ Markdown(tables.sources(runs, missing(configs, results)))
 tables.effect_table(experiment, dataset, None, scale, seeds, results)
 
 # %%
-figures.forest(comparison_effects(experiment, dataset, None, scale, seeds, results))
+figures.forest(effects)
 
 # %% [markdown]
 # ## How the trainings went

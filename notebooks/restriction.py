@@ -50,7 +50,8 @@ configs = experiment.configs(dataset, scale, seeds)
 runs = read_or_train(configs, train, device, workers, results, data_root)
 by_arm = arm_runs(experiment, dataset, scale, seeds, results=results)
 verdicts = claims.judge_all(results, dataset, scale, experiment.name)
-Markdown(views.finding(verdicts))
+effects = comparison_effects(experiment, dataset, None, scale, seeds, results)
+Markdown(views.finding(verdicts, effects))
 
 # %% [markdown]
 # ## The runs
@@ -76,7 +77,6 @@ tables.effect_table(experiment, dataset, None, scale, seeds, results)
 
 # %%
 collapsed = "regression with restriction w 20"
-effects = comparison_effects(experiment, dataset, None, scale, seeds, results)
 figures.forest({name: effect for name, effect in effects.items() if collapsed not in name})
 
 # %% [markdown]

@@ -6,6 +6,7 @@ import pytest
 from starlib.experiments.arms import EXPERIMENTS
 from starlib.experiments.selection import arm_runs
 from starlib.report import ambiguity, breakdown, figures, pages, paper_figures, tables, views
+from starlib.report.claims import Verdict
 from starlib.report.effects import comparison_effects
 from tests.fakes import write_arms, write_run
 
@@ -119,3 +120,20 @@ def test_every_fragment_is_written_with_and_without_runs(tmp_path):
     assert "| 300w | reduced |" in filled["provenance"]
     assert "+0.20 [" in filled["table3"]
     assert filled["table1"].count("\n") > 14 and "Feng et al., CVPR 2018" in filled["table1"]
+
+
+def test_a_finding_names_the_effects_that_the_paper_does_not_print(tmp_path):
+    luvli = EXPERIMENTS["compare_luvli"]
+    nmes = {"baseline": 0.05, "STAR": 0.05, "Mahalanobis": 0.06, "Laplace NLL, heatmap": 0.04}
+    write_arms(luvli, "300w", tmp_path, nmes, seeds=3)
+    effects = comparison_effects(luvli, "300w", results=tmp_path)
+    verdict = Verdict("id", "STAR wins.", "Section 5.4", "replicated", "because")
+    lines = views.finding([verdict], effects).split("\n>\n")
+    assert lines[1] == "> - **replicated**: STAR wins. *because*"
+    named = [line.removeprefix("> - **beyond the paper**: ").split(", *")[0] for line in lines[2:]]
+    assert named == [
+        "STAR over Laplace NLL, heatmap",
+        "Mahalanobis over baseline",
+        "Laplace NLL, heatmap over baseline",
+    ]
+    assert "-1.0" in lines[2] and "3 seeds, not corrected" in lines[2]

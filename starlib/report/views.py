@@ -15,18 +15,32 @@ from starlib.experiments.selection import ArmRuns
 from starlib.report import ambiguity, breakdown
 from starlib.report.claims import Verdict
 from starlib.report.decisions import summary
-from starlib.report.effects import Effect, comparison_effects, interval, points
+from starlib.report.effects import (
+    Effect,
+    bounds,
+    comparison_effects,
+    counted,
+    interval,
+    points,
+)
 from starlib.report.tables import effects_as_table, frame_of, label, percent
 
 LEVELS = {0.5: 1.386, 0.9: 4.605, 0.95: 5.991}  # share of a Gaussian -> χ² of two variables
 
 
-def finding(verdicts: Sequence[Verdict]) -> str:
-    """The verdicts in a quotation that opens a page (Markdown)."""
+def finding(verdicts: Sequence[Verdict], effects: Mapping[str, Effect] | None = None) -> str:
+    """The verdicts in a quotation that opens a page, then of `effects` those that the paper does
+    not print and whose interval excludes zero (Markdown)."""
     if not verdicts:
         return "> **Finding.** No claim of the paper can be decided here."
     lines = [f"**Finding.** {summary([verdict.verdict for verdict in verdicts])}"]
     lines += [f"- **{v.verdict}**: {v.claim.strip()} *{label(v.reason)}*" for v in verdicts]
+    lines += [
+        f"- **beyond the paper**: {label(name)}, *{points(e.mean)} points "
+        f"{bounds(e.low, e.high)}, {counted(e.seeds)} seeds, not corrected for their number*"
+        for name, e in (effects or {}).items()
+        if e.published is None and (e.low > 0 or e.high < 0)
+    ]
     return "\n".join(f"> {line}\n>" for line in lines).removesuffix("\n>")
 
 

@@ -75,11 +75,11 @@ def test_the_random_numbers_of_a_face_are_the_committed_ones(golden):
 @pytest.mark.parametrize("split", SPLITS)
 def test_no_pixel_of_the_first_faces_has_changed(golden, split):
     """Processors and versions of torch round some 10 to 100 of a million values to the neighbouring
-    one; a row's sum then changes by at most three times that, and any visible change of one pixel
-    by more."""
+    one (100 on Intel's without bfloat16), each in one row and one column; a sum then changes by at
+    most three times that, and any visible change of one pixel by more."""
     apart = Counter(np.abs(pixels(split) - golden[f"pixels {split}"]).flatten().tolist())
     assert max(apart) <= 2 * CHANNELS.max(), apart
-    assert sum(apart.values()) - apart[0] < 0.03 * sum(apart.values()), apart
+    assert sum(apart.values()) - apart[0] < 0.06 * sum(apart.values()), apart
 
 
 @pytest.mark.parametrize("split", SPLITS)

@@ -19,7 +19,7 @@ from bs4 import BeautifulSoup
 from nbformat import NotebookNode
 
 RECORDS = "Every run"  # heading of the table of records that closes a page
-COLUMNS = 7  # that fit beside the margin
+COLUMNS = 6  # that fit beside the margin
 OPEN = "B?"  # a number that is not known before the pages stand in their order
 
 

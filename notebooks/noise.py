@@ -44,7 +44,9 @@ configs = experiment.configs(dataset, scale, seeds)
 runs = read_or_train(configs, train, device, workers, results, data_root)
 by_arm = arm_runs(experiment, dataset, scale, seeds, results=results)
 effects = comparison_effects(experiment, dataset, None, scale, seeds, results)
-Markdown(views.effect_finding(effects))
+by_noise = views.noise_effects(scale, seeds, results)
+truth = {f"{noise}, {d}": e for noise, found in by_noise.items() for d, e in found.items()}
+Markdown(views.effect_finding(truth, views.TRUTH))
 
 # %% [markdown]
 # ## The runs
@@ -71,7 +73,10 @@ figures.forest(effects)
 # ## Effects against the truth at each strength
 
 # %%
-views.noise_table(scale, seeds, results)
+views.noise_table(by_noise)
+
+# %%
+figures.forest({name: effect for name, effect in truth.items() if effect.run})
 
 # %% [markdown]
 # ## Every run

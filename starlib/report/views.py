@@ -45,6 +45,7 @@ def finding(verdicts: Sequence[Verdict], effects: Mapping[str, Effect] | None = 
 
 
 NO_CLAIM = "The effects, in points of NME (the paper makes no claim of them):"
+TRUTH = "The effects on the error against the truth, in points of NME (the paper makes no claim):"
 UNDECIDED = "No claim of the paper can be decided here. The effects, in points of NME:"
 
 
@@ -233,21 +234,26 @@ def direction_table(runs: ArmRuns, comparisons: Mapping[str, Comparison]) -> pd.
     return frame_of(rows, "comparison")
 
 
-def noise_table(
+def noise_effects(
     scale: str = "reduced",
     seeds: Sequence[int] | None = None,
     results: Path | str | None = None,
-) -> pd.DataFrame:
-    """Effect of STAR on the error against the truth at every strength of the known noise."""
+) -> dict[str, dict[str, Effect]]:
+    """Strength of the known noise -> distance -> effect of STAR on the error against the truth."""
     experiment = EXPERIMENTS["noise"]
-    rows = []
-    for dataset in VARIANTS:
-        effects = comparison_effects(
+    return {
+        f"strength {strength:g}" + ", without direction" * isotropic: comparison_effects(
             experiment, dataset, None, scale, seeds, results, against="clean"
         )
-        strength, isotropic = VARIANTS[dataset]
-        table = effects_as_table(effects)
-        for name, row in table.iterrows():
-            noise = f"strength {strength:g}" + ", without direction" * isotropic
-            rows.append({"noise": noise, "distance": name, **row})
+        for dataset, (strength, isotropic) in VARIANTS.items()
+    }
+
+
+def noise_table(effects: Mapping[str, Mapping[str, Effect]]) -> pd.DataFrame:
+    """The effects of `noise_effects`, a row for each strength and distance."""
+    rows = [
+        {"noise": noise, "distance": name, **row}
+        for noise, by_distance in effects.items()
+        for name, row in effects_as_table(by_distance).iterrows()
+    ]
     return frame_of(rows, "noise").fillna("")  # where nothing was run

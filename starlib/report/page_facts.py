@@ -86,7 +86,7 @@ def parameters() -> str:
     for scheme in ("300w", "wflw"):
         for aam in (True, False):
             counts = (f"{parameter_count(depth, scheme, aam):,}" for depth in (3, 4))
-            rows.append([scheme, "yes" if aam else "no", *counts])
+            rows.append([tables.label(scheme), "yes" if aam else "no", *counts])
     return markdown_table(["heads", "AAM", "3 halvings", "4 halvings"], rows)
 
 

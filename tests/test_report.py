@@ -130,10 +130,11 @@ def test_a_finding_names_the_effects_that_the_paper_does_not_print(tmp_path):
     verdict = Verdict("id", "STAR wins.", "Section 5.4", "replicated", "because")
     lines = views.finding([verdict], effects).split("\n>\n")
     assert lines[1] == "> - **replicated**: STAR wins. *because*"
-    named = [line.removeprefix("> - **beyond the paper**: ").split(", *")[0] for line in lines[2:]]
-    assert named == [
+    opening, named = lines[2].split(": ", 1)
+    assert opening == "> - **beyond the paper**, not corrected for their number"
+    assert [text.split(", *")[0] for text in named.split("; ")] == [
         "STAR over Laplace NLL, heatmap",
         "Mahalanobis over baseline",
         "Laplace NLL, heatmap over baseline",
     ]
-    assert "-1.0" in lines[2] and "3 seeds, not corrected" in lines[2]
+    assert "-1.00 points [" in named.split("; ")[0] and "3 seeds" in named

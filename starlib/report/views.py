@@ -35,12 +35,13 @@ def finding(verdicts: Sequence[Verdict], effects: Mapping[str, Effect] | None = 
         return "> **Finding.** No claim of the paper can be decided here."
     lines = [f"**Finding.** {summary([verdict.verdict for verdict in verdicts])}"]
     lines += [f"- **{v.verdict}**: {v.claim.strip()} *{label(v.reason)}*" for v in verdicts]
-    lines += [
-        f"- **beyond the paper**: {label(name)}, *{points(e.mean)} points "
-        f"{bounds(e.low, e.high)}, {counted(e.seeds)} seeds, not corrected for their number*"
+    beyond = [
+        f"{label(name)}, *{points(e.mean)} points {bounds(e.low, e.high)}, {counted(e.seeds)} seeds*"
         for name, e in (effects or {}).items()
         if e.published is None and (e.low > 0 or e.high < 0)
     ]
+    if beyond:
+        lines.append(f"- **beyond the paper**, not corrected for their number: {'; '.join(beyond)}")
     return "\n".join(f"> {line}\n>" for line in lines).removesuffix("\n>")
 
 

@@ -36,7 +36,8 @@ def finding(verdicts: Sequence[Verdict], effects: Mapping[str, Effect] | None = 
     lines = [f"**Finding.** {summary([verdict.verdict for verdict in verdicts])}"]
     lines += [f"- **{v.verdict}**: {v.claim.strip()} *{label(v.reason)}*" for v in verdicts]
     beyond = [
-        f"{label(name)}, *{points(e.mean)} points {bounds(e.low, e.high)}, {counted(e.seeds)} seeds*"
+        f"{label(name)}, *{points(e.mean)} points {bounds(e.low, e.high)}, "
+        f"{counted(e.seeds)} seeds*"
         for name, e in (effects or {}).items()
         if e.published is None and (e.low > 0 or e.high < 0)
     ]

@@ -134,7 +134,7 @@ _ = main(["data", "check", "faces.yml"])
 # anything.
 
 # %% tags=["nbval-ignore-output", "show-input"]
-small = {"width": 32, "batch_size": 4, "ema_half_life": 200, "precision": "float32"}
+small = {"width": 32, "batch_size": 4, "ema_half_life": 200}
 config = RunConfig.at("smoke", "faces.yml", epochs=epochs, **small)
 torch.set_num_threads(1)  # for a network as small as this, more threads wait for each other
 trained = run(config, device, folder)

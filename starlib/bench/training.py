@@ -34,7 +34,8 @@ from starlib.losses import RegressionLoss, STARLoss
 from starlib.schemes import Scheme, get_scheme
 from starlib.training.config import PRECISIONS, RunConfig
 from starlib.training.loop import predict, train
-from starlib.training.state import State, forward_pass
+from starlib.training.precision import forward_pass
+from starlib.training.state import State
 
 LAYOUTS = {"contiguous": torch.contiguous_format, "channels last": torch.channels_last}
 STATUS = Path("/proc/self/status")

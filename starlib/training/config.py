@@ -212,9 +212,10 @@ def _check_integer(name: str, value: object, least: int) -> None:
 
 
 # smoke: a few minutes per run; shows that everything works, and nothing else.
-# reduced: one run takes at most six minutes on one CPU core beside another one, so that a few
-#   hundred runs are feasible. Small batches give the steps that a short training lacks; the EMA
-#   halves within an epoch, or the initial weights would still weigh several percent at the end.
+# reduced: one run takes about five minutes on one CPU core with bfloat16 instructions, beside
+#   another one, so that a few hundred runs are feasible. Small batches give the steps that a short
+#   training lacks; the EMA halves within an epoch, or the initial weights would still weigh several
+#   percent at the end.
 # full: the protocol of the paper.
 SCALES: dict[str, dict[str, Any]] = {
     "smoke": {

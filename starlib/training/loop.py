@@ -18,7 +18,8 @@ from starlib.models.heads import StackOutput, output_moments
 from starlib.schemes import Scheme
 from starlib.training import distributed
 from starlib.training.config import RunConfig
-from starlib.training.state import State, forward_pass
+from starlib.training.precision import forward_pass
+from starlib.training.state import State
 
 MILESTONES = (0.4, 0.7, 0.9)  # of the epochs: 200, 350 and 450 of the paper's 500
 DECAY = 0.1

@@ -14,12 +14,7 @@ from starlib.training.build import build_model, seeded
 from starlib.training.checkpoints import last_checkpoint, write_checkpoint
 from starlib.training.config import RunConfig
 from starlib.training.objective import Objective
-
-
-def forward_pass(model: nn.Module, images: Tensor, precision: str) -> Any:
-    """A network's output in the precision of a config."""
-    with torch.autocast(images.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-        return model(images)
+from starlib.training.precision import forward_pass
 
 
 class _Task(nn.Module):

@@ -45,7 +45,7 @@ def add_lines(app: Any, doctree: nodes.document, page: str) -> None:
         command = COMMAND if COMPUTED in classes or isinstance(node, nodes.figure) else ""
         title = "CSV" if len(found) == 1 else "CSV of {}"
         links = " · ".join(exhibits.csv_link(text, n, title.format(n)) for n, text in found)
-        if links and node.parent is not None:
+        if (links or command) and node.parent is not None:
             line = exhibits.below(command, links, _records(app, classes, page))
             node.parent.insert(node.parent.index(node) + 1, nodes.raw("", line, format="html"))
 

@@ -17,8 +17,8 @@ from matplotlib.patches import Ellipse
 from starlib.data.synthface import SIZE, STRENGTH
 from starlib.experiments.arms import EXPERIMENTS
 from starlib.moments import principal_components
+from starlib.report import figures
 from starlib.report.effects import comparison_effects
-from starlib.report.figures import effect_rows
 from starlib.report.plotted import as_csv, data_of, keep, landmark_rows
 from starlib.report.tables import DISTANCE_NAMES
 from starlib.synthface.faces import render_faces
@@ -41,9 +41,8 @@ def drawn(folder: Path) -> dict[str, str]:
     """File -> text of every picture, SVG, and of its data, CSV; those of many ellipses are saved in
     the folder as pixels."""
     save_sheet(folder / "synthface.webp")
-    figures = {"optimum": optimum, "cheek": cheek, "effects": effects}
     found = {"framework.svg": framework()}
-    for name, draw in figures.items():
+    for name, draw in {"optimum": optimum, "cheek": cheek, "effects": effects}.items():
         found |= {f"{name}{suffix}": text for suffix, text in as_text(name, draw).items()}
     return found
 
@@ -119,30 +118,11 @@ def cheek() -> Figure:
 
 
 def effects() -> Figure:
-    """The effects of STAR on 300-W, ours and the paper's."""
-    figure, axes = plt.subplots(figsize=(4.2, 3.3), layout="constrained")
-    keep(figure, forest(axes))
-    return figure
-
-
-def forest(axes: Axes) -> pd.DataFrame:
-    """Effect of STAR by distance, ours with 95 % intervals and the paper's: 300-W, basic. Returns
-    what is drawn."""
-    names = list(DISTANCE_NAMES)
-    effects = comparison_effects(EXPERIMENTS["ablation_distance"], "300w", names, draws=0)
-    data = effect_rows(effects)
-    for row, (name, mean, low, high, paper, _) in enumerate(data.itertuples(index=False)):
-        ours, theirs = ("ours, 95 % interval", "the paper") if row == 0 else (None, None)
-        axes.plot(mean, row - 0.12, "o", color=BLUE, ms=7, label=ours)
-        axes.plot([low, high], [row - 0.12] * 2, color=BLUE, lw=2)
-        axes.plot(paper, row + 0.16, "D", mfc="none", mec="black", ms=6, label=theirs)
-        style = {"ha": "right", "va": "center", "transform": axes.get_yaxis_transform()}
-        axes.text(-0.02, row, name, **style)
-    axes.axvline(0, color="black", lw=1)
-    axes.set(yticks=[], ylim=(3.6, -0.6), xlabel="points of NME, right: STAR is better")
-    axes.spines["left"].set_visible(False)
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, fontsize=9)
-    return data
+    """The effects of STAR on 300-W with the basic model, ours and the paper's."""
+    found = comparison_effects(
+        EXPERIMENTS["ablation_distance"], "300w", list(DISTANCE_NAMES), draws=0
+    )
+    return figures.forest(found, axis="points of NME, right: STAR is better")
 
 
 def show_noise(axes: Axes) -> pd.DataFrame:

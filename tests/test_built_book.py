@@ -42,9 +42,11 @@ LOOK = """() => {
     !one.querySelector("caption, figcaption") && !one.closest(".starplay, dl.py"));
   const figures = [...document.querySelectorAll("article figure")].filter((one) =>
     !one.closest(".starplay") && !one.textContent.includes("no finished runs"));
+  const hasLine = (one) => one.nextElementSibling?.matches(".below");
   const hasData = (one) => one.nextElementSibling?.matches(".below:has(a[download])");
   return {
     csv: [...document.querySelectorAll("article a[download$='.csv']")].map((a) => a.href),
+    lineless: figures.filter((one) => !hasLine(one)).map((one) => one.id || one.textContent),
     without: figures.filter((one) => !hasData(one)).map((one) => one.id || one.textContent),
     captions: captions.map((one) => one.textContent.trim()),
     bare: bare.map((one) => one.textContent.trim().slice(0, 40)),
@@ -100,6 +102,7 @@ def look_at(
         ("formulas", seen["formulas"]),
         ("alt text", seen["images"]),
         ("captions", [f"none: {text}" for text in seen["bare"]]),
+        ("data", [f"no line below: {name}" for name in seen["lineless"]]),
         ("data", [f"none: {name}" for name in seen["without"] if name not in NO_NUMBERS]),
         ("data", [wrong for address in seen["csv"] if (wrong := wrong_csv(address))]),
         ("too heavy", [f"{traffic.sent:,} bytes"] if traffic.sent > WEIGHT else []),

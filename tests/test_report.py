@@ -4,8 +4,18 @@ import numpy as np
 import pytest
 
 from starlib.experiments.arms import EXPERIMENTS
+from starlib.experiments.records import load_all
 from starlib.experiments.selection import arm_runs
-from starlib.report import ambiguity, breakdown, figures, pages, paper_figures, tables, views
+from starlib.report import (
+    ambiguity,
+    breakdown,
+    figures,
+    page_facts,
+    pages,
+    paper_figures,
+    tables,
+    views,
+)
 from starlib.report.claims import Verdict
 from starlib.report.effects import comparison_effects
 from tests.fakes import write_arms, write_run
@@ -110,16 +120,32 @@ def test_a_network_that_predicts_one_face_for_all_has_no_spread(tmp_path):
 
 def test_every_fragment_is_written_with_and_without_runs(tmp_path):
     empty = pages.fragments(tmp_path)
-    names = {"scales", "reduced", "crops", "parameters", "others", "transfer", "provenance"}
+    names = {"scales", "reduced", "processors", "crops", "parameters", "others", "transfer"}
+    names |= {"provenance"}
     names |= {"contradictions", *(f"printed{n}" for n in range(3, 7))}
     assert set(empty) == names | {f"table{n}" for n in range(1, 7)}
     assert "| COFW | basic | 5.00 / 4.76 |" in empty["printed3"] and "4.05" in empty["printed5"]
     assert "not run" in empty["table5"] and "No run" in empty["provenance"]
     write_arms(ABLATION, "300w", tmp_path, NMES, seeds=3)
     filled = pages.fragments(tmp_path)
-    assert "| 300w | reduced |" in filled["provenance"]
+    assert "| 300-W | reduced |" in filled["provenance"]
     assert "+0.20 [" in filled["table3"]
     assert filled["table1"].count("\n") > 14 and "Feng et al., CVPR 2018" in filled["table1"]
+
+
+def test_times_are_given_by_processor_and_the_fastest_first(tmp_path):
+    machines = {"Slow": ("AVX2 avx2", 1200.0), "Fast": ("AVX512 avx512_bf16", 300.0)}
+    for seed, (name, (found, seconds)) in enumerate(machines.items()):
+        run = write_run(ABLATION.config("l2", "300w", seed), tmp_path, 0.05)
+        where = {"processor": name, "instructions": found, "seconds": seconds}
+        run.provenance.update(where)
+        run.save(run.landmarks())
+    aam = write_run(ABLATION.config("l2 +AAM", "300w", 0), tmp_path, 0.05)
+    _, _, *rows = page_facts.processors([*load_all(tmp_path), aam]).splitlines()
+    assert rows == [
+        "| Fast | yes | 5.0 | 5.0 to 5.0 | 1 |",
+        "| Slow | no | 20.0 | 20.0 to 20.0 | 1 |",
+    ]
 
 
 def test_a_finding_names_the_effects_that_the_paper_does_not_print(tmp_path):

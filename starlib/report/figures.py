@@ -10,6 +10,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 from numpy.typing import NDArray
 
 from starlib.experiments.experiment import Experiment
@@ -126,8 +127,7 @@ CURVE_AXES = {  # curve -> its axis, and its unit
 }
 
 
-LEGEND = 18  # letters of a line of a legend in one of several panels
-INSIDE = 8  # names that a legend can hold without hiding the curves
+LEGEND = 24  # letters of a line of a legend in one of several panels
 
 
 def curves(
@@ -163,12 +163,13 @@ def curves(
             words = fill(label(arm), LEGEND) if len(groups) > 1 else label(arm)
             axes.plot(seeds.index, seeds.mean(axis=1), lw=2, label=words, **style)
         axes.set(title=label(title), xlabel="epoch", yscale="log")
-        if len(arms) <= INSIDE:
-            axes.legend(frameon=False, fontsize=8)
-        else:
-            below: Any = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.2)}
-            axes.legend(frameon=False, fontsize=8, **below)
-            figure.set_figheight(figure.get_figheight() + 0.18 * len(arms))
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter("")
+        below: Any = {"loc": "upper left", "bbox_to_anchor": (-0.1, -0.2)}
+        axes.legend(frameon=False, fontsize=8, **below)  # inside it would hide curves
+    lines = max(len(arms) for arms in groups.values())
+    figure.set_figheight(figure.get_figheight() + 0.17 * lines * -(-len(groups) // 2))
     for axes in row[::2]:
         axes.set_ylabel(name)
     table = pd.concat(drawn, names=["arm"])

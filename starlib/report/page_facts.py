@@ -52,6 +52,27 @@ def reduced(runs: Sequence[Run]) -> str:
     )
 
 
+def processors(runs: Sequence[Run]) -> str:
+    """Minutes of a run of the reduced scale on 300-W without AAM, by processor."""
+    groups: dict[tuple[str, str], list[float]] = {}
+    for run in runs:
+        config, where = run.config, run.provenance
+        usual = (config.scale, config.dataset, config.backbone) == ("reduced", "300w", "hourglass")
+        if usual and not config.aam:
+            found = where.get("instructions") or ""
+            has = ("yes" if "bf16" in found else "no") if found else "not recorded"
+            name = where.get("processor") or where["device_name"]
+            groups.setdefault((name, has), []).append(where["seconds"] / 60)
+    if not groups:
+        return "No run of the reduced scale is committed yet."
+    rows = [
+        [*key, f"{np.median(times):.1f}", f"{min(times):.1f} to {max(times):.1f}", len(times)]
+        for key, times in sorted(groups.items(), key=lambda group: float(np.median(group[1])))
+    ]
+    head = ["processor", "bfloat16 instructions", "minutes, median", "range", "runs"]
+    return markdown_table(head, rows)
+
+
 def crops() -> str:
     """What is cut out of a picture."""
     return (
@@ -65,7 +86,7 @@ def provenance(runs: Sequence[Run]) -> str:
     groups: dict[tuple[str, ...], list[Run]] = {}
     for run in runs:
         where = run.provenance
-        data, scale = run.config.dataset, run.config.scale
+        data, scale = tables.label(run.config.dataset), run.config.scale
         key = (data, scale, run.commit, where["device_name"], where["torch"])
         groups.setdefault(key, []).append(run)
     rows = []

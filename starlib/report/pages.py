@@ -46,6 +46,7 @@ def fragments(results: Path | str | None = None) -> dict[str, str]:
         **{f"printed{number}": printed_table(number) for number in (3, 4, 5, 6)},
         "scales": page_facts.scales(),
         "reduced": page_facts.reduced(runs),
+        "processors": page_facts.processors(runs),
         "crops": page_facts.crops(),
         "parameters": page_facts.parameters(),
         "others": others(runs),
@@ -150,6 +151,7 @@ def others(runs: Sequence[Run]) -> str:
         subset = next(iter(group[0].metrics))
         nmes = np.array([run.metrics[subset]["nme"] for run in group])
         faces = f"{group[0].metrics[subset]['faces']:,}"
-        rows.append([dataset, scale, name, f"{subset}, {faces}", tables.spread(nmes), len(nmes)])
+        place = [label(dataset), scale, name, f"{subset}, {faces}"]
+        rows.append([*place, tables.spread(nmes), len(nmes)])
     head = ["data set", "scale", "arm", "test faces", "NME %", "seeds"]
     return opening + markdown_table(head, rows)

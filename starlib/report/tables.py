@@ -187,8 +187,9 @@ def _origin(runs: Sequence[Run]) -> str:
 
     stacks = "1 stack" if varied("stacks") == "1" else f"{varied('stacks')} stacks"
     scale = config.scale if config.scale != "custom" else "reduced"
+    name = label(config.dataset)
     return (
-        f"{len(runs)} runs on **{config.dataset}** ({', '.join(parts)}) at scale **{scale}**: "
+        f"{len(runs)} runs on **{name}** ({', '.join(parts)}) at scale **{scale}**: "
         f"{varied('image_size')} px, {stacks} of width {varied('width')}, "
         f"{varied('epochs')} epochs in batches of {varied('batch_size')}, {varied('precision')}. "
         f"Device: {devices}; {minutes:.1f} minutes each (median)."

@@ -85,7 +85,7 @@ lock:  ## resolve requirements.lock anew from pyproject.toml
 # The stored outputs are what the notebook check compares with.
 pair: env  ## bring each notebooks/*.ipynb up to its .py and execute it
 	$(BIN)/jupytext --quiet --to ipynb --update notebooks/*.py
-	$(BIN)/jupyter execute --inplace --kernel_name=python3 --NotebookClient.record_timing=False $(NOTEBOOKS)
+	$(BIN)/jupyter execute --inplace --kernel_name=python3 $(NOTEBOOKS)
 
 clean:  ## remove .venv, the built book and all caches; results stay
 	rm -rf $(VENV) book/_build book/fragments $(EXECUTED) build *.egg-info .pytest_cache .ruff_cache .mypy_cache

@@ -1,5 +1,6 @@
 """What effects decide: verdict and reason of each kind of rule."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -141,3 +142,8 @@ def effect_text(
     text += f" (power to see it: {100 * effect.power():.0f} %"
     needed = effect.seeds_needed()
     return text + (f"; {needed} seeds would give 80 %)" if needed and effect.power() < 0.8 else ")")
+
+
+def brief(reason: str) -> str:
+    """A reason without p-values and power, which stand with the claim on the page of claims."""
+    return re.sub(r", p [=<] [\d.]+ after Holm| \(power to see it: [^)]*\)", "", reason)

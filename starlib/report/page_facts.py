@@ -61,7 +61,7 @@ def processors(runs: Sequence[Run]) -> str:
         if usual and not config.aam:
             found = where.get("instructions") or ""
             has = ("yes" if "bf16" in found else "no") if found else "not recorded"
-            name = where.get("processor") or where["device_name"]
+            name = where.get("processor") or f"not recorded ({where['device_name']})"
             groups.setdefault((name, has), []).append(where["seconds"] / 60)
     if not groups:
         return "No run of the reduced scale is committed yet."

@@ -14,7 +14,7 @@ from starlib.experiments.records import Run
 from starlib.experiments.selection import ArmRuns
 from starlib.report import ambiguity, breakdown
 from starlib.report.claims import Verdict
-from starlib.report.decisions import summary
+from starlib.report.decisions import brief, summary
 from starlib.report.effects import (
     Effect,
     bounds,
@@ -34,7 +34,7 @@ def finding(verdicts: Sequence[Verdict], effects: Mapping[str, Effect] | None = 
     if not verdicts:
         return "> **Finding.** No claim of the paper can be decided here."
     lines = [f"**Finding.** {summary([verdict.verdict for verdict in verdicts])}"]
-    lines += [f"- **{v.verdict}**: {v.claim.strip()} *{label(v.reason)}*" for v in verdicts]
+    lines += [f"- **{v.verdict}**: {v.claim.strip()} *{label(brief(v.reason))}*" for v in verdicts]
     beyond = [
         f"{label(name)}, *{points(e.mean)} points {bounds(e.low, e.high)}, "
         f"{counted(e.seeds)} seeds*"

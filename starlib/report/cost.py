@@ -48,13 +48,10 @@ def machines_text(records: Sequence[dict[str, Any]]) -> str:
     """What the records were measured on, and what on nothing, in a sentence or two (Markdown)."""
     kinds = {"cpu": "CPU", "cuda": "GPU"}
     names = [f"{r['machine']['device_name']} ({kinds[r['machine']['device']]})" for r in records]
-    missing = [kind for name, kind in kinds.items() if name not in _devices(records)]
+    measured = {record["machine"]["device"] for record in records}
+    missing = [kind for name, kind in kinds.items() if name not in measured]
     text = f"Measured on {', '.join(names)}." if names else ""
     return " ".join([text, *(f"Nothing was measured on a {kind}." for kind in missing)]).strip()
-
-
-def _devices(records: Sequence[dict[str, Any]]) -> set[str]:
-    return {record["machine"]["device"] for record in records}
 
 
 def machine_table(records: Sequence[dict[str, Any]]) -> pd.DataFrame:

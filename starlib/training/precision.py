@@ -1,6 +1,5 @@
 """The forward pass in a config's precision, also on processors without bfloat16 instructions."""
 
-import contextlib
 import platform
 from collections.abc import Callable, Iterable
 from functools import cache
@@ -14,13 +13,12 @@ from torch.overrides import TorchFunctionMode
 
 def forward_pass(model: nn.Module, images: Tensor, precision: str) -> Any:
     """A network's output in the precision of a config."""
-    half = precision == "bfloat16"
-    replaced = half and images.device.type == "cpu" and not _has_bfloat16()
-    with contextlib.ExitStack() as modes:
-        modes.enter_context(torch.autocast(images.device.type, torch.bfloat16, enabled=half))
-        if replaced and not torch.compiler.is_compiling():
-            modes.enter_context(RoundedConvolutions())
-        return model(images)
+    device, half = images.device.type, precision == "bfloat16"
+    with torch.autocast(device, torch.bfloat16, enabled=half):
+        if torch.compiler.is_compiling() or not half or device != "cpu" or _has_bfloat16():
+            return model(images)
+        with RoundedConvolutions():
+            return model(images)
 
 
 @cache

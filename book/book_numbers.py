@@ -54,7 +54,8 @@ def _scale(name: str) -> dict[str, str]:
 
 
 def _synthface(runs: list[Run]) -> dict[str, str]:
-    noise = [r.metrics["annotation_noise"]["nme"] for r in runs if "annotation_noise" in r.metrics]
+    own = [run.metrics for run in runs if run.config.dataset == "synthface"]
+    noise = [metrics["annotation_noise"]["nme"] for metrics in own if "annotation_noise" in metrics]
     slides = {f"slide{start}": percent(slide) for start, _, _, slide in faces.CURVES}
     return {
         **slides,

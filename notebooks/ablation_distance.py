@@ -69,8 +69,9 @@ Markdown(tables.sources(runs, missing(configs, results)))
 # NME in %, mean ± standard deviation over seeds; effects in points of NME with their 95 % interval
 # (Welch, over the seeds), the p-value after Holm's correction over this table (a verdict is
 # corrected over the claims of its family, so its p differs), and the bootstrap over seeds and test
-# faces. "A over B" is the error of B minus that of A: positive where A is better. "paper's effect"
-# says whether our interval contains it, "power" how likely these seeds would show it.
+# faces. "A over B" is the error of B minus that of A: positive where A is better. Where the paper
+# prints an effect, "paper's effect" says whether our interval contains it, and "power" how likely
+# these seeds would show it.
 
 # %%
 tables.effect_table(experiment, dataset, comparisons, scale, seeds, results)
@@ -90,9 +91,9 @@ views.region_errors(by_arm, {d: experiment.comparisons[d] for d in distances})
 # %% [markdown]
 # ## Faces that gain and faces that lose
 #
-# The paper's Fig. 5 shows failures that STAR solves. Here stand, above, the rendered test faces
-# whose error against the truth falls most with STAR, and below, those whose error rises most. They
-# are chosen by that, so they show how errors look and not how often they fall. White: the truth;
+# The paper's Fig. 5 shows failures that STAR solves. Above are the rendered test faces whose error
+# against the truth falls most with STAR, below those whose error rises most. They are chosen by
+# that, so they show how errors look and not how often they fall. White: the truth;
 # blue squares without STAR, orange circles with it.
 
 # %%
@@ -131,7 +132,7 @@ tables.run_table(runs)
 # %% [markdown]
 # ## What this does not show
 #
-# The networks are small (one stack, small pictures), trained for few epochs on part of the training
-# set, so absolute errors stand beside the paper's and are not subtracted from them; effects are
-# compared. The paper's test set is the full one of 300-W, here it is the common subset. Rendered
-# faces (synthface) are no photographs, and their noise is what we made it.
+# The networks are small (one stack, small pictures) and trained for few epochs on part of the
+# training set, so what is compared with the paper is effects, not absolute errors. On 300-W the
+# paper tests on the full set, we on its common subset. Rendered faces (synthface) are no
+# photographs, and their noise is what we made it.

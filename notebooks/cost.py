@@ -42,9 +42,8 @@ Markdown(views.finding(verdicts))
 # %% [markdown]
 # ## In short
 #
-# On the machine of the record that is shown; the rule of the finding is in
-# `starlib/report/claims.yml`, and holds for every machine that was measured. All other tables are
-# folded: open the one that you want.
+# Measured on one machine; the rule of the finding, in `starlib/report/claims.yml`, asks for every
+# machine that was measured. All other tables are folded: open the one that you want.
 
 # %%
 Markdown(cost_views.machines_text(records))

@@ -15,8 +15,8 @@
 # # When does STAR help? Known annotation noise
 #
 # The paper says that STAR loss reduces the impact of ambiguous annotations. On rendered faces the
-# noise can be set: none, and other strengths; and noise of the same size without a direction,
-# where nothing is ambiguous and STAR has nothing to find.
+# noise can be set: to none, to other strengths, and to noise of the same size without a direction,
+# where nothing is ambiguous and STAR has nothing to find. The claims are judged at strength 3.
 
 # %%
 from IPython.display import Markdown
@@ -50,6 +50,8 @@ Markdown(views.effect_finding(truth, views.TRUTH))
 
 # %% [markdown]
 # ## The runs
+#
+# Those at the noise of the other experiments; the tables below have the seeds at every strength.
 
 # %%
 Markdown(tables.sources(runs, missing(configs, results)))
@@ -60,8 +62,9 @@ Markdown(tables.sources(runs, missing(configs, results)))
 # NME in %, mean ± standard deviation over seeds; effects in points of NME with their 95 % interval
 # (Welch, over the seeds), the p-value after Holm's correction over this table (a verdict is
 # corrected over the claims of its family, so its p differs), and the bootstrap over seeds and test
-# faces. "A over B" is the error of B minus that of A: positive where A is better. "paper's effect"
-# says whether our interval contains it, "power" how likely these seeds would show it.
+# faces. "A over B" is the error of B minus that of A: positive where A is better. Where the paper
+# prints an effect, "paper's effect" says whether our interval contains it, and "power" how likely
+# these seeds would show it.
 
 # %%
 tables.effect_table(experiment, dataset, None, scale, seeds, results)
@@ -82,11 +85,11 @@ figures.forest({name: effect for name, effect in truth.items() if effect.run})
 # ## Every run
 
 # %%
-tables.run_table(runs)
+every = [arm_runs(experiment, name, scale, seeds, results=results) for name in experiment.datasets]
+tables.run_table([run for arms in every for by_seed in arms.values() for run in by_seed.values()])
 
 # %% [markdown]
 # ## What this does not show
 #
-# The networks are small (one stack, small pictures), trained for few epochs on part of the training
-# set, so absolute errors stand beside the paper's and are not subtracted from them; effects are
-# compared.
+# The networks are small (one stack, small pictures) and trained for few epochs on part of the
+# training set, so what is compared with the paper is effects, not absolute errors.

@@ -15,8 +15,8 @@
 # # What the released code does otherwise
 #
 # The authors' released code differs from the paper in several points (the book's page on the
-# disagreements lists them). Each is an arm here: STAR loss with smooth-l1, changed in that point
-# alone.
+# disagreements lists them). Here STAR loss with smooth-l1 is trained with each of them alone, and
+# with its conventions and augmentation together.
 
 # %%
 from IPython.display import Markdown
@@ -58,8 +58,9 @@ Markdown(tables.sources(runs, missing(configs, results)))
 # NME in %, mean ± standard deviation over seeds; effects in points of NME with their 95 % interval
 # (Welch, over the seeds), the p-value after Holm's correction over this table (a verdict is
 # corrected over the claims of its family, so its p differs), and the bootstrap over seeds and test
-# faces. "A over B" is the error of B minus that of A: positive where A is better. "paper's effect"
-# says whether our interval contains it, "power" how likely these seeds would show it.
+# faces. "A over B" is the error of B minus that of A: positive where A is better. Where the paper
+# prints an effect, "paper's effect" says whether our interval contains it, and "power" how likely
+# these seeds would show it.
 
 # %%
 tables.effect_table(experiment, dataset, None, scale, seeds, results)
@@ -82,7 +83,7 @@ tables.run_table(runs)
 # %% [markdown]
 # ## What this does not show
 #
-# The networks are small (one stack, small pictures), trained for few epochs on part of the training
-# set, so absolute errors stand beside the paper's and are not subtracted from them; effects are
-# compared. Weights of the stacks do not show with one stack, and choosing the best epoch on the
-# test set is not done here on purpose.
+# The networks are small (one stack, small pictures) and trained for few epochs on part of the
+# training set, so what is compared with the paper is effects, not absolute errors. Weights of the
+# stacks do not show with one stack, and we do not choose the best epoch on the test set, as the
+# released code does.

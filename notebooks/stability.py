@@ -119,6 +119,6 @@ tables.run_table(runs)
 # %% [markdown]
 # ## What this does not show
 #
-# The networks are small (one stack, small pictures), trained for few epochs on part of the training
-# set, so absolute errors stand beside the paper's and are not subtracted from them; effects are
-# compared. The paper's unit of the variance is not said, so relative changes are compared.
+# The networks are small (one stack, small pictures) and trained for few epochs on part of the
+# training set, so what is compared with the paper is effects, not absolute errors. The paper's unit
+# of the variance is not said, so relative changes are compared.

@@ -57,8 +57,9 @@ Markdown(tables.sources(runs, missing(configs, results)))
 # NME in %, mean ± standard deviation over seeds; effects in points of NME with their 95 % interval
 # (Welch, over the seeds), the p-value after Holm's correction over this table (a verdict is
 # corrected over the claims of its family, so its p differs), and the bootstrap over seeds and test
-# faces. "A over B" is the error of B minus that of A: positive where A is better. "paper's effect"
-# says whether our interval contains it, "power" how likely these seeds would show it.
+# faces. "A over B" is the error of B minus that of A: positive where A is better. Where the paper
+# prints an effect, "paper's effect" says whether our interval contains it, and "power" how likely
+# these seeds would show it.
 
 # %%
 tables.effect_table(experiment, dataset, None, scale, seeds, results)
@@ -81,6 +82,5 @@ tables.run_table(runs)
 # %% [markdown]
 # ## What this does not show
 #
-# The networks are small (one stack, small pictures), trained for few epochs on part of the training
-# set, so absolute errors stand beside the paper's and are not subtracted from them; effects are
-# compared.
+# The networks are small (one stack, small pictures) and trained for few epochs on part of the
+# training set, so what is compared with the paper is effects, not absolute errors.

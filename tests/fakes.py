@@ -42,8 +42,9 @@ def write_run(
         curves["width"] = [1.0, width]
     data = {"faces": faces, "official": 689, "partial": True, "fingerprint": fingerprint}
     provenance = {
-        "commit": "0" * 40, "dirty": False, "torch": "2", "device_name": "none", "threads": 1,
-        "seconds": 60.0, "finished": "2026-01-01T00:00:00Z", "data": {"train": data, "test": data},
+        "commit": "0" * 40, "dirty": False, "torch": "2", "device": "cpu", "device_name": "none",
+        "threads": 1, "seconds": 60.0, "finished": "2026-01-01T00:00:00Z",
+        "data": {"train": data, "test": data},
     }  # fmt: skip
     nme = {"faces": faces, "nme": error, "failure_rate_10": 0.0, "auc_10": 0.5}
     run = Run(

@@ -13,6 +13,7 @@ from starlib.experiments.records import load_all
 from starlib.inference.detector import Detector
 from starlib.report import play
 from starlib.report.effects import bootstrap, contrast, face_errors
+from starlib.report.tables import label
 from starlib.schemes import SCHEMES
 from tests.browser import ROOT, chromium, open_tool
 
@@ -56,7 +57,8 @@ def read(folder, name):
 
 def test_data_of_the_explorer_are_the_errors_of_the_committed_runs(data):
     index = read(data, "effects")
-    runs = {(r.config.dataset, play.arm_name(r.config), r.config.seed): r for r in load_all()}
+    named = ((label(run.config.dataset), run) for run in load_all())
+    runs = {(name, play.arm_name(r.config), r.config.seed): r for name, r in named}
     count = 0
     for message in index["sets"]:
         errors = read(data, f"effects-{message['key']}")

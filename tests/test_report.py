@@ -143,8 +143,8 @@ def test_times_are_given_by_processor_and_the_fastest_first(tmp_path):
     aam = write_run(ABLATION.config("l2 +AAM", "300w", 0), tmp_path, 0.05)
     _, _, *rows = page_facts.processors([*load_all(tmp_path), aam]).splitlines()
     assert rows == [
-        "| Fast | yes | 5.0 | 5.0 to 5.0 | 1 |",
-        "| Slow | no | 20.0 | 20.0 to 20.0 | 1 |",
+        "| Fast (none) | yes | 5.0 | 5.0 to 5.0 | 1 |",
+        "| Slow (none) | no | 20.0 | 20.0 to 20.0 | 1 |",
     ]
 
 

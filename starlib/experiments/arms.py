@@ -72,7 +72,7 @@ def _resolution() -> Experiment:
             comparisons[f"{size} {d}"] = Comparison(f"{size} {d}", f"{size} STAR {d}", printed)
     for half in (64, 128):
         for d in ("smooth_l1", "l2"):
-            name = f"{half} with over {2 * half} without {d}"
+            name = f"{d}, {half} px with STAR over {2 * half} px without"
             comparisons[name] = Comparison(f"{2 * half} {d}", f"{half} STAR {d}")
     seeds = {"64": 5, "96": 10, "128": 5, "256": 0}  # 256 pixels take seven times the 96
     return Experiment(

@@ -45,7 +45,7 @@ def effect_rows(
 def forest(
     effects: Mapping[str, Effect],
     factor: float = 100,
-    axis: str = "effect: NME without minus NME with, in points (right: STAR is better)",
+    axis: str = "effect in points of NME (right: lower error)",
     unit: str = "points of NME",
 ) -> Figure:
     """Any effects with their 95 % intervals, the paper's beside them where it prints one."""
@@ -56,11 +56,12 @@ def forest(
         figure, axes = plt.subplots(figsize=(4.6, 0.42 * len(effects) + 1.4))
     for row, (_, mean, low, high, paper, _) in enumerate(data.itertuples(index=False)):
         if np.isnan(mean):
-            axes.text(0, row, " not run", va="bottom", fontsize=9)
+            place: Any = {"xytext": (4, 0), "textcoords": "offset points", "va": "center"}
+            axes.annotate("not run", (0, row), fontsize=9, **place)
             continue
         if not np.isnan(low):
             axes.plot([low, high], [row, row], "-", color=WITHOUT, lw=2, label="95 % interval")
-        axes.plot(mean, row, "o", color=WITHOUT, ms=7, label="ours")
+        axes.plot(mean, row, "o", color=WITHOUT, ms=5, label="ours")
         if not np.isnan(paper):
             axes.plot(paper, row, "D", mfc="none", mec="black", ms=7, label="paper")
     axes.axvline(0, color="black", lw=1)
@@ -166,7 +167,7 @@ def curves(
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_minor_formatter("")
-        below: Any = {"loc": "upper left", "bbox_to_anchor": (-0.1, -0.2)}
+        below: Any = {"loc": "upper left", "bbox_to_anchor": (-0.1, -0.2), "handlelength": 3}
         axes.legend(frameon=False, fontsize=8, **below)  # inside it would hide curves
     lines = max(len(arms) for arms in groups.values())
     figure.set_figheight(figure.get_figheight() + 0.17 * lines * -(-len(groups) // 2))

@@ -20,6 +20,7 @@ from starlib.data.crops import landmark_boxes
 from starlib.experiments.paths import results_folder
 from starlib.experiments.records import Run
 from starlib.files import atomically
+from starlib.report.tables import label
 
 NAME = "label_shift.json"
 QUARTERS = 4
@@ -115,7 +116,7 @@ def finding(measured: dict[str, Any] | None) -> str:
     parts = [sign * row["right_px"] for row in measured["rows"] if row["size"] != "all"]
     return (
         f"> **Finding.** In the mean over {measured['runs']} networks the predictions lie to the "
-        f"{side} of the labels: by {shifts}, the source folders of {measured['dataset']}, and by "
+        f"{side} of the labels: by {shifts}, folders of {label(measured['dataset'])}, and by "
         f"{min(parts):.2f} to {max(parts):.2f} px in each quarter of their faces by size. This is "
         "a shift of the labels in pixels of this copy of the pictures, not in the size of the face."
     )

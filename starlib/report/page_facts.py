@@ -46,8 +46,8 @@ def reduced(runs: Sequence[Run]) -> str:
     minutes = [where["seconds"] / 60 for where in kept]
     threads = sorted({where["threads"] for where in kept})
     return (
-        f"The {len(minutes)} committed runs of this scale took {np.median(minutes):.1f} minutes in "
-        f"the median and {max(minutes):.1f} at most, each with "
+        f"The {len(minutes)} committed runs of scale `reduced` took {np.median(minutes):.1f} "
+        f"minutes in the median and {max(minutes):.1f} at most, each with "
         f"{' or '.join(str(n) for n in threads)} {'thread' if threads == [1] else 'threads'}."
     )
 
@@ -61,8 +61,7 @@ def processors(runs: Sequence[Run]) -> str:
         if usual and not config.aam:
             found = where.get("instructions") or ""
             has = ("yes" if "bf16" in found else "no") if found else "not recorded"
-            name = where.get("processor") or f"not recorded ({where['device_name']})"
-            groups.setdefault((name, has), []).append(where["seconds"] / 60)
+            groups.setdefault((tables.device_of(run), has), []).append(where["seconds"] / 60)
     if not groups:
         return "No run of the reduced scale is committed yet."
     rows = [
@@ -87,7 +86,7 @@ def provenance(runs: Sequence[Run]) -> str:
     for run in runs:
         where = run.provenance
         data, scale = tables.label(run.config.dataset), run.config.scale
-        key = (data, scale, run.commit, where["device_name"], where["torch"])
+        key = (data, scale, run.commit, tables.device_of(run), where["torch"])
         groups.setdefault(key, []).append(run)
     rows = []
     for names, group in sorted(groups.items()):
@@ -120,7 +119,7 @@ def transfer(results: Path) -> str:
         trained = path.stem.removesuffix(f"-{record['dataset']}")
         for subset, values in record["metrics"].items():
             numbers = [tables.percent(values[n]) for n in ("nme", "failure_rate_10")]
-            place = [tables.label(trained), tables.label(record["dataset"]), subset]
-            rows.append([*place, values["faces"], *numbers, f"{values['auc_10']:.3f}"])
-    head = ["trained on", "tested on", "subset", "faces", "NME %", "FR10 %", "AUC10"]
+            pair = f"{tables.label(trained)} → {tables.label(record['dataset'])}"
+            rows.append([pair, subset, values["faces"], *numbers, f"{values['auc_10']:.3f}"])
+    head = ["trained on → tested on", "subset", "faces", "NME %", "FR10 %", "AUC10"]
     return markdown_table(head, rows)

@@ -108,7 +108,8 @@ def sweep(
         axes.set_xticks(places, [f"{place:g}" for place in places])
         axes.minorticks_off()
         axes.set_xlabel(axis)
-        axes.legend(frameon=False, fontsize=8)
+        below: Any = {"loc": "upper left", "bbox_to_anchor": (0, -0.2)}
+        axes.legend(frameon=False, fontsize=8, **below)  # inside it would hide points
     row[0].set_ylabel("NME, %")
     return done(figure, data)
 

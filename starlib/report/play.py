@@ -24,6 +24,7 @@ from starlib.data.crops import STORE_MARGIN, landmark_boxes
 from starlib.experiments.baseline import MEAN_SHAPE
 from starlib.experiments.records import Run, arm, atomically, load_all, read
 from starlib.report.effects import face_errors
+from starlib.report.tables import label
 from starlib.schemes import SCHEMES
 from starlib.synthface import render_faces
 from starlib.training.config import SCALES, RunConfig
@@ -102,7 +103,7 @@ def effects(runs: Iterable[Run]) -> tuple[dict[str, Any], dict[str, Any]]:
         index["sets"].append(
             {
                 "key": key,
-                "title": dataset,
+                "title": label(dataset),
                 "faces": faces,
                 "subsets": sorted(
                     _subsets(run for by_seed in arms.values() for run in by_seed.values())

@@ -129,7 +129,8 @@ def _ratio(rule: Rule, run: Run) -> float:
     return ambiguity.region_ratio(run, tuple(rule["regions"]))
 
 
-WIDER = "; how much wider the heatmaps are, of a picture that is 2 wide"
+WIDER = "; difference of the heatmaps' standard deviations, where the picture is 2 wide"
+RANKS = "; a rank correlation"
 EQUAL = "; 1 would be no difference"
 
 
@@ -151,7 +152,9 @@ KINDS: dict[str, Kind] = {
     "stability": Kind(PAIRS, ("region", "minus"), _stability, _by_spread),
     "width": Kind((*RUNS, "arms"), (), _width, above_zero(WIDER), False),
     "angle": Kind((*ONE_ARM, "below"), (), _over_seeds(_angle, 0.0), by_limit, adjusted=False),
-    "correlation": Kind(ONE_ARM, (), _over_seeds(_correlation, 0.0), above_zero(), adjusted=False),
+    "correlation": Kind(
+        ONE_ARM, (), _over_seeds(_correlation, 0.0), above_zero(RANKS), adjusted=False
+    ),
     "ratio": Kind(
         (*ONE_ARM, "regions"), (), _over_seeds(_ratio, 1.0), above_zero(EQUAL, 1.0), False
     ),

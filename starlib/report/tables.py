@@ -154,7 +154,7 @@ def sources(runs: Sequence[Run], lacking: Sequence[RunConfig] = ()) -> str:
         for config in lacking:
             seeds.setdefault(_varied_arm(config), []).append(config.seed)
         names = "; ".join(f"{n} (seeds {', '.join(map(str, s))})" for n, s in seeds.items())
-        summary = f"{len(lacking)} planned runs are not in the records; train=True trains them."
+        summary = f"{len(lacking)} planned runs are not in the records."
         lines.append(f"<details><summary>{summary}</summary>\n\n{names}.\n\n</details>")
     return "\n\n".join(lines)
 
@@ -172,13 +172,22 @@ def _varied_arm(config: RunConfig) -> str:
     return " ".join(words)
 
 
+def device_of(run: Run) -> str:
+    """What a run was trained on: the GPU, or the processor, as far as its record has it."""
+    where = run.provenance
+    name: str = where["device_name"]
+    if where["device"] != "cpu" or "processor" not in where:
+        return name
+    return f"{where['processor']} ({name.split()[-1]})"
+
+
 def _origin(runs: Sequence[Run]) -> str:
     config, data = runs[0].config, runs[0].provenance["data"]
     parts = []
     for split, faces in data.items():
         of = f" of {faces['official']:,}" if faces["partial"] else ""
         parts.append(f"{faces['faces']:,}{of} {split} faces{' (partial)' if of else ''}")
-    devices = ", ".join(sorted({run.provenance["device_name"] for run in runs}))
+    devices = ", ".join(sorted({device_of(run) for run in runs}))
     minutes = np.median([run.provenance["seconds"] for run in runs]) / 60
 
     def varied(name: str) -> str:
@@ -233,19 +242,21 @@ def claim_table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
 def run_table(runs: Sequence[Run]) -> pd.DataFrame:
     """One row per run: what it was, what came out, and where that came from."""
     rows = []
-    for run in sorted(runs, key=lambda r: (arm(r.config), r.config.seed)):
+    several = len({run.config.dataset for run in runs}) > 1
+    for run in sorted(runs, key=lambda r: (r.config.dataset, arm(r.config), r.config.seed)):
         subset, values = next(iter(run.metrics.items()))
         where = run.provenance
         rows.append(
             {
                 "run": run.path.stem,
+                **({"data": label(run.config.dataset)} if several else {}),
                 "arm": label(arm(run.config)),
                 "seed": run.config.seed,
                 f"NME % ({subset})": percent(values["nme"], 3),
                 "FR10 %": percent(values["failure_rate_10"]),
                 "AUC10": f"{values['auc_10']:.3f}",
                 "commit": run.commit,
-                "device": where["device_name"],
+                "device": device_of(run),
                 "minutes": f"{where['seconds'] / 60:.1f}",
             }
         )

@@ -46,8 +46,8 @@ def finding(verdicts: Sequence[Verdict], effects: Mapping[str, Effect] | None = 
     return "\n".join(f"> {line}\n>" for line in lines).removesuffix("\n>")
 
 
-NO_CLAIM = "The effects, in points of NME (the paper makes no claim of them):"
-TRUTH = "The effects on the error against the truth, in points of NME (the paper makes no claim):"
+NO_CLAIM = "The effects, in points of NME, which no claim of the paper is about:"
+TRUTH = "The effects on the error against the truth, in points of NME:"
 UNDECIDED = "No claim of the paper can be decided here. The effects, in points of NME:"
 
 
@@ -68,13 +68,14 @@ def effect_finding(effects: Mapping[str, Effect], opening: str = NO_CLAIM) -> st
             text = f"{interval(effect)}, which {side} zero"
         lines.append(f"- {label(name)}: {text}")
     if lacking:
-        lines.append(f"- not run: {', '.join(lacking)}")
+        lines.append(f"- not run: {'; '.join(lacking)}")
     return "\n".join(f"> {line}\n>" for line in lines).removesuffix("\n>")
 
 
 def _change(effect: Effect) -> str:
     """Signed change in %, relative to the value without STAR."""
-    return f"{round(-100 * breakdown.relative(effect)):+d} %"
+    change = round(-100 * breakdown.relative(effect))
+    return f"{change:+d} %" if change else "0 %"
 
 
 def region_table(runs: ArmRuns, comparisons: Mapping[str, Comparison]) -> pd.DataFrame:

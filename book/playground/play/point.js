@@ -106,8 +106,8 @@
     return html("div", { class: "sp-tables" },
       play.table("Without STAR (Eq. 2)", ["quantity", "value"], [
         ["error e = label − mean", pair([0, 1].map((a) => state.label[a] - found.mean[a]))],
-        ["d(eₓ)", shown(regression.terms[0])],
-        ["d(e_y)", shown(regression.terms[1])],
+        ["d(e), along x", shown(regression.terms[0])],
+        ["d(e), along y", shown(regression.terms[1])],
         ["loss", shown(regression.total)],
         ["∂L/∂μ", pair(regression.gradient)]]),
       play.table("With STAR (Eqs. 6 and 7)", ["quantity", "value"], [

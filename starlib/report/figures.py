@@ -114,6 +114,14 @@ def panels(
     return figure, list(axes.flat[:count])
 
 
+def legends_below(figure: Figure, row: Sequence[Axes]) -> None:
+    """A legend below each of the `panels`, where it hides no curve; the figure grows for them."""
+    place: Any = {"loc": "upper left", "bbox_to_anchor": (-0.1, -0.24), "handlelength": 3}
+    legends = [axes.legend(frameon=False, fontsize=8, **place) for axes in row]
+    lines = max(len(legend.get_texts()) for legend in legends)
+    figure.set_figheight(figure.get_figheight() + 0.17 * lines * -(-len(row) // 2))
+
+
 def pairs_of(experiment: Experiment, comparisons: Sequence[str]) -> dict[str, tuple[str, str]]:
     """Comparison -> its two arms, as the panels of `curves`."""
     found = {name: experiment.comparisons[name] for name in comparisons}
@@ -167,10 +175,7 @@ def curves(
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_minor_formatter("")
-        below: Any = {"loc": "upper left", "bbox_to_anchor": (-0.1, -0.2), "handlelength": 3}
-        axes.legend(frameon=False, fontsize=8, **below)  # inside it would hide curves
-    lines = max(len(arms) for arms in groups.values())
-    figure.set_figheight(figure.get_figheight() + 0.17 * lines * -(-len(groups) // 2))
+    legends_below(figure, row)
     for axes in row[::2]:
         axes.set_ylabel(name)
     table = pd.concat(drawn, names=["arm"])

@@ -12,7 +12,17 @@ from scipy.stats import gaussian_kde
 from starlib.experiments.experiment import Comparison
 from starlib.experiments.selection import ArmRuns
 from starlib.report.breakdown import seed_means
-from starlib.report.figures import COLOURS, DASHES, MARKERS, WITH, WITHOUT, done, nothing, panels
+from starlib.report.figures import (
+    COLOURS,
+    DASHES,
+    MARKERS,
+    WITH,
+    WITHOUT,
+    done,
+    legends_below,
+    nothing,
+    panels,
+)  # fmt: skip
 from starlib.report.stability import point_spread, predictions
 from starlib.report.tables import label
 
@@ -108,8 +118,7 @@ def sweep(
         axes.set_xticks(places, [f"{place:g}" for place in places])
         axes.minorticks_off()
         axes.set_xlabel(axis)
-        below: Any = {"loc": "upper left", "bbox_to_anchor": (0, -0.2)}
-        axes.legend(frameon=False, fontsize=8, **below)  # inside it would hide points
+    legends_below(figure, row)
     row[0].set_ylabel("NME, %")
     return done(figure, data)
 

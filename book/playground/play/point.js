@@ -217,7 +217,7 @@
         html("span", { class: "sp-key sp-mean" }, "mean μ"),
         html("span", { class: "sp-key sp-shape" }, "one standard deviation"),
         html("span", { class: "sp-key sp-arrow" }, "where a step moves the mean, −∂L/∂μ (direction only)"),
-        html("span", { class: "sp-key sp-contours" }, "a label on a line has the same loss anywhere on it")),
+        html("span", { class: "sp-key sp-contours" }, "a label on a line has the same loss anywhere on it; with STAR the lines are solid")),
       speech.line, below, chart);
     play.onChange(root, redraw);
     draw();

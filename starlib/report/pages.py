@@ -65,12 +65,14 @@ def contradiction_rows() -> str:
     """Where the paper contradicts itself; what can be computed is."""
     rows = []
     for item in contradictions():
-        printed, computed = (
-            ", ".join(f"{value:.4g}" for value in values)
-            for values in (item.printed, item.computed)
-        )
-        rows.append([item.where, item.text, printed, computed])
+        rows.append([item.where, item.text, _alike(item.printed), _alike(item.computed)])
     return markdown_table(["where", "what", "printed", "from the tables"], rows)
+
+
+def _alike(values: Sequence[float]) -> str:
+    """Numbers with as many decimals each as the longest has."""
+    digits = max((len(f"{value:.4g}".partition(".")[2]) for value in values), default=0)
+    return ", ".join(f"{value:.{digits}f}" for value in values)
 
 
 def table1(results: Path | str | None = None) -> str:

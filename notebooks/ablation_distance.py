@@ -32,7 +32,7 @@ from starlib.experiments.arms import EXPERIMENTS
 from starlib.experiments.records import missing
 from starlib.experiments.runs import read_or_train
 from starlib.experiments.selection import arm_runs
-from starlib.report import claims, face_figures, figures, tables, views
+from starlib.report import claims, face_figures, figures, findings, run_tables, tables, views
 from starlib.report.effects import comparison_effects
 
 # %% tags=["parameters"]
@@ -55,13 +55,13 @@ arms = [arm for pair in pairs.values() for arm in pair]
 configs = experiment.configs(dataset, scale, seeds, arms)
 runs = read_or_train(configs, train, device, workers, results, data_root)
 by_arm = arm_runs(experiment, dataset, scale, seeds, arms, results)
-Markdown(views.finding(claims.judge_all(results, dataset, scale, experiment.name)))
+Markdown(findings.finding(claims.judge_all(results, dataset, scale, experiment.name)))
 
 # %% [markdown]
 # ## The runs
 
 # %%
-Markdown(tables.sources(runs, missing(configs, results)))
+Markdown(run_tables.sources(runs, missing(configs, results)))
 
 # %% [markdown]
 # ## Errors and effects
@@ -127,7 +127,7 @@ figures.curves(by_arm, {name: pairs[name] for name in distances if name in pairs
 # ## Every run
 
 # %%
-tables.run_table(runs)
+run_tables.run_table(runs)
 
 # %% [markdown]
 # ## What this does not show

@@ -31,7 +31,7 @@ from starlib.experiments.paths import ROOT
 from starlib.experiments.records import missing
 from starlib.experiments.runs import read_or_train
 from starlib.experiments.selection import arm_runs
-from starlib.report import claims, face_figures, figures, tables, views
+from starlib.report import claims, face_figures, figures, findings, run_tables, tables, views
 from starlib.report.effects import comparison_effects
 
 # %% tags=["parameters"]
@@ -50,13 +50,13 @@ configs = experiment.configs(dataset, scale, seeds)
 runs = read_or_train(configs, train, device, workers, results, data_root)
 by_arm = arm_runs(experiment, dataset, scale, seeds, results=results)
 verdicts = claims.judge_all(results, dataset, scale, experiment.name)
-Markdown(views.finding(verdicts))
+Markdown(findings.finding(verdicts))
 
 # %% [markdown]
 # ## The runs
 
 # %%
-Markdown(tables.sources(runs, missing(configs, results)))
+Markdown(run_tables.sources(runs, missing(configs, results)))
 
 # %% [markdown]
 # ## Errors and effects
@@ -132,7 +132,7 @@ tables.against_truth(by_arm)
 # ## Every run
 
 # %%
-tables.run_table(runs)
+run_tables.run_table(runs)
 
 # %% [markdown]
 # ## What this does not show

@@ -26,7 +26,7 @@
 from IPython.display import Markdown
 
 from starlib.bench import summary as costs
-from starlib.report import claims, views
+from starlib.report import claims, findings
 from starlib.report import cost as cost_views
 
 # %% tags=["parameters"]
@@ -37,7 +37,7 @@ number = 0  # which machine's record, in the order of the first table
 records = costs.load(results)
 record = records[number]
 verdicts = [v for v in claims.judge_all(results) if v.id.startswith("negligible-cost")]
-Markdown(views.finding(verdicts))
+Markdown(findings.finding(verdicts))
 
 # %% [markdown]
 # ## In short

@@ -29,7 +29,7 @@ from starlib.experiments.paths import results_folder
 from starlib.experiments.records import missing
 from starlib.experiments.runs import read_or_train
 from starlib.experiments.selection import arm_runs
-from starlib.report import figures, page_facts, tables, views
+from starlib.report import figures, findings, page_facts, run_tables, tables
 from starlib.report.effects import comparison_effects
 
 # %% tags=["parameters"]
@@ -48,13 +48,13 @@ configs = experiment.configs(dataset, scale, seeds)
 runs = read_or_train(configs, train, device, workers, results, data_root)
 by_arm = arm_runs(experiment, dataset, scale, seeds, results=results)
 effects = comparison_effects(experiment, dataset, None, scale, seeds, results)
-Markdown(views.effect_finding(effects, views.UNDECIDED))
+Markdown(findings.effect_finding(effects, findings.UNDECIDED))
 
 # %% [markdown]
 # ## The runs
 
 # %%
-Markdown(tables.sources(runs, missing(configs, results)))
+Markdown(run_tables.sources(runs, missing(configs, results)))
 
 # %% [markdown]
 # ## Errors and effects
@@ -87,7 +87,7 @@ Markdown(page_facts.transfer(results_folder(results or None)))
 # ## Every run
 
 # %%
-tables.run_table(runs)
+run_tables.run_table(runs)
 
 # %% [markdown]
 # ## What this does not show

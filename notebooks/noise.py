@@ -25,7 +25,7 @@ from starlib.experiments.arms import EXPERIMENTS
 from starlib.experiments.records import missing
 from starlib.experiments.runs import read_or_train
 from starlib.experiments.selection import arm_runs
-from starlib.report import figures, tables, views
+from starlib.report import figures, findings, run_tables, tables, views
 from starlib.report.effects import comparison_effects
 
 # %% tags=["parameters"]
@@ -46,7 +46,7 @@ by_arm = arm_runs(experiment, dataset, scale, seeds, results=results)
 effects = comparison_effects(experiment, dataset, None, scale, seeds, results)
 by_noise = views.noise_effects(scale, seeds, results)
 truth = {f"{noise}, {d}": e for noise, found in by_noise.items() for d, e in found.items()}
-Markdown(views.effect_finding(truth, views.TRUTH))
+Markdown(findings.effect_finding(truth, findings.TRUTH))
 
 # %% [markdown]
 # ## The runs
@@ -54,7 +54,7 @@ Markdown(views.effect_finding(truth, views.TRUTH))
 # Those at the noise of the other experiments; the tables below have the seeds at every strength.
 
 # %%
-Markdown(tables.sources(runs, missing(configs, results)))
+Markdown(run_tables.sources(runs, missing(configs, results)))
 
 # %% [markdown]
 # ## Errors and effects
@@ -86,7 +86,9 @@ figures.forest({name: effect for name, effect in truth.items() if effect.run})
 
 # %%
 every = [arm_runs(experiment, name, scale, seeds, results=results) for name in experiment.datasets]
-tables.run_table([run for arms in every for by_seed in arms.values() for run in by_seed.values()])
+run_tables.run_table(
+    [run for arms in every for by_seed in arms.values() for run in by_seed.values()]
+)
 
 # %% [markdown]
 # ## What this does not show

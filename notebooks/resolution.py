@@ -27,7 +27,7 @@ from starlib.experiments.arms import EXPERIMENTS
 from starlib.experiments.records import missing
 from starlib.experiments.runs import read_or_train
 from starlib.experiments.selection import arm_runs
-from starlib.report import claims, figures, paper_figures, tables, views
+from starlib.report import claims, figures, findings, paper_figures, run_tables, tables
 from starlib.report.effects import comparison_effects
 
 # %% tags=["parameters"]
@@ -46,13 +46,13 @@ configs = experiment.configs(dataset, scale, seeds)
 runs = read_or_train(configs, train, device, workers, results, data_root)
 by_arm = arm_runs(experiment, dataset, scale, seeds, results=results)
 verdicts = claims.judge_all(results, dataset, scale, experiment.name)
-Markdown(views.finding(verdicts))
+Markdown(findings.finding(verdicts))
 
 # %% [markdown]
 # ## The runs
 
 # %%
-Markdown(tables.sources(runs, missing(configs, results)))
+Markdown(run_tables.sources(runs, missing(configs, results)))
 
 # %% [markdown]
 # ## Errors and effects
@@ -81,11 +81,11 @@ paper_figures.sweep(series, "side of the input, pixels")
 # ## Every run
 
 # %%
-tables.run_table(runs)
+run_tables.run_table(runs)
 
 # %% [markdown]
 # ## What this does not show
 #
 # The networks are small (one stack, small pictures) and trained for few epochs on part of the
-# training set, so what is compared with the paper is effects, not absolute errors. The paper's 256
-# pixels were not trained at this scale.
+# training set, so what is compared with the paper is effects, not absolute errors. Nothing was
+# trained at the paper's resolution.

@@ -31,7 +31,16 @@ from starlib.experiments.arms import EXPERIMENTS
 from starlib.experiments.records import missing
 from starlib.experiments.runs import read_or_train
 from starlib.experiments.selection import arm_runs
-from starlib.report import breakdown, claims, figures, paper_figures, tables, views
+from starlib.report import (
+    breakdown,
+    claims,
+    figures,
+    findings,
+    paper_figures,
+    run_tables,
+    tables,
+    views,
+)
 from starlib.report.effects import comparison_effects
 
 # %% tags=["parameters"]
@@ -51,13 +60,13 @@ runs = read_or_train(configs, train, device, workers, results, data_root)
 by_arm = arm_runs(experiment, dataset, scale, seeds, results=results)
 verdicts = claims.judge_all(results, dataset, scale, experiment.name)
 effects = comparison_effects(experiment, dataset, None, scale, seeds, results)
-Markdown(views.finding(verdicts, effects))
+Markdown(findings.finding(verdicts, effects))
 
 # %% [markdown]
 # ## The runs
 
 # %%
-Markdown(tables.sources(runs, missing(configs, results)))
+Markdown(run_tables.sources(runs, missing(configs, results)))
 
 # %% [markdown]
 # ## Errors and effects
@@ -133,7 +142,7 @@ figures.curves(by_arm, groups)
 # ## Every run
 
 # %%
-tables.run_table(runs)
+run_tables.run_table(runs)
 
 # %% [markdown]
 # ## What this does not show

@@ -33,8 +33,9 @@ from starlib.report import (
     claims,
     face_figures,
     figures,
+    findings,
     paper_figures,
-    tables,
+    run_tables,
     views,
 )
 
@@ -54,13 +55,13 @@ configs = experiment.configs(dataset, scale, seeds)
 runs = read_or_train(configs, train, device, workers, results, data_root)
 by_arm = arm_runs(experiment, dataset, scale, seeds, results=results)
 verdicts = claims.judge_all(results, dataset, scale, experiment.name)
-Markdown(views.finding(verdicts))
+Markdown(findings.finding(verdicts))
 
 # %% [markdown]
 # ## The runs
 
 # %%
-Markdown(tables.sources(runs, missing(configs, results)))
+Markdown(run_tables.sources(runs, missing(configs, results)))
 
 # %% [markdown]
 # ## Effect on the spread
@@ -114,7 +115,7 @@ views.region_table(by_arm, experiment.comparisons)
 # ## Every run
 
 # %%
-tables.run_table(runs)
+run_tables.run_table(runs)
 
 # %% [markdown]
 # ## What this does not show

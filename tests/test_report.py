@@ -10,9 +10,11 @@ from starlib.report import (
     ambiguity,
     breakdown,
     figures,
+    findings,
     page_facts,
     pages,
     paper_figures,
+    run_tables,
     tables,
     views,
 )
@@ -67,8 +69,8 @@ def test_what_the_book_shows_can_be_drawn_from_any_set_of_runs(tmp_path):
         regions = breakdown.region_effects(runs, ABLATION.comparisons["l2"])
         assert len(tables.effects_as_table(regions)) == 6
         assert len(tables.arm_table(runs)) == len(ABLATION.arms)
-        assert len(tables.run_table(every)) == len(every)
-        assert isinstance(tables.sources(every, ABLATION.configs("300w")), str)
+        assert len(run_tables.run_table(every)) == len(every)
+        assert isinstance(run_tables.sources(every, ABLATION.configs("300w")), str)
         assert set(tables.against_truth(runs).columns) == {"true landmarks"}
     with pytest.raises(ValueError, match="curve: expected one of error"):
         figures.curves({}, curve="nonsense")
@@ -155,7 +157,7 @@ def test_a_finding_names_the_effects_that_the_paper_does_not_print(tmp_path):
     effects = comparison_effects(luvli, "300w", results=tmp_path)
     reason = "+0.1 points, 3 seeds, p < 0.001 after Holm; the paper's +0.2 (power to see it: 9 %)"
     verdict = Verdict("id", "STAR wins.", "Section 5.4", "replicated", reason)
-    lines = views.finding([verdict], effects).split("\n>\n")
+    lines = findings.finding([verdict], effects).split("\n>\n")
     assert lines[1] == "> - **replicated**: STAR wins. *+0.1 points, 3 seeds; the paper's +0.2*"
     opening, named = lines[2].split(": ", 1)
     assert opening == "> - **beyond the paper**, not corrected for their number"

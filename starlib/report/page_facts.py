@@ -8,7 +8,7 @@ import numpy as np
 
 from starlib.data.crops import STORE_MARGIN, VIEW_MARGIN
 from starlib.experiments.records import Run
-from starlib.report import tables
+from starlib.report import run_tables, tables
 from starlib.report.claims import parameter_count
 from starlib.training.config import SCALES, RunConfig
 
@@ -61,7 +61,7 @@ def processors(runs: Sequence[Run]) -> str:
         if usual and not config.aam:
             found = where.get("instructions") or ""
             has = ("yes" if "bf16" in found else "no") if found else "not recorded"
-            groups.setdefault((tables.device_of(run), has), []).append(where["seconds"] / 60)
+            groups.setdefault((run_tables.device_of(run), has), []).append(where["seconds"] / 60)
     if not groups:
         return "No run of the reduced scale is committed yet."
     rows = [
@@ -86,7 +86,7 @@ def provenance(runs: Sequence[Run]) -> str:
     for run in runs:
         where = run.provenance
         data, scale = tables.label(run.config.dataset), run.config.scale
-        key = (data, scale, run.commit, tables.device_of(run), where["torch"])
+        key = (data, scale, run.commit, run_tables.device_of(run), where["torch"])
         groups.setdefault(key, []).append(run)
     rows = []
     for names, group in sorted(groups.items()):

@@ -10,9 +10,7 @@ import pandas as pd
 
 from starlib.experiments.arms import EXPERIMENTS
 from starlib.experiments.experiment import Experiment
-from starlib.experiments.records import Run, arm
 from starlib.experiments.selection import ArmRuns
-from starlib.report.claims import Verdict
 from starlib.report.effects import (
     DRAWS,
     Effect,
@@ -25,7 +23,6 @@ from starlib.report.effects import (
     p_text,
 )
 from starlib.report.published import Published, published_values
-from starlib.training.config import RunConfig
 
 pd.set_option("display.max_colwidth", None)  # notebooks show whole sentences
 
@@ -146,67 +143,6 @@ def arm_table(runs: ArmRuns, **which: str) -> pd.DataFrame:
     return frame_of(rows, "arm")
 
 
-def sources(runs: Sequence[Run], lacking: Sequence[RunConfig] = ()) -> str:
-    """A sentence or two on where the runs come from, and which are missing (Markdown)."""
-    lines = [_origin(runs)] if runs else []
-    if lacking:
-        seeds: dict[str, list[int]] = {}
-        for config in lacking:
-            seeds.setdefault(_varied_arm(config), []).append(config.seed)
-        names = "; ".join(f"{n} (seeds {', '.join(map(str, s))})" for n, s in seeds.items())
-        summary = f"{len(lacking)} planned runs are not in the records."
-        lines.append(f"<details><summary>{summary}</summary>\n\n{names}.\n\n</details>")
-    return "\n\n".join(lines)
-
-
-NUMBERS = ("image_size", "epochs", "learning_rate", "loss_weight", "ema_half_life")
-
-
-def _varied_arm(config: RunConfig) -> str:
-    usual = RunConfig.at("reduced", config.dataset)
-    words = [arm(config)]
-    for name in (*NUMBERS, "convention", "augmentation"):
-        value = getattr(config, name)
-        text = f"{value:g}" if name in NUMBERS else value
-        words += [f"{name} {text}"] * (value != getattr(usual, name))
-    return " ".join(words)
-
-
-def device_of(run: Run) -> str:
-    """What a run was trained on: the GPU, or the processor, as far as its record has it."""
-    where = run.provenance
-    name: str = where["device_name"]
-    if where["device"] != "cpu" or "processor" not in where:
-        return name
-    return f"{where['processor']} ({name.split()[-1]})"
-
-
-def _origin(runs: Sequence[Run]) -> str:
-    config, data = runs[0].config, runs[0].provenance["data"]
-    parts = []
-    for split, faces in data.items():
-        of = f" of {faces['official']:,}" if faces["partial"] else ""
-        parts.append(f"{faces['faces']:,}{of} {split} faces{' (partial)' if of else ''}")
-    devices = ", ".join(sorted({device_of(run) for run in runs}))
-    minutes = np.median([run.provenance["seconds"] for run in runs]) / 60
-
-    def varied(name: str) -> str:
-        values = dict.fromkeys(getattr(run.config, name) for run in runs)
-        return " or ".join(str(value) for value in values)
-
-    stacks = "1 stack" if varied("stacks") == "1" else f"{varied('stacks')} stacks"
-    scale = config.scale if config.scale != "custom" else "reduced"
-    name = label(config.dataset)
-    return (
-        f"{len(runs)} runs on **{name}** ({', '.join(parts)}) at scale **{scale}**: "
-        f"{varied('image_size')} px, {stacks} of width {varied('width')}, "
-        f"{varied('epochs')} epochs in batches of {varied('batch_size')}, {varied('precision')}. "
-        f"Device: {devices}; {minutes:.1f} minutes each (median)."
-        + " Too short to compare anything: it shows that the code works."
-        * (scale == "smoke")
-    )
-
-
 def against_truth(runs: ArmRuns) -> pd.DataFrame:
     """NME of each arm against the noisy labels and against the clean landmarks, beside the labels'
     own error. A table of one cell for data sets whose true landmarks nobody knows."""
@@ -228,36 +164,3 @@ def against_truth(runs: ArmRuns) -> pd.DataFrame:
         if by_seed
     ]
     return frame_of(rows, "arm")
-
-
-def claim_table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
-    """Claim, source, verdict and what it rests on."""
-    rows = [
-        {"claim": v.claim, "source": v.source, "verdict": v.verdict, "because": v.reason}
-        for v in verdicts
-    ]
-    return frame_of(rows, "claim")
-
-
-def run_table(runs: Sequence[Run]) -> pd.DataFrame:
-    """One row per run: what it was, what came out, and where that came from."""
-    rows = []
-    several = len({run.config.dataset for run in runs}) > 1
-    for run in sorted(runs, key=lambda r: (r.config.dataset, arm(r.config), r.config.seed)):
-        subset, values = next(iter(run.metrics.items()))
-        where = run.provenance
-        rows.append(
-            {
-                "run": run.path.stem,
-                **({"data": label(run.config.dataset)} if several else {}),
-                "arm": label(arm(run.config)),
-                "seed": run.config.seed,
-                f"NME % ({subset})": percent(values["nme"], 3),
-                "FR10 %": percent(values["failure_rate_10"]),
-                "AUC10": f"{values['auc_10']:.3f}",
-                "commit": run.commit,
-                "device": device_of(run),
-                "minutes": f"{where['seconds'] / 60:.1f}",
-            }
-        )
-    return frame_of(rows, "run")

@@ -1,0 +1,54 @@
+"""The finding that opens every experiment's page."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from starlib.report.claims import Verdict
+from starlib.report.decisions import brief, summary
+from starlib.report.effects import Effect, bounds, counted, interval, points
+from starlib.report.tables import label
+
+
+def finding(verdicts: Sequence[Verdict], effects: Mapping[str, Effect] | None = None) -> str:
+    """The verdicts in a quotation that opens a page, then of `effects` those that the paper does
+    not print and whose interval excludes zero (Markdown)."""
+    if not verdicts:
+        return "> **Finding.** No claim of the paper can be decided here."
+    lines = [f"**Finding.** {summary([verdict.verdict for verdict in verdicts])}"]
+    lines += [f"- **{v.verdict}**: {v.claim.strip()} *{label(brief(v.reason))}*" for v in verdicts]
+    beyond = [
+        f"{label(name)}, *{points(e.mean)} points {bounds(e.low, e.high)}, "
+        f"{counted(e.seeds)} seeds*"
+        for name, e in (effects or {}).items()
+        if e.published is None and (e.low > 0 or e.high < 0)
+    ]
+    if beyond:
+        lines.append(f"- **beyond the paper**, not corrected for their number: {'; '.join(beyond)}")
+    return "\n".join(f"> {line}\n>" for line in lines).removesuffix("\n>")
+
+
+NO_CLAIM = "The effects, in points of NME, which no claim of the paper is about:"
+TRUTH = "The effects on the error against the truth, in points of NME:"
+UNDECIDED = "No claim of the paper can be decided here. The effects, in points of NME:"
+
+
+def effect_finding(effects: Mapping[str, Effect], opening: str = NO_CLAIM) -> str:
+    """The same where no claim is decided, such as for what the paper does not ask: what the
+    intervals say, after a sentence that opens them."""
+    lacking = [label(name) for name, effect in effects.items() if not effect.run]
+    if len(lacking) == len(effects):
+        return "> **Finding.** Not answered: no comparison has been run."
+    lines = [f"**Finding.** {opening}"]
+    for name, effect in effects.items():
+        if not effect.run:
+            continue
+        if np.isnan(effect.low):
+            text = f"{points(effect.mean)}, too few seeds for an interval"
+        else:
+            side = "contains" if effect.low <= 0 <= effect.high else "excludes"
+            text = f"{interval(effect)}, which {side} zero"
+        lines.append(f"- {label(name)}: {text}")
+    if lacking:
+        lines.append(f"- not run: {'; '.join(lacking)}")
+    return "\n".join(f"> {line}\n>" for line in lines).removesuffix("\n>")

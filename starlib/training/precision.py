@@ -23,10 +23,11 @@ def forward_pass(model: nn.Module, images: Tensor, precision: str) -> Any:
 
 @cache
 def _has_bfloat16() -> bool:
-    """Whether the processor multiplies bfloat16 itself; of others than x86 we have no measurement,
-    so torch decides there."""
+    """Whether the processor multiplies bfloat16 itself. Taken for granted where it is not known:
+    on others than x86, and with a torch that does not say."""
     x86 = platform.machine().lower() in ("x86_64", "amd64")
-    return not x86 or torch.cpu._is_avx512_bf16_supported()
+    asked = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    return not x86 or bool(asked())
 
 
 class RoundedConvolutions(TorchFunctionMode):

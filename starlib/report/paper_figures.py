@@ -22,7 +22,7 @@ from starlib.report.figures import (
     legends_below,
     nothing,
     panels,
-)  # fmt: skip
+)
 from starlib.report.stability import point_spread, predictions
 from starlib.report.tables import label
 

@@ -42,7 +42,8 @@ def sources(runs: Sequence[Run], lacking: Sequence[RunConfig] = ()) -> str:
         for config in lacking:
             seeds.setdefault(_varied_arm(config), []).append(config.seed)
         names = "; ".join(f"{n} (seeds {', '.join(map(str, s))})" for n, s in seeds.items())
-        summary = f"{len(lacking)} planned runs are not in the records."
+        summary = f"{len(lacking)} planned runs are not in the records"
+        summary += "; <code>train=True</code> trains them."
         lines.append(f"<details><summary>{summary}</summary>\n\n{names}.\n\n</details>")
     return "\n\n".join(lines)
 

@@ -135,6 +135,14 @@ def test_every_fragment_is_written_with_and_without_runs(tmp_path):
     assert filled["table1"].count("\n") > 14 and "Feng et al., CVPR 2018" in filled["table1"]
 
 
+def test_runs_of_several_data_sets_name_theirs(tmp_path):
+    for dataset in ("synthface", "300w"):
+        write_run(ABLATION.config("l2", dataset, 0), tmp_path, 0.05)
+    both = run_tables.run_table(load_all(tmp_path))
+    assert list(both["data"]) == ["300-W", "synthface"]
+    assert "data" not in run_tables.run_table(load_all(tmp_path)[:1])
+
+
 def test_times_are_given_by_processor_and_the_fastest_first(tmp_path):
     machines = {"Slow": ("AVX2 avx2", 1200.0), "Fast": ("AVX512 avx512_bf16", 300.0)}
     for seed, (name, (found, seconds)) in enumerate(machines.items()):

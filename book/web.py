@@ -138,9 +138,7 @@ def finish_page(
         app.add_css_file("../katex/katex.min.css")
         app.add_js_file("../katex/katex.min.js", loading_method="defer")
         app.add_js_file("../katex/formulas.js", loading_method="defer")
-    for script in context["script_files"]:  # the first sets what scripts in the page read
-        if script.filename and "documentation_options" not in str(script.filename):
-            script.attributes.setdefault("defer", "defer")
+    context["script_files"][:] = [_deferred(script) for script in context["script_files"]]
     context["css_files"][:] = [
         style
         for style in context["css_files"]
@@ -149,6 +147,15 @@ def finish_page(
     ]  # fmt: skip
     if page.startswith("experiments/"):
         context["body"] = context["body"].replace("</h1>", f"</h1>{_notebook_links(page)}", 1)
+
+
+def _deferred(script: Any) -> Any:
+    """A copy of a script that does not hold up the page; the search page needs it as it was. The
+    first script sets what others within the page read, so it stays."""
+    if not script.filename or "documentation_options" in str(script.filename):
+        return script
+    attributes = {"defer": "defer", **script.attributes}
+    return type(script)(script.filename, priority=script.priority, **attributes)
 
 
 def _notebook_links(page: str) -> str:

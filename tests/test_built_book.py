@@ -169,6 +169,20 @@ def summary(problems: dict, weights: dict) -> str:
     return "\n".join(lines)
 
 
+@pytest.mark.parametrize(("words", "page"), [("install", "use"), ("stability", "stability")])
+def test_the_search_finds(words, page):
+    if not pages():
+        pytest.skip(f"NOT CHECKED: no built book in {BOOK}; `make book` builds it")
+    with chromium() as browser:
+        view = browser.new_page()
+        traffic = answer_from(view, {"/": BOOK})
+        view.goto(f"http://{HOST}/search.html?q={words}")
+        view.wait_for_selector("#search-results .search-summary:has-text('found')")
+        found = view.eval_on_selector_all("#search-results li a", "all => all.map((a) => a.href)")
+        assert any(f"/{page}.html" in address for address in found), found
+        assert not traffic.errors and not traffic.missing
+
+
 def test_every_page_of_the_built_book_is_in_order(capsys):
     if not pages():
         pytest.skip(f"NOT CHECKED: no built book in {BOOK}; `make book` builds it")

@@ -1,6 +1,7 @@
 """Networks as ONNX files."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import torch
 from torch.torch_version import TorchVersion
 
 from starlib.__main__ import main
+from starlib.experiments.paths import ROOT
 from tests.released import released_parts, small
 
 # torch 2.6 does not translate our networks; what is said then is tested below.
@@ -72,6 +74,7 @@ def test_heatmaps_can_be_left_out(tmp_path):
     session = onnxruntime.InferenceSession(out, providers=["CPUExecutionProvider"])
     assert [found.name for found in session.get_outputs()] == ["landmarks", "covariance"]
     assert session.get_modelmeta().custom_metadata_map["starlib.calibration"] == "1"
+    assert str(ROOT).encode() not in Path(out).read_bytes()  # no trace of where it was made
 
 
 def test_weights_that_are_not_finite_are_refused(run_file, tmp_path, capsys):

@@ -131,6 +131,7 @@ def test_weights_are_package_data():
 def test_the_network_of_the_page_is_the_synthface_network():
     onnxruntime = pytest.importorskip("onnxruntime")
     path = FOLDER.parents[1] / "book" / "_static" / "play" / "synthface.onnx"
+    assert b"site-packages" not in path.read_bytes()
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     detector = load_detector(shipped("synthface").path)
     about = session.get_modelmeta().custom_metadata_map

@@ -130,7 +130,7 @@ def _onnx_program(detector: Detector) -> Any:
         table: dict[Callable, Callable] = dict.fromkeys(operators, hypot)
         count = len(detector.network(images))
         try:
-            return torch.onnx.export(
+            program: Any = torch.onnx.export(
                 exported,
                 (),
                 dynamo=True,
@@ -144,6 +144,10 @@ def _onnx_program(detector: Detector) -> Any:
                 f"export: torch {torch.__version__} does not translate this network with "
                 f"onnxscript {onnxscript.__version__}; expected a newer torch (2.6 does not do it)"
             ) from error
+    for part in (program.model.graph, *program.model.functions.values()):
+        for node in part:
+            node.metadata_props.clear()  # torch's traces, with paths of this machine
+    return program
 
 
 def _difference(detector: Detector, path: Path) -> float:

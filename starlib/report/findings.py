@@ -25,7 +25,7 @@ def finding(verdicts: Sequence[Verdict], effects: Mapping[str, Effect] | None = 
     ]
     if beyond:
         lines.append(f"- **beyond the paper**, not corrected for their number: {'; '.join(beyond)}")
-    return "\n".join(f"> {line}\n>" for line in lines).removesuffix("\n>")
+    return _quoted(lines)
 
 
 NO_CLAIM = "The effects, in points of NME, which no claim of the paper is about:"
@@ -51,4 +51,9 @@ def effect_finding(effects: Mapping[str, Effect], opening: str = NO_CLAIM) -> st
         lines.append(f"- {label(name)}: {text}")
     if lacking:
         lines.append(f"- not run: {'; '.join(lacking)}")
+    return _quoted(lines)
+
+
+def _quoted(lines: Sequence[str]) -> str:
+    """Lines as paragraphs of one quotation."""
     return "\n".join(f"> {line}\n>" for line in lines).removesuffix("\n>")

@@ -28,12 +28,12 @@ def finding(verdicts: Sequence[Verdict], effects: Mapping[str, Effect] | None = 
     return _quoted(lines)
 
 
-NO_CLAIM = "The effects, in points of NME, which no claim of the paper is about:"
+EFFECTS = "The effects, in points of NME:"
 TRUTH = "The effects on the error against the truth, in points of NME:"
 UNDECIDED = "No claim of the paper can be decided here. The effects, in points of NME:"
 
 
-def effect_finding(effects: Mapping[str, Effect], opening: str = NO_CLAIM) -> str:
+def effect_finding(effects: Mapping[str, Effect], opening: str = EFFECTS) -> str:
     """The same where no claim is decided, such as for what the paper does not ask: what the
     intervals say, after a sentence that opens them."""
     lacking = [label(name) for name, effect in effects.items() if not effect.run]

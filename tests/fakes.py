@@ -20,6 +20,7 @@ def write_run(
     covariance=None,
     width: float | None = None,
     fingerprint: str = "0123456789abcdef",
+    renderer: int | None = None,
 ) -> Run:
     """A finished run whose NME is `error` on every face, plus per-landmark `noise` of its seed.
 
@@ -41,6 +42,7 @@ def write_run(
     if width is not None:
         curves["width"] = [1.0, width]
     data = {"faces": faces, "official": 689, "partial": True, "fingerprint": fingerprint}
+    data |= {"renderer": renderer} if renderer else {}
     provenance = {
         "commit": "0" * 40, "dirty": False, "torch": "2", "device": "cpu", "device_name": "none",
         "threads": 1, "seconds": 60.0, "finished": "2026-01-01T00:00:00Z",

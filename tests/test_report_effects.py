@@ -99,6 +99,20 @@ def test_runs_on_other_faces_are_not_compared(tmp_path):
         arm_runs(ABLATION, "300w", arms=["l2", "STAR l2"], results=tmp_path)
 
 
+def test_rendered_faces_are_the_same_at_one_version_of_the_renderer(tmp_path):
+    def both():
+        return arm_runs(ABLATION, "synthface", arms=["l2", "STAR l2"], results=tmp_path)
+
+    write_run(ABLATION.config("l2", "synthface", 0), tmp_path, 0.05)
+    pixels = "f" * 16  # as another processor rounds them
+    with_star = ABLATION.config("STAR l2", "synthface", 0)
+    write_run(with_star, tmp_path, 0.04, fingerprint=pixels, renderer=1)
+    assert [len(seeds) for seeds in both().values()] == [1, 1]
+    write_run(with_star, tmp_path, 0.04, fingerprint=pixels, renderer=2)
+    with pytest.raises(ValueError, match="version 1 of the renderer and version 2 of the renderer"):
+        both()
+
+
 def test_any_two_arms_are_compared_in_one_line(tmp_path):
     for seed in range(3):
         for loss, nme in (("mahalanobis", 0.06), ("adl", 0.05)):

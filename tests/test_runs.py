@@ -11,7 +11,7 @@ import pytest
 
 from starlib import metrics
 from starlib.__main__ import main
-from starlib.data import DataError, crops
+from starlib.data import DataError, crops, synthface
 from starlib.experiments import records
 from starlib.experiments.paths import ROOT, results_folder
 from starlib.experiments.records import load_all, load_run, missing, read, verify
@@ -77,6 +77,14 @@ def test_a_record_holds_what_its_numbers_recompute_from(tiny_300w, results):
     assert data["train"]["partial"] and data["train"]["official"] == 3148
     assert len(data["test"]["fingerprint"]) == 16
     assert len(found.curves["loss"]) == CONFIG.epochs
+
+
+def test_a_record_on_rendered_faces_names_the_version_of_the_renderer(results, monkeypatch):
+    monkeypatch.setattr(synthface, "SPLITS", {"train": (0, 2), "test": (1, 2)})
+    found = run(dataclasses.replace(CONFIG, dataset="synthface"), results=results)
+    data = found.provenance["data"]
+    assert data["train"]["renderer"] == data["test"]["renderer"] == synthface.VERSION
+    assert len(data["test"]["fingerprint"]) == 16
 
 
 def test_a_finished_run_leaves_weights_and_record_alone(tiny_300w, results):

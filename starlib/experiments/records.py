@@ -20,6 +20,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from starlib.data.own_schemes import scheme_of
+from starlib.data.synthface import VARIANTS
 from starlib.experiments import arrays
 from starlib.experiments.baseline import MEAN_SHAPE
 from starlib.experiments.evaluation import evaluation_metrics
@@ -34,6 +35,7 @@ __all__ = [
 ]  # fmt: skip
 
 Faces = tuple[str, str]  # fingerprints of training and test faces
+FIRST_RENDERER = 1  # version of synthface in records that do not name it
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,15 @@ class Run:
         """Fingerprints of its training and test faces."""
         data = self.provenance["data"]
         return data["train"]["fingerprint"], data["test"]["fingerprint"]
+
+    @property
+    def comparable(self) -> str:
+        """Equal for runs on the same faces: their fingerprints; for rendered faces the version of
+        the renderer, since processors round a few pixels in a million to the neighbouring value."""
+        if self.config.dataset not in VARIANTS:
+            return f"the fingerprints {self.faces}"
+        version = self.provenance["data"]["test"].get("renderer", FIRST_RENDERER)
+        return f"version {version} of the renderer"
 
     @property
     def scheme(self) -> Scheme:
@@ -202,7 +213,7 @@ def by_config(runs: Iterable[Run]) -> dict[RunConfig, Run]:
 
     def copy(run: Run) -> tuple[Any, ...]:
         key = key_of(run.config)
-        return key.dataset, key.image_size, run.faces
+        return key.dataset, key.image_size, run.comparable
 
     shared = collections.Counter(map(copy, runs))
     runs.sort(key=lambda run: (shared[copy(run)], run.provenance.get("finished", "")))

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from starlib.data import CropStore, DataError, FaceSet, crop_store, data_root, load_dataset
-from starlib.data.synthface import VARIANTS
+from starlib.data.synthface import VARIANTS, VERSION
 from starlib.experiments.arrays import COVARIANCE_FACES, evaluation_arrays
 from starlib.experiments.baseline import mean_shape
 from starlib.experiments.evaluation import calibration, evaluation_metrics
@@ -227,4 +227,5 @@ def _describe(faces: FaceSet, config: RunConfig) -> dict[str, Any]:
     used = len(faces)
     if faces.split == "train":
         used = min(config.train_faces or used, used)
-    return {"faces": used, "official": faces.official, "partial": faces.partial}
+    described = {"faces": used, "official": faces.official, "partial": faces.partial}
+    return described | ({"renderer": VERSION} if config.dataset in VARIANTS else {})

@@ -65,8 +65,8 @@ def check_same_faces(runs: Iterable[Run]) -> None:
     for run in runs:
         key = (run.config.dataset, run.config.image_size)
         other = first.setdefault(key, run)
-        if run.faces != other.faces:
+        if run.comparable != other.comparable:
             raise ValueError(
                 f"runs {other.name} and {run.name}: expected the same faces of "
-                f"{run.config.dataset}, got the fingerprints {other.faces} and {run.faces}"
+                f"{run.config.dataset}, got {other.comparable} and {run.comparable}"
             )

@@ -7,8 +7,9 @@ from typing import Any
 from starlib import distances, schemes
 from starlib.bench import summary as costs
 from starlib.data.synthface import SIZE, SPLITS, STRENGTH
+from starlib.experiments.finished import load_all
 from starlib.experiments.paths import results_folder
-from starlib.experiments.records import Run, load_all
+from starlib.experiments.records import Run
 from starlib.report import play
 from starlib.report.claims import parameter_count
 from starlib.report.published import published

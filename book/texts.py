@@ -11,8 +11,9 @@ import yaml
 import starlib
 from starlib.bench import summary as costs
 from starlib.experiments.arms import EXPERIMENTS
+from starlib.experiments.finished import load_all
+from starlib.experiments.paths import ROOT
 from starlib.experiments.queue import entries
-from starlib.experiments.records import ROOT, load_all
 from starlib.report import claims
 from starlib.report.page_facts import markdown_table
 from starlib.training.config import RunConfig

@@ -25,8 +25,8 @@
 from IPython.display import Markdown
 
 from starlib.experiments.arms import EXPERIMENTS
+from starlib.experiments.finished import missing
 from starlib.experiments.paths import results_folder
-from starlib.experiments.records import missing
 from starlib.experiments.runs import read_or_train
 from starlib.experiments.selection import arm_runs
 from starlib.report import figures, findings, page_facts, run_tables, tables

@@ -32,7 +32,7 @@ from PIL import Image
 from starlib.__main__ import main
 from starlib.data import crop_store, load_dataset
 from starlib.experiments.baseline import beside
-from starlib.experiments.records import results_folder
+from starlib.experiments.paths import results_folder
 from starlib.experiments.run import run
 from starlib.report import figures
 from starlib.synthface.faces import render_faces

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from starlib import metrics
-from starlib.experiments.records import load_all
+from starlib.experiments.finished import load_all
 from starlib.inference.detector import Detector
 from starlib.report import play
 from starlib.report.effects import bootstrap, contrast, face_errors

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from starlib.data.augment import augment
-from starlib.experiments.records import load_run, missing
+from starlib.experiments.finished import load_run, missing
 from starlib.experiments.run import _lock, run
 from starlib.experiments.runs import run_all
 from starlib.schemes import SCHEMES

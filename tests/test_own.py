@@ -16,7 +16,8 @@ from starlib.data.augment import augment
 from starlib.data.faces import DataWarning, image_size, open_image
 from starlib.data.own_schemes import read_scheme, scheme_of
 from starlib.experiments.baseline import beside
-from starlib.experiments.records import load_all, load_run, verify
+from starlib.experiments.finished import load_all, load_run
+from starlib.experiments.records import verify
 from starlib.experiments.run import run
 from starlib.metrics import nme
 from starlib.report.effects import face_errors

@@ -12,9 +12,9 @@ from starlib.commands.train import _decisive
 from starlib.data import DataError
 from starlib.experiments import queue
 from starlib.experiments.arms import EXPERIMENTS
+from starlib.experiments.finished import load_all
 from starlib.experiments.progress import EVERY, Progress
 from starlib.experiments.queue import entries, expected_minutes, trainable
-from starlib.experiments.records import load_all
 from starlib.report.claims import claims_of_runs
 from starlib.training.config import RunConfig
 from tests.fakes import write_run

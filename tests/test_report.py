@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from starlib.experiments.arms import EXPERIMENTS
-from starlib.experiments.records import load_all
+from starlib.experiments.finished import load_all
 from starlib.experiments.selection import arm_runs
 from starlib.report import (
     ambiguity,

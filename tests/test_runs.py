@@ -13,8 +13,9 @@ from starlib import metrics
 from starlib.__main__ import main
 from starlib.data import DataError, crops, synthface
 from starlib.experiments import records
+from starlib.experiments.finished import load_all, load_run, missing, read
 from starlib.experiments.paths import ROOT, results_folder
-from starlib.experiments.records import load_all, load_run, missing, read, verify
+from starlib.experiments.records import verify
 from starlib.experiments.run import _lock, known_fingerprints, run
 from starlib.experiments.runs import read_or_train, run_all
 from starlib.report.effects import face_errors

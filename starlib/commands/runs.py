@@ -4,9 +4,10 @@ import argparse
 from collections.abc import Sequence
 
 from starlib.experiments.arms import EXPERIMENTS
+from starlib.experiments.finished import load_all
 from starlib.experiments.paths import results_folder
 from starlib.experiments.queue import Entry, entries
-from starlib.experiments.records import load_all, verify
+from starlib.experiments.records import verify
 from starlib.report.claims import SCALE, claims_of_runs
 
 

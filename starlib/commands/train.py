@@ -18,10 +18,11 @@ from typing import Any
 from starlib.data import load_dataset
 from starlib.experiments.arms import EXPERIMENTS
 from starlib.experiments.baseline import MEAN_SHAPE, beside
+from starlib.experiments.naming import describe
 from starlib.experiments.paths import results_folder
 from starlib.experiments.progress import Progress
 from starlib.experiments.queue import entries, trainable
-from starlib.experiments.records import Run, describe
+from starlib.experiments.records import Run
 from starlib.experiments.run import run
 from starlib.experiments.runs import run_all
 from starlib.schemes import is_path

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from starlib.experiments.records import describe
+from starlib.experiments.naming import describe
 from starlib.training.config import RunConfig
 
 EVERY = 30.0  # seconds between lines

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from starlib.data.synthface import VARIANTS
 from starlib.experiments.arms import EXPERIMENTS
-from starlib.experiments.records import Run, load_all, read
+from starlib.experiments.finished import load_all, read
+from starlib.experiments.records import Run
 from starlib.experiments.run import faces_decide
 from starlib.training.config import RunConfig
 

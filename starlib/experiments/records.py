@@ -5,14 +5,9 @@ predictions and targets of the test set, so that everything shown recomputes wit
 A run is named by its config and its faces (`RunConfig.name`).
 """
 
-import collections
-import dataclasses
 import functools
 import json
 import math
-import os
-import warnings
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,15 +19,9 @@ from starlib.data.synthface import VARIANTS
 from starlib.experiments import arrays
 from starlib.experiments.baseline import MEAN_SHAPE
 from starlib.experiments.evaluation import evaluation_metrics
-from starlib.experiments.paths import ROOT, results_folder
-from starlib.files import PARTIAL, atomically
-from starlib.schemes import Scheme, is_path
-from starlib.training.config import STAR_LOSSES, RunConfig
-
-__all__ = [
-    "ROOT", "Run", "arm", "by_config", "describe", "key_of", "load_all", "load_run", "missing",
-    "read", "read_record", "results_folder", "verify",
-]  # fmt: skip
+from starlib.files import atomically
+from starlib.schemes import Scheme
+from starlib.training.config import RunConfig
 
 Faces = tuple[str, str]  # fingerprints of training and test faces
 FIRST_RENDERER = 1  # version of synthface in records that do not name it
@@ -165,73 +154,6 @@ def _check_parts(run: Run) -> None:
         raise ValueError(f"not as expected: {', '.join(named)}")
 
 
-def load_all(results: Path | str | None = None) -> list[Run]:
-    """Every finished run, in the order of their names. A damaged record is left out, with a warning
-    that names it."""
-    runs = []
-    for path in sorted((results_folder(results) / "runs").glob("*.json")):
-        if path.name.startswith(PARTIAL):  # what was being written when its process was killed
-            continue
-        try:
-            runs.append(read_record(path))
-        except ValueError as error:
-            warnings.warn(f"left out: {error}", stacklevel=2)
-    return runs
-
-
-def load_run(
-    config: RunConfig, results: Path | str | None = None, faces: Faces | None = None
-) -> Run | None:
-    """The finished run of a config on faces of these fingerprints, or None.
-
-    Without `faces`, where a config was run on several copies of a data set (a partial and a whole
-    one): the run on the copy that most runs of this data set and image size share, of equals the
-    last finished. Damaged records as in `load_all`.
-    """
-    if faces is not None:  # one file to read
-        path = results_folder(results) / "runs" / f"{config.name(*faces)}.json"
-        if not path.exists():
-            return None
-        try:
-            return read_record(path)
-        except ValueError as error:
-            warnings.warn(f"left out: {error}", stacklevel=2)
-            return None
-    return by_config(load_all(results)).get(key_of(config))
-
-
-def key_of(config: RunConfig) -> RunConfig:
-    """The config, with one spelling of the path of your own data."""
-    if not is_path(config.dataset):
-        return config
-    return dataclasses.replace(config, dataset=os.path.abspath(config.dataset))
-
-
-def by_config(runs: Iterable[Run]) -> dict[RunConfig, Run]:
-    """One run per config, as `load_run` chooses it."""
-    runs = list(runs)
-
-    def copy(run: Run) -> tuple[Any, ...]:
-        key = key_of(run.config)
-        return key.dataset, key.image_size, run.comparable
-
-    shared = collections.Counter(map(copy, runs))
-    runs.sort(key=lambda run: (shared[copy(run)], run.provenance.get("finished", "")))
-    return {key_of(run.config): run for run in runs}
-
-
-def read(configs: Iterable[RunConfig], results: Path | str | None = None) -> list[Run]:
-    """The finished runs of the configs, chosen as in `load_run`."""
-    finished = by_config(load_all(results))
-    return [finished[key] for key in map(key_of, configs) if key in finished]
-
-
-def missing(configs: Iterable[RunConfig], results: Path | str | None = None) -> list[RunConfig]:
-    """The configs without a finished run."""
-    finished = by_config(load_all(results))
-    return [config for config in configs if key_of(config) not in finished]
-
-
 def verify(run: Run) -> None:
     """Recompute a record's metrics from its arrays; ValueError names what does not follow. The mean
     shape's errors are left: they come from the training faces."""
@@ -253,26 +175,3 @@ def verify(run: Run) -> None:
             f"{run.path}: expected numbers that follow from its arrays, not so: "
             f"{', '.join(sorted(wrong))}"
         )
-
-
-def describe(config: RunConfig) -> str:
-    """A config in a few words, for logs."""
-    return f"{config.dataset} {config.scale} {arm(config)} seed {config.seed}"
-
-
-def arm(config: RunConfig) -> str:
-    """What a config compares with others: loss, distance and additions, in a few words."""
-    words = [config.loss]
-    if config.loss in (*STAR_LOSSES, "mahalanobis"):
-        words[0] += f"-{config.restriction}"
-        if config.weight != 1:
-            words.append(f"w {config.weight:g}")
-    if config.loss in (*STAR_LOSSES, "regression", "adl"):
-        words.append(config.distance)
-    if config.adl_ratio is not None:
-        words.append(f"λ {config.adl_ratio:g}")
-    words += [name for name in ("dr", "aam") if getattr(config, name)]
-    for name in ("covariance", "backbone", "output"):
-        default = RunConfig.__dataclass_fields__[name].default
-        words += [getattr(config, name)] * (getattr(config, name) != default)
-    return " ".join(words)

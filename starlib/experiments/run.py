@@ -15,13 +15,10 @@ from starlib.data.synthface import VARIANTS, VERSION
 from starlib.experiments.arrays import COVARIANCE_FACES, evaluation_arrays
 from starlib.experiments.baseline import mean_shape
 from starlib.experiments.evaluation import calibration, evaluation_metrics
+from starlib.experiments.finished import load_run
 from starlib.experiments.paths import results_folder
 from starlib.experiments.provenance import provenance_of
-from starlib.experiments.records import (
-    Faces,
-    Run,
-    load_run,
-)
+from starlib.experiments.records import Faces, Run
 from starlib.files import PARTIAL, atomically
 from starlib.schemes import is_path
 from starlib.training import distributed

@@ -13,17 +13,11 @@ from pathlib import Path
 import torch
 
 from starlib.experiments.baseline import beside
+from starlib.experiments.finished import by_config, key_of, load_all, load_run, read
+from starlib.experiments.naming import describe
 from starlib.experiments.paths import results_folder
 from starlib.experiments.progress import Progress
-from starlib.experiments.records import (
-    Run,
-    by_config,
-    describe,
-    key_of,
-    load_all,
-    load_run,
-    read,
-)
+from starlib.experiments.records import Run
 from starlib.experiments.run import check_device, faces_decide, known_fingerprints, run
 from starlib.schemes import is_path
 from starlib.training import distributed

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from starlib.experiments.experiment import Experiment
-from starlib.experiments.records import Run, key_of, load_all, read
+from starlib.experiments.finished import key_of, load_all, read
+from starlib.experiments.records import Run
 from starlib.training.config import RunConfig
 
 ArmRuns = dict[str, dict[int, Run]]  # arm -> seed -> run

@@ -8,7 +8,10 @@ import numpy as np
 import pandas as pd
 
 from starlib.experiments.arms import DISTANCES, EXPERIMENTS, WEIGHTS
-from starlib.experiments.records import Run, arm, load_all, results_folder
+from starlib.experiments.finished import load_all
+from starlib.experiments.naming import arm
+from starlib.experiments.paths import results_folder
+from starlib.experiments.records import Run
 from starlib.report import page_facts, tables
 from starlib.report.page_facts import markdown_table
 from starlib.report.published import contradictions, published

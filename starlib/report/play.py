@@ -22,7 +22,10 @@ from starlib import metrics
 from starlib.data import synthface
 from starlib.data.crops import STORE_MARGIN, landmark_boxes
 from starlib.experiments.baseline import MEAN_SHAPE
-from starlib.experiments.records import Run, arm, atomically, load_all, read
+from starlib.experiments.finished import load_all, read
+from starlib.experiments.naming import arm
+from starlib.experiments.records import Run
+from starlib.files import atomically
 from starlib.report.effects import face_errors
 from starlib.report.tables import label
 from starlib.schemes import SCHEMES

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from starlib.experiments.records import Run, arm
+from starlib.experiments.naming import arm
+from starlib.experiments.records import Run
 from starlib.report.tables import frame_of, label, percent
 from starlib.training.config import RunConfig
 

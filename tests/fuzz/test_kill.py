@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from starlib.experiments.records import load_all, load_run
+from starlib.experiments.finished import load_all, load_run
 from tests.fuzz import TALLY, times
 from tests.fuzz.victim import CONFIG, Moment, victim
 

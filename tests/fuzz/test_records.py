@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from starlib.experiments import records
-from starlib.experiments.records import load_all, read_record, verify
+from starlib.experiments.finished import load_all
+from starlib.experiments.records import read_record, verify
 from tests.fuzz import TALLY, times
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -1,0 +1,26 @@
+"""Configs in a few words."""
+
+from starlib.training.config import STAR_LOSSES, RunConfig
+
+
+def describe(config: RunConfig) -> str:
+    """A config in a few words, for logs."""
+    return f"{config.dataset} {config.scale} {arm(config)} seed {config.seed}"
+
+
+def arm(config: RunConfig) -> str:
+    """What a config compares with others: loss, distance and additions, in a few words."""
+    words = [config.loss]
+    if config.loss in (*STAR_LOSSES, "mahalanobis"):
+        words[0] += f"-{config.restriction}"
+        if config.weight != 1:
+            words.append(f"w {config.weight:g}")
+    if config.loss in (*STAR_LOSSES, "regression", "adl"):
+        words.append(config.distance)
+    if config.adl_ratio is not None:
+        words.append(f"λ {config.adl_ratio:g}")
+    words += [name for name in ("dr", "aam") if getattr(config, name)]
+    for name in ("covariance", "backbone", "output"):
+        default = RunConfig.__dataclass_fields__[name].default
+        words += [getattr(config, name)] * (getattr(config, name) != default)
+    return " ".join(words)

@@ -1,5 +1,7 @@
 """Tables, figures and fragments of pages, from any set of runs."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -88,6 +90,23 @@ def test_errors_over_a_number_are_drawn_with_the_papers_beside_them(tmp_path):
     series, levels = paper_figures.weight_series(runs), {"baseline": breakdown.seed_means({})}
     figure = paper_figures.sweep(series, "w", levels, printed={"STAR": {1: 4.17, 20: 4.2}})
     assert len(figure.axes) == 2
+
+
+def test_the_gain_of_averaging_with_the_mirror_image_is_over_the_same_networks(tmp_path):
+    assert run_tables.flip_average_table(tmp_path).empty
+    folder = tmp_path / "evaluations" / "flip_average"
+    folder.mkdir(parents=True)
+    for seed, nmes in enumerate(((0.050, 0.048), (0.052, 0.049))):
+        run = write_run(ABLATION.config("smooth_l1", "300w", seed), tmp_path, nmes[0])
+        (folder / f"{run.name}.json").write_text(
+            json.dumps({"metrics": {"common": {"nme": nmes[1]}}})
+        )
+    table = run_tables.flip_average_table(tmp_path)
+    row = table.loc["regression smooth-l1"]
+    assert list(row) == ["5.10 ± 0.14", "4.85 ± 0.07", "+0.25", 2]
+    (folder / "0123456789ab.json").write_text("{}")
+    with pytest.raises(ValueError, match="0123456789ab.json: expected a file of a run's record"):
+        run_tables.flip_average_table(tmp_path)
 
 
 def test_errors_against_the_truth_and_along_it(tmp_path):

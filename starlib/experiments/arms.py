@@ -228,6 +228,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         questions.training_length(),
         questions.step_size(),
         questions.noise(),
+        questions.alternatives(),
         questions.backbones(),
     )
 }  # fmt: skip

@@ -9,6 +9,7 @@ from starlib.experiments.experiment import (
     star_over,
     star_pair,
     star_pairs,
+    table3,
 )
 
 
@@ -65,6 +66,41 @@ def step_size() -> Experiment:
             **{f"{name} over l2": Comparison("l2", name) for name in tuned},
         },
         plan=planned(arms, 3, ("l2", "STAR l2")),
+    )  # fmt: skip
+
+
+def alternatives() -> Experiment:
+    regression = {"loss": "regression"}
+    others: Arms = {
+        "STAR": {},
+        "STAR w 10": {"weight": 10},
+        "STAR detach": {"restriction": "detach"},
+        "regression with restriction": {"loss": "restricted_regression"},
+        "Laplace NLL, heatmap": {"loss": "laplace_nll"},
+        "AWing": {"loss": "awing"},
+        "DR": {**regression, "dr": True},
+        "STAR +DR": {"dr": True},
+        "AAM": {**regression, "aam": True},
+        "STAR +AAM": {"aam": True},
+        "STAR l2": {"distance": "l2"},
+    }
+    arms = {"baseline": regression, **others}
+    without = table3("basic", "smooth_l1")[0]
+    printed = {
+        "STAR": table3("basic", "smooth_l1")[1],
+        **{block.upper(): table3(block, "smooth_l1")[0] for block in ("dr", "aam")},
+        **{f"STAR +{block.upper()}": table3(block, "smooth_l1")[1] for block in ("dr", "aam")},
+        "STAR l2": table3("basic", "l2")[1],
+    }
+    return Experiment(
+        "alternatives", "What else lowers the error?", "not in the paper", arms,
+        {
+            f"{name} over baseline": Comparison(
+                "baseline", name, (without, printed[name]) if name in printed else None
+            )
+            for name in others
+        },
+        plan=planned(arms, basic=("baseline", "STAR", "STAR l2")),
     )  # fmt: skip
 
 

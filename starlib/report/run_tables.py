@@ -1,13 +1,16 @@
 """The runs behind a page: a sentence on where they come from, and one row for each."""
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from starlib.experiments.naming import arm
-from starlib.experiments.records import Run
-from starlib.report.tables import frame_of, label, percent
+from starlib.experiments.paths import results_folder
+from starlib.experiments.records import Run, read_record
+from starlib.report.tables import frame_of, label, percent, spread
 from starlib.training.config import RunConfig
 
 
@@ -33,6 +36,32 @@ def run_table(runs: Sequence[Run]) -> pd.DataFrame:
             }
         )
     return frame_of(rows, "run")
+
+
+def flip_average_table(results: Path | str | None = None) -> pd.DataFrame:
+    """NME in % of networks alone, from their records, and averaged with the mirror image of each
+    crop, which `python -m starlib evaluate --flip-average --out` wrote to
+    results/evaluations/flip_average/<run>.json; mean ± SD over seeds."""
+    folder = results_folder(results)
+    pairs: dict[str, list[tuple[float, float]]] = {}
+    for path in sorted((folder / "evaluations" / "flip_average").glob("*.json")):
+        run = read_record(folder / "runs" / path.name)
+        subset, values = next(iter(json.loads(path.read_text(encoding="utf-8"))["metrics"].items()))
+        nmes = (run.metrics[subset]["nme"], values["nme"])
+        pairs.setdefault(label(arm(run.config)), []).append(nmes)
+    rows = []
+    for name, nmes_of_arm in sorted(pairs.items()):
+        alone, averaged = np.array(nmes_of_arm).T
+        rows.append(
+            {
+                "arm": name,
+                "alone": spread(alone),
+                "with the mirror image": spread(averaged),
+                "gain": f"{100 * (alone - averaged).mean():+.2f}",
+                "seeds": len(alone),
+            }
+        )
+    return frame_of(rows, "arm")
 
 
 def sources(runs: Sequence[Run], lacking: Sequence[RunConfig] = ()) -> str:

@@ -70,9 +70,9 @@ def step_size() -> Experiment:
 
 
 def alternatives() -> Experiment:
-    regression = {"loss": "regression"}
-    others: Arms = {
-        "STAR": {},
+    regression = BASELINE["baseline"]
+    arms: Arms = {
+        **BASELINE,
         "STAR w 10": {"weight": 10},
         "STAR detach": {"restriction": "detach"},
         "regression with restriction": {"loss": "restricted_regression"},
@@ -84,21 +84,18 @@ def alternatives() -> Experiment:
         "STAR +AAM": {"aam": True},
         "STAR l2": {"distance": "l2"},
     }
-    arms = {"baseline": regression, **others}
-    without = table3("basic", "smooth_l1")[0]
+    basic, dr, aam = (table3(block, "smooth_l1") for block in ("basic", "dr", "aam"))
     printed = {
-        "STAR": table3("basic", "smooth_l1")[1],
-        **{block.upper(): table3(block, "smooth_l1")[0] for block in ("dr", "aam")},
-        **{f"STAR +{block.upper()}": table3(block, "smooth_l1")[1] for block in ("dr", "aam")},
+        "STAR": basic[1], "DR": dr[0], "STAR +DR": dr[1], "AAM": aam[0], "STAR +AAM": aam[1],
         "STAR l2": table3("basic", "l2")[1],
-    }
+    }  # fmt: skip
     return Experiment(
         "alternatives", "What else lowers the error?", "not in the paper", arms,
         {
             f"{name} over baseline": Comparison(
-                "baseline", name, (without, printed[name]) if name in printed else None
+                "baseline", name, (basic[0], printed[name]) if name in printed else None
             )
-            for name in others
+            for name in arms if name != "baseline"
         },
         plan=planned(arms, basic=("baseline", "STAR", "STAR l2")),
     )  # fmt: skip

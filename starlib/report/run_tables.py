@@ -48,7 +48,7 @@ def flip_average_table(results: Path | str | None = None) -> pd.DataFrame:
         run = read_record(folder / "runs" / path.name)
         subset, values = next(iter(json.loads(path.read_text(encoding="utf-8"))["metrics"].items()))
         nmes = (run.metrics[subset]["nme"], values["nme"])
-        pairs.setdefault(label(arm(run.config)), []).append(nmes)
+        pairs.setdefault(label(_varied_arm(run.config)), []).append(nmes)
     rows = []
     for name, nmes_of_arm in sorted(pairs.items()):
         alone, averaged = np.array(nmes_of_arm).T

@@ -28,7 +28,6 @@ from starlib.experiments.arms import EXPERIMENTS
 from starlib.experiments.finished import missing
 from starlib.experiments.paths import results_folder
 from starlib.experiments.runs import read_or_train
-from starlib.experiments.selection import arm_runs
 from starlib.report import figures, findings, page_facts, run_tables, tables
 from starlib.report.effects import comparison_effects
 
@@ -46,7 +45,6 @@ data_root = ""  # folder of the data sets; empty: $STARLIB_DATA
 experiment, seeds = EXPERIMENTS["cross_dataset"], seeds or None
 configs = experiment.configs(dataset, scale, seeds)
 runs = read_or_train(configs, train, device, workers, results, data_root)
-by_arm = arm_runs(experiment, dataset, scale, seeds, results=results)
 effects = comparison_effects(experiment, dataset, None, scale, seeds, results)
 Markdown(findings.effect_finding(effects, findings.UNDECIDED))
 

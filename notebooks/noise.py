@@ -22,9 +22,8 @@
 from IPython.display import Markdown
 
 from starlib.experiments.arms import EXPERIMENTS
-from starlib.experiments.finished import missing
+from starlib.experiments.finished import missing, read
 from starlib.experiments.runs import read_or_train
-from starlib.experiments.selection import arm_runs
 from starlib.report import figures, findings, run_tables, tables, views
 from starlib.report.effects import comparison_effects
 
@@ -42,7 +41,6 @@ data_root = ""  # folder of the data sets; empty: $STARLIB_DATA
 experiment, seeds = EXPERIMENTS["noise"], seeds or None
 configs = experiment.configs(dataset, scale, seeds)
 runs = read_or_train(configs, train, device, workers, results, data_root)
-by_arm = arm_runs(experiment, dataset, scale, seeds, results=results)
 effects = comparison_effects(experiment, dataset, None, scale, seeds, results)
 by_noise = views.noise_effects(scale, seeds, results)
 truth = {f"{noise}, {d}": e for noise, found in by_noise.items() for d, e in found.items()}
@@ -85,10 +83,8 @@ figures.forest({name: effect for name, effect in truth.items() if effect.run})
 # ## Every run
 
 # %%
-every = [arm_runs(experiment, name, scale, seeds, results=results) for name in experiment.datasets]
-run_tables.run_table(
-    [run for arms in every for by_seed in arms.values() for run in by_seed.values()]
-)
+every = [c for name in experiment.datasets for c in experiment.configs(name, scale, seeds)]
+run_tables.run_table(read(every, results))
 
 # %% [markdown]
 # ## What this does not show

@@ -57,13 +57,16 @@ pdf: notebooks  ## the whole book as one PDF, printed by Chromium
 		--print-to-pdf=$(PDF) "file://$(CURDIR)/book/_build/singlehtml/index.html" 2>/dev/null)
 	@test -s $(PDF) && echo "Open $(CURDIR)/$(PDF)"
 
+# Whole files to one process per core: what a file prepares, it prepares once.
+PARALLEL := -n auto --maxprocesses 8 --dist loadfile
+
 test: env  ## lint, type check, tests, notebook check, then the book with warnings as errors
 	$(call timed,ruff check,$(BIN)/ruff check .)
 	$(call timed,ruff format,$(BIN)/ruff format --check .)
 	$(call timed,mypy,$(BIN)/mypy)
 	$(call timed,import contracts,$(BIN)/lint-imports)
-	$(call timed,pytest,$(BIN)/python -m pytest -rs --ignore=tests/test_built_book.py)
-	$(call timed,nbval,$(BIN)/python -m pytest --nbval --nbval-current-env $(NOTEBOOKS))
+	$(call timed,pytest,$(BIN)/python -m pytest $(PARALLEL) -rs --ignore=tests/test_built_book.py)
+	$(call timed,nbval,$(BIN)/python -m pytest $(PARALLEL) --nbval --nbval-current-env $(NOTEBOOKS))
 	@$(MAKE) --no-print-directory book
 	$(call timed,browser,$(BIN)/python -m pytest -rs tests/test_built_book.py)
 

@@ -17,7 +17,8 @@ from starlib.training.build import build_model
 from starlib.training.config import RunConfig
 from tests.released import released_parts, small
 
-torch.set_num_threads(min(2, os.cpu_count() or 1))
+# pytest-xdist gives each core a process of its own.
+torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else min(2, os.cpu_count() or 1))
 
 
 @pytest.fixture(scope="module")

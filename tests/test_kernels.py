@@ -122,7 +122,6 @@ def test_no_value_is_read(loss):
     assert value.shape == (2, 3) and maps.grad.shape == maps.shape
 
 
-@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")  # torch's own
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_compiles_into_one_graph(loss, dtype):

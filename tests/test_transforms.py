@@ -10,8 +10,6 @@ N = SCHEME.points
 KINDS = default_losses()
 pytestmark = [
     pytest.mark.usefixtures("one_thread"),
-    # torch's own
-    pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning"),
     # torch.export's in 2.6, of the constants that it makes of tensors in a loss
     pytest.mark.filterwarnings("ignore:Attempted to insert a get_attr Node:UserWarning"),
     pytest.mark.filterwarnings("ignore:Node .* does not reference an nn.Module:UserWarning"),

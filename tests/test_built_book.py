@@ -10,6 +10,7 @@ import io
 import os
 import re
 from collections import Counter, defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -25,6 +26,7 @@ KINDS = (
     *("console errors", "failed requests", "other hosts", "formulas", "alt text", "dead links"),
     *("captions", "data", "axe", "too wide", "wide tables", "too heavy"),
 )
+BROWSERS = min(4, os.cpu_count() or 1)  # side by side
 NO_NUMBERS = {"fig-framework"}  # figures that show none
 # Made by Sphinx, without a text of their own.
 GENERATED = {"genindex.html", "search.html", "py-modindex.html"}
@@ -188,11 +190,16 @@ def test_every_page_of_the_built_book_is_in_order(capsys):
         pytest.skip(f"NOT CHECKED: no built book in {BOOK}; `make book` builds it")
     problems, weights, numbers = defaultdict(list), {}, Counter()
     links, places = {}, {}
-    with chromium() as browser:
-        for name in pages():
-            page = browser.new_page(viewport={"width": 1280, "height": 900})
-            links[name], places[name] = look_at(page, name, problems, weights, numbers)
-            page.close()
+
+    def look_through(names: list[str]) -> None:
+        with chromium() as browser:
+            for name in names:
+                page = browser.new_page(viewport={"width": 1280, "height": 900})
+                links[name], places[name] = look_at(page, name, problems, weights, numbers)
+                page.close()
+
+    with ThreadPoolExecutor(BROWSERS) as pool:
+        list(pool.map(look_through, [pages()[first::BROWSERS] for first in range(BROWSERS)]))
     twice = [number for number, count in numbers.items() if count > 1 or "?" in number]
     problems["captions"] += [("the book", f"{number}: {numbers[number]}") for number in twice]
     problems["dead links"] += dead_links(links, places)

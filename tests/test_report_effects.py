@@ -51,7 +51,7 @@ def test_adding_an_experiment_is_adding_data(tmp_path):
     write_arms(mine, "300w", tmp_path, {"A": 0.05, "B": 0.04})
     effect = comparison_effects(mine, "300w", results=tmp_path)["B over A"]
     assert effect.mean == pytest.approx(0.01, abs=1e-4) and effect.low > 0
-    assert effect.seeds == (5, 5) and effect.faces == 12 and effect.published is None
+    assert effect.seeds == (5, 5) and effect.published is None
 
 
 def test_basic_arms_have_ten_seeds_on_300w_and_the_others_five():
@@ -123,6 +123,16 @@ def test_any_two_arms_are_compared_in_one_line(tmp_path):
     assert str(effect).startswith("+1.00 [+0.7")
     nothing = compare("300w", {"loss": "rle"}, {"loss": "adl"}, results=tmp_path)
     assert str(nothing) == "not run yet (0 and 3 seeds)"
+
+
+def test_one_seed_gives_no_interval(tmp_path):
+    for seeds, expected in ((1, "+1.00, no interval"), (2, "+1.00 [")):
+        for loss, nme in (("mahalanobis", 0.06), ("adl", 0.05)):
+            config = RunConfig.at("reduced", "300w", loss=loss, seed=seeds - 1)
+            write_run(config, tmp_path, nme + 0.001 * seeds)
+        effect = compare("300w", {"loss": "mahalanobis"}, {"loss": "adl"}, results=tmp_path)
+        assert str(effect).startswith(expected)
+        assert np.isnan(effect.bootstrap).all() == (seeds == 1)
 
 
 def test_welch_agrees_with_scipy():

@@ -87,10 +87,9 @@ def arms_effect(
     values = list(weights.values())
     samples = [m.mean(1) if m.size else np.empty(0) for m in matrices]
     effect = contrast(samples, values, published)
-    if not effect.run or not draws:
+    if not draws or min(effect.seeds) < 2:  # one seed says nothing about the spread over seeds
         return effect
-    limits = bootstrap(matrices, values, draws)
-    return replace(effect, bootstrap=limits, faces=matrices[0].shape[1])
+    return replace(effect, bootstrap=bootstrap(matrices, values, draws))
 
 
 def comparison_weights(experiment: Experiment, comparisons: Sequence[str]) -> dict[str, float]:

@@ -43,11 +43,9 @@ def effect_finding(effects: Mapping[str, Effect], opening: str = EFFECTS) -> str
     for name, effect in effects.items():
         if not effect.run:
             continue
-        if np.isnan(effect.low):
-            text = f"{points(effect.mean)}, too few seeds for an interval"
-        else:
-            side = "contains" if effect.low <= 0 <= effect.high else "excludes"
-            text = f"{interval(effect)}, which {side} zero"
+        text = interval(effect)
+        if not np.isnan(effect.low):
+            text += f", which {'contains' if effect.low <= 0 <= effect.high else 'excludes'} zero"
         lines.append(f"- {label(name)}: {text}")
     if lacking:
         lines.append(f"- not run: {'; '.join(lacking)}")

@@ -40,7 +40,6 @@ class Effect:
     deviations: tuple[float, ...]
     weights: tuple[float, ...]
     bootstrap: tuple[float, float] = (np.nan, np.nan)
-    faces: int = 0
     published: float | None = None
 
     @property
@@ -176,7 +175,9 @@ def bounds(low: float, high: float) -> str:
 
 
 def interval(effect: Effect) -> str:
-    """Effect with its 95 % interval, in points of NME."""
+    """Effect with its 95 % interval, in points of NME; says so where an arm has one seed only."""
+    if np.isnan(effect.low):
+        return f"{points(effect.mean)}, no interval"
     return f"{points(effect.mean)} {bounds(effect.low, effect.high)}"
 
 

@@ -15,13 +15,13 @@
 # # Is the first principal direction the ambiguous one?
 #
 # **The paper's claim** (Section 4.1, Fig. 3). The first principal direction of a heatmap is
-# highly consistent with the ambiguous direction of its landmark, and its eigenvalue with the
+# highly consistent with the ambiguous direction of its landmark, and its eigenvalue represents the
 # strength of the ambiguity.
 #
 # **What is done here.** On rendered faces the direction and strength of the annotation noise are
 # known for every landmark, so the angle between the two directions is measured (45° is chance),
-# and the eigenvalues are compared with the noise. The paper's figures show a network trained with
-# l2 and DR, so that is the arm that decides.
+# and $\lambda_1 / \lambda_2$, which decides, and $\lambda_1$ are compared with those of the noise.
+# The paper's figures show a network trained with l2 and DR, so that is the arm that decides.
 
 # %%
 from IPython.display import Markdown
@@ -61,7 +61,8 @@ Markdown(run_tables.sources(runs, missing(configs, results)))
 # %% [markdown]
 # ## Errors and effects
 #
-# NME in %, mean ± standard deviation over seeds; effects in points of NME with their 95 % interval
+# NME against the noisy labels (the errors against the truth stand further below) in %, mean ±
+# standard deviation over seeds; effects in points of NME with their 95 % interval
 # (Welch, over the seeds), the p-value after Holm's correction over this table (a verdict is
 # corrected over the claims of its family, so its p differs), and the bootstrap over seeds and test
 # faces. "A over B" is the error of B minus that of A: positive where A is better. Where the paper
@@ -100,9 +101,9 @@ face_figures.photograph(picture, box=(178, 84, 274, 182))
 # ## Direction and strength
 #
 # Over the first test faces: the mean angle between the heatmap's first principal direction
-# and that of the noise, over landmarks whose noise has a direction; the rank correlation over
-# landmarks of $\lambda_1 / \lambda_2$ with that of the noise; and the ratio of $\lambda_1 /
-# \lambda_2$ at the contour to that at the eye corners.
+# and that of the noise, over landmarks whose noise has a direction; the rank correlations over
+# landmarks of $\lambda_1 / \lambda_2$ and of $\lambda_1$ with those of the noise; and the ratio of
+# $\lambda_1 / \lambda_2$ at the contour to that at the eye corners.
 
 # %%
 views.ambiguity_table(by_arm)

@@ -15,8 +15,8 @@
 # # What the released code does otherwise
 #
 # The authors' released code differs from the paper in several points (the book's page on the
-# disagreements lists them). Here STAR loss with smooth-l1 is trained with each of them alone, and
-# with its conventions and augmentation together.
+# disagreements lists them). Here STAR loss with smooth-l1 is trained with some of them, alone or
+# together.
 
 # %%
 from IPython.display import Markdown

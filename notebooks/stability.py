@@ -80,8 +80,8 @@ figures.forest(effects, axis=axis, unit="% of the normalising distance")
 # %% [markdown]
 # ## Predictions on a face
 #
-# What the paper's Fig. 1 shows on a photograph, on a rendered test face: the predictions of
-# networks that differ in their seed alone, without STAR above and with it below, and the exact
+# The paper's Fig. 1 shows predictions of networks that differ in their seed alone on a photograph.
+# Here they stand on a rendered test face, without STAR above and with it below, and the exact
 # landmarks as white crosses. One face is an anecdote; the numbers are above and below.
 
 # %%
@@ -105,8 +105,9 @@ paper_figures.spread_distribution(by_arm, pairs)
 #
 # The mean spread over the landmarks of each region, in % of the inter-ocular distance, corrected by
 # the jackknife. The paper's unit is not said, so where the finding names the paper's effect it is
-# the paper's relative change of our spread without STAR. The finding on the contour is its effect
-# minus that of the eyes.
+# the paper's relative change of our spread without STAR, read as one of the standard deviation
+# and, since the paper writes "variance", as one of the variance too. The finding on the contour is
+# its effect minus that of the eyes.
 
 # %%
 views.region_table(by_arm, experiment.comparisons)
@@ -122,4 +123,4 @@ run_tables.run_table(runs)
 #
 # The networks are small (one stack, small pictures) and trained for few epochs on part of the
 # training set, so what is compared with the paper is effects, not absolute errors. The paper's unit
-# of the variance is not said, so relative changes are compared.
+# is not said, nor whether it takes the root of the variance, so relative changes are compared.

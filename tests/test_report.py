@@ -22,6 +22,7 @@ from starlib.report import (
 )
 from starlib.report.claims import Verdict
 from starlib.report.effects import comparison_effects
+from starlib.training.config import RunConfig
 from tests.fakes import write_arms, write_run
 
 ABLATION = EXPERIMENTS["ablation_distance"]
@@ -160,6 +161,15 @@ def test_runs_of_several_data_sets_name_theirs(tmp_path):
     both = run_tables.run_table(load_all(tmp_path))
     assert list(both["data"]) == ["300-W", "synthface"]
     assert "data" not in run_tables.run_table(load_all(tmp_path)[:1])
+
+
+def test_runs_that_differ_in_their_convention_do_not_share_a_name(tmp_path):
+    for convention in ("paper", "released"):
+        config = RunConfig.at("reduced", "300w", convention=convention, ema_half_life=1)
+        write_run(config, tmp_path, 0.05)
+    arms = list(run_tables.run_table(load_all(tmp_path))["arm"])
+    usual = "STAR-value smooth-l1 ema half life 1"
+    assert arms == [usual, f"{usual} convention released"]
 
 
 def test_times_are_given_by_processor_and_the_fastest_first(tmp_path):

@@ -32,7 +32,7 @@ EFFECT = {
 
 def test_every_claim_has_a_rule_that_code_evaluates_and_no_run_is_no_verdict(tmp_path):
     found = verdicts(tmp_path)
-    assert len(found) == 37
+    assert len(found) == 40
     kinds = {v.rule["kind"] for v in found.values()}
     assert kinds == {*rules.KINDS, *claims.DIRECT}
     for verdict in found.values():
@@ -127,13 +127,16 @@ def test_equivalence_needs_the_whole_interval_within_the_margin(tmp_path, nme, s
 def test_not_worse_needs_the_interval_above_the_margin(tmp_path, nme, spread, verdict):
     arms = {"128 smooth_l1": 0.05, "64 STAR smooth_l1": nme}
     write_arms(EXPERIMENTS["resolution"], "300w", tmp_path, arms, spread=spread)
-    assert verdicts(tmp_path)["half-resolution-suffices"].verdict == verdict
+    found = verdicts(tmp_path)["half-resolution-suffices"]
+    assert found.verdict == verdict
+    assert found.reason.startswith("smooth_l1, 64 px with STAR over 128 px without: ")
 
 
 def test_the_claim_that_none_is_worse_holds_if_its_error_is_higher(tmp_path):
     write_arms(RESTRICTION, "300w", tmp_path, {"baseline": 0.05, "STAR none": 0.06, "STAR": 0.049})
     found = verdicts(tmp_path)
     assert found["restriction-essential"].verdict == "replicated"
+    assert found["restriction-essential"].reason.startswith("baseline over none: +1.00")
     assert found["value-better-than-none"].verdict == "replicated"
     assert found["detach-better-than-none"].verdict == "not run yet"
 
@@ -155,9 +158,9 @@ def test_stability_is_judged_by_region(tmp_path):
             write_run(stability.config(arm, "300w", seed), tmp_path, 0.05, noise=noise)
     found = verdicts(tmp_path)
     assert found["more-stable"].verdict == "replicated"
-    assert (
-        "the paper's change, on our spread, +0.36" in found["more-stable"].reason
-    )  # 12.7 % of 2.83
+    reason = found["more-stable"].reason
+    assert "the paper's change, on our spread, +0.36" in reason  # 12.7 % of 2.83
+    assert "as a change of the variance it would be +0.19" in reason  # 1 - sqrt(1 - 0.127)
     assert found["stability-at-the-contour"].verdict == "underpowered"
     assert found["more-stable-smooth-l1"].verdict == "not run yet"
 

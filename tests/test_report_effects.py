@@ -236,15 +236,16 @@ def test_known_directions_are_recognised(tmp_path):
     noise = ambiguity.noise_covariance("synthface", 20)
     experiment = EXPERIMENTS["ambiguity"]
     turned = np.array([[0, -1], [1, 0]]) @ noise @ np.array([[0, 1], [-1, 0]])
-    angles, correlations = [], []
+    angles, correlations, energies = [], [], []
     for seed, covariance in enumerate((noise, turned)):
         config = experiment.config("STAR l2 +DR", "synthface", seed)
         scaled = covariance * 50  # stored as half floats
         run = write_run(config, tmp_path, 0.05, faces=20, covariance=scaled, clean=None)
         angles.append(ambiguity.angle_to_noise(run))
         correlations.append(ambiguity.correlation_with_noise(run))
+        energies.append(ambiguity.correlation_with_noise(run, ambiguity.first_eigenvalue))
     assert angles[0] < 1 and angles[1] > 89
-    assert min(correlations) > 0.9
+    assert min(correlations) > 0.9 and min(energies) > 0.9
     assert ambiguity.region_ratio(run, ("contour", "eye corners")) > 10
     older = write_run(experiment.config("l2", "synthface", 0), tmp_path, 0.05)
     assert np.isnan(ambiguity.angle_to_noise(older))

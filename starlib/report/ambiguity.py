@@ -1,5 +1,6 @@
 """Heatmaps' covariances beside the known noise of synthface's labels (Section 4.1, Figure 3)."""
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -40,6 +41,11 @@ def eigenvalue_ratio(covariance: NDArray) -> NDArray:
     return values[..., 0] / values[..., 1]
 
 
+def first_eigenvalue(covariance: NDArray) -> NDArray:
+    """λ1 [...] of covariances [..., 2, 2], the energy of the first component."""
+    return components(covariance)[0][..., 0]
+
+
 def stored_covariance(run: Run) -> NDArray | None:
     """Covariances [f, N, 2, 2] of the first test faces' heatmaps, or None in older records."""
     return run.landmarks().get("covariance")
@@ -58,13 +64,16 @@ def angle_to_noise(run: Run) -> float:
     return float(angles[eigenvalue_ratio(noise) > AMBIGUOUS].mean())
 
 
-def correlation_with_noise(run: Run) -> float:
-    """Rank correlation over landmarks between λ1/λ2 of heatmaps and of noise, means over faces."""
+def correlation_with_noise(
+    run: Run, measure: Callable[[NDArray], NDArray] = eigenvalue_ratio
+) -> float:
+    """Rank correlation over landmarks between a measure of heatmaps and of noise, means over
+    faces: λ1/λ2, or what `measure` makes of covariances. NaN without covariances."""
     covariance = stored_covariance(run)
     if covariance is None:
         return float("nan")
     noise = noise_covariance(run.config.dataset, len(covariance))
-    means = (eigenvalue_ratio(c).mean(0) for c in (covariance, noise))
+    means = (measure(c).mean(0) for c in (covariance, noise))
     return float(stats.spearmanr(*means).statistic)
 
 

@@ -39,12 +39,18 @@ def _verb(number: int, verdict: str) -> str:
     return f"{VERBS.get(verdict, ('is', 'are'))[number > 1]} {verdict}"
 
 
+def named(rule: Rule) -> str:
+    """The comparison before its effect, unless that is of STAR over none or a mean of several."""
+    names = rule.get("comparisons", ())
+    return f"{names[0]}: " if len(names) == 1 and " over " in names[0] else ""
+
+
 def by_sign(
     rule: Rule, effects: list[Effect], adjusted: list[float], unit: str = POINTS, paper: str = PAPER
 ) -> Decision:
     """The sign of an effect that differs from 0; else whether the paper's can be excluded."""
     effect, p = effects[0], adjusted[0]
-    text = effect_text(effect, p, unit=unit, paper=paper)
+    text = named(rule) + effect_text(effect, p, unit=unit, paper=paper)
     if p < ALPHA:
         return (REPLICATED if effect.mean > 0 else CONTRADICTED), text
     return (NO_EFFECT if effect.excludes_published else UNDERPOWERED), text
@@ -90,7 +96,8 @@ def by_not_worse(rule: Rule, effects: list[Effect], adjusted: list[float]) -> De
         verdict = REPLICATED
     elif effect.high < -margin:
         verdict = CONTRADICTED
-    return verdict, effect_text(effect) + f". Not worse means above -{rule['margin']:g} points"
+    text = named(rule) + effect_text(effect)
+    return verdict, f"{text}. Not worse means above -{rule['margin']:g} points"
 
 
 def above_zero(

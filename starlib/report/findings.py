@@ -28,9 +28,10 @@ def finding(verdicts: Sequence[Verdict], effects: Mapping[str, Effect] | None = 
     return _quoted(lines)
 
 
-EFFECTS = "The effects, in points of NME:"
-TRUTH = "The effects on the error against the truth, in points of NME:"
-UNDECIDED = "No claim of the paper can be decided here. The effects, in points of NME:"
+UNCORRECTED = "in points of NME, not corrected for their number:"
+EFFECTS = f"The effects, {UNCORRECTED}"
+TRUTH = f"The effects on the error against the truth, {UNCORRECTED}"
+UNDECIDED = f"No claim of the paper can be decided here. {EFFECTS}"
 
 
 def effect_finding(effects: Mapping[str, Effect], opening: str = EFFECTS) -> str:

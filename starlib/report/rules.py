@@ -138,7 +138,13 @@ def _by_spread(rule: Rule, effects: list[Effect], adjusted: list[float]) -> Deci
     unit = " % of the normalising distance"
     if "minus" in rule:
         unit += f" ({rule['region']} minus {rule['minus']})"
-    return by_sign(rule, effects, adjusted, unit, "the paper's change, on our spread,")
+    verdict, text = by_sign(rule, effects, adjusted, unit, "the paper's change, on our spread,")
+    effect = effects[0]
+    if effect.published is not None:
+        # The paper says "variance"; by_sign reads its change as one of the standard deviation.
+        root = 1 - np.sqrt(1 - effect.published / effect.means[0])
+        text += f"; as a change of the variance it would be {100 * root * effect.means[0]:+.2f}"
+    return verdict, text
 
 
 RUNS = ("experiment", "dataset")

@@ -18,14 +18,14 @@ def run_table(runs: Sequence[Run]) -> pd.DataFrame:
     """One row per run: what it was, what came out, and where that came from."""
     rows = []
     several = len({run.config.dataset for run in runs}) > 1
-    for run in sorted(runs, key=lambda r: (r.config.dataset, arm(r.config), r.config.seed)):
+    for run in sorted(runs, key=lambda r: (r.config.dataset, _varied_arm(r.config), r.config.seed)):
         subset, values = next(iter(run.metrics.items()))
         where = run.provenance
         rows.append(
             {
                 "run": run.path.stem,
                 **({"data": label(run.config.dataset)} if several else {}),
-                "arm": label(arm(run.config)),
+                "arm": _varied_arm(run.config),
                 "seed": run.config.seed,
                 f"NME % ({subset})": percent(values["nme"], 3),
                 "FR10 %": percent(values["failure_rate_10"]),
@@ -48,7 +48,7 @@ def flip_average_table(results: Path | str | None = None) -> pd.DataFrame:
         run = read_record(folder / "runs" / path.name)
         subset, values = next(iter(json.loads(path.read_text(encoding="utf-8"))["metrics"].items()))
         nmes = (run.metrics[subset]["nme"], values["nme"])
-        pairs.setdefault(label(_varied_arm(run.config)), []).append(nmes)
+        pairs.setdefault(_varied_arm(run.config), []).append(nmes)
     rows = []
     for name, nmes_of_arm in sorted(pairs.items()):
         alone, averaged = np.array(nmes_of_arm).T
@@ -87,8 +87,8 @@ def _varied_arm(config: RunConfig) -> str:
     for name in (*NUMBERS, "convention", "augmentation"):
         value = getattr(config, name)
         text = f"{value:g}" if name in NUMBERS else value
-        words += [f"{name} {text}"] * (value != getattr(usual, name))
-    return " ".join(words)
+        words += [f"{name.replace('_', ' ')} {text}"] * (value != getattr(usual, name))
+    return label(" ".join(words))
 
 
 def device_of(run: Run) -> str:

@@ -39,6 +39,8 @@ def label(name: str) -> str:
     """The name of an arm, a comparison or a data set as a reader sees it."""
     words = {"smooth_l1": "smooth-l1", "wing": "Wing", "dr": "DR", "aam": "AAM"}
     words |= {"300w": "300-W", "wflw": "WFLW", "cofw": "COFW", "adl": "ADL", "star": "STAR"}
+    words |= {"star_inside": "STAR inside d", "star_isotropic": "STAR isotropic"}
+    words |= {"star_random": "STAR random", "restricted_regression": "restricted regression"}
     words |= {f"category-{x}": f"category {x.upper()}" for x in "abc"}
     return re.sub(rf"\b({'|'.join(words)})\b", lambda word: words[word[0]], name)
 

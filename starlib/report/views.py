@@ -106,22 +106,28 @@ def _last_width(run: Run) -> float:
 
 
 def ambiguity_table(runs: ArmRuns) -> pd.DataFrame:
-    """Angle to the ambiguous direction, rank correlation with its strength, ratio of regions.
+    """Angle to the ambiguous direction, rank correlations with its strength, ratio of regions.
 
     Mean ± standard deviation over the seeds whose records have covariances.
     """
     regions = ("contour", "eye corners")
+
+    def energy(run: Run) -> float:
+        return ambiguity.correlation_with_noise(run, ambiguity.first_eigenvalue)
+
     rows = []
     for arm, by_seed in runs.items():
         if by_seed:
             angles = _over_seeds(by_seed, ambiguity.angle_to_noise)
             ranks = _over_seeds(by_seed, ambiguity.correlation_with_noise)
+            energies = _over_seeds(by_seed, energy)
             ratios = _over_seeds(by_seed, lambda run: ambiguity.region_ratio(run, regions))
             rows.append(
                 {
                     "arm": label(arm),
                     "angle, °": _mean(angles, 1),
-                    "rank correlation": _mean(ranks, 2),
+                    "rank correlation of λ1/λ2": _mean(ranks, 2),
+                    "of λ1": _mean(energies, 2),
                     "contour / eye corners": _mean(ratios, 2),
                     "seeds": len(angles),
                 }

@@ -115,6 +115,18 @@ Markdown(face_figures.failure_counts(rendered, comparison))
 tables.against_truth(by_arm)
 
 # %% [markdown]
+# ## Width of the heatmaps
+#
+# Mean standard deviation of the averaged network's heatmaps on a few training faces after the last
+# epoch, in units of the input's [-1, 1]; older records do not hold it. By the optimum that the
+# book's page on the method derives, $\lambda^* = (d / w)^{2/3}$, STAR loss asks for wide heatmaps
+# where $d$ is about $|e|$ (l1, smooth-l1, Wing) and for narrower ones where it is $e^2$ (l2). DR
+# asks for narrow ones, and the two compete.
+
+# %%
+views.width_table(by_arm, {name: experiment.comparisons[name] for name in comparisons})
+
+# %% [markdown]
 # ## How the trainings went
 #
 # Mean point error on the augmented training batches: each seed thin, their mean in bold. The

@@ -172,6 +172,16 @@ def test_runs_that_differ_in_their_convention_do_not_share_a_name(tmp_path):
     assert arms == [usual, f"{usual} convention released"]
 
 
+def test_widths_stand_by_comparison_and_say_what_is_missing(tmp_path):
+    for seed, width in enumerate((0.1, 0.3)):
+        write_run(ABLATION.config("l2", "300w", seed), tmp_path, 0.05, width=width)
+    write_run(ABLATION.config("l1", "300w", 0), tmp_path, 0.05)  # an older record, without widths
+    runs = arm_runs(ABLATION, "300w", results=tmp_path)
+    table = views.width_table(runs, {name: ABLATION.comparisons[name] for name in ("l1", "l2")})
+    assert list(table.loc["l2"]) == ["0.200 ± 0.141", "not run"]
+    assert list(table.loc["l1"]) == ["not recorded", "not run"]
+
+
 def test_times_are_given_by_processor_and_the_fastest_first(tmp_path):
     machines = {"Slow": ("AVX2 avx2", 1200.0), "Fast": ("AVX512 avx512_bf16", 300.0)}
     for seed, (name, (found, seconds)) in enumerate(machines.items()):

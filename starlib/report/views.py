@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,12 +14,8 @@ from starlib.experiments.experiment import Comparison
 from starlib.experiments.records import Run
 from starlib.experiments.selection import ArmRuns
 from starlib.report import ambiguity, breakdown
-from starlib.report.effects import (
-    Effect,
-    comparison_effects,
-    interval,
-)
-from starlib.report.tables import effects_as_table, frame_of, label, percent
+from starlib.report.effects import Effect, comparison_effects, interval
+from starlib.report.tables import NOT_RUN, effects_as_table, frame_of, label, percent
 
 LEVELS = {0.5: 1.386, 0.9: 4.605, 0.95: 5.991}  # share of a Gaussian -> χ² of two variables
 
@@ -99,6 +96,21 @@ def collapse_table(runs: ArmRuns) -> pd.DataFrame:
         if by_seed
     ]
     return frame_of(rows, "arm")
+
+
+def width_table(runs: ArmRuns, comparisons: Mapping[str, Comparison]) -> pd.DataFrame:
+    """Width of the heatmaps after the last epoch, of both arms of each comparison.
+
+    Mean ± standard deviation over the seeds whose records have it.
+    """
+    rows = []
+    for name, pair in comparisons.items():
+        row: dict[str, Any] = {"comparison": label(name)}
+        for column, arm in (("without", pair.without), ("with", pair.with_)):
+            widths = _over_seeds(runs[arm], _last_width)
+            row[column] = _mean(widths, 3) if runs[arm] else NOT_RUN
+        rows.append(row)
+    return frame_of(rows, "comparison")
 
 
 def _last_width(run: Run) -> float:

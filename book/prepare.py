@@ -77,10 +77,12 @@ def command_of(page: str) -> str:
 
 
 def fold_code(notebook: nbformat.NotebookNode) -> None:
-    """Fold every code cell; defaults that injected parameters replace are left out."""
+    """Fold every code cell; defaults that injected parameters replace are left out, unless the
+    notebook shows them."""
     cells = {tag: cell for cell in notebook.cells for tag in cell.metadata.get("tags", [])}
-    if "injected-parameters" in cells and "parameters" in cells:
-        _tag(cells["parameters"], "remove-cell")
+    defaults = cells.get("parameters")
+    if defaults and "injected-parameters" in cells and "show-input" not in defaults.metadata.tags:
+        _tag(defaults, "remove-cell")
     for cell in notebook.cells:
         tags = set(cell.metadata.get("tags", []))
         if cell.cell_type == "code" and not tags & {"remove-cell", "show-input", "remove-input"}:

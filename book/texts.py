@@ -73,8 +73,9 @@ def _value_and_gradient(loss: Any, map_: torch.Tensor, label: torch.Tensor) -> I
 
 def budget(results: str | None = None) -> str:
     """Time and money per run and for all planned runs at each scale: measured where there are
-    records, else from the benchmark; the hour's price from prices.yml."""
-    planned = len(entries(results))
+    records, else from the benchmark (every run on 300-W then, for the scale's own epochs); the
+    hour's price from prices.yml."""
+    planned = entries(results)
     rows: list[list[object]] = []
     devices = {"cpu"}
     folders = {"smoke": ROOT / "results" / "live", "reduced": results}  # the first: made here
@@ -84,17 +85,18 @@ def budget(results: str | None = None) -> str:
             hours = float(np.median([where["seconds"] for where in kept])) / 3600
             where = "while this book was built" if folder is not results else "committed"
             basis = f"median of {len(kept)} runs, {where}, {kept[0]['threads']} thread"
-            runs = planned if scale == "reduced" else 0
-            rows.append(_cost_row(scale, basis, hours, "cpu", kept[0]["threads"], runs))
+            # The reduced scale is that of the plan: each run as long as it took or is expected to.
+            total = sum(entry.minutes or 0.0 for entry in planned) / 60 if scale == "reduced" else 0
+            rows.append(_cost_row(scale, basis, hours, "cpu", kept[0]["threads"], total))
     full = RunConfig.at("full", "300w")
     for record in costs.load(results):
         rate = record["step"]["batch"] / costs.medians(record["step"]["seconds"])["step with star"]
         hours, machine = FACES_300W * full.epochs / rate / 3600, record["machine"]
         basis = f"from {rate:.1f} faces a second, {machine['device_name']}"
         device, threads = machine["device"], machine["threads"]
-        rows.append(_cost_row("full", basis, hours, device, threads, planned))
+        rows.append(_cost_row("full", basis, hours, device, threads, len(planned) * hours))
         devices.add(device)
-    every = f"all {planned} planned runs"
+    every = f"all {len(planned)} planned runs"
     head = ["scale", "measured", "one run", "its price", every, "their price"]
     used = [
         f"[{price['name']}]({price['source']}) at {price['per_hour']:g} dollars"
@@ -110,11 +112,13 @@ def budget(results: str | None = None) -> str:
 
 
 def _cost_row(
-    scale: str, basis: str, hours: float, device: str, threads: int, runs: int
+    scale: str, basis: str, hours: float, device: str, threads: int, every_run: float
 ) -> list[object]:
     prices = PRICES[device]
     money = hours * prices["per_hour"] * threads / prices.get("threads", threads)
-    every = [_time(runs * hours), _dollars(runs * money)] if runs else ["–", "–"]
+    every = ["–", "–"]
+    if every_run:  # hours
+        every = [_time(every_run), _dollars(every_run / hours * money)]
     return [scale, basis, _time(hours), _dollars(money), *every]
 
 

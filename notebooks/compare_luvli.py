@@ -17,11 +17,10 @@
 # **The paper's claim** (Section 5.4). STAR loss beats the Mahalanobis distance with the heatmap's
 # covariance by 0.15 points on WFLW.
 #
-# **What is planned here.** Beside the Mahalanobis distance stand the full likelihoods that the
+# **What is done here.** Beside the Mahalanobis distance stand the full likelihoods that the
 # paper leaves out (Gaussian and Laplace, with the heatmap's covariance and with a predicted one),
 # residual log-likelihood estimation, heatmap regression with adaptive Wing, and three controls:
 # both errors divided by the same deviation, random directions, and the scale inside the distance.
-# The table says which of them were run.
 
 # %%
 from IPython.display import Markdown

@@ -82,7 +82,7 @@ cost_views.ratio_table(record)
 #
 # Slope of the logarithm of the time over the logarithm of the number of heatmaps; 1 is linear. New
 # memory costs more per byte above some size, where the C library asks the system for it afresh each
-# time; the limit shows that by itself.
+# time; the row "one read and one write" shows that by itself.
 
 # %% tags=["folded"]
 cost_views.growth_table(record)

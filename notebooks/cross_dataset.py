@@ -76,7 +76,9 @@ figures.forest(effects)
 # Networks trained on one data set and tested on another, whose annotators draw the same points
 # elsewhere. Rows are to be compared with each other only. Rows of one attribute are of the same
 # faces for both networks; those named "full" are not: of the faces with 68 points some have none of
-# the six attributes, those with 98 points have at least one each, and so are harder.
+# the six attributes, those with 98 points have at least one each, and so are harder. The points
+# differ too, and where there are fewer, some of the eyelids are interpolated; so errors are best
+# compared between rows of one network.
 
 # %%
 Markdown(page_facts.transfer(results_folder(results or None)))

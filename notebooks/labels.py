@@ -42,7 +42,8 @@ Markdown(labels.finding(measured))
 # %% [markdown]
 # ## The shift by source and size
 #
-# The networks are those of the four distances, without and with STAR loss.
+# The networks are those of the four distances, without and with STAR loss. A shift down,
+# which flips do not hide, can be learned; what is left of it differs between the sources.
 
 # %%
 labels.table(measured)
@@ -50,6 +51,7 @@ labels.table(measured)
 # %% [markdown]
 # ## What this does not show
 #
-# The original pictures are not at hand, so whether the shift comes from the annotation files'
-# first pixel or from how this copy of the pictures was cut cannot be told apart. A shift that
-# annotators make would shrink with the picture; one of the copy's pixels would not.
+# The original pictures are not at hand, so we cannot say whether the shift comes from the
+# annotation files' first pixel, from how this copy of the pictures was cut, or from the annotators.
+# A shift of the first two kinds would be the same in pixels for faces of every size, one of the
+# annotators would grow with the face; the quarters are too few and too uneven to decide.

@@ -16,7 +16,9 @@
 #
 # The paper says that STAR loss reduces the impact of ambiguous annotations. On rendered faces the
 # noise can be set: to none, to other strengths, and to noise of the same size without a direction,
-# where nothing is ambiguous and STAR has nothing to find. The claims are judged at strength 3.
+# where no direction is more ambiguous than another. If STAR works by what the paper says, its
+# effect should grow with the strength and be small in the last. An interval that excludes zero
+# beside one that contains it is no difference yet: compare the intervals with each other.
 
 # %%
 from IPython.display import Markdown
@@ -89,5 +91,5 @@ run_tables.run_table(read(every, results))
 # %% [markdown]
 # ## What this does not show
 #
-# The networks are small (one stack, small pictures) and trained for few epochs on part of the
-# training set, so what is compared with the paper is effects, not absolute errors.
+# The paper has no such experiment, so nothing here is compared with it. The networks are small (one
+# stack, small pictures) and trained for few epochs, and rendered faces are no photographs.

@@ -38,7 +38,7 @@ from starlib.report import figures
 from starlib.synthface.faces import render_faces
 from starlib.training.config import RunConfig
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "show-input"]
 epochs = 160
 device = "cpu"
 results = "results/live"  # folder whose own_data/ gets the files and the run, anew each time

@@ -14,11 +14,13 @@
 # %% [markdown]
 # # Resolution of the input
 #
-# **The paper's claim** (Fig. 4). STAR loss helps at 64, 128 and 256 pixels, and a network with
-# STAR loss at 128 pixels is as good as one without it at 256.
+# **The paper's claim** (Fig. 4, on WFLW). STAR loss helps at 64, 128 and 256 pixels, and a network
+# with STAR loss at 128 pixels is as good as one without it at 256. The effects that it prints are
+# means over the distances.
 #
 # **What is done here.** The same network is trained at several resolutions, without and with STAR
-# loss, with smooth-l1 and l2. The claim about half the resolution is tested between 64 and 128.
+# loss, with smooth-l1 and l2. The claims are about the mean of the two; the table gives each, with
+# the paper's mean beside it. The claim about half the resolution is tested between 64 and 128.
 
 # %%
 from IPython.display import Markdown

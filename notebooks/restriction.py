@@ -14,10 +14,10 @@
 # %% [markdown]
 # # The eigenvalue restriction and its weight
 #
-# **The paper's claims** (Tables 4 and 5). Without a restriction the network blurs its heatmaps to
-# lower the loss, and ends worse than the plain regression loss. The value restriction and the
-# detach restriction both prevent that; the weight $w$ hardly matters; and the gain is STAR's, not
-# the restriction's.
+# **The paper's claims** (Tables 4 and 5, on WFLW). Without a restriction the network blurs its
+# heatmaps to lower the loss, and ends worse than the plain regression loss. The value restriction
+# and the detach restriction both prevent that; the weight $w$ hardly matters; and the gain is
+# STAR's, not the restriction's.
 #
 # **What is done here.** STAR loss with smooth-l1 without a restriction, with each of the two, and
 # with several $w$. The last claim gets the control that the paper lacks: the plain regression

@@ -15,9 +15,10 @@
 # # Is it only a step size?
 #
 # STAR loss divides errors by the deviations of the heatmap, which are well below one, so its
-# gradient is larger than that of the plain loss. With l2, whose gradient vanishes with the error,
-# that could be the whole effect. Here l2 without STAR is trained with other learning rates and
-# factors of the loss.
+# gradient is larger than that of the plain loss. Adam ignores a constant factor, but not how the
+# gradient changes with the error and over a training: with l2 it vanishes with the error, and that
+# could be the whole effect. Here l2 without STAR is trained with other learning rates, and with
+# other factors of the loss, which should change nothing.
 
 # %%
 from IPython.display import Markdown

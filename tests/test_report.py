@@ -1,5 +1,6 @@
 """Tables, figures and fragments of pages, from any set of runs."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -214,3 +215,7 @@ def test_a_finding_names_the_effects_that_the_paper_does_not_print(tmp_path):
         "Laplace NLL, heatmap over baseline",
     ]
     assert "-1.00 points [" in named.split("; ")[0] and "3 seeds" in named
+    assert lines[3] == "> - **beyond the paper**, zero inside the interval: STAR over baseline"
+    rule = {"comparisons": ["Mahalanobis over baseline"]}
+    verdict = dataclasses.replace(verdict, rule=rule)  # what a verdict gives is not said twice
+    assert "Mahalanobis over baseline" not in findings.finding([verdict], effects)

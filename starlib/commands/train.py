@@ -1,4 +1,4 @@
-"""python -m starlib train: one run, what an experiment lacks, or the queue of all experiments.
+"""python -m starlib train: one run, the arms of an experiment, or the queue of all experiments.
 
 Under torchrun all processes train each run together.
 """
@@ -32,7 +32,11 @@ from starlib.training.epochs import enough_epochs
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--experiment", help="train every run that this experiment lacks")
+    parser.add_argument(
+        "--experiment",
+        help="train all arms of this experiment on one data set, at one scale, with these seeds; "
+        "with --queue, what its tables lack",
+    )
     parser.add_argument(
         "--queue",
         action="store_true",

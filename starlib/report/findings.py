@@ -11,20 +11,28 @@ from starlib.report.tables import label
 
 
 def finding(verdicts: Sequence[Verdict], effects: Mapping[str, Effect] | None = None) -> str:
-    """The verdicts in a quotation that opens a page, then of `effects` those that the paper does
-    not print and whose interval excludes zero (Markdown)."""
+    """The verdicts in a quotation that opens a page, then of `effects` those that neither a verdict
+    nor the paper gives: with their intervals where these exclude zero, else by name (Markdown)."""
     if not verdicts:
         return "> **Finding.** No claim of the paper can be decided here."
     lines = [f"**Finding.** {summary([verdict.verdict for verdict in verdicts])}"]
     lines += [f"- **{v.verdict}**: {v.claim.strip()} *{label(brief(v.reason))}*" for v in verdicts]
-    beyond = [
-        f"{label(name)}, *{points(e.mean)} points {bounds(e.low, e.high)}, "
-        f"{counted(e.seeds)} seeds*"
-        for name, e in (effects or {}).items()
-        if e.published is None and (e.low > 0 or e.high < 0)
-    ]
-    if beyond:
-        lines.append(f"- **beyond the paper**, not corrected for their number: {'; '.join(beyond)}")
+    judged = {name for v in verdicts for name in v.rule.get("comparisons", ())}
+    others = {
+        name: effect
+        for name, effect in (effects or {}).items()
+        if effect.published is None and not np.isnan(effect.low) and name not in judged
+    }
+    clear = {name: e for name, e in others.items() if e.low > 0 or e.high < 0}
+    if clear:
+        texts = (
+            f"{label(name)}, *{points(e.mean)} points {bounds(e.low, e.high)}, "
+            f"{counted(e.seeds)} seeds*"
+            for name, e in clear.items()
+        )
+        lines.append(f"- **beyond the paper**, not corrected for their number: {'; '.join(texts)}")
+    if unclear := [label(name) for name in others if name not in clear]:
+        lines.append(f"- **beyond the paper**, zero inside the interval: {'; '.join(unclear)}")
     return _quoted(lines)
 
 

@@ -117,6 +117,5 @@ def finding(measured: dict[str, Any] | None) -> str:
     return (
         f"> **Finding.** In the mean over {measured['runs']} networks the predictions lie to the "
         f"{side} of the labels: by {shifts}, folders of {label(measured['dataset'])}, and by "
-        f"{min(parts):.2f} to {max(parts):.2f} px in each quarter of their faces by size. This is "
-        "a shift of the labels in pixels of this copy of the pictures, not in the size of the face."
+        f"{min(parts):.2f} to {max(parts):.2f} px in each quarter of their faces by size."
     )

@@ -62,11 +62,14 @@ def _over_seeds(runs: Mapping[int, Run], value: Callable[[Run], float]) -> NDArr
     return values[~np.isnan(values)]
 
 
-def _mean(values: NDArray, digits: int) -> str:
+def _mean(values: NDArray, digits: int, seeds: int | None = None) -> str:
+    """Mean ± standard deviation; how many values these are, if there are more `seeds`."""
     if not len(values):
         return "not recorded"
     text = f"{values.mean():.{digits}f}"
-    return text if len(values) < 2 else f"{text} ± {values.std(ddof=1):.{digits}f}"
+    if len(values) > 1:
+        text += f" ± {values.std(ddof=1):.{digits}f}"
+    return text if seeds in (None, len(values)) else f"{text} ({len(values)} seeds)"
 
 
 def spread_over_faces(run: Run) -> float:
@@ -86,7 +89,7 @@ def collapse_table(runs: ArmRuns) -> pd.DataFrame:
         {
             "arm": label(arm),
             "NME, %": _mean(100 * breakdown.seed_means(by_seed), 2),
-            "width of the heatmaps": _mean(_over_seeds(by_seed, _last_width), 3),
+            "width of the heatmaps": _mean(_over_seeds(by_seed, _last_width), 3, len(by_seed)),
             "spread over faces, as a share of the labels'": _mean(
                 _over_seeds(by_seed, spread_over_faces), 3
             ),
@@ -101,14 +104,14 @@ def collapse_table(runs: ArmRuns) -> pd.DataFrame:
 def width_table(runs: ArmRuns, comparisons: Mapping[str, Comparison]) -> pd.DataFrame:
     """Width of the heatmaps after the last epoch, of both arms of each comparison.
 
-    Mean ± standard deviation over the seeds whose records have it.
+    Mean ± standard deviation over the seeds whose records have it, counted where they are fewer.
     """
     rows = []
     for name, pair in comparisons.items():
         row: dict[str, Any] = {"comparison": label(name)}
         for column, arm in (("without", pair.without), ("with", pair.with_)):
             widths = _over_seeds(runs[arm], _last_width)
-            row[column] = _mean(widths, 3) if runs[arm] else NOT_RUN
+            row[column] = _mean(widths, 3, len(runs[arm])) if runs[arm] else NOT_RUN
         rows.append(row)
     return frame_of(rows, "comparison")
 

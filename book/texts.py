@@ -112,13 +112,13 @@ def budget(results: str | None = None) -> str:
 
 
 def _cost_row(
-    scale: str, basis: str, hours: float, device: str, threads: int, every_run: float
+    scale: str, basis: str, hours: float, device: str, threads: int, hours_of_all: float
 ) -> list[object]:
     prices = PRICES[device]
     money = hours * prices["per_hour"] * threads / prices.get("threads", threads)
     every = ["–", "–"]
-    if every_run:  # hours
-        every = [_time(every_run), _dollars(every_run / hours * money)]
+    if hours_of_all:
+        every = [_time(hours_of_all), _dollars(hours_of_all / hours * money)]
     return [scale, basis, _time(hours), _dollars(money), *every]
 
 

@@ -227,6 +227,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         questions.released_code(),
         questions.training_length(),
         questions.step_size(),
+        questions.weight_and_tricks(),
         questions.noise(),
         questions.alternatives(),
         questions.backbones(),

@@ -101,6 +101,27 @@ def alternatives() -> Experiment:
     )  # fmt: skip
 
 
+def weight_and_tricks() -> Experiment:
+    """Planned when STAR was known to lose with DR at w = 1, and before any run at another w."""
+    arms: Arms = {}
+    comparisons: dict[str, Comparison] = {}
+    for block, trick in (("dr", "DR"), ("aam", "AAM")):
+        arms[trick] = {**BASELINE["baseline"], block: True}
+        arms[f"STAR +{trick}"] = {block: True}
+        comparisons[f"STAR +{trick} over {trick}"] = Comparison(
+            trick, f"STAR +{trick}", table3(block, "smooth_l1")
+        )
+        for w in (10, 20):
+            name = f"STAR +{trick} w {w}"
+            arms[name] = {block: True, "weight": w}
+            comparisons[f"{name} over {trick}"] = Comparison(trick, name)
+    return Experiment(
+        "weight_and_tricks", "The weight of the restriction with DR and with AAM",
+        "not in the paper", arms, comparisons,
+        plan={"300w": {name: 3 if " w " in name else 5 for name in arms}},
+    )  # fmt: skip
+
+
 def noise() -> Experiment:
     pairs = ("smooth_l1", "l2")
     arms = star_pairs(pairs)

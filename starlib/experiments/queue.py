@@ -14,8 +14,9 @@ from starlib.training.config import RunConfig
 
 # Which question is answered first. An experiment that is not named here comes last.
 ORDER = (
-    "restriction", "ablation_distance", "compare_adl", "compare_luvli", "ambiguity", "noise",
-    "stability", "resolution", "step_size", "training_length", "released_code", "backbones",
+    "restriction", "ablation_distance", "weight_and_tricks", "compare_adl", "compare_luvli",
+    "ambiguity", "noise", "stability", "resolution", "step_size", "training_length",
+    "released_code", "backbones",
 )  # fmt: skip
 BLOCKS = (3, 5, 10)  # seeds: of all experiments the first three, then up to five, then up to ten
 LONG = 15.0  # minutes; a run that takes longer waits for the shorter ones of the next block

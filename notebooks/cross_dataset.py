@@ -62,7 +62,7 @@ Markdown(run_tables.sources(runs, missing(configs, results)))
 # corrected over the claims of its family, so its p differs), and the bootstrap over seeds and test
 # faces. "A over B" is the error of B minus that of A: positive where A is better. Where the paper
 # prints an effect, "paper's effect" says whether our interval contains it, and "power" how likely
-# these seeds would show it.
+# these seeds would show it without correction.
 
 # %%
 tables.effect_table(experiment, dataset, None, scale, seeds, results)

@@ -203,7 +203,8 @@ def test_a_finding_names_the_effects_that_the_paper_does_not_print(tmp_path):
     nmes = {"baseline": 0.05, "STAR": 0.05, "Mahalanobis": 0.06, "Laplace NLL, heatmap": 0.04}
     write_arms(luvli, "300w", tmp_path, nmes, seeds=3)
     effects = comparison_effects(luvli, "300w", results=tmp_path)
-    reason = "+0.1 points, 3 seeds, p < 0.001 after Holm; the paper's +0.2 (power to see it: 9 %)"
+    reason = "+0.1 points, 3 seeds, p < 0.001 after Holm; the paper's +0.2"
+    reason += " (power to see it, uncorrected: 9 %)"
     verdict = Verdict("id", "STAR wins.", "Section 5.4", "replicated", reason)
     lines = findings.finding([verdict], effects).split("\n>\n")
     assert lines[1] == "> - **replicated**: STAR wins. *+0.1 points, 3 seeds; the paper's +0.2*"

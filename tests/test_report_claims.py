@@ -7,7 +7,8 @@ import yaml
 from starlib.bench import summary as costs
 from starlib.experiments.arms import EXPERIMENTS
 from starlib.report import ambiguity, claims, rules
-from starlib.report.decisions import summary
+from starlib.report.decisions import by_sign, summary
+from starlib.report.statistics import contrast
 from tests.fakes import write_arms, write_run
 
 ABLATION, RESTRICTION = EXPERIMENTS["ablation_distance"], EXPERIMENTS["restriction"]
@@ -63,6 +64,12 @@ def test_an_effect_is_judged_by_its_interval_and_the_papers_effect(
     for word in ("points", "5 seeds", "after Holm", "the paper's +0.40", "power to see it"):
         assert word in found.reason
     assert ("inside" in found.reason) != bool(found.effects[0].excludes_published)
+
+
+def test_an_effect_above_the_papers_is_not_called_smaller():
+    effect = contrast([[0.060, 0.059, 0.061], [0.050, 0.051, 0.049]], published=0.001)
+    assert effect.excludes_published and effect.low > effect.published
+    assert by_sign(EFFECT, [effect], [0.06])[0] == "underpowered"  # after Holm's correction
 
 
 def test_two_seeds_are_too_few_for_a_verdict(tmp_path):

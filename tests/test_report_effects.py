@@ -176,6 +176,9 @@ def test_power_agrees_with_simulation_and_seeds_needed_reach_it():
     assert power(0.002, 0.001 * np.sqrt(2 / needed), 2 * needed - 2) >= 0.8
     assert power(0.002, 0.001 * np.sqrt(2 / (needed - 1)), 2 * needed - 4) < 0.8
     assert contrast([[0.1], [0.2]], published=0.1).seeds_needed() is None
+    far = (rng.normal(12, 1, 10**6)) / np.sqrt(rng.chisquare(2, 10**6) / 2)
+    seen = np.mean(far > stats.t.ppf(0.975, 2))
+    assert power(12, 1, 2) == pytest.approx(seen, abs=2e-4) and seen < 0.9995
 
 
 def test_holm_steps_down_and_leaves_out_what_is_not_run():
@@ -247,6 +250,8 @@ def test_known_directions_are_recognised(tmp_path):
     assert angles[0] < 1 and angles[1] > 89
     assert min(correlations) > 0.9 and min(energies) > 0.9
     assert ambiguity.region_ratio(run, ("contour", "eye corners")) > 10
+    for measure in (ambiguity.eigenvalue_ratio, ambiguity.first_eigenvalue):
+        assert len(np.unique(ambiguity.strength(noise, measure))) < 10  # of 98: most are tied
     older = write_run(experiment.config("l2", "synthface", 0), tmp_path, 0.05)
     assert np.isnan(ambiguity.angle_to_noise(older))
     with pytest.raises(ValueError, match="dataset: expected one of synthface"):

@@ -73,8 +73,13 @@ def correlation_with_noise(
     if covariance is None:
         return float("nan")
     noise = noise_covariance(run.config.dataset, len(covariance))
-    means = (measure(c).mean(0) for c in (covariance, noise))
-    return float(stats.spearmanr(*means).statistic)
+    return float(stats.spearmanr(*(strength(c, measure) for c in (covariance, noise))).statistic)
+
+
+def strength(covariance: NDArray, measure: Callable[[NDArray], NDArray]) -> NDArray:
+    """Mean over faces [N] of a measure, to four digits: landmarks of the same noise differ by
+    rounding alone, and must have the same rank."""
+    return np.array([float(f"{value:.4g}") for value in measure(covariance).mean(0)])
 
 
 def region_ratio(run: Run, regions: tuple[str, str]) -> float:

@@ -48,12 +48,13 @@ def named(rule: Rule) -> str:
 def by_sign(
     rule: Rule, effects: list[Effect], adjusted: list[float], unit: str = POINTS, paper: str = PAPER
 ) -> Decision:
-    """The sign of an effect that differs from 0; else whether the paper's can be excluded."""
+    """The sign of an effect that differs from 0; else whether it is smaller than the paper's."""
     effect, p = effects[0], adjusted[0]
     text = named(rule) + effect_text(effect, p, unit=unit, paper=paper)
     if p < ALPHA:
         return (REPLICATED if effect.mean > 0 else CONTRADICTED), text
-    return (NO_EFFECT if effect.excludes_published else UNDERPOWERED), text
+    smaller = effect.published is not None and effect.high < effect.published
+    return (NO_EFFECT if smaller else UNDERPOWERED), text
 
 
 def by_leads(rule: Rule, effects: list[Effect], adjusted: list[float]) -> Decision:
@@ -82,7 +83,7 @@ def by_equivalence(rule: Rule, effects: list[Effect], adjusted: list[float]) -> 
     else:
         verdict = UNDERPOWERED
     texts = (
-        f"{name}: {effect_text(effect, p)}"
+        f"{name}: {effect_text(effect, p, power=False)}"
         for name, effect, p in zip(rule["comparisons"], effects, adjusted, strict=True)
     )
     return verdict, "; ".join(texts) + f". Equivalent means within ±{rule['margin']:g} points"
@@ -134,8 +135,10 @@ def effect_text(
     signed: bool = True,
     centre: float = 0.0,
     paper: str = PAPER,
+    power: bool = True,
 ) -> str:
-    """Effect, interval, seeds, p after Holm, and how that stands to the paper's effect."""
+    """Effect, interval, seeds, p after Holm, and how that stands to the paper's effect; with the
+    power to see that, which is not the power to see an equivalence."""
     sign = "+" if signed else ""
     values = (effect.mean + centre, effect.low + centre, effect.high + centre)
     mean, low, high = (f"{factor * value:{sign}.2f}" for value in values)
@@ -146,11 +149,13 @@ def effect_text(
         return text
     where = "outside" if effect.excludes_published else "inside"
     text += f"; {paper} {factor * effect.published:+.2f} lies {where} the interval"
-    text += f" (power to see it: {100 * effect.power():.0f} %"
+    if not power:
+        return text
+    text += f" (power to see it, uncorrected: {100 * effect.power():.0f} %"
     needed = effect.seeds_needed()
     return text + (f"; {needed} seeds would give 80 %)" if needed and effect.power() < 0.8 else ")")
 
 
 def brief(reason: str) -> str:
     """A reason without p-values and power, which stand with the claim on the page of claims."""
-    return re.sub(r", p [=<] [\d.]+ after Holm| \(power to see it: [^)]*\)", "", reason)
+    return re.sub(r", p [=<] [\d.]+ after Holm| \(power to see it[^)]*\)", "", reason)

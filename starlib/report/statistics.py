@@ -97,8 +97,9 @@ def power(size: float, error: float, freedom: float, alpha: float = ALPHA) -> fl
         return 1.0 if error == 0 and size else np.nan
     limit = stats.t.ppf(1 - alpha / 2, freedom)
     shift = abs(size) / error
-    seen = float(stats.nct.sf(limit, freedom, shift) + stats.nct.cdf(-limit, freedom, shift))
-    return 1.0 if np.isnan(seen) and shift > 2 * limit else seen  # scipy has none far out
+    right = float(stats.nct.sf(limit, freedom, shift))
+    wrong = float(np.nan_to_num(stats.nct.cdf(-limit, freedom, shift)))  # NaN where it is zero
+    return 1.0 if np.isnan(right) and shift > 2 * limit else right + wrong  # scipy has none far out
 
 
 def contrast(

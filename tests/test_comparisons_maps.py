@@ -105,6 +105,9 @@ def test_regularisation_is_zero_for_the_gaussian_itself_and_ln_2_without_overlap
     assert distribution_regularisation(3 * same, landmarks) == pytest.approx(0, abs=1e-6)
     apart = gaussian_maps(landmarks + 0.6, 64, 1.0)
     assert distribution_regularisation(apart, landmarks) == pytest.approx(math.log(2), rel=1e-5)
+    empty = torch.zeros_like(same)
+    half = distribution_regularisation(empty, landmarks)
+    assert half == pytest.approx(math.log(2) / 2, rel=1e-5)
     wide = gaussian_maps(landmarks, 64, 2.0)
     assert 0 < distribution_regularisation(wide, landmarks) < math.log(2)
 

@@ -7,6 +7,7 @@ from PIL import Image
 from starlib.__main__ import main
 from starlib.data import DataError, check_dataset, crop_store, load_dataset
 from starlib.data.crops import STORE_MARGIN, store_size
+from starlib.data.faces import open_image
 from tests.conftest import write_pts
 
 
@@ -68,7 +69,7 @@ def test_every_problem_is_named_at_once(tiny_300w):
     root = tiny_300w / "300w"
     points = np.random.default_rng(0).uniform(20, 80, (68, 2))
     write_pts(root / "afw/1.pts", points[:67])
-    points[5] = (150.0, 20.0)
+    points[5] = (900.0, 20.0)
     write_pts(root / "afw/2.pts", points)
     (root / "helen/trainset/3.jpg").write_bytes(b"no picture")
     (root / "lfpw/trainset/4.pts").unlink()
@@ -77,6 +78,24 @@ def test_every_problem_is_named_at_once(tiny_300w):
     assert "afw/2.pts: expected points inside the image of 100 x 90 pixels, point 5" in message
     assert "helen/trainset/3.jpg: expected a readable image" in message
     assert "lfpw/trainset/4.pts: expected the landmarks of 4.png" in message
+
+
+def test_faces_that_the_border_cuts_off_are_read(tiny_300w):
+    points = np.random.default_rng(0).uniform(20, 80, (68, 2))
+    points[5] = (-8.0, 40.0)
+    write_pts(tiny_300w / "300w/afw/2.pts", points)
+    faces = load_dataset("300w", "train", tiny_300w)
+    [row] = [i for i, name in enumerate(faces.names) if name.startswith("afw/2.")]
+    np.testing.assert_allclose(faces.landmarks[row, 5], (-8.5, 39.5))  # first pixel 1, edge 0
+
+
+@pytest.mark.parametrize(("mode", "dtype"), [("I;16", np.uint16), ("F", np.float32)])
+def test_grey_values_whose_range_is_not_known_are_refused(mode, dtype, tmp_path):
+    path = tmp_path / "grey.tif"
+    Image.fromarray(np.ones((90, 100), dtype)).save(path)
+    message = rf"grey.tif: expected a readable image \(of 8 bits per channel, its mode is {mode}\)"
+    with pytest.raises(DataError, match=message):
+        open_image(path)
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import zlib
 
@@ -7,6 +8,7 @@ import torch
 
 import starlib
 from starlib.models.hourglass import Coordinates
+from starlib.schemes import SCHEMES
 
 
 def test_network_has_the_size_the_paper_prints():
@@ -43,6 +45,9 @@ def test_other_input_sizes_work_and_wrong_ones_are_named():
             starlib.StackedHourglass("300w", **{argument: value})
     with pytest.raises(ValueError, match="^scheme: expected"):
         starlib.StackedHourglass("cats")
+    bare = dataclasses.replace(SCHEMES["300w"], edges=())
+    with pytest.raises(ValueError, match="^aam: expected edges, scheme 300w has none"):
+        starlib.StackedHourglass(bare, stacks=1, width=8, depth=2, image_size=64)
 
 
 def filled(name, shape, golden):

@@ -100,6 +100,7 @@ def test_a_scheme_is_read_from_a_yml_file(tmp_path):
         ),
         ({"edges": [[0, 1]]}, "edges: expected {points: […], closed: true or false}, got [0, 1]"),
         ({"edges": [{"points": [0, 1], "closed": 1}]}, "edges: closed: expected true or false"),
+        ({"edges": [{"points": [2]}]}, "edges: expected two points or more of a curve, got"),
         ({"edges": [{"points": [0, 0]}]}, "edges: expected each point once, got [0, 0]"),
         ({"edges": {"points": [0, 1]}}, "edges: expected a list"),
         ({"flip": [[0, 2], [2, 3]]}, "flip: expected each point in one pair, got [2, 3] besides"),

@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import struct
 import sys
 
 import numpy as np
@@ -18,7 +19,7 @@ from starlib.inference import face_boxes as boxes_of_faces
 from starlib.inference.detector import load_detector
 from starlib.inference.face_boxes import BOXES, FROM_DETECTOR, face_boxes
 from starlib.inference.locate import locate, moved_boxes
-from starlib.inference.pictures import sources
+from starlib.inference.pictures import Source, pictures, sources
 from starlib.schemes import SCHEMES
 from starlib.training.build import build_model
 from starlib.training.loop import covariances
@@ -110,6 +111,36 @@ def test_every_nth_frame_of_a_video_gets_a_result(two_faces, run_file, tmp_path,
         assert [row[-3] for row in csv.reader(file)][1:] == ["1", "1", "3", "3", "5", "5"]
     assert main([*given, "--box", "1", "1", "9", "9"]) == 2
     assert "--box: expected one photo" in capsys.readouterr().err
+
+
+def test_a_video_of_a_camera_held_upright_is_turned_upright(tmp_path):
+    av = pytest.importorskip("av")
+    path = tmp_path / "portrait.mp4"
+    raw = np.zeros((32, 64, 3), np.uint8)
+    raw[:16, :32] = 255  # left above as the sensor lies, right above as the camera was held
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 32, "yuv420p"
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(raw, "rgb24")))
+        container.mux(stream.encode())
+    data = path.read_bytes()
+    matrix = data.index(b"tkhd") + 44  # of the track header: nine numbers of 32 bits
+    a_quarter_turn = struct.pack(">9i", 0, 1 << 16, 0, -1 << 16, 0, 0, 32 << 16, 0, 1 << 30)
+    path.write_bytes(data[:matrix] + a_quarter_turn + data[matrix + 36 :])
+    [picture] = pictures(Source(path, "portrait"))
+    assert picture.image.size == (32, 64)
+    grey = np.asarray(picture.image.convert("L"))
+    assert grey[8, 24] > 200 and max(grey[8, 8], grey[40, 8], grey[40, 24]) < 50
+
+
+def test_every_picture_without_a_face_is_named(run_file, tmp_path, capsys, monkeypatch):
+    for number in range(25):
+        noise(number, (8, 8)).save(tmp_path / f"{number:02}.png")
+    monkeypatch.setattr(predict, "face_boxes", lambda *_: (np.empty((0, 4)), np.empty(0)))
+    given = ["predict", str(tmp_path), "--weights", str(run_file), "--out", str(tmp_path / "out")]
+    assert main(given) == 2
+    message = capsys.readouterr().err
+    assert all(f"{number:02}.png: expected a face" in message for number in range(25))
 
 
 def test_without_the_detector_the_error_says_what_to_install(

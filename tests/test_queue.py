@@ -72,6 +72,8 @@ def test_runs_can_be_narrowed_and_unknown_names_are_errors(tmp_path):
     assert {(e.config.dataset, e.config.seed) for e in listed} == {("synthface-0", 0)}
     with pytest.raises(ValueError, match="^experiment: expected one of"):
         entries(tmp_path, experiments=["nothing"])
+    with pytest.raises(ValueError, match="^dataset: expected one of .*300w.*, got '300W'"):
+        entries(tmp_path, datasets=["300W"])
 
 
 def test_data_sets_without_files_are_left_out(tmp_path, monkeypatch):

@@ -265,6 +265,15 @@ def test_no_run_is_begun_after_the_time_is_up(tiny_300w, results):
     assert "not begun" in message[0]
 
 
+def test_a_record_that_was_not_trained_anew_does_not_count(tiny_300w, results, monkeypatch):
+    with_fake_training(monkeypatch)
+    where = {"results": results, "data_root": tiny_300w, "executor": Here(), "say": str}
+    assert len(run_all([CONFIG], **where)) == 1
+    age(results)
+    assert run_all([CONFIG], **where, anew=True, minutes=0) == []
+    assert len(run_all([CONFIG], **where, anew=True)) == 1
+
+
 def test_command_line_trains_reads_and_names_mistakes(tiny_300w, results, capsys):
     where = ["--data-root", str(tiny_300w), "--results", str(results)]
     wrong = ["train", "--dataset", "300w", "--scale", "tiny", *where]
@@ -274,6 +283,8 @@ def test_command_line_trains_reads_and_names_mistakes(tiny_300w, results, capsys
     assert "--experiment: expected one of accuracy" in capsys.readouterr().err
     assert main(["train", "--experiment", "ablation_distance", "--set", "loss=star", *where]) == 2
     assert "leave --set" in capsys.readouterr().err
+    assert main(["train", "--experiment", "accuracy", "--dataset", "faces.yml", *where]) == 2
+    assert "--experiment: on your own data name the scale" in capsys.readouterr().err
     many = ["train", "--dataset", "300w", "--seeds", "0", "1", *where]
     assert main([*many, "--workers", "0"]) == 2
     assert "workers: expected an integer >= 1" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 import argparse
 import csv
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -73,19 +74,19 @@ def _predict(options: argparse.Namespace) -> int:
     if known := shipped(options.weights):
         print(f"weights {known.name}: {known.use}")
         about["use"] = known.use
-    problems: list[str] = []
+    failed = False
     rows: list[list[Any]] = []
     with tqdm(given, unit="file", disable=None) as bar:
         for source in bar:
             messages, found = _predict_source(source, detector, options, out, about, rows)
-            problems += messages
+            for message in messages:
+                tqdm.write(f"error: {message}", file=sys.stderr)
+                failed = True
             if found:
                 tqdm.write(f"{source.path}: {found}")
     if "csv" in options.format and rows:
         _write_table(out / TABLE, table_header(detector.scheme), rows)
-    if problems:
-        raise DataError(problems)
-    return 0
+    return 2 if failed else 0
 
 
 def _predict_source(

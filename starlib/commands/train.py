@@ -48,8 +48,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--scale",
-        help="smoke, reduced or full; default smoke, of the queue reduced; your own data is "
-        "trained at reduced by default, for as many epochs as its number of faces needs",
+        help="smoke, reduced or full; default smoke, of the queue reduced; one run of your own "
+        "data is at reduced by default, for as many epochs as its number of faces needs",
     )
     parser.add_argument("--seeds", type=int, nargs="+", help="default 0, of the queue all")
     parser.add_argument(
@@ -125,6 +125,10 @@ def _configs(options: argparse.Namespace) -> list[RunConfig]:
     dataset, scale = options.dataset or "synthface", options.scale or "smoke"
     seeds = options.seeds or [0]
     if options.experiment:
+        if is_path(dataset) and options.scale is None:
+            raise ValueError(
+                "--experiment: on your own data name the scale too, as in --scale reduced"
+            )
         return EXPERIMENTS[options.experiment].configs(dataset, scale, seeds)
     fields = dict(_field(text) for text in options.set)
     return [_config(dataset, options.scale, fields | {"seed": seed}) for seed in seeds]

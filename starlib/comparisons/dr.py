@@ -26,8 +26,8 @@ def distribution_regularisation(
     one cell around its landmark, normalised on the grid (DR; Nibali et al., 2018).
 
     Args:
-        heatmaps: non-negative maps [B, N, H, H], normalised or not; an empty map counts as one
-            that has no mass where the Gaussian has it.
+        heatmaps: non-negative maps [B, N, H, H], normalised or not; of an empty map the divergence
+            is (ln 2) / 2, the Gaussian's part alone.
         landmarks: [B, N, 2] in [-1, 1].
         check_values: as in `starlib.STARLoss`.
 

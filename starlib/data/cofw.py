@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from starlib.data.faces import CUT_OFF, DataError, FaceSet, files_stamp, landmark_problem
+from starlib.data.faces import DataError, FaceSet, files_stamp, landmark_problem
 from starlib.data.pts import as_float32
 from starlib.schemes import SCHEMES
 
@@ -138,7 +138,7 @@ def _landmark_problems(path: Path, split: str) -> list[str]:
             except (OSError, ValueError, KeyError, AttributeError) as error:
                 lines.append(f"{where}: expected an image ({error})")
                 continue
-            problem = landmark_problem(where, landmarks[index], (width, height), CUT_OFF)
+            problem = landmark_problem(where, landmarks[index], (width, height))
             if problem is None and not np.isin(flags[index], (0, 1)).all():
                 problem = f"{where}: expected occlusion flags of 0 or 1"
             lines += [problem] if problem else []

@@ -63,7 +63,13 @@ def crop(image: Image.Image, box: NDArray, size: int) -> NDArray[np.uint8]:
     left, top, side = (float(value) for value in box)
     outer = (int(left) - 2, int(top) - 2, int(left + side) + 3, int(top + side) + 3)
     inner = (left - outer[0], top - outer[1], left - outer[0] + side, top - outer[1] + side)
-    resized = image.crop(outer).resize((size, size), Image.Resampling.BILINEAR, box=inner)
+    try:
+        cut = image.crop(outer)
+    except Image.DecompressionBombError as error:
+        raise ValueError(
+            f"box: expected a face's, its crop has {side:.0f} pixels a side"
+        ) from error
+    resized = cut.resize((size, size), Image.Resampling.BILINEAR, box=inner)
     return np.asarray(resized).transpose(2, 0, 1)
 
 

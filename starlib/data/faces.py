@@ -115,9 +115,12 @@ _ORIENTATION, _LYING = 0x0112, (5, 6, 7, 8)
 def open_image(path: Path) -> Image.Image:
     """The image as RGB, turned upright as its EXIF entry says.
 
-    DataError names a file that cannot be decoded, or that has more pixels than Pillow deems safe.
+    DataError names a file that cannot be decoded, that has more pixels than Pillow deems safe, or
+    whose grey values are not of 8 bits: their range is not known, and Pillow would cut it off.
     """
     with _opened(path) as image:
+        if image.mode[0] in "IF":
+            raise ValueError(f"of 8 bits per channel, its mode is {image.mode}")
         return ImageOps.exif_transpose(image).convert("RGB")
 
 
@@ -152,13 +155,11 @@ def unreadable(paths: Iterable[Path]) -> list[str]:
     return lines
 
 
-def landmark_problem(
-    where: object, landmarks: NDArray, size: tuple[int, int], beyond: float = 0.0
-) -> str | None:
+def landmark_problem(where: object, landmarks: NDArray, size: tuple[int, int]) -> str | None:
     """What is wrong with landmarks [N, 2] (pixels, edge at 0) of an image of (width, height).
 
     `where` stands before it: a file, or a file and line. A face that is cut off by the image's
-    border may lie beyond it by the share `beyond` of the longer side of the landmarks' box.
+    border may lie beyond it by the share CUT_OFF of the longer side of the landmarks' box.
     """
     if not np.isfinite(landmarks).all():
         return (
@@ -166,7 +167,7 @@ def landmark_problem(
         )
     landmarks = landmarks.astype(np.float64)  # their differences may be beyond float32
     side = np.ptp(landmarks, axis=0).max()
-    slack = max(1.0, beyond * side)  # a pixel at least: annotations are rounded to it
+    slack = max(1.0, CUT_OFF * side)  # a pixel at least: annotations are rounded to it
     outside = (landmarks < -slack) | (landmarks > np.asarray(size) + slack)
     if outside.any():
         point = _first(outside)

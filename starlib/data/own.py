@@ -23,7 +23,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from starlib.data.faces import (
-    CUT_OFF,
     DataError,
     DataWarning,
     FaceSet,
@@ -67,7 +66,7 @@ def _face(row: Row, folder: Path, points: int, shift: float, flags: bool) -> Ima
 
 
 def _check(where: str, landmarks: NDArray[np.float32], image: Path) -> None:
-    problem = landmark_problem(where, landmarks, image_size(image), CUT_OFF)
+    problem = landmark_problem(where, landmarks, image_size(image))
     if problem:
         raise DataError([problem])
 

@@ -144,7 +144,10 @@ def _edge(given: object, count: int) -> Edge:
     closed = given.get("closed", False)
     if not isinstance(closed, bool):
         raise ValueError(f"edges: closed: expected true or false, got {_short(closed)}")
-    return _indices("edges", given["points"], count), closed
+    points = _indices("edges", given["points"], count)
+    if len(points) < 2:
+        raise ValueError(f"edges: expected two points or more of a curve, got {_short(given)}")
+    return points, closed
 
 
 def read_scheme(path: Path | str) -> Scheme:

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from starlib.data.faces import (
-    CUT_OFF,
     DataError,
     FaceSet,
     files_stamp,
@@ -57,7 +56,7 @@ def _videos(root: Path, split: str | None = None) -> list[Path]:
 
 
 def decode(video: Path) -> Generator[Image.Image, None, None]:
-    """The frames of a video file one after the other; DataError naming it if it breaks."""
+    """The upright frames of a video file one after the other; DataError naming it if it breaks."""
     try:
         import av
     except ImportError as error:
@@ -65,7 +64,7 @@ def decode(video: Path) -> Generator[Image.Image, None, None]:
     try:
         with av.open(str(video)) as container:
             for frame in container.decode(video=0):
-                yield frame.to_image()
+                yield frame.to_image().rotate(frame.rotation, expand=True)  # as it was held
     except (av.error.FFmpegError, OSError, IndexError, ValueError) as error:
         raise DataError([f"{video}: expected a readable video ({error})"]) from error
 
@@ -136,7 +135,7 @@ def _scan(folder: Path) -> tuple[list[tuple[str, Path, int, NDArray[np.float32]]
             continue
         try:
             landmarks = read_pts(annotation, SCHEMES["300w"].points) - np.float32(0.5)
-            problem = landmark_problem(annotation, landmarks, size or image_size(source), CUT_OFF)
+            problem = landmark_problem(annotation, landmarks, size or image_size(source))
         except DataError as error:
             problems += error.problems
             continue

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 
 from starlib.data.faces import (
-    CUT_OFF,
     DataError,
     FaceSet,
     ImageFace,
@@ -62,7 +61,7 @@ def read_list(path: Path, images: Path, points: int) -> Listed:
         except DataError as error:
             listed.problems.extend(error.problems)
             continue
-        problem = landmark_problem(f"{path}, line {number}", face.landmarks, size, CUT_OFF)
+        problem = landmark_problem(f"{path}, line {number}", face.landmarks, size)
         listed.problems.extend([problem] if problem else [])
         listed.faces.append(face)
     return listed

@@ -10,6 +10,7 @@ from starlib.experiments.arms import EXPERIMENTS
 from starlib.experiments.finished import load_all, read
 from starlib.experiments.records import Run
 from starlib.experiments.run import faces_decide
+from starlib.schemes import SCHEME_OF
 from starlib.training.config import RunConfig
 
 # Which question is answered first. An experiment that is not named here comes last.
@@ -54,6 +55,9 @@ def entries(
     for name in experiments or ():
         if name not in EXPERIMENTS:
             raise ValueError(f"experiment: expected one of {', '.join(EXPERIMENTS)}, got {name!r}")
+    for name in datasets or ():
+        if name not in SCHEME_OF:
+            raise ValueError(f"dataset: expected one of {', '.join(SCHEME_OF)}, got {name!r}")
     users: dict[RunConfig, list[str]] = {}
     arms: dict[RunConfig, str] = {}
     for experiment in EXPERIMENTS.values():

@@ -46,8 +46,10 @@ def run_all(
     `starlib.training.distributed.joined` all processes train one run after the other together.
 
     After `minutes` no run is begun, and those under way stop at the end of their epoch with a
-    checkpoint. A run that fails does not stop the others; the first failure is raised at the end.
-    `anew` and `wait` as in `run`; `progress`: each run under way prints a line now and then.
+    checkpoint. A run that fails does not stop the others, unless all processes train it together;
+    the first failure is raised at the end. With `anew` a record that was there and is not replaced
+    counts as not finished. `anew` and `wait` as in `run`; `progress`: each run under way prints a
+    line now and then.
     """
     if workers < 1:
         raise ValueError(f"workers: expected an integer >= 1, got {workers!r}")
@@ -61,10 +63,9 @@ def run_all(
     configs = list(dict.fromkeys(configs))
     results = results_folder(results).absolute()
     data_root = Path(data_root).absolute() if data_root else None
-    todo = configs
-    if not anew:
-        done = distributed.once(lambda: _finished(configs, results, data_root))
-        todo = [config for config in configs if config not in done]
+    done = distributed.once(lambda: _finished(configs, results, data_root))
+    todo = configs if anew else [config for config in configs if config not in done]
+    replaced = {run.path: run.path.stat().st_mtime_ns for run in done.values()} if anew else {}
     until = None if minutes is None else time.time() + 60 * minutes
     one = functools.partial(
         _one,
@@ -93,7 +94,8 @@ def run_all(
         ) as pool:
             _side_by_side(pool, one, todo, say)
     done = distributed.once(lambda: _finished(configs, results, data_root))
-    return [done[config] for config in configs if config in done]
+    found = [done[config] for config in configs if config in done]
+    return [run for run in found if run.path.stat().st_mtime_ns != replaced.get(run.path)]
 
 
 def _in_worker(threads: int) -> None:

@@ -157,6 +157,8 @@ class StackedHourglass(nn.Module):
                 f"image_size: expected a multiple of {4 * 2**depth} for depth {depth}, "
                 f"got {image_size!r}"
             )
+        if aam and not self.scheme.edges:
+            raise ValueError(f"aam: expected edges, scheme {self.scheme.name} has none")
         self.multiple, self.grid, self.sigmoid = 4 * 2**depth, grid, sigmoid
         self.coordinates = Coordinates()
         self.stem_conv = nn.Conv2d(6, width // 4, 7, stride=2, padding=3)

@@ -73,7 +73,8 @@ def correlation_with_noise(
     if covariance is None:
         return float("nan")
     noise = noise_covariance(run.config.dataset, len(covariance))
-    return float(stats.spearmanr(*(strength(c, measure) for c in (covariance, noise))).statistic)
+    ranked, known = (strength(c, measure) for c in (covariance, noise))
+    return float(stats.spearmanr(ranked, known).statistic)
 
 
 def strength(covariance: NDArray, measure: Callable[[NDArray], NDArray]) -> NDArray:

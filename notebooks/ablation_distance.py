@@ -121,7 +121,8 @@ tables.against_truth(by_arm)
 # epoch, in units of the input's [-1, 1]; older records do not hold it. By the optimum that the
 # book's page on the method derives, $\lambda^* = (d / w)^{2/3}$, STAR loss asks for wide heatmaps
 # where $d$ is about $|e|$ (l1, smooth-l1, Wing) and for narrower ones where it is $e^2$ (l2). DR
-# asks for narrow ones, and the two compete.
+# asks for narrow ones. Whether that is why the gain is lost with DR was
+# [tested with other weights](weight_and_tricks.ipynb).
 
 # %%
 views.width_table(by_arm, {name: experiment.comparisons[name] for name in comparisons})

@@ -8,6 +8,7 @@ import pytest
 
 from starlib.experiments.arms import EXPERIMENTS
 from starlib.experiments.finished import load_all
+from starlib.experiments.naming import describe
 from starlib.experiments.selection import arm_runs
 from starlib.report import (
     ambiguity,
@@ -171,6 +172,9 @@ def test_runs_that_differ_in_their_convention_do_not_share_a_name(tmp_path):
     arms = list(run_tables.run_table(load_all(tmp_path))["arm"])
     usual = "STAR-value smooth-l1 ema half life 1"
     assert arms == [usual, f"{usual} convention released"]
+    assert describe(config).endswith("ema half life 1 convention released seed 0")
+    smoke = RunConfig.at("smoke", "300w", epochs=3)
+    assert describe(smoke) == "300w custom star-value smooth_l1 image size 64 epochs 3 seed 0"
 
 
 def test_widths_stand_by_comparison_and_say_what_is_missing(tmp_path):

@@ -5,7 +5,21 @@ from starlib.training.config import STAR_LOSSES, RunConfig
 
 def describe(config: RunConfig) -> str:
     """A config in a few words, for logs."""
-    return f"{config.dataset} {config.scale} {arm(config)} seed {config.seed}"
+    return f"{config.dataset} {config.scale} {varied_arm(config)} seed {config.seed}"
+
+
+NUMBERS = ("image_size", "epochs", "learning_rate", "loss_weight", "ema_half_life")
+
+
+def varied_arm(config: RunConfig) -> str:
+    """An arm with what is not usual at its scale, or at `reduced` where sizes are of no scale."""
+    usual = RunConfig.at("reduced" if config.scale == "custom" else config.scale, config.dataset)
+    words = [arm(config)]
+    for name in (*NUMBERS, "convention", "augmentation"):
+        value = getattr(config, name)
+        text = f"{value:g}" if name in NUMBERS else value
+        words += [f"{name.replace('_', ' ')} {text}"] * (value != getattr(usual, name))
+    return " ".join(words)
 
 
 def arm(config: RunConfig) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from starlib.experiments.naming import arm
+from starlib.experiments.naming import varied_arm
 from starlib.experiments.paths import results_folder
 from starlib.experiments.records import Run, read_record
 from starlib.report.tables import frame_of, label, percent, spread
@@ -18,14 +18,14 @@ def run_table(runs: Sequence[Run]) -> pd.DataFrame:
     """One row per run: what it was, what came out, and where that came from."""
     rows = []
     several = len({run.config.dataset for run in runs}) > 1
-    for run in sorted(runs, key=lambda r: (r.config.dataset, _varied_arm(r.config), r.config.seed)):
+    for run in sorted(runs, key=lambda r: (r.config.dataset, _arm(r.config), r.config.seed)):
         subset, values = next(iter(run.metrics.items()))
         where = run.provenance
         rows.append(
             {
                 "run": run.path.stem,
                 **({"data": label(run.config.dataset)} if several else {}),
-                "arm": _varied_arm(run.config),
+                "arm": _arm(run.config),
                 "seed": run.config.seed,
                 f"NME % ({subset})": percent(values["nme"], 3),
                 "FR10 %": percent(values["failure_rate_10"]),
@@ -38,6 +38,10 @@ def run_table(runs: Sequence[Run]) -> pd.DataFrame:
     return frame_of(rows, "run")
 
 
+def _arm(config: RunConfig) -> str:
+    return label(varied_arm(config))
+
+
 def flip_average_table(results: Path | str | None = None) -> pd.DataFrame:
     """NME in % of networks alone, from their records, and averaged with the mirror image of each
     crop, which `python -m starlib evaluate --flip-average --out` wrote to
@@ -48,7 +52,7 @@ def flip_average_table(results: Path | str | None = None) -> pd.DataFrame:
         run = read_record(folder / "runs" / path.name)
         subset, values = next(iter(json.loads(path.read_text(encoding="utf-8"))["metrics"].items()))
         nmes = (run.metrics[subset]["nme"], values["nme"])
-        pairs.setdefault(_varied_arm(run.config), []).append(nmes)
+        pairs.setdefault(_arm(run.config), []).append(nmes)
     rows = []
     for name, nmes_of_arm in sorted(pairs.items()):
         alone, averaged = np.array(nmes_of_arm).T
@@ -70,25 +74,12 @@ def sources(runs: Sequence[Run], lacking: Sequence[RunConfig] = ()) -> str:
     if lacking:
         seeds: dict[str, list[int]] = {}
         for config in lacking:
-            seeds.setdefault(_varied_arm(config), []).append(config.seed)
+            seeds.setdefault(_arm(config), []).append(config.seed)
         names = "; ".join(f"{n} (seeds {', '.join(map(str, s))})" for n, s in seeds.items())
         summary = f"{len(lacking)} planned runs are not in the records"
         summary += "; <code>train=True</code> trains them."
         lines.append(f"<details><summary>{summary}</summary>\n\n{names}.\n\n</details>")
     return "\n\n".join(lines)
-
-
-NUMBERS = ("image_size", "epochs", "learning_rate", "loss_weight", "ema_half_life")
-
-
-def _varied_arm(config: RunConfig) -> str:
-    usual = RunConfig.at("reduced", config.dataset)
-    words = [arm(config)]
-    for name in (*NUMBERS, "convention", "augmentation"):
-        value = getattr(config, name)
-        text = f"{value:g}" if name in NUMBERS else value
-        words += [f"{name.replace('_', ' ')} {text}"] * (value != getattr(usual, name))
-    return label(" ".join(words))
 
 
 def device_of(run: Run) -> str:

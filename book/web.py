@@ -29,9 +29,12 @@ COLAB = "https://colab.research.google.com/"
 
 
 def git(*arguments: str) -> str:
-    """What git says, or nothing where there is no repository."""
+    """What git says, or nothing where there is no repository or no git."""
     command = ["git", "-C", str(BOOK), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
     return done.stdout.strip() if done.returncode == 0 else ""
 
 

@@ -138,8 +138,11 @@ def test_cost_is_judged_on_every_machine(tmp_path):
     assert costs.judged([cheap])[0] == "replicated"
     assert costs.judged([dear])[0] == "contradicted"
     assert costs.judged([cheap, dear])[0] == "inconclusive"
+    again = record(star=0.0021)  # the same processor, with other threads
+    assert {costs.judged(both)[0] for both in ([cheap, again], [again, cheap])} == {"inconclusive"}
     (tmp_path / "bench").mkdir()
     (tmp_path / "bench" / "one.json").write_text(json.dumps(cheap))
+    (tmp_path / "bench" / "partial-one-ab12.json").write_text("{")  # of a killed process
     (tmp_path / "bench" / "quick.json").write_text(json.dumps(dear | {"quick": True}))
     verdict = next(v for v in claims.judge_all(tmp_path) if v.id == "negligible-cost-here")
     assert verdict.verdict == "replicated" and "1.90 % (one) of a" in verdict.reason
@@ -157,6 +160,9 @@ def test_command_writes_what_it_measured(tmp_path, monkeypatch, capsys):
     assert "STAR at 2 x 3: transcription takes" in capsys.readouterr().out
     assert costs.load(tmp_path) == []  # only whole records are shown
     assert platform.node() not in path.read_text()
+    assert main(["bench", "--quick", "--parts", "step", "loss", "--results", str(tmp_path)]) == 2
+    assert "--quick: leaves out step, which --parts asks for" in capsys.readouterr().err
+    assert json.loads(path.read_text()) == written
 
 
 def test_compiling_pays_after_the_steps_that_win_its_time_back():

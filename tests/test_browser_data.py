@@ -115,6 +115,30 @@ def test_the_explorer_follows_its_choices_with_keys_alone(browser, data):
     page.close()
 
 
+def test_a_late_answer_is_not_shown_under_another_choice(browser, data):
+    page, _ = open_tool(browser, "effects", data)
+    page.wait_for_selector(".sp-table")
+    table, choice = page.locator(".sp-table").first, page.get_by_label("data set")
+    first = choice.input_value()
+    other = next(s["key"] for s in read(data, "effects")["sets"] if s["key"] != first)
+    page.evaluate(
+        "(held) => { const load = starplay.load; starplay.load = async (name, folder) => {"
+        " if (name === `effects-${held}`) await new Promise((go) => { window.answer = go; });"
+        " const all = await load(name, folder); window.answered = name; return all; }; }",
+        other,
+    )
+    before = table.text_content()
+    choice.select_option(other)
+    page.wait_for_function("() => window.answer")
+    choice.select_option(first)
+    page.wait_for_function("(name) => window.answered === name", arg=f"effects-{first}")
+    page.evaluate("window.answer()")
+    page.wait_for_function("(name) => window.answered === name", arg=f"effects-{other}")
+    page.wait_for_timeout(200)
+    assert choice.input_value() == first and table.text_content() == before
+    page.close()
+
+
 def test_the_viewer_measures_the_faces_as_starlib_does(browser, data):
     faces = read(data, "faces")
     page, traffic = open_tool(browser, "synthface", data)
@@ -185,6 +209,29 @@ def test_the_network_in_the_page_is_the_exported_one(browser, data):
     found = 2 * (np.array(landmarks) - (left, top)) / side - 1
     np.testing.assert_allclose(found, expected, atol=1e-4)
     assert not (traffic.errors or traffic.refused or traffic.missing), traffic
+    page.close()
+
+
+def test_landmarks_of_a_picture_are_not_drawn_on_the_next(browser, data, tmp_path):
+    page, _ = open_tool(browser, "photo", data)
+    page.evaluate(
+        "() => { starplay.detect = () => new Promise((go) => { window.answer = () => go({"
+        " landmarks: [[200, 100]], covariances: [{ xx: 1, xy: 0, yy: 1 }],"
+        " square: [170, 80, 110], size: 96, edges: [], calibrated: true, milliseconds: 1 }); }); }"
+    )
+    page.get_by_role("button", name="Take the astronaut").press("Enter")
+    page.wait_for_selector("svg.sp-photo:not([hidden])")
+    page.get_by_role("button", name="Find the landmarks").press("Enter")
+    page.wait_for_function("() => window.answer")
+    Image.new("RGB", (640, 480), "red").save(tmp_path / "red.png")
+    page.set_input_files("input[type=file]", tmp_path / "red.png")
+    page.wait_for_selector(".sp-photo image[width='640']")
+    page.evaluate("window.answer()")
+    page.wait_for_timeout(200)
+    assert page.locator(".sp-found circle").count() == 0
+    page.get_by_role("button", name="Find the landmarks").press("Enter")
+    page.evaluate("window.answer()")
+    page.wait_for_selector(".sp-found circle")
     page.close()
 
 

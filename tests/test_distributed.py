@@ -14,6 +14,7 @@ from starlib.experiments.finished import load_run, missing
 from starlib.experiments.run import _lock, run
 from starlib.experiments.runs import run_all
 from starlib.schemes import SCHEMES
+from starlib.training import distributed
 from starlib.training.checkpoints import read_checkpoint
 from starlib.training.config import RunConfig
 
@@ -99,6 +100,14 @@ def test_what_two_processes_began_one_goes_on_with(tiny_300w, tmp_path):
     whole = run(CONFIG, results=tmp_path / "whole", data_root=tiny_300w)
     assert resumed.provenance["resumed"]
     assert abs(resumed.metrics["common"]["nme"] - whole.metrics["common"]["nme"]) < 2e-4
+
+
+def test_a_process_without_a_gpu_of_its_own_is_named(monkeypatch):
+    monkeypatch.setattr("torch.distributed.is_torchelastic_launched", lambda: True)
+    monkeypatch.setenv("LOCAL_RANK", "99")
+    message = "^device: expected a GPU for each process, process 99 has none"
+    with pytest.raises(ValueError, match=message), distributed.joined("cuda"):
+        pass
 
 
 def free_port():

@@ -103,6 +103,7 @@ def test_records_whose_numbers_do_not_follow_fail_the_check(tmp_path, capsys):
     record = json.loads(run.path.read_text())
     record["metrics"]["common"] |= {"auc_10": 0.5, "nme": 0.05, "failure_rate_10": 0.0}
     run.path.write_text(json.dumps(record))
+    run.path.with_name("partial-ab12.json").write_text("{")  # of a process that was killed
     run.path.with_suffix(".npz").unlink()
     with pytest.warns(UserWarning, match="left out"):
         assert main(where) == 1

@@ -121,6 +121,11 @@ def test_any_two_arms_are_compared_in_one_line(tmp_path):
     effect = compare("300w", {"loss": "mahalanobis"}, {"loss": "adl"}, results=tmp_path)
     assert effect.mean == pytest.approx(0.01, abs=1e-4) and effect.seeds == (3, 3)
     assert str(effect).startswith("+1.00 [+0.7")
+    for copy in "abc":  # runs on other copies of the data set, which fewer runs share
+        other = RunConfig.at("reduced", "300w", loss="adl")
+        write_run(other, tmp_path, 0.09, fingerprint=16 * copy)
+    again = compare("300w", {"loss": "mahalanobis"}, {"loss": "adl"}, results=tmp_path)
+    assert again.mean == effect.mean
     nothing = compare("300w", {"loss": "rle"}, {"loss": "adl"}, results=tmp_path)
     assert str(nothing) == "not run yet (0 and 3 seeds)"
 

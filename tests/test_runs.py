@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from starlib import metrics
 from starlib.__main__ import main
@@ -192,6 +193,23 @@ def with_fake_training(monkeypatch, points=68):
     monkeypatch.setattr(f"{where}.predict", predicted)
     monkeypatch.setattr(f"{where}.covariances", lambda *_: None)
     monkeypatch.setattr(f"{where}.calibration", lambda *_: {})
+
+
+def test_weights_that_do_not_fit_on_the_disk_are_named(tiny_300w, results, monkeypatch):
+    resource = pytest.importorskip("resource")
+    with_fake_training(monkeypatch)
+    known_fingerprints(CONFIG, results, tiny_300w)  # cuts the crops
+    large = SimpleNamespace(state_dict=lambda: {"weight": torch.zeros(10**6)})
+    trained = SimpleNamespace(model=large, curves={"loss": [1.0] * 2, "seconds": [1.0] * 2})
+    monkeypatch.setattr("starlib.experiments.run.train", lambda *_: trained)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10**6, limits[1]))
+    try:
+        with pytest.raises(OSError, match=r"weights/\w+\.pt: cannot be written: File too large"):
+            run(CONFIG, results=results, data_root=tiny_300w)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not list(results.glob("weights/*"))
 
 
 def test_numbers_that_do_not_follow_from_the_arrays_are_found(tiny_300w, results, monkeypatch):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from starlib.experiments.paths import results_folder
+from starlib.files import PARTIAL
 
 NEGLIGIBLE = 0.02  # of a training step
 COMPILED = "bfloat16, channels last, compiled"  # the last variant of a training step
@@ -36,7 +37,8 @@ def rounded(value: Any) -> Any:
 def load(results: Path | str | None = None) -> list[dict[str, Any]]:
     """Every whole record, in the order of their names; none of `--quick` or of some parts."""
     files = sorted((results_folder(results) / "bench").glob("*.json"))
-    records = [json.loads(path.read_text(encoding="utf-8")) for path in files]
+    whole = [path for path in files if not path.name.startswith(PARTIAL)]
+    records = [json.loads(path.read_text(encoding="utf-8")) for path in whole]
     return [r for r in records if not r["quick"] and all(part in r for part in PARTS)]
 
 
@@ -122,12 +124,12 @@ def judged(
     most `limit` on every machine. `form` as in `form_share`."""
     if not records:
         return "not run yet", "no benchmark is in the records"
-    shares_of = {r["machine"]["device_name"]: form_share(r, form) for r in records}
-    text = ", ".join(f"{100 * share:.2f} % ({name})" for name, (share, _) in shares_of.items())
-    within = [share <= limit for share, _ in shares_of.values()]
+    shares_of = [(r["machine"]["device_name"], *form_share(r, form)) for r in records]
+    text = ", ".join(f"{100 * share:.2f} % ({name})" for name, share, _ in shares_of)
+    within = [share <= limit for _, share, _ in shares_of]
     verdict = "replicated" if all(within) else "contradicted" if not any(within) else "inconclusive"
     reason = f"STAR takes {text} of a training step; at most {100 * limit:g} % is negligible"
-    if not all(measured for _, measured in shares_of.values()):
+    if not all(measured for *_, measured in shares_of):
         reason += " (from the times of the loss alone, on all stacks)"
     return verdict, reason
 

@@ -16,7 +16,7 @@ from starlib.files import atomically
 
 def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="cpu", help="cpu, cuda, …")
-    parser.add_argument("--parts", nargs="+", choices=costs.PARTS, default=list(costs.PARTS))
+    parser.add_argument("--parts", nargs="+", choices=costs.PARTS, help="default all")
     parser.add_argument("--rounds", type=int, default=21, help="at most, for each size")
     parser.add_argument(
         "--quick", action="store_true", help="half a minute: fewer rounds, not all parts"
@@ -42,23 +42,27 @@ def _bench(options: argparse.Namespace) -> int:
     }
     on_cpu = device.type == "cpu"
     rounds, quick = options.rounds, options.quick
-    if "loss" in options.parts:
+    long = {"variants", "memory", *(["step"] if on_cpu else [])} if quick else set()
+    if asked := sorted(long.intersection(options.parts or ())):
+        raise ValueError(f"--quick: leaves out {', '.join(asked)}, which --parts asks for")
+    parts = [part for part in options.parts or costs.PARTS if part not in long]
+    if "loss" in parts:
         print("loss …", flush=True)
         record["loss"] = bench.loss_times(device, rounds, 9 if quick else 72)
-    if "step" in options.parts and not (quick and on_cpu):
+    if "step" in parts:
         print("training step …", flush=True)
         batch = options.batch or (2 if on_cpu else 64)
         record["step"] = bench_training.step_times(device, rounds, 40, batch)
-    if "inference" in options.parts:
+    if "inference" in parts:
         print("inference …", flush=True)
         batches = (1,) if quick and on_cpu else (1, 32)
         seconds = 5 if quick else 15
         record["inference"] = bench_training.inference_times(device, rounds, seconds, batches)
-    if "variants" in options.parts and not quick:
+    if "variants" in parts:
         print("variants of a training step …", flush=True)
         scales = ("reduced",) if on_cpu else ("reduced", "full")
         record["variants"] = [bench_training.step_variants(device, rounds, 40, s) for s in scales]
-    if "memory" in options.parts and not quick:
+    if "memory" in parts:
         print("memory …", flush=True)
         record["memory"] = bench_training.memory_of_trainings()
     record["finished"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

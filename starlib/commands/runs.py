@@ -8,6 +8,7 @@ from starlib.experiments.finished import load_all
 from starlib.experiments.paths import results_folder
 from starlib.experiments.queue import Entry, entries
 from starlib.experiments.records import verify
+from starlib.files import PARTIAL
 from starlib.report.claims import SCALE, claims_of_runs
 
 
@@ -66,7 +67,8 @@ def _total(listed: Sequence[Entry]) -> str:
 def _check(results: str | None) -> int:
     """Recompute every record; those that cannot be read are named by the reader's warnings."""
     runs = load_all(results)
-    written = len(list((results_folder(results) / "runs").glob("*.json")))
+    files = (results_folder(results) / "runs").glob("*.json")
+    written = sum(not path.name.startswith(PARTIAL) for path in files)
     wrong = written - len(runs)
     for run in runs:
         try:

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import io
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -206,7 +207,10 @@ def _evaluated(
     )
     parts: dict[str, Any] = {"config": config.to_dict(), "scheme": scheme}
     parts |= {"weights": trained.model.state_dict(), "calibration": found.calibration}
-    atomically(folder / "weights" / f"{found.name}.pt", lambda p: torch.save(parts, p))
+    buffer = io.BytesIO()  # written by torch.save itself, a full disk would go unnamed
+    torch.save(parts, buffer)
+    weights = folder / "weights" / f"{found.name}.pt"
+    atomically(weights, lambda p: p.write_bytes(buffer.getbuffer()))
     return found.save(arrays)
 
 

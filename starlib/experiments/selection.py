@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from starlib.experiments.experiment import Experiment
-from starlib.experiments.finished import key_of, load_all, read
+from starlib.experiments.finished import by_config, key_of, load_all, read
 from starlib.experiments.records import Run
 from starlib.training.config import RunConfig
 
@@ -55,7 +55,7 @@ def matching_runs(
     config = RunConfig.at(scale, dataset, **fields)
     return {
         run.config.seed: run
-        for run in load_all(results)
+        for run in by_config(load_all(results)).values()
         if dataclasses.replace(run.config, seed=config.seed) == config
     }
 

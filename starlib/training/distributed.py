@@ -22,14 +22,20 @@ PATIENCE = timedelta(hours=12)  # others wait while process 0 builds crops or ev
 def joined(device: str) -> Iterator[str]:
     """Within, the processes that torchrun started are one group; without torchrun, nothing is.
 
-    Yields the device of this process: on "cuda" the GPU of its local rank.
+    Yields the device of this process: on "cuda" the GPU of its local rank; ValueError where there
+    is none.
     """
     if not dist.is_available() or not dist.is_torchelastic_launched():
         yield device
         return
     kind = torch.device(device).type
     if kind == "cuda":
-        device = f"cuda:{os.environ['LOCAL_RANK']}"
+        local, gpus = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
+        if local >= gpus:
+            raise ValueError(
+                f"device: expected a GPU for each process, process {local} has none of {gpus}"
+            )
+        device = f"cuda:{local}"
         torch.cuda.set_device(device)
     dist.init_process_group("cpu:gloo,cuda:nccl" if kind == "cuda" else "gloo", timeout=PATIENCE)
     try:

@@ -81,7 +81,7 @@
   play.effects = { effect, unpack, folder: FOLDER, async mount(root) {
     const speech = play.status();
     root.replaceChildren(html("p", {}, "Loading the list of runs …"));
-    let index;
+    let [index, turn] = [null, 0];
     try {
       index = await play.load("effects", FOLDER);
     } catch (error) {
@@ -125,7 +125,10 @@
     }
     async function draw() {
       const { arms, key } = sets[state.set];
+      turn += 1;
+      const mine = turn;
       const all = await play.load(`effects-${key}`, FOLDER);
+      if (mine !== turn) return; // something else was chosen while this was loading
       const chosen = [without, withStar].map(({ input }) => ({ name: input.value,
         seeds: arms[input.value].filter((s) => state.seeds.has(s)) }));
       if (chosen.some((arm) => !arm.seeds.length)) {

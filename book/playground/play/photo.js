@@ -28,7 +28,7 @@
     const drawing = svg("svg", { class: "sp-photo", tabindex: 0, role: "application", hidden: true,
       "aria-label": "Picture with the box of a face. Arrow keys move the box, with Shift they change "
         + "its size; Enter finds the landmarks." }, svg("image"), layer, frame);
-    let [box, found, start, busy] = [null, null, null, false];
+    let [box, found, start, busy, pictures] = [null, null, null, false, 0];
     const show = { curves: true, ellipses: true, zoom: true };
     const run = play.button("Find the landmarks", find, { hidden: true });
 
@@ -70,6 +70,7 @@
     async function take(source, name, face) {
       try {
         const bitmap = await createImageBitmap(source instanceof Blob ? source : await loaded(source));
+        pictures += 1;
         const shrink = Math.min(1, LONGEST / Math.max(bitmap.width, bitmap.height));
         canvas.width = Math.round(bitmap.width * shrink);
         canvas.height = Math.round(bitmap.height * shrink);
@@ -99,16 +100,22 @@
     async function find() {
       if (!box || busy) return;
       busy = true;
+      const mine = pictures;
       told.textContent = "Working: the first time the network is loaded.";
       try {
         const [w, h] = [canvas.width, canvas.height];
         if (location.protocol === "file:") throw new Error(play.AS_FILE); // its pixels cannot be read either
-        found = await play.detect(canvas.getContext("2d").getImageData(0, 0, w, h), box);
-        drawFound();
-        speech.say(`${found.landmarks.length} landmarks found.`);
+        const landmarks = await play.detect(canvas.getContext("2d").getImageData(0, 0, w, h), box);
+        if (mine === pictures) { // no other picture was taken meanwhile
+          found = landmarks;
+          drawFound();
+          speech.say(`${found.landmarks.length} landmarks found.`);
+        }
       } catch (error) {
-        told.textContent = `No landmarks: ${error.message}`;
-        speech.say("No landmarks.");
+        if (mine === pictures) {
+          told.textContent = `No landmarks: ${error.message}`;
+          speech.say("No landmarks.");
+        }
       }
       busy = false;
     }

@@ -3,7 +3,6 @@
 import numpy as np
 
 from starlib.data.own_schemes import scheme_of
-from starlib.experiments.arrays import COVARIANCE_FACES
 from starlib.experiments.records import Run, read_record
 from starlib.training.config import RunConfig
 
@@ -37,7 +36,7 @@ def write_run(
     if clean is not None:
         arrays["clean"] = clean
     if covariance is not None:
-        arrays["covariance"] = covariance[:COVARIANCE_FACES]
+        arrays["covariance"] = covariance
     curves = {name: [1.0, 0.5] for name in CURVES}
     if width is not None:
         curves["width"] = [1.0, width]

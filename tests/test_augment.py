@@ -1,6 +1,7 @@
 import torch
 
-from starlib.data.augment import VIEW_OF_STORE, _blurred, augment, view
+from starlib.data.augment import VIEW_OF_STORE, Draws, augment, view
+from starlib.data.pixels import box_kernels, filtered, gaussian_kernels, noise_of
 from starlib.schemes import SCHEMES
 
 SCHEME = SCHEMES["300w"]
@@ -115,9 +116,133 @@ def test_a_blurred_point_of_light_has_the_sigma_asked_for():
     points = torch.zeros(2, 3, 41, 41)
     points[:, :, 20, 20] = 1
     sigma = torch.tensor([0.0, 0.45])
-    untouched, found = _blurred(points, sigma)
+    untouched, found = filtered(points, gaussian_kernels(sigma, 2))
     assert torch.equal(untouched, points[0])
     offsets = torch.arange(41) - 20
     torch.testing.assert_close(found.sum((1, 2)), torch.ones(3))
     expected = torch.exp(-0.5 * (offsets / 0.45) ** 2)
     torch.testing.assert_close(found[0].sum(0), expected / expected.sum(), atol=1e-6, rtol=0)
+
+
+def test_a_box_blur_is_the_mean_over_its_side():
+    points = torch.zeros(3, 1, 9, 9)
+    points[:, :, 4, 4] = 1
+    none, even, odd = filtered(points, box_kernels(torch.tensor([0.0, 2.0, 3.0]), 3))[:, 0, 4]
+    assert torch.equal(none, points[0, 0, 4])
+    torch.testing.assert_close(even, torch.tensor([0, 0, 0, 0, 1, 1, 0, 0, 0]) / 4)
+    torch.testing.assert_close(odd, torch.tensor([0, 0, 0, 1, 1, 1, 0, 0, 0]) / 9)
+
+
+def released(count, value=128, points=None, size=32):
+    """Released augmentation of even pictures."""
+    pictures = torch.full((count, 3, 40, 40), value, dtype=torch.uint8)
+    points = torch.zeros(count, 68, 2) if points is None else points
+    return augment(
+        pictures, points, SCHEME, size, torch.Generator().manual_seed(1), kind="released"
+    )
+
+
+def test_released_geometry_is_gaussian_with_the_listed_deviations():
+    count = 20_000
+    draws = Draws(torch.Generator().manual_seed(0), count)
+    values = draws.normal(-0.05, 0.05)
+    assert abs(float(values.mean())) < 0.002
+    assert 0.049 < float(values.std()) < 0.051
+    within = [(values.abs() < k * 0.05).float().mean() for k in (1, 2, 3)]
+    torch.testing.assert_close(
+        torch.stack(within), torch.tensor([0.6827, 0.9545, 0.9973]), atol=0.01, rtol=0
+    )
+
+
+def test_released_landmarks_are_clamped_to_the_crop():
+    points = torch.full((50, 68, 2), 0.99)
+    assert released(50, points=points)[1].abs().max() == 1
+    assert augment(
+        torch.zeros(50, 3, 40, 40, dtype=torch.uint8), points, SCHEME, 32,
+        torch.Generator().manual_seed(1),
+    )[1].abs().max() > 1  # fmt: skip
+
+
+def test_released_occlusion_is_black_and_two_in_five_have_it():
+    images, _ = released(4000, 255)
+    # The border may lie outside the picture. A rectangle of these sides meets the inner half of
+    # the crop with a probability of 0.75 x 0.75.
+    black = (images[:, :, 8:24, 8:24] < -0.6).any(1)
+    assert 0.19 < black.flatten(1).any(1).float().mean() < 0.27
+    rows, columns = black.any(2).sum(1), black.any(1).sum(1)
+    assert 0.35 * 32 < rows.max() <= 0.4 * 32 + 1 < columns.max() <= 0.5 * 32
+
+
+def test_released_gamma_and_noise_have_the_listed_shares_and_ranges():
+    images, _ = released(6000, 128)
+    centre = images[:, :, 15:17, 15:17].flatten(1)
+    spread = centre.std(1)
+    noisy = spread > 0.02
+    assert 0.1 < noisy.float().mean() < 0.25  # 20 %, less those that are dark or hidden by gray
+    even = ((centre.mean(1) + 1) / 2)[~noisy]
+    changed = even[(even - 128 / 255).abs() > 0.02]
+    visible = changed[changed > 0.01]  # not the black of the rectangles
+    exponents = visible.log() / torch.tensor(128 / 255).log()
+    assert 0.24 < exponents.min() < 0.35
+    assert 3.4 < exponents.quantile(0.95) < 4.05  # black that is blurred lies beyond
+    assert 0.35 < (exponents < 1).float().mean() < 0.65
+
+
+def test_noise_is_even_and_its_cells_are_independent():
+    noise = noise_of(torch.arange(40, dtype=torch.int32) * 411, 64)
+    assert noise.shape == (40, 3, 64, 64)
+    assert abs(float(noise.mean())) < 0.005
+    assert abs(float(noise.std()) - 3**-0.5) < 0.005
+    for axis in (0, 1, 2, 3):
+        other = noise.roll(1, axis)
+        assert abs(float((noise * other).mean())) < 0.005
+
+
+def test_noise_is_that_of_the_committed_protocol():
+    values = noise_of(torch.tensor([0, 77], dtype=torch.int32), 2)
+    assert values[:, 0].add(1).mul(127.5).round().int().flatten().tolist() == [
+        0,
+        192,
+        129,
+        221,
+        164,
+        17,
+        51,
+        173,
+    ]
+
+
+def test_a_part_of_a_batch_is_augmented_as_in_the_whole():
+    points = torch.rand(4, 68, 2) - 0.5
+    pictures = blobs(points)
+    for kind in ("paper", "released"):
+        whole = augment(pictures, points, SCHEME, 32, torch.Generator().manual_seed(3), kind=kind)
+        parts = [
+            augment(
+                pictures[k : k + 2], points[k : k + 2], SCHEME, 32,
+                torch.Generator().manual_seed(3), (k // 2, 2), kind,
+            )
+            for k in (0, 2)
+        ]  # fmt: skip
+        for one, halves in zip(whole, zip(*parts, strict=True), strict=True):
+            assert torch.equal(one, torch.cat(halves))
+
+
+def test_nothing_as_large_as_the_pictures_is_drawn_on_the_processor():
+    drawn = []
+
+    class Counted(torch.utils._python_dispatch.TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            result = func(*args, **(kwargs or {}))
+            if "rand" in str(func):
+                drawn.append(result.numel())
+            return result
+
+    for kind in ("paper", "released"):
+        with Counted():
+            augment(
+                torch.zeros(8, 3, 40, 40, dtype=torch.uint8, device="meta"),
+                torch.zeros(8, 68, 2, device="meta"),
+                SCHEME, 32, torch.Generator(), kind=kind,
+            )  # fmt: skip
+    assert drawn and max(drawn) <= 3 * 8

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from starlib.files import atomically
+from starlib.training import checkpoints
 from starlib.training.checkpoints import last_checkpoint, read_checkpoint, write_checkpoint
 from starlib.training.loop import StoppedError, train
 from tests.test_train import CONFIG, SCHEME, crops, weights
@@ -50,7 +51,8 @@ def test_the_last_good_checkpoint_is_taken_and_damaged_ones_are_put_aside(tmp_pa
 
 
 @pytest.mark.parametrize("both", [False, True])
-def test_training_with_damaged_checkpoints_ends_in_the_same_weights(tmp_path, both):
+def test_training_with_damaged_checkpoints_ends_in_the_same_weights(tmp_path, both, monkeypatch):
+    monkeypatch.setattr(checkpoints, "EVERY", 0)
     config = dataclasses.replace(CONFIG, precision="float32")
     expected = train(config, crops(), SCHEME)
     path = tmp_path / "run.pt"
@@ -74,6 +76,7 @@ FULL = """
 import resource, sys
 from pathlib import Path
 import torch
+from starlib.training import checkpoints
 from starlib.training.checkpoints import write_checkpoint
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 try:
@@ -105,3 +108,22 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     with pytest.raises(KeyError):
         atomically(tmp_path / "run.json", broken)
     assert os.listdir(tmp_path) == ["results"]
+
+
+def test_checkpoints_are_written_by_time_and_the_last_one_in_any_case(tmp_path, monkeypatch):
+    path = tmp_path / "run.pt"
+    now = iter([0.0, 100.0, 181.0, 181.0, 200.0, 200.0])
+    monkeypatch.setattr(checkpoints.time, "monotonic", lambda: next(now))
+    with checkpoints.Checkpoints(path) as written:
+        written.offer(lambda: {"epoch": 1})
+        written.offer(lambda: {"epoch": 2})
+        written.offer(lambda: {"epoch": 3}, now=True)
+    assert read_checkpoint(path) == {"epoch": 3}
+    assert read_checkpoint(path.with_suffix(".previous")) == {"epoch": 2}
+
+
+def test_a_checkpoint_that_cannot_be_written_stops_the_training(tmp_path):
+    blocked = tmp_path / "file"
+    blocked.touch()
+    with pytest.raises(OSError), checkpoints.Checkpoints(blocked / "run.pt") as written:
+        written.offer(lambda: {"epoch": 1}, now=True)

@@ -15,7 +15,7 @@ def test_the_name_is_that_of_the_config_and_the_faces():
     assert config.name("a", "b") == RunConfig.at("reduced", "300w").name("a", "b")
     assert len({config.name(*faces) for faces in ("ab", "ac", "cb", "ba")}) == 4
     changes = {"dataset": "synthface", "loss": "regression", "distance": "l1", "seed": 1}
-    changes |= {"epochs": 3, "protocol": 2, "weight": 2.0, "train_faces": 10}
+    changes |= {"epochs": 3, "protocol": 1, "weight": 2.0, "train_faces": 10}
     names = {dataclasses.replace(config, **{k: v}).name("a", "b") for k, v in changes.items()}
     assert len(names | {config.name("a", "b")}) == len(changes) + 1
 

@@ -13,11 +13,11 @@ from starlib.training.config import RunConfig
 from starlib.training.loop import train
 from starlib.training.state import State
 
-PROTOCOL = 1
+PROTOCOL = 2
 CONFIG = RunConfig.at("reduced", "synthface", precision="float32", epochs=2, train_faces=24)
 SCHEME = SCHEMES["wflw"]
 ORDER = [15, 22, 3, 11, 7, 8, 23, 16]
-BATCH, TARGETS = -754.8451, 22.21940280480704  # weighted sums
+BATCH, TARGETS = -765.4533, 22.21940280480704  # weighted sums
 LOSSES = {"regression": [0.714650, 0.604401], "star": [1.775572, 1.548838]}
 ERRORS = {"regression": [0.568601, 0.484861], "star": [0.596211, 0.501091]}
 IN_FLOAT64 = {

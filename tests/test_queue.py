@@ -31,7 +31,7 @@ def test_every_run_of_every_experiment_is_listed_once(tmp_path):
 
 
 def test_finished_runs_are_done_and_say_what_the_others_cost(tmp_path):
-    config = RunConfig.at("reduced", "300w")
+    config = RunConfig.at("reduced", "300w", protocol=1)
     for seed in (0, 1):
         run = write_run(dataclasses.replace(config, seed=seed), tmp_path, 0.05)
     assert run.provenance["seconds"] == 60
@@ -45,7 +45,7 @@ def test_finished_runs_are_done_and_say_what_the_others_cost(tmp_path):
 
 
 def test_first_seeds_come_first_and_cheap_ones_before_dear_ones(tmp_path):
-    write_run(RunConfig.at("reduced", "300w"), tmp_path, 0.05)
+    write_run(RunConfig.at("reduced", "300w", protocol=1), tmp_path, 0.05)
     listed = entries(tmp_path, seeds=range(10))
     short = [entry for entry in listed if entry.minutes <= queue.LONG]
     blocks = [sum(entry.config.seed >= end for end in queue.BLOCKS) for entry in short]
@@ -62,7 +62,7 @@ def test_runs_that_decide_a_claim_come_first_in_their_block(tmp_path, monkeypatc
     listed = [e.config for e in entries(tmp_path, first=decisive) if e.config.seed < 3]
     places = [config in decisive for config in listed]
     assert any(places) and places == sorted(places, reverse=True)
-    assert RunConfig.at("reduced", "300w", dr=True) in listed[: places.index(False)]
+    assert RunConfig.at("reduced", "300w", dr=True, protocol=1) in listed[: places.index(False)]
     monkeypatch.setitem(sys.modules, "starlib.report.claims", None)  # as without its packages
     assert _decisive() == ()
 
@@ -83,7 +83,7 @@ def test_data_sets_without_files_are_left_out(tmp_path, monkeypatch):
 
 
 def test_the_list_shows_state_minutes_and_what_is_decided(tmp_path, capsys):
-    write_run(RunConfig.at("reduced", "300w"), tmp_path, 0.05)
+    write_run(RunConfig.at("reduced", "300w", protocol=1), tmp_path, 0.05)
     assert main(["runs", "--results", str(tmp_path), "--experiment", "restriction"]) == 0
     head, *lines, total = capsys.readouterr().out.splitlines()
     assert head.split()[0] == "state"

@@ -46,10 +46,10 @@ def test_a_run_is_trained_once_and_read_again(tiny_300w, results, monkeypatch):
 def test_runs_side_by_side_cut_the_crops_once(tiny_300w, results, monkeypatch):
     built, arrived, both = [], [], threading.Event()
 
-    def slowly(faces, size, folder):
+    def slowly(faces, *arguments):
         built.append(faces.split)
         assert both.wait(60)
-        build(faces, size, folder)
+        build(faces, *arguments)
 
     def counted(path, waiting):
         arrived.append(path)

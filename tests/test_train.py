@@ -125,6 +125,8 @@ KILLED = """
 import sys
 from pathlib import Path
 import tests.test_train as t
+from starlib.training import checkpoints
+checkpoints.EVERY = 0
 t.torch.set_num_threads(int(sys.argv[2]))  # sums depend on how they are split
 def report(epoch, curves):
     print(epoch, flush=True)
@@ -148,7 +150,7 @@ def test_a_killed_training_goes_on_to_bit_identical_weights(tmp_path):
     process.wait()
     process.stdout.close()
     done = len(last_checkpoint(checkpoint)["curves"]["loss"])
-    assert 3 <= done < config.epochs
+    assert 2 <= done < config.epochs  # the third may be under way
     epochs = done + 3  # the rest would only take time
 
     def stop_at(limit):

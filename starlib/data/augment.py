@@ -1,16 +1,28 @@
-"""Augmentation of whole batches on the device, as Section 5.1 of the paper lists it.
+"""Augmentation of whole batches on the device: as Section 5.1 of the paper lists it ("paper"), and
+as the released code does it ("released").
 
-Random numbers come from a CPU generator, so a batch is the same on every device.
+A few random numbers a face come from a CPU generator, and noise from a hash of one of them and of
+each cell's place, so a batch is the same on every device and no picture is drawn on the CPU.
 """
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from starlib.data.crops import STORE_MARGIN, VIEW_MARGIN
+from starlib.data.pixels import (
+    box_kernels,
+    filtered,
+    gamma,
+    gaussian_kernels,
+    noise_of,
+    occluded,
+    to_gray,
+)
 from starlib.devices import constant, to_device
 from starlib.schemes import Scheme
 
@@ -21,10 +33,12 @@ SHIFT = 0.05  # of the view's side
 GRAY, BLUR, OCCLUSION, FLIP = 0.2, 0.3, 0.4, 0.5  # probabilities
 BLUR_SIGMA = (0.004, 0.012)  # of the view's side
 OCCLUSION_SIDE = (0.1, 0.4)  # of the view's side
-LUMA = (0.299, 0.587, 0.114)
 AUGMENTATIONS = ("paper", "released")
-GAMMA, GAMMA_RANGE = 0.2, 0.7  # released code: probability, and range of the exponent's logarithm
-BLEND, BLEND_RANGE = 0.2, 0.2  # released code: probability, and largest share of noise
+# Of the released code alone: probabilities, and what they are drawn within.
+GAMMA, GAMMA_EXPONENT = 0.2, 4.0  # from a quarter to 1, or from 1 to four
+BLEND, BLEND_SHARE = 0.2, 0.5
+BOX_SIDE = 0.05  # of the view's side
+BLACK_HEIGHT, BLACK_SKEW = (0.2, 0.8), 0.2  # of half the view's side
 
 
 def view(images: Tensor, landmarks: Tensor, size: int) -> tuple[Tensor, Tensor]:
@@ -41,6 +55,37 @@ def view(images: Tensor, landmarks: Tensor, size: int) -> tuple[Tensor, Tensor]:
     return _warp(images, landmarks, matrix, torch.zeros(len(images), 2, device=images.device), size)
 
 
+@dataclass(frozen=True)
+class Draws:
+    """Random numbers of one part of a batch: drawn for the whole batch, so that every part has
+    what it would have there. `share` = (k, n): the k-th of n equal parts; count: of its faces."""
+
+    generator: Generator
+    count: int
+    share: tuple[int, int] = (0, 1)
+
+    def uniform(self, low: float, high: float, *shape: int) -> Tensor:
+        """[count, *shape], uniform in [low, high)."""
+        part, parts = self.share
+        whole = torch.rand((parts * self.count, *shape), generator=self.generator)
+        return whole[part * self.count : (part + 1) * self.count] * (high - low) + low
+
+    def normal(self, low: float, high: float, *shape: int) -> Tensor:
+        """Gaussian with mean and mean ± standard deviation in the middle and at the ends of
+        [low, high] (Box and Muller's pair)."""
+        radius = (-2 * torch.log1p(-self.uniform(0, 1, *shape))).sqrt()
+        standard = radius * torch.cos(2 * math.pi * self.uniform(0, 1, *shape))
+        return (low + high) / 2 + standard * (high - low) / 2
+
+    def chance(self, probability: float) -> Tensor:
+        """[count], true with the probability."""
+        return self.uniform(0, 1) < probability
+
+    def keys(self) -> Tensor:
+        """[count] integers in [0, 2^24) to seed a face's noise."""
+        return self.uniform(0, 2**24).to(torch.int32)
+
+
 def augment(
     images: Tensor,
     landmarks: Tensor,
@@ -52,57 +97,75 @@ def augment(
 ) -> tuple[Tensor, Tensor]:
     """A random view of stored crops; arguments and results as `view`.
 
-    Rotation within 18°, scale within 10 %, shift within 5 % (uniform), gray 20 %, blur 30 %,
-    occlusion 40 %, horizontal flip 50 %. Flipped faces have their landmarks renumbered with the
-    scheme's flip pairs.
+    "paper": rotation within 18°, scale within 10 %, shift within 5 % (uniform), gray 20 %, blur
+    30 %, occlusion 40 %, horizontal flip 50 %. Flipped faces have their landmarks renumbered with
+    the scheme's flip pairs.
+
+    "released": rotation, scale and shift are Gaussian with those standard deviations; occlusion by
+    a black rectangle of correlated sides, a box blur, gamma 20 %, a blend with noise 20 % and gray
+    follow in this order; landmarks are clamped to [-1, 1].
 
     With `share` (k, n) the faces are the k-th of n equal parts of a batch, and are augmented as
-    they are in the whole one. The `kind` "released" draws rotation, scale and shift from Gaussians
-    with those standard deviations, and adds a random gamma 20 % and a blend with noise 20 %, as
-    the released code does.
+    they are in the whole one.
     """
     released = kind == "released"
-    (part, parts), count, device = share, len(images), images.device
+    draws = Draws(generator, len(images), share)
+    flip = draws.chance(FLIP if scheme.mirrors else 0)
+    matrix, shift = _random_affine(flip, draws.normal if released else draws.uniform)
+    device = images.device
+    views, points = _warp(
+        images, landmarks, to_device(matrix, device), to_device(shift, device), size
+    )
+    mirrored = points[:, constant(scheme.flip, torch.long, device)]
+    points = torch.where(to_device(flip, device)[:, None, None], mirrored, points)
+    if released:
+        return _released_colours(views, draws), points.clamp(-1, 1)
+    return _paper_colours(views, draws), points
 
-    def random(*shape: int) -> Tensor:
-        whole = torch.rand((parts * count, *shape), generator=generator)
-        return whole[part * count : (part + 1) * count]
 
-    def draw(low: float, high: float, *shape: int) -> Tensor:
-        return random(*shape) * (high - low) + low
-
-    def normal(low: float, high: float, *shape: int) -> Tensor:
-        # The sum of twelve uniform numbers, so that every share of a batch draws alike.
-        standard = random(*shape, 12).sum(-1) - 6
-        return (low + high) / 2 + standard * (high - low) / 2
-
-    def chance(probability: float) -> Tensor:
-        return random() < probability
-
-    flip = chance(FLIP if scheme.mirrors else 0)
-    matrix, shift = _random_affine(flip, normal if released else draw)
-    gray, blur, occlude = chance(GRAY), chance(BLUR), chance(OCCLUSION)
-    sigma = draw(*BLUR_SIGMA).mul(size).masked_fill(~blur, 0.0)
-    sides, centres = draw(*OCCLUSION_SIDE, 2).masked_fill(~occlude[:, None], 0), draw(-1, 1, 2)
-    colour, grain = draw(-1, 1, 3), draw(0, 0.5)
-    noise = random(3, size, size) * 2 - 1
+def _paper_colours(views: Tensor, draws: Draws) -> Tensor:
+    size, device = views.shape[-1], views.device
+    gray, blur, occlude = (draws.chance(p) for p in (GRAY, BLUR, OCCLUSION))
+    sigma = draws.uniform(*BLUR_SIGMA).mul(size).masked_fill(~blur, 0.0)
+    sides = draws.uniform(*OCCLUSION_SIDE, 2).masked_fill(~occlude[:, None], 0)
+    centres = draws.uniform(-1, 1, 2)
+    colour, grain, keys = draws.uniform(-1, 1, 3), draws.uniform(0, 0.5), draws.keys()
 
     def move(values: Tensor) -> Tensor:
         return to_device(values, device)
 
-    views, points = _warp(images, landmarks, move(matrix), move(shift), size)
-    mirrored = points[:, constant(scheme.flip, torch.long, device)]
-    points = torch.where(move(flip)[:, None, None], mirrored, points)
-    views = _to_gray(views, move(gray))
-    if released:
-        gamma, blend = chance(GAMMA), chance(BLEND)
-        exponent, strength = draw(-1, 1), draw(0, BLEND_RANGE)
-        speckle = move(random(3, size, size) * 2 - 1)
-        views = _gamma(views, move(exponent * gamma))
-        views = torch.lerp(views, speckle, move(strength * blend)[:, None, None, None])
-    views = _blurred(views, move(sigma))
-    fill = colour[:, :, None, None] + grain[:, None, None, None] * noise
-    return _occluded(views, move(centres), move(sides), move(fill)), points
+    views = to_gray(views, move(gray))
+    views = filtered(views, gaussian_kernels(move(sigma), math.ceil(2.5 * BLUR_SIGMA[1] * size)))
+    noise = noise_of(move(keys), size)
+    fill = move(colour)[:, :, None, None] + move(grain)[:, None, None, None] * noise
+    return occluded(views, move(centres), move(sides), fill.clamp(-1, 1))
+
+
+def _released_colours(views: Tensor, draws: Draws) -> Tensor:
+    size, device = views.shape[-1], views.device
+    occlude, blur, darken, blend, gray = (
+        draws.chance(p) for p in (OCCLUSION, BLUR, GAMMA, BLEND, GRAY)
+    )
+    height = draws.uniform(*BLACK_HEIGHT)
+    width = height + draws.uniform(-BLACK_SKEW, BLACK_SKEW)
+    sides = torch.stack((width, height), -1).div(2).masked_fill(~occlude[:, None], 0)
+    centres = draws.uniform(-1, 1, 2)
+    box = draws.uniform(0, BOX_SIDE * size).floor().masked_fill(~blur, 0)
+    lower, exponent = draws.chance(0.5), draws.uniform(1, GAMMA_EXPONENT)
+    darker = draws.uniform(1 / GAMMA_EXPONENT, 1)
+    exponent = torch.where(lower, darker, exponent).masked_fill(~darken, 1)
+    strength = draws.uniform(0, BLEND_SHARE).masked_fill(~blend, 0)
+    keys = draws.keys()
+
+    def move(values: Tensor) -> Tensor:
+        return to_device(values, device)
+
+    black = views.new_full((1, 1, 1, 1), -1)
+    views = occluded(views, move(centres), move(sides), black)
+    views = filtered(views, box_kernels(move(box), math.ceil(BOX_SIDE * size / 2)))
+    views = gamma(views, move(exponent))
+    views = torch.lerp(views, noise_of(move(keys), size), move(strength)[:, None, None, None])
+    return to_gray(views, move(gray))
 
 
 def _random_affine(flip: Tensor, draw: Callable[..., Tensor]) -> tuple[Tensor, Tensor]:
@@ -124,37 +187,3 @@ def _warp(
     # `solve` would wait for the device to look for singular matrices, which there are none of.
     points = torch.linalg.solve_ex(matrix, (landmarks - shift[:, None]).mT).result.mT
     return views.div(127.5).sub(1), points
-
-
-def _to_gray(images: Tensor, chosen: Tensor) -> Tensor:
-    luma = constant(LUMA, images.dtype, images.device)
-    gray = (images * luma[:, None, None]).sum(1, keepdim=True)
-    return torch.where(chosen[:, None, None, None], gray, images)
-
-
-def _gamma(images: Tensor, exponent: Tensor) -> Tensor:
-    power = torch.exp(GAMMA_RANGE * exponent)[:, None, None, None]
-    return ((images + 1) / 2).clamp(0, 1).pow(power) * 2 - 1
-
-
-def _blurred(images: Tensor, sigma: Tensor) -> Tensor:
-    """Gaussian blur with one σ [B] in pixels per image; σ = 0 leaves an image as it is."""
-    count, channels, height, width = images.shape
-    radius = math.ceil(2.5 * BLUR_SIGMA[1] * width)
-    offsets = torch.arange(-radius, radius + 1, device=images.device)
-    kernel = torch.exp(-0.5 * (offsets / sigma.clamp_min(1e-3)[:, None]) ** 2)
-    kernel = (kernel / kernel.sum(1, keepdim=True)).repeat_interleave(channels, 0)[:, None]
-    flat = F.pad(images.reshape(1, -1, height, width), (radius,) * 4, mode="replicate")
-    flat = F.conv2d(flat, kernel[:, :, :, None], groups=count * channels)
-    return F.conv2d(flat, kernel[:, :, None, :], groups=count * channels).reshape(images.shape)
-
-
-def _occluded(images: Tensor, centres: Tensor, sides: Tensor, fill: Tensor) -> Tensor:
-    """Images with the rectangle (centre and sides [B, 2] as (x, y), sides as shares) filled."""
-    height, width = images.shape[-2:]
-    x = (2 * torch.arange(width, device=images.device) + 1) / width - 1
-    y = (2 * torch.arange(height, device=images.device) + 1) / height - 1
-    columns = (x - centres[:, :1]).abs() < sides[:, :1]
-    rows = (y - centres[:, 1:]).abs() < sides[:, 1:]
-    covered = columns[:, None, None, :] & rows[:, None, :, None]
-    return torch.where(covered, fill.clamp(-1, 1), images)

@@ -1,7 +1,7 @@
 """Crop store: the faces of a split as one uint8 array on disk, so that training decodes no image.
 
-A crop is the square around the centre of the landmarks' bounding box with STORE_MARGIN times its
-longer side. Networks see a view of VIEW_MARGIN times that side; the rest is room for augmentation.
+A network sees a view, a square around the centre of the landmarks' bounding box (`view_boxes`);
+what is stored is STORE_MARGIN / VIEW_MARGIN times as wide, as room for augmentation.
 """
 
 import contextlib
@@ -20,9 +20,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from starlib.data.faces import DataError, FaceSet
+from starlib.data.released import released_boxes
 
 STORE_MARGIN = 1.5
 VIEW_MARGIN = 1.2
+CROPS = ("longer", "released")  # VIEW_MARGIN times the longer side; see `released_boxes`
 VERSION = 1  # goes up when a crop of the same face would look different
 
 
@@ -58,6 +60,20 @@ def landmark_boxes(landmarks: NDArray, margin: float = STORE_MARGIN) -> NDArray[
     return np.concatenate(((low + high - side) / 2, side), axis=-1).astype(np.float32)
 
 
+def view_boxes(landmarks: NDArray, kind: str = "longer") -> NDArray[np.float32]:
+    """Left, top and side [F, 3] of what a network sees of faces with landmarks [F, N, 2]; `kind` is
+    one of CROPS."""
+    if kind == "released":
+        return released_boxes(landmarks)
+    return landmark_boxes(landmarks, VIEW_MARGIN)
+
+
+def stored_boxes(views: NDArray) -> NDArray[np.float32]:
+    """Left, top and side [F, 3] of the stored crops with room around views [F, 3]."""
+    room = views[:, 2:] * ((STORE_MARGIN / VIEW_MARGIN - 1) / 2)
+    return np.concatenate((views[:, :2] - room, views[:, 2:] + 2 * room), axis=-1)
+
+
 def crop(image: Image.Image, box: NDArray, size: int) -> NDArray[np.uint8]:
     """The square `box` (left, top, side in pixels) of an image, [3, size, size]; black outside."""
     left, top, side = (float(value) for value in box)
@@ -73,8 +89,9 @@ def crop(image: Image.Image, box: NDArray, size: int) -> NDArray[np.uint8]:
     return np.asarray(resized).transpose(2, 0, 1)
 
 
-def crop_store(faces: FaceSet, image_size: int, root: Path) -> CropStore:
-    """Open the split's store under `root`, building it first if it is not there.
+def crop_store(faces: FaceSet, image_size: int, root: Path, kind: str = "longer") -> CropStore:
+    """Open the split's store of crops of a kind (CROPS) under `root`, building it first if it is
+    not there.
 
     The store appears whole or not at all; DataError names the image that could not be read.
     """
@@ -82,10 +99,12 @@ def crop_store(faces: FaceSet, image_size: int, root: Path) -> CropStore:
     key = hashlib.sha256(repr((VERSION, size, faces.names)).encode())
     key.update(faces.landmarks.tobytes())
     key.update(faces.stamp.encode())
+    if kind != "longer":
+        key.update(kind.encode())
     folder = root / f"{faces.dataset}-{faces.split}-{size}-{key.hexdigest()[:12]}"
     if not folder.is_dir():
         with _appearing_at(folder) as partial:
-            _build(faces, size, partial)
+            _build(faces, _boxes(faces.landmarks, kind), size, partial)
     return _open(folder)
 
 
@@ -110,8 +129,14 @@ def _appearing_at(folder: Path) -> Iterator[Path]:
             shutil.rmtree(left, ignore_errors=True)
 
 
-def _build(faces: FaceSet, size: int, folder: Path) -> None:
-    boxes = landmark_boxes(faces.landmarks)
+def _boxes(landmarks: NDArray, kind: str) -> NDArray[np.float32]:
+    """Boxes [F, 3] of the stored crops."""
+    if kind == "longer":  # exactly the product of the margins, as in the committed runs
+        return landmark_boxes(landmarks)
+    return stored_boxes(view_boxes(landmarks, kind))
+
+
+def _build(faces: FaceSet, boxes: NDArray[np.float32], size: int, folder: Path) -> None:
     shape = (len(faces), 3, size, size)
     images = np.lib.format.open_memmap(folder / "images.npy", "w+", np.uint8, shape)
     _reserve(folder / "images.npy")

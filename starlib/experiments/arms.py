@@ -6,7 +6,7 @@ and the rules in claims.yml read their arms and comparisons from it.
 
 from typing import Any
 
-from starlib.experiments import questions
+from starlib.experiments import questions, schedule
 from starlib.experiments.experiment import (
     BASELINE,
     BLOCKS,
@@ -224,6 +224,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         _compare_adl(),
         _compare_luvli(),
         _ambiguity(),
+        schedule.schedule(),
         questions.released_code(),
         questions.training_length(),
         questions.step_size(),

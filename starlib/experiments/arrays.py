@@ -16,9 +16,8 @@ from starlib.files import atomically
 
 # Landmarks are stored as int16 in this unit of the crop's [-1, 1]: 0.004 pixels of 120.
 UNIT = 2.0**-14
-# Covariances are stored as float16 in this unit of the square of [-1, 1], of the first faces alone.
+# Covariances are stored as float16 in this unit of the square of [-1, 1].
 COVARIANCE_UNIT = 2.0**-10
-COVARIANCE_FACES = 128
 
 PREDICTED = ("predicted", "covariance")  # what differs from run to run
 

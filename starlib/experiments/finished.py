@@ -63,7 +63,7 @@ def by_config(runs: Iterable[Run]) -> dict[RunConfig, Run]:
 
     def copy(run: Run) -> tuple[Any, ...]:
         key = key_of(run.config)
-        return key.dataset, key.image_size, run.comparable
+        return key.dataset, key.image_size, key.crop, run.comparable
 
     shared = collections.Counter(map(copy, runs))
     runs.sort(key=lambda run: (shared[copy(run)], run.provenance.get("finished", "")))

@@ -11,7 +11,7 @@ from starlib.experiments.finished import load_all, read
 from starlib.experiments.records import Run
 from starlib.experiments.run import faces_decide
 from starlib.schemes import SCHEME_OF
-from starlib.training.config import RunConfig
+from starlib.training.config import PROTOCOL, RunConfig
 
 # Which question is answered first. An experiment that is not named here comes last.
 ORDER = (
@@ -75,6 +75,8 @@ def entries(
         if experiments and not set(experiments) & set(names):
             continue
         run = done.get(config)
+        if run is None and config.protocol != PROTOCOL:
+            continue  # an older protocol is closed
         minutes = run.provenance["seconds"] / 60 if run else expected_minutes(config, known)
         found.append(Entry(config, arms[config], run, minutes, tuple(dict.fromkeys(names))))
     return sorted(found, key=lambda entry: _order(entry, entry.config in first))

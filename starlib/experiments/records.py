@@ -87,7 +87,7 @@ class Run:
     def landmarks(self) -> dict[str, NDArray]:
         """Test landmarks [F, N, 2] in the crops' [-1, 1]: "predicted", "target", and "clean" where
         it is known; the masks [F] of the subsets as "subset_<name>"; and "covariance" [f, N, 2, 2]
-        of the first COVARIANCE_FACES, where the network has one (older records lack it).
+        of all faces, where the network has one; protocol 1 kept the first 128 or none.
 
         ValueError names a file that is not the one of the record."""
         path = self.path.with_suffix(".npz")

@@ -13,7 +13,7 @@ import torch
 
 from starlib.data import CropStore, DataError, FaceSet, crop_store, data_root, load_dataset
 from starlib.data.synthface import VARIANTS, VERSION
-from starlib.experiments.arrays import COVARIANCE_FACES, evaluation_arrays
+from starlib.experiments.arrays import evaluation_arrays
 from starlib.experiments.baseline import mean_shape
 from starlib.experiments.evaluation import calibration, evaluation_metrics
 from starlib.experiments.finished import load_run
@@ -138,7 +138,7 @@ def _cut(
     """The crops of both splits. Runs that start side by side would all cut the same ones."""
     lock = stores / f"{Path(config.dataset).stem}-{config.image_size}.lock"
     with _lock(lock, waiting):
-        return {split: crop_store(faces[split], config.image_size, stores) for split in faces}
+        return {s: crop_store(faces[s], config.image_size, stores, config.crop) for s in faces}
 
 
 @contextlib.contextmanager
@@ -182,7 +182,7 @@ def _evaluated(
     metrics = evaluation_metrics(arrays, faces["test"].scheme)
     shapes = crops["train"].landmarks[: config.train_faces]
     metrics |= mean_shape(shapes, arrays, faces["test"].scheme)
-    spread = covariances(trained.model, crops["test"].images[:COVARIANCE_FACES], config)
+    spread = covariances(trained.model, crops["test"].images, config)
     if spread is not None:
         arrays["covariance"] = spread
     prints, scheme = fingerprints(config, faces, crops), faces["train"].scheme.to_dict()

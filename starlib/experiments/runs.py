@@ -122,7 +122,7 @@ def _finished(
     for config in configs:
         run = finished.get(key_of(config))
         if faces_decide(config.dataset, data_root) and (run or is_path(config.dataset)):
-            where = config.dataset, config.image_size
+            where = config.dataset, config.image_size, config.crop
             if where not in known:
                 known[where] = known_fingerprints(config, results, data_root)
             run = load_run(config, results, known[where])

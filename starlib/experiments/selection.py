@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from starlib.experiments.experiment import Experiment
+from starlib.experiments.experiment import PROTOCOLS, Experiment
 from starlib.experiments.finished import by_config, key_of, load_all, read
 from starlib.experiments.records import Run
-from starlib.training.config import RunConfig
+from starlib.training.config import PROTOCOL, RunConfig
 
 ArmRuns = dict[str, dict[int, Run]]  # arm -> seed -> run
 
@@ -52,7 +52,7 @@ def matching_runs(
     results: Path | str | None = None,
 ) -> dict[int, Run]:
     """{seed: run} of every finished run with these fields of RunConfig and no other change."""
-    config = RunConfig.at(scale, dataset, **fields)
+    config = RunConfig.at(scale, dataset, protocol=PROTOCOLS.get(scale, PROTOCOL), **fields)
     return {
         run.config.seed: run
         for run in by_config(load_all(results)).values()
@@ -61,10 +61,10 @@ def matching_runs(
 
 
 def check_same_faces(runs: Iterable[Run]) -> None:
-    """ValueError naming two runs at one resolution that were trained or tested on other faces."""
-    first: dict[tuple[str, int], Run] = {}
+    """ValueError naming two runs of one size and kind of crop with other faces."""
+    first: dict[tuple[str, int, str], Run] = {}
     for run in runs:
-        key = (run.config.dataset, run.config.image_size)
+        key = (run.config.dataset, run.config.image_size, run.config.crop)
         other = first.setdefault(key, run)
         if run.comparable != other.comparable:
             raise ValueError(

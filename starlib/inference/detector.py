@@ -14,8 +14,8 @@ from PIL import Image
 from torch import Tensor
 
 from starlib.data.augment import view
-from starlib.data.crops import STORE_MARGIN, VIEW_MARGIN, crop, landmark_boxes, store_size
-from starlib.data.released import released_boxes, released_crop
+from starlib.data.crops import crop, store_size, stored_boxes, view_boxes
+from starlib.data.released import released_crop
 from starlib.inference.predictor import Predictor
 from starlib.models.released import IMAGE_SIZE, is_released, released_network, released_points
 from starlib.models.weights import read_tensors
@@ -30,6 +30,7 @@ class Detector:
 
     released: the authors' weights, with their crop; else those of a run of this project.
     precision: what the run was evaluated in, "float32" or "bfloat16".
+    crop: the run's, of `starlib.data.crops.CROPS`.
     calibration: factor by which the network's covariances are multiplied, so that the squared
         Mahalanobis distance of labels of its training faces averages 2, as a Gaussian's would; None
         where the weights have none, and covariances stay as the network gives them.
@@ -41,6 +42,7 @@ class Detector:
     released: bool
     precision: str = "float32"
     calibration: float | None = None
+    crop: str = "longer"
 
     @property
     def device(self) -> torch.device:
@@ -49,17 +51,13 @@ class Detector:
     def boxes(self, landmarks: NDArray) -> NDArray[np.float32]:
         """Boxes [F, 3] as in training, around landmarks [F, N, 2] or the corners [F, 2, 2] of
         boxes that reach as far as landmarks do (`starlib.inference.face_boxes.box_meaning`)."""
-        if self.released:
-            return released_boxes(landmarks)
-        return landmark_boxes(landmarks, VIEW_MARGIN)
+        return view_boxes(landmarks, "released" if self.released else self.crop)
 
     def cut(self, image: Image.Image, box: NDArray) -> NDArray[np.uint8]:
         """The pixels [3, S', S'] that `detect` takes for a face of an RGB image."""
         if self.released:
             return released_crop(image, box, self.image_size)
-        left, top, side = (float(value) for value in box)
-        room = side * (STORE_MARGIN / VIEW_MARGIN - 1) / 2
-        stored = np.array([left - room, top - room, side + 2 * room])
+        stored = stored_boxes(np.asarray(box, np.float64)[None])[0]
         return crop(image, stored, store_size(self.image_size))
 
     @torch.inference_mode()
@@ -170,4 +168,6 @@ def _of_a_run(parts: dict, name: str) -> Detector:
     grid, factor = getattr(model, "grid", "centers"), parts.get("calibration", {}).get("factor")
     peaks = getattr(model, "sigmoid", False)
     network = Predictor(model, bgr=False, grid=grid, peaks=peaks).eval()
-    return Detector(network, scheme, config.image_size, False, config.precision, factor)
+    return Detector(
+        network, scheme, config.image_size, False, config.precision, factor, config.crop
+    )

@@ -22,6 +22,7 @@ from starlib import metrics
 from starlib.data import synthface
 from starlib.data.crops import STORE_MARGIN, landmark_boxes
 from starlib.experiments.baseline import MEAN_SHAPE
+from starlib.experiments.experiment import PROTOCOLS
 from starlib.experiments.finished import load_all, read
 from starlib.experiments.naming import arm
 from starlib.experiments.records import Run
@@ -169,7 +170,9 @@ def viewer(results: Path | str | None = None) -> tuple[list[Image.Image], dict[s
 
 def _viewer_runs(results: Path | str | None) -> Sequence[Run]:
     configs = [
-        RunConfig.at("reduced", "synthface", loss=loss, distance=distance, seed=0)
+        RunConfig.at(
+            "reduced", "synthface", loss=loss, distance=distance, protocol=PROTOCOLS["reduced"]
+        )
         for loss, distance in VIEWER_ARMS
     ]
     return read(configs, results)

@@ -1,11 +1,14 @@
 """Checkpoints that know when they are damaged: a line with the hash of what follows, then what
-`torch.save` writes. The one of the epoch before stays beside it, as `.previous`."""
+`torch.save` writes. The one before stays beside it, as `.previous`."""
 
 import hashlib
 import io
 import os
 import pickle
+import time
 import warnings
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,44 @@ import torch
 
 from starlib.files import atomically
 
+EVERY = 180.0  # seconds of training that a kill may cost
 MARK = b"starlib checkpoint sha256 "
+
+
+class Checkpoints:
+    """Writes checkpoints of a training to a file, or none without a path, while it goes on.
+
+    A context manager; at its end the last one is on the disk. What could not be written is raised
+    at the next offer, or at the end.
+    """
+
+    def __init__(self, path: Path | None):
+        self.path, self.last = path, time.monotonic()
+        self.writer = ThreadPoolExecutor(1)
+        self.pending: Future[None] | None = None
+
+    def __enter__(self) -> "Checkpoints":
+        return self
+
+    def __exit__(self, kind: Any, *_: object) -> None:
+        self.writer.shutdown()
+        if kind is None:
+            self._finish()
+
+    def offer(self, snapshot: Callable[[], dict[str, Any]], now: bool = False) -> None:
+        """Write `snapshot()` if EVERY seconds have passed since the last one; `now`: in any case,
+        and wait for it."""
+        if self.path is None or not (now or time.monotonic() - self.last >= EVERY):
+            return
+        self._finish()
+        self.pending = self.writer.submit(write_checkpoint, self.path, snapshot())
+        self.last = time.monotonic()
+        if now:
+            self._finish()
+
+    def _finish(self) -> None:
+        if self.pending is not None:
+            self.pending.result()
 
 
 def checkpoint_files(path: Path) -> list[Path]:

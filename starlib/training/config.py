@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import itertools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any
 
 from starlib.comparisons import table
 from starlib.data.augment import AUGMENTATIONS
+from starlib.data.crops import CROPS
 from starlib.distances import DISTANCES
 from starlib.losses import CONVENTIONS, RESTRICTIONS
 from starlib.schemes import SCHEME_OF, is_path
@@ -21,6 +23,7 @@ STAR_LOSSES = tuple(
 COVARIANCES = ("heatmap", "cholesky")
 OUTPUTS = ("heatmaps", "coordinates")
 PRECISIONS = ("float32", "bfloat16")
+PROTOCOL = 2  # goes up when the same config would train differently; records of older ones are read
 BACKBONES = ("hrnet_w18", "hrnet_w18_small", "resnet18", "resnet50")  # of timm
 
 
@@ -44,12 +47,18 @@ class RunConfig:
     ema_half_life: int = 10_000  # training faces after which a weight counts half
     precision: str = "bfloat16"
     train_faces: int | None = None  # the first n of the split; None: all
-    protocol: int = 1  # goes up when the same config would train differently
+    protocol: int = PROTOCOL
     dr: bool = False  # add distribution regularisation
     aam: bool = False  # anisotropic attention module: point and edge heads and their losses
     adl_ratio: float | None = None  # ADL's hand-set λ; None: from the heatmap
     convention: str = "paper"  # of regression and STAR, and of the decoder's grid; or "released"
     augmentation: str = "paper"  # or "released"
+    crop: str = "longer"  # by which side of the landmarks' box; or "released"
+    milestones: tuple[float, ...] = (
+        0.4,
+        0.7,
+        0.9,
+    )  # shares of the epochs; then a tenth of the rate
     loss_weight: float = 1.0  # factor of the landmark loss
     covariance: str = "heatmap"  # of the likelihoods; "cholesky": predicted by a head
     backbone: str = "hourglass"  # or a network of timm
@@ -63,6 +72,7 @@ class RunConfig:
             ("precision", PRECISIONS),
             ("convention", CONVENTIONS),
             ("augmentation", AUGMENTATIONS),
+            ("crop", CROPS),
             ("covariance", COVARIANCES),
             ("backbone", ("hourglass", *BACKBONES)),
             ("output", OUTPUTS),
@@ -117,6 +127,7 @@ class RunConfig:
             if not isinstance(self.adl_ratio, int | float) or not 1 <= self.adl_ratio < 1e9:
                 raise ValueError(f"adl_ratio: expected a number >= 1, got {self.adl_ratio!r}")
             object.__setattr__(self, "adl_ratio", float(self.adl_ratio))
+        object.__setattr__(self, "milestones", _shares("milestones", self.milestones))
         self._check_combination()
 
     def _check_combination(self) -> None:
@@ -209,6 +220,16 @@ class RunConfig:
 def _check_integer(name: str, value: object, least: int) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
         raise ValueError(f"{name}: expected an integer >= {least}, got {value!r}")
+
+
+def _shares(name: str, values: Any) -> tuple[float, ...]:
+    """The values as a rising tuple of numbers in (0, 1); JSON has them as a list."""
+    numbers = values if isinstance(values, list | tuple) else [values]
+    if not all(isinstance(v, int | float) and 0 < v < 1 for v in numbers) or any(
+        after <= before for before, after in itertools.pairwise(numbers)
+    ):
+        raise ValueError(f"{name}: expected rising numbers in (0, 1), got {values!r}")
+    return tuple(float(value) for value in numbers)
 
 
 # smoke: a few minutes per run; shows that everything works, and nothing else.

@@ -17,11 +17,11 @@ from starlib.data.crops import CropStore
 from starlib.models.heads import StackOutput, output_moments
 from starlib.schemes import Scheme
 from starlib.training import distributed
-from starlib.training.config import RunConfig
+from starlib.training.checkpoints import Checkpoints
+from starlib.training.config import PROTOCOL, RunConfig
 from starlib.training.precision import forward_pass
 from starlib.training.state import State
 
-MILESTONES = (0.4, 0.7, 0.9)  # of the epochs: 200, 350 and 450 of the paper's 500
 DECAY = 0.1
 PROBE = 32  # training faces whose heatmaps are measured after every epoch
 
@@ -41,8 +41,8 @@ class Trained:
 
 
 def learning_rate(config: RunConfig, epoch: int) -> float:
-    """Learning rate of an epoch (from 0): a tenth at 40, 70 and 90 % of the epochs each."""
-    passed = sum(epoch >= round(share * config.epochs) for share in MILESTONES)
+    """Learning rate of an epoch (from 0): a tenth after each of the config's milestones."""
+    passed = sum(epoch >= round(share * config.epochs) for share in config.milestones)
     return config.learning_rate * DECAY**passed
 
 
@@ -66,29 +66,35 @@ def train(
         crops: training faces; `landmarks` are the targets.
         scheme: their landmark scheme.
         device: "cpu", "cuda", …
-        checkpoint: file written after every epoch; if it is there, training goes on from it and
-            ends in the weights of an uninterrupted training (bit by bit on a CPU with the same
-            number of threads and processes). A damaged one is put aside with a warning, and the
-            one of the epoch before is used (see `starlib.training.state`).
+        checkpoint: file written beside the training (see `Checkpoints`); if it is there, training
+            goes on from it and ends in the weights of an uninterrupted training (bit by bit on a
+            CPU with the same number of threads and processes). A damaged one is put aside with a
+            warning, and the one before is used.
         report: called after every epoch with the number of epochs done and the curves.
         stop: asked after every epoch; when true, StoppedError is raised, the checkpoint written.
         compiled: compile network and loss first, which takes about a minute and changes rounding;
             `starlib bench` tells after how many steps that pays.
     """
+    if config.protocol != PROTOCOL:
+        raise ValueError(
+            f"protocol: this code trains protocol {PROTOCOL}, got {config.protocol}; "
+            "a record names the commit that trained it"
+        )
     device = torch.device(device)
     state = State(config, scheme, crops.fingerprint, device, compiled)
     if checkpoint is not None:
         state.load(checkpoint)
     count = min(config.train_faces or len(crops.images), len(crops.images))
     faces = Faces(crops, count, device)
-    while state.epoch < config.epochs:
-        _train_epoch(state, faces, scheme)
-        if checkpoint is not None and distributed.rank() == 0:
-            state.save(checkpoint)
-        if report is not None and distributed.rank() == 0:
-            report(state.epoch, state.curves)
-        if distributed.once(stop) and state.epoch < config.epochs:
-            raise StoppedError(f"stopped after epoch {state.epoch}")
+    with Checkpoints(checkpoint if distributed.rank() == 0 else None) as checkpoints:
+        while state.epoch < config.epochs:
+            _train_epoch(state, faces, scheme)
+            stopped = distributed.once(stop) and state.epoch < config.epochs
+            checkpoints.offer(state.snapshot, stopped or state.epoch == config.epochs)
+            if report is not None and distributed.rank() == 0:
+                report(state.epoch, state.curves)
+            if stopped:
+                raise StoppedError(f"stopped after epoch {state.epoch}")
     return Trained(state.average.module, state.curves)
 
 

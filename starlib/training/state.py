@@ -1,5 +1,6 @@
 """What a training holds and one step of it: network, EMA, loss, optimiser, and their checkpoint."""
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from starlib.schemes import Scheme
 from starlib.training import distributed
 from starlib.training.build import build_model, seeded
-from starlib.training.checkpoints import last_checkpoint, write_checkpoint
+from starlib.training.checkpoints import last_checkpoint
 from starlib.training.config import RunConfig
 from starlib.training.objective import Objective
 from starlib.training.precision import forward_pass
@@ -83,10 +84,10 @@ class State:
         self.average.update_parameters(self.model)
         return torch.stack((loss.detach(), error, norm))
 
-    def save(self, path: Path) -> None:
-        """Write the checkpoint; the one that was there becomes that of the epoch before."""
-        parts = {n: getattr(self, n).state_dict() for n in self.PARTS}
-        write_checkpoint(path, {"run": self.run, "curves": self.curves, **parts})
+    def snapshot(self) -> dict[str, Any]:
+        """What a checkpoint holds, copied, so that training may go on while it is written."""
+        parts = {name: getattr(self, name).state_dict() for name in self.PARTS}
+        return copy.deepcopy({"run": self.run, "curves": self.curves, **parts})
 
     def load(self, path: Path) -> None:
         """Go on from the last good checkpoint of that name, if there is one.

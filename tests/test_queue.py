@@ -3,19 +3,16 @@
 import dataclasses
 import json
 import pickle
-import sys
 
 import pytest
 
 from starlib.__main__ import main
-from starlib.commands.train import _decisive
 from starlib.data import DataError
 from starlib.experiments import queue
 from starlib.experiments.arms import EXPERIMENTS
 from starlib.experiments.finished import load_all
 from starlib.experiments.progress import EVERY, Progress
 from starlib.experiments.queue import entries, expected_minutes, trainable
-from starlib.report.claims import claims_of_runs
 from starlib.training.config import RunConfig
 from tests.fakes import write_run
 
@@ -31,7 +28,7 @@ def test_every_run_of_every_experiment_is_listed_once(tmp_path):
 
 
 def test_finished_runs_are_done_and_say_what_the_others_cost(tmp_path):
-    config = RunConfig.at("reduced", "300w", protocol=1)
+    config = RunConfig.at("long", "300w")
     for seed in (0, 1):
         run = write_run(dataclasses.replace(config, seed=seed), tmp_path, 0.05)
     assert run.provenance["seconds"] == 60
@@ -44,27 +41,22 @@ def test_finished_runs_are_done_and_say_what_the_others_cost(tmp_path):
     assert all(entry.minutes for entry in listed)
 
 
-def test_first_seeds_come_first_and_cheap_ones_before_dear_ones(tmp_path):
+def test_the_queue_follows_its_order_and_seeds_rise_within(tmp_path):
+    listed = entries(tmp_path)
+    places = [queue._order(entry)[:2] for entry in listed]
+    assert places == sorted(places)
+    assert max(place for place, _ in places) < len(queue.ORDER)  # every run has its place
+    for name, fields in queue.ORDER:  # every line means a run
+        assert name in EXPERIMENTS
+        assert any(
+            name in e.experiments and fields.items() <= e.config.to_dict().items() for e in listed
+        )
+
+
+def test_a_closed_scale_lists_what_was_run_and_plans_nothing(tmp_path):
+    assert not entries(tmp_path, "reduced", ["restriction"])
     write_run(RunConfig.at("reduced", "300w", protocol=1), tmp_path, 0.05)
-    listed = entries(tmp_path, seeds=range(10))
-    short = [entry for entry in listed if entry.minutes <= queue.LONG]
-    blocks = [sum(entry.config.seed >= end for end in queue.BLOCKS) for entry in short]
-    assert blocks == sorted(blocks) and len(set(blocks)) == 3
-    first = [
-        entry for entry in listed if entry.config.seed < 3 and "resolution" in entry.experiments
-    ]
-    sizes = [e.config.image_size for e in first if e.experiments == ("resolution",)]
-    assert sizes == sorted(sizes)
-
-
-def test_runs_that_decide_a_claim_come_first_in_their_block(tmp_path, monkeypatch):
-    decisive = claims_of_runs()
-    listed = [e.config for e in entries(tmp_path, first=decisive) if e.config.seed < 3]
-    places = [config in decisive for config in listed]
-    assert any(places) and places == sorted(places, reverse=True)
-    assert RunConfig.at("reduced", "300w", dr=True, protocol=1) in listed[: places.index(False)]
-    monkeypatch.setitem(sys.modules, "starlib.report.claims", None)  # as without its packages
-    assert _decisive() == ()
+    assert [e.run is not None for e in entries(tmp_path, "reduced", ["restriction"])] == [True]
 
 
 def test_runs_can_be_narrowed_and_unknown_names_are_errors(tmp_path):
@@ -83,7 +75,7 @@ def test_data_sets_without_files_are_left_out(tmp_path, monkeypatch):
 
 
 def test_the_list_shows_state_minutes_and_what_is_decided(tmp_path, capsys):
-    write_run(RunConfig.at("reduced", "300w", protocol=1), tmp_path, 0.05)
+    write_run(RunConfig.at("long", "300w"), tmp_path, 0.05)
     assert main(["runs", "--results", str(tmp_path), "--experiment", "restriction"]) == 0
     head, *lines, total = capsys.readouterr().out.splitlines()
     assert head.split()[0] == "state"

@@ -15,7 +15,7 @@ from starlib.report.claims import SCALE, claims_of_runs
 def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--experiment", nargs="+", help=", ".join(EXPERIMENTS))
     parser.add_argument("--dataset", nargs="+", help="leave out the others")
-    parser.add_argument("--scale", default="reduced", help="smoke, reduced (default) or full")
+    parser.add_argument("--scale", default="long", help="smoke, reduced, long (default) or full")
     parser.add_argument("--missing", action="store_true", help="leave out what is done")
     parser.add_argument(
         "--check", action="store_true", help="recompute every record's numbers from its arrays"
@@ -28,9 +28,7 @@ def _runs(options: argparse.Namespace) -> int:
     if options.check:
         return _check(options.results)
     claims = claims_of_runs() if options.scale == SCALE else {}
-    listed = entries(
-        options.results, options.scale, options.experiment, options.dataset, first=claims
-    )
+    listed = entries(options.results, options.scale, options.experiment, options.dataset)
     shown = [entry for entry in listed if not (options.missing and entry.run)]
     print(f"{'state':8} {'minutes':>7}  {'data set':14} {'seed':>4}  arm: what it decides")
     for entry in shown:

@@ -10,7 +10,7 @@ import importlib
 import json
 import sys
 import time
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--queue",
         action="store_true",
-        help="train what the experiments lack (see `runs`), what says most per minute first; with "
+        help="train what the experiments lack (see `runs`), the most telling first; with "
         "--experiment, --dataset, --scale, --seeds only those. It may be started several times",
     )
     parser.add_argument(
@@ -48,7 +48,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--scale",
-        help="smoke, reduced or full; default smoke, of the queue reduced; one run of your own "
+        help="smoke, reduced, long or full; default smoke, of the queue long; one run of your own "
         "data is at reduced by default, for as many epochs as its number of faces needs",
     )
     parser.add_argument("--seeds", type=int, nargs="+", help="default 0, of the queue all")
@@ -151,11 +151,10 @@ def _queue(options: argparse.Namespace) -> list[RunConfig]:
         raise ValueError("--anew: the queue trains what is missing")
     listed = entries(
         options.results,
-        options.scale or "reduced",
+        options.scale or "long",
         [options.experiment] if options.experiment else None,
         [options.dataset] if options.dataset else None,
         options.seeds,
-        first=_decisive(),
     )
     missing = [entry for entry in listed if entry.run is None]
     configs = trainable(missing, options.data_root)
@@ -163,15 +162,6 @@ def _queue(options: argparse.Namespace) -> list[RunConfig]:
     without = sorted({e.config.dataset for e in missing} - {c.dataset for c in configs})
     print(f"; no files here of {', '.join(without)}" if without else "", flush=True)
     return configs
-
-
-def _decisive() -> Container[RunConfig]:
-    """The runs that decide a claim. Training needs none of the packages that verdicts do; without
-    them the queue is as long, in another order."""
-    try:
-        return importlib.import_module("starlib.report.claims").claims_of_runs()
-    except ModuleNotFoundError:
-        return ()
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from starlib.experiments.experiment import (
     BASELINE,
     BLOCKS,
     DISTANCES,
+    LEVELS,
     SUFFIXES,
     Arms,
     Comparison,
@@ -53,9 +54,10 @@ def _ablation_distance() -> Experiment:
         comparisons=comparisons,
         datasets=("300w", "synthface", "scut-fbp5500"),
         plan={
-            "300w": {name: 10 if name in basic else 5 for name in arms},
-            "synthface": dict.fromkeys(tricks, 3) | dict.fromkeys(basic, 5),
-            "scut-fbp5500": dict.fromkeys(star_pairs(("smooth_l1", "l2")), 3),
+            "300w": dict.fromkeys([*tricks, *star_pairs(after=SUFFIXES["aam"])], 3)
+            | dict.fromkeys(basic, 5),
+            "synthface": dict.fromkeys(star_pairs(("smooth_l1", "l2")), 3),
+            "scut-fbp5500": {},
         },
     )
 
@@ -66,15 +68,15 @@ def _resolution() -> Experiment:
     for size in (64, 96, 128, 256):
         # 96 pixels can be halved three times alone after the stem, as `reduced` does.
         fields: dict[str, Any] = {"image_size": size} | ({"depth": 3} if size == 96 else {})
-        arms |= star_pairs(("smooth_l1", "l2"), before=f"{size} ", **fields)
+        arms |= star_pairs(before=f"{size} ", **fields)
         printed = (f"figure4/{size}",) if size != 96 else None
-        for d in ("smooth_l1", "l2"):
+        for d in DISTANCES:
             comparisons[f"{size} {d}"] = Comparison(f"{size} {d}", f"{size} STAR {d}", printed)
     for half in (64, 128):
-        for d in ("smooth_l1", "l2"):
+        for d in DISTANCES:
             name = f"{d}, {half} px with STAR over {2 * half} px without"
             comparisons[name] = Comparison(f"{2 * half} {d}", f"{half} STAR {d}")
-    seeds = {"64": 5, "96": 10, "128": 5, "256": 0}  # 256 pixels take seven times the 96
+    seeds = {"64": 3, "96": 5, "128": 3, "256": 0}  # 256 pixels take seven times the 96
     return Experiment(
         "resolution", "Resolution of the input", "Figure 4", arms, comparisons,
         plan={"300w": {name: seeds[name.split()[0]] for name in arms}},
@@ -92,6 +94,10 @@ def _restriction() -> Experiment:
         "regression with restriction w 20": {**restricted, "weight": 20},
         **star_pairs(("l2",)),
         "l2 with restriction": {**restricted, "distance": "l2"},
+        "AAM": {"loss": "regression", "aam": True},
+        "STAR +AAM": {"aam": True},
+        "STAR none +AAM": {"restriction": "none", "aam": True},
+        "STAR detach +AAM": {"restriction": "detach", "aam": True},
     }
     basic = "table5/basic"
     restriction = "regression with restriction"
@@ -120,9 +126,22 @@ def _restriction() -> Experiment:
         "l2 with restriction over l2": Comparison("l2", "l2 with restriction"),
         "STAR l2 over l2 with restriction": Comparison("l2 with restriction", "STAR l2"),
     }
+    for name, pair in {
+        "STAR over baseline": ("baseline", "value"),
+        "baseline over none": ("none", "baseline"),
+        "value over none": ("none", "value"),
+        "detach over none": ("none", "detach"),
+        "value over detach": ("detach", "value"),
+    }.items():
+        names = {"baseline": "AAM", "value": "STAR +AAM"}
+        without, with_ = (names.get(form, f"STAR {form} +AAM") for form in pair)
+        printed = (f"table5/aam/{pair[0]}", f"table5/aam/{pair[1]}")
+        comparisons[f"aam {name}"] = Comparison(without, with_, printed)
     return Experiment(
         "restriction", "The eigenvalue restriction and its weight", "Tables 4 and 5",
-        arms, comparisons, plan=planned(arms),
+        arms, comparisons, plan=planned(
+            arms, "regression with restriction w 20", basic=("baseline", "STAR", "l2", "STAR l2")
+        ),
     )  # fmt: skip
 
 
@@ -134,22 +153,32 @@ def _stability() -> Experiment:
         "Figures 1 and 6", arms,
         {d: Comparison(d, f"STAR {d}", printed.get(d)) for d in DISTANCES},
         datasets=("300w", "synthface"),
-        plan={"300w": dict.fromkeys(arms, 10), "synthface": dict.fromkeys(arms, 5)},
+        plan={"300w": dict.fromkeys(arms, 5), "synthface": {}},
     )  # fmt: skip
 
 
 def _compare_adl() -> Experiment:
-    arms = {**BASELINE, "ADL": {"loss": "adl"}, "ADL constant 5": {"loss": "adl", "adl_ratio": 5.0}}
+    arms = {
+        **BASELINE,
+        "ADL": {"loss": "adl"},
+        "ADL constant 5": {"loss": "adl", "adl_ratio": 5.0},
+        "ADL +AAM": {"loss": "adl", "aam": True},
+        "STAR +AAM": {"aam": True},
+    }
     comparisons = {
         **star_over(arms, ("baseline", "ADL constant 5")),
-        "STAR over ADL": Comparison("ADL", "STAR", ("table6/adl/full", "table6/star/full")),
+        # Table 6 is ADNet, which has AAM, against STAR in ADNet.
+        "STAR over ADL": Comparison("ADL", "STAR"),
+        "STAR +AAM over ADL +AAM": Comparison(
+            "ADL +AAM", "STAR +AAM", ("table6/adl/full", "table6/star/full")
+        ),
         "ADL over baseline": Comparison("baseline", "ADL"),
         "ADL constant 5 over baseline": Comparison("baseline", "ADL constant 5"),
     }
     return Experiment(
         "compare_adl", "Anisotropic direction loss", "Table 6", arms, comparisons,
         datasets=("300w", "synthface"),
-        plan={**planned(arms), "synthface": dict.fromkeys(arms, 3)},
+        plan={**planned(arms, "ADL constant 5"), "synthface": {}},
     )  # fmt: skip
 
 
@@ -180,7 +209,7 @@ def _compare_luvli() -> Experiment:
     return Experiment(
         "compare_luvli", "Likelihoods, other losses and controls", "Section 5.4",
         arms, comparisons, datasets=("300w", "synthface"),
-        plan={**planned(arms), "synthface": dict.fromkeys(arms, 3)},
+        plan={"300w": {"baseline": 5, "STAR": 5, "Mahalanobis": 3}, "synthface": {}},
     )  # fmt: skip
 
 
@@ -193,8 +222,8 @@ def _ambiguity() -> Experiment:
         "ambiguity", "Is the first principal direction the ambiguous one?",
         "Section 4.1 and Figure 3", arms,
         {"dr l2": star_pair("l2", block="dr")} | {d: star_pair(d) for d in ("smooth_l1", "l2")},
-        datasets=("synthface",),
-        plan={"synthface": {name: 3 if "DR" in name else 5 for name in arms}},
+        datasets=LEVELS,
+        plan={level: dict.fromkeys(star_pairs(("l2",), after=" +DR"), 3) for level in LEVELS},
     )  # fmt: skip
 
 
@@ -204,7 +233,7 @@ def _cross_dataset() -> Experiment:
     return Experiment(
         "cross_dataset", "Trained on 300-W, tested on another data set", "Table 2",
         star_pairs(pairs), {d: Comparison(d, f"STAR {d}") for d in pairs},
-        plan={"300w": dict.fromkeys(star_pairs(pairs), 10)},
+        plan={"300w": dict.fromkeys(star_pairs(pairs), 5)},
     )  # fmt: skip
 
 
@@ -214,7 +243,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         Experiment(
             "accuracy", "Accuracy beside published methods", "Table 1",
             star_pairs(("smooth_l1",), after=" +AAM", aam=True),
-            {"aam smooth_l1": star_pair("smooth_l1", block="aam")},
+            {"aam smooth_l1": star_pair("smooth_l1", block="aam")}, seeds=(0, 1, 2),
         ),
         _cross_dataset(),
         _ablation_distance(),
@@ -225,6 +254,8 @@ EXPERIMENTS: dict[str, Experiment] = {
         _compare_luvli(),
         _ambiguity(),
         schedule.schedule(),
+        questions.controls(),
+        questions.annotators(),
         questions.released_code(),
         questions.training_length(),
         questions.step_size(),

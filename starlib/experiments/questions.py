@@ -1,7 +1,10 @@
 """Experiments that the paper does not have, and its reader asks for."""
 
+from typing import Any
+
 from starlib.experiments.experiment import (
     BASELINE,
+    LEVELS,
     Arms,
     Comparison,
     Experiment,
@@ -15,26 +18,35 @@ from starlib.experiments.experiment import (
 
 def released_code() -> Experiment:
     released = {"convention": "released"}
+    everything = {**released, "augmentation": "released", "crop": "released"}
     changes: Arms = {
         "released grid, epsilon and λ1 + λ2": released,
         "released augmentation": {"augmentation": "released"},
+        "released crop": {"crop": "released"},
         "w 2, as the released w = 1": {"weight": 2},
         "scale inside d": {"loss": "star_inside"},
         "raw weights": {"ema_half_life": 1},
-        "released conventions and augmentation": {**released, "augmentation": "released"},
+        "all released": everything,
     }
     arms = {
         **BASELINE,
         **changes,
         "baseline, released conventions": {"loss": "regression", **released},
+        "baseline, all released": {"loss": "regression", **everything},
     }
     comparisons = {name: Comparison("STAR", name) for name in changes}
     comparisons["STAR over baseline, both released"] = Comparison(
         "baseline, released conventions", "released grid, epsilon and λ1 + λ2"
     )
+    comparisons["STAR over baseline, all released"] = Comparison(
+        "baseline, all released", "all released"
+    )
+    comparisons["w 2 over baseline"] = Comparison("baseline", "w 2, as the released w = 1")
+    pair = ("baseline, released conventions", "released grid, epsilon and λ1 + λ2")
     return Experiment(
         "released_code", "What the released code does otherwise", "not in the paper",
-        arms, comparisons, plan=planned(arms, 3),
+        arms, comparisons,
+        plan=planned(arms, "raw weights", "scale inside d", basic=("baseline", "STAR", *pair)),
     )  # fmt: skip
 
 
@@ -47,8 +59,7 @@ def training_length() -> Experiment:
         comparisons |= {f"{before}{d}": star_pair(d, before) for d in ("smooth_l1", "l2")}
     return Experiment(
         "training_length", "Does the length of the training decide it?", "not in the paper",
-        arms, comparisons, seeds=(0, 1, 2),
-        plan=planned(arms, 3, [name for name in arms if name.startswith("18 epochs ")]),
+        arms, comparisons, plan={"300w": {}},
     )  # fmt: skip
 
 
@@ -65,7 +76,7 @@ def step_size() -> Experiment:
             **star_over(arms, ["l2", *tuned], "STAR l2"),
             **{f"{name} over l2": Comparison("l2", name) for name in tuned},
         },
-        plan=planned(arms, 3, ("l2", "STAR l2")),
+        plan={"300w": {}},
     )  # fmt: skip
 
 
@@ -118,19 +129,19 @@ def weight_and_tricks() -> Experiment:
     return Experiment(
         "weight_and_tricks", "The weight of the restriction with DR and with AAM",
         "not in the paper", arms, comparisons,
-        plan={"300w": {name: 3 if " w " in name else 5 for name in arms}},
+        plan={"300w": {}},
     )  # fmt: skip
 
 
 def noise() -> Experiment:
     pairs = ("smooth_l1", "l2")
     arms = star_pairs(pairs)
-    levels = ("synthface-0", "synthface-1", "synthface-6", "synthface-isotropic")
     return Experiment(
         "noise", "When does STAR help? Known annotation noise of other strengths",
         "not in the paper", arms, {d: Comparison(d, f"STAR {d}") for d in pairs},
-        datasets=("synthface", *levels),
-        plan={"synthface": dict.fromkeys(arms, 5)} | {n: dict.fromkeys(arms, 3) for n in levels},
+        datasets=(*LEVELS, "synthface-1"),
+        plan={level: dict.fromkeys(star_pairs(("l2",)), 3) for level in LEVELS}
+        | {"synthface-1": {}},
     )  # fmt: skip
 
 
@@ -151,5 +162,42 @@ def backbones() -> Experiment:
                 "ResNet-50 coordinates, Wing", "ResNet-50 coordinates, RLE"
             ),
         },
-        seeds=(0, 1, 2),
+        plan={"300w": {}},
+    )  # fmt: skip
+
+
+def controls() -> Experiment:
+    """What of STAR lowers the error, where it does: with l2, and with AAM."""
+    l2 = {"distance": "l2"}
+    arms = {
+        **star_pairs(("l2",)),
+        "isotropic l2": {"loss": "star_isotropic", **l2},
+        "random directions l2": {"loss": "star_random", **l2},
+        "STAR detach l2": {"restriction": "detach", **l2},
+        "l2 with restriction": {"loss": "restricted_regression", **l2},
+        "|e|^(4/3)": {"loss": "regression", "distance": "power_4_3"},
+        **star_pairs(("l2",), after=" +AAM", aam=True),
+        "isotropic l2 +AAM": {"loss": "star_isotropic", "aam": True, **l2},
+        "random directions l2 +AAM": {"loss": "star_random", "aam": True, **l2},
+    }
+    basic = [name for name in arms if not name.endswith("+AAM")]
+    comparisons = {
+        f"{name} over l2": Comparison("l2", name) for name in basic if name not in ("l2", "STAR l2")
+    }
+    for star, rivals in (("STAR l2", basic), ("STAR l2 +AAM", [*arms][len(basic) :])):
+        comparisons |= star_over(arms, [name for name in rivals if name != star], star)
+    return Experiment(
+        "controls", "Which part of STAR loss lowers the error?", "not in the paper",
+        arms, comparisons, plan=planned(arms, basic=("l2", "STAR l2")),
+    )  # fmt: skip
+
+
+def annotators() -> Experiment:
+    """Labels of two people: their mean, or those of one of them drawn for each film."""
+    sizes: dict[str, Any] = {"image_size": 128, "epochs": 150}
+    arms = star_pairs(("l2", "smooth_l1"), **sizes)
+    return Experiment(
+        "annotators", "Does STAR loss help where annotators disagree?", "not in the paper",
+        arms, {d: Comparison(d, f"STAR {d}") for d in ("l2", "smooth_l1")},
+        datasets=("cephalo", "cephalo-one"), seeds=(0, 1, 2),
     )  # fmt: skip

@@ -1,9 +1,10 @@
 """The queue: every run that the experiments need, done or missing, in the order of its worth."""
 
 import statistics
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from starlib.data.synthface import VARIANTS
 from starlib.experiments.arms import EXPERIMENTS
@@ -13,14 +14,34 @@ from starlib.experiments.run import faces_decide
 from starlib.schemes import SCHEME_OF
 from starlib.training.config import PROTOCOL, RunConfig
 
-# Which question is answered first. An experiment that is not named here comes last.
-ORDER = (
-    "restriction", "ablation_distance", "weight_and_tricks", "compare_adl", "compare_luvli",
-    "ambiguity", "noise", "stability", "resolution", "step_size", "training_length",
-    "released_code", "backbones",
-)  # fmt: skip
-BLOCKS = (3, 5, 10)  # seeds: of all experiments the first three, then up to five, then up to ten
-LONG = 15.0  # minutes; a run that takes longer waits for the shorter ones of the next block
+# What is run first: an experiment, and of its arms those with these fields. An arm that is in none
+# comes last.
+BASIC: dict[str, Any] = {"dr": False, "aam": False}
+ORDER: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("schedule", {}),
+    ("ablation_distance", {"dataset": "300w", "distance": "smooth_l1", **BASIC}),
+    ("ablation_distance", {"dataset": "300w", "distance": "l2", **BASIC}),
+    ("released_code", {"augmentation": "paper", "crop": "longer"}),
+    ("controls", BASIC),
+    ("annotators", {}),
+    ("ablation_distance", {"dataset": "300w", "dr": True}),
+    ("controls", {}),
+    ("restriction", BASIC),
+    ("ambiguity", {}),
+    ("noise", {}),
+    ("compare_luvli", {}),
+    ("ablation_distance", {"dataset": "300w", "distance": "smooth_l1"}),
+    ("compare_adl", {}),
+    ("restriction", {}),
+    ("ablation_distance", BASIC),
+    ("released_code", {}),
+    ("resolution", {"image_size": 64}),
+    ("ablation_distance", {}),
+    ("resolution", {"distance": "smooth_l1"}),
+    ("resolution", {"distance": "l2"}),
+    ("resolution", {}),
+    ("alternatives", {}),
+)
 FACES = 2000  # of a training set of which no run is known
 
 
@@ -39,19 +60,13 @@ class Entry:
 
 def entries(
     results: Path | str | None = None,
-    scale: str = "reduced",
+    scale: str = "long",
     experiments: Sequence[str] | None = None,
     datasets: Sequence[str] | None = None,
     seeds: Sequence[int] | None = None,
-    first: Container[RunConfig] = (),
 ) -> list[Entry]:
-    """The runs that experiments need, each once, those first that say most per minute.
-
-    What a run says is ordered by hand: its seed's block (the first three seeds of every
-    experiment, then up to five, then up to ten), whether it is in `first` (such as those that
-    decide a claim), its experiment's place in ORDER, and then the cheap before the dear; a LONG
-    run counts one block later. ValueError names an unknown experiment or data set.
-    """
+    """The runs that experiments need, each once, in ORDER, then by seed, then the cheap before the
+    dear. ValueError names an unknown experiment or data set."""
     for name in experiments or ():
         if name not in EXPERIMENTS:
             raise ValueError(f"experiment: expected one of {', '.join(EXPERIMENTS)}, got {name!r}")
@@ -79,21 +94,23 @@ def entries(
             continue  # an older protocol is closed
         minutes = run.provenance["seconds"] / 60 if run else expected_minutes(config, known)
         found.append(Entry(config, arms[config], run, minutes, tuple(dict.fromkeys(names))))
-    return sorted(found, key=lambda entry: _order(entry, entry.config in first))
+    return sorted(found, key=_order)
 
 
 def _arms(name: str, dataset: str, scale: str) -> Iterable[tuple[RunConfig, str]]:
     experiment = EXPERIMENTS[name]
     for arm in experiment.arms:
-        for seed in experiment.seeds_of(arm, dataset):
+        for seed in experiment.seeds_of(arm, dataset, scale):
             yield experiment.config(arm, dataset, seed, scale), arm
 
 
-def _order(entry: Entry, first: bool) -> tuple[float, ...]:
-    minutes = entry.minutes or 0.0
-    block = sum(entry.config.seed >= end for end in BLOCKS) + (minutes > LONG)
-    place = min(ORDER.index(n) if n in ORDER else len(ORDER) for n in entry.experiments)
-    return block, not first, place, minutes, entry.config.seed
+def _order(entry: Entry) -> tuple[float, ...]:
+    def meant(name: str, fields: dict[str, Any]) -> bool:
+        config = entry.config
+        return name in entry.experiments and all(getattr(config, f) == v for f, v in fields.items())
+
+    place = next((p for p, line in enumerate(ORDER) if meant(*line)), len(ORDER))
+    return place, entry.config.seed, entry.minutes or 0.0
 
 
 def expected_minutes(config: RunConfig, runs: Sequence[Run]) -> float | None:

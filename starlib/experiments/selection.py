@@ -30,7 +30,7 @@ def arm_runs(
         experiment.configs(dataset, scale, seeds, arms)  # checks them
     wanted: dict[str, dict[int, RunConfig]] = {}
     for arm in arms or experiment.arms:
-        chosen = seeds if seeds is not None else experiment.seeds_of(arm, dataset)
+        chosen = seeds if seeds is not None else experiment.seeds_of(arm, dataset, scale)
         wanted[arm] = {
             seed: experiment.config(arm, dataset, seed, scale)
             for seed in chosen or experiment.seeds

@@ -167,7 +167,7 @@ class RunConfig:
 
     @classmethod
     def at(cls, scale: str, dataset: str, **changes: Any) -> "RunConfig":
-        """The config of a scale ("smoke", "reduced", "full") with the given fields.
+        """The config of a scale ("smoke", "reduced", "long", "full") with the given fields.
 
         Where they change what makes the scale, such as its epochs, the config's scale is "custom".
         """
@@ -190,7 +190,7 @@ class RunConfig:
 
     @property
     def scale(self) -> str:
-        """The scale whose sizes these are ("smoke", "reduced", "full"), else "custom"."""
+        """The scale whose sizes these are ("smoke", "reduced", "long", "full"), else "custom"."""
         defaults = {field.name: field.default for field in dataclasses.fields(self)}
         # A network of timm has its own sizes.
         sizes = _SIZES if self.backbone == "hourglass" else _SIZES - {"stacks", "width", "depth"}
@@ -233,10 +233,11 @@ def _shares(name: str, values: Any) -> tuple[float, ...]:
 
 
 # smoke: a few minutes per run; shows that everything works, and nothing else.
-# reduced: one run takes about five minutes on one CPU core with bfloat16 instructions, beside
-#   another one, so that a few hundred runs are feasible. Small batches give the steps that a short
-#   training lacks; the EMA halves within an epoch, or the initial weights would still weigh several
-#   percent at the end.
+# reduced: about six minutes on one CPU core with bfloat16 instructions, beside another run. Small
+#   batches give the steps that a short training lacks; the EMA halves within an epoch, or the
+#   initial weights would still weigh several percent at the end. Its networks are underfit.
+# long: the sizes of reduced on a schedule that has settled, about 20 minutes; claims are decided
+#   here (see starlib/experiments/schedule.py).
 # full: the protocol of the paper.
 SCALES: dict[str, dict[str, Any]] = {
     "smoke": {
@@ -247,6 +248,10 @@ SCALES: dict[str, dict[str, Any]] = {
     "reduced": {
         "image_size": 96, "stacks": 1, "width": 96, "depth": 3, "epochs": 18, "batch_size": 8,
         "learning_rate": 2e-3, "ema_half_life": 2000,
+    },
+    "long": {
+        "image_size": 96, "stacks": 1, "width": 96, "depth": 3, "epochs": 60, "batch_size": 8,
+        "learning_rate": 2e-3, "ema_half_life": 2000, "milestones": (0.73, 0.93, 0.98),
     },
     "full": {},
 }  # fmt: skip

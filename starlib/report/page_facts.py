@@ -26,7 +26,7 @@ def scales() -> str:
     configs = {name: RunConfig.at(name, "300w") for name in SCALES}
     fields = (
         *("image_size", "stacks", "width", "depth", "epochs", "batch_size"),
-        *("learning_rate", "ema_half_life", "precision", "train_faces"),
+        *("milestones", "learning_rate", "ema_half_life", "precision", "train_faces"),
     )
 
     def shown(value: object) -> object:

@@ -10,6 +10,8 @@ NMEs of 3.55 (smooth-l1), 3.32 (DR) and 4.16 (l2). The penalty of l2 shrinks slo
 and is no criterion.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from starlib.experiments.experiment import Arms, Comparison, Experiment
@@ -58,3 +60,38 @@ def schedule() -> Experiment:
         "schedule", "When has a training settled?", "not in the paper", arms, comparisons,
         seeds=SEEDS, plan={"300w": seeds},
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Mean NMEs of a schedule's arms without STAR loss, in points, beside the criteria.
+
+    gains: of DR and of AAM over smooth-l1; None where an arm is not run. penalty: of l2.
+    """
+
+    baseline: float
+    gains: dict[str, float | None]
+    penalty: float | None
+
+    @property
+    def settled(self) -> bool | None:
+        """Whether all criteria are met; None while an arm is not run."""
+        if any(gain is None for gain in self.gains.values()):
+            return None
+        gains = [gain for gain in self.gains.values() if gain is not None]
+        return self.baseline <= BASELINE_AT_MOST and max(gains) <= GAIN_AT_MOST
+
+
+def judged(nmes: Mapping[str, float]) -> Judged | None:
+    """A schedule's arms (name in ARMS -> mean NME over SEEDS, in points) by the criteria; None
+    without the baseline."""
+    base = nmes.get("smooth_l1")
+    if base is None:
+        return None
+    gains = {b: nmes.get(f"smooth_l1 +{b}") for b in ("DR", "AAM")}
+    l2 = nmes.get("l2")
+    return Judged(
+        base,
+        {name: None if nme is None else base - nme for name, nme in gains.items()},
+        None if l2 is None else l2 - base,
+    )

@@ -7,9 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from starlib.data.crops import STORE_MARGIN, VIEW_MARGIN
+from starlib.experiments.arms import EXPERIMENTS
 from starlib.experiments.records import Run
+from starlib.experiments.schedule import ARMS, BASELINE_AT_MOST, GAIN_AT_MOST, judged
+from starlib.experiments.selection import arm_runs
 from starlib.report import run_tables, tables
 from starlib.report.claims import parameter_count
+from starlib.report.published import printed_number
 from starlib.training.config import SCALES, RunConfig
 
 
@@ -70,6 +74,60 @@ def processors(runs: Sequence[Run]) -> str:
     ]
     head = ["processor", "bfloat16 instructions", "minutes, median", "range", "runs"]
     return markdown_table(head, rows)
+
+
+def schedules(results: Path | None) -> str:
+    """Each schedule that was tried, beside the criteria and the paper's own distances between the
+    same arms."""
+    runs = arm_runs(EXPERIMENTS["schedule"], "300w", results=results)
+    lengths = dict.fromkeys(name.split(": ")[0] for name in runs)
+    paper = {arm: printed_number(f"table3/300w/{where}/0") for arm, where in PRINTED.items()}
+    known = {arm: nme for arm, nme in paper.items() if nme is not None}
+    rows = [_schedule_row("the paper (full test set, 256 px)", "", known, "–")]
+    for length in lengths:
+        kept = {arm: list(runs[f"{length}: {arm}"].values()) for arm in ARMS}
+        every = [run for arm in kept.values() for run in arm]
+        if not every:
+            continue
+        nmes = {
+            arm: float(100 * np.mean([run.metrics["common"]["nme"] for run in found]))
+            for arm, found in kept.items()
+            if found
+        }
+        times = [run.provenance["seconds"] / 60 for run in every if not run.config.aam]
+        minutes = f"{np.median(times):.0f}" if times else ""
+        seeds = sorted({len(found) for found in kept.values() if found})
+        rows.append(_schedule_row(length, minutes, nmes, " or ".join(map(str, seeds))))
+    head = [
+        "schedule",
+        "seeds",
+        "minutes",
+        "smooth-l1",
+        "gain of DR",
+        "gain of AAM",
+        "penalty of l2",
+    ]
+    limit = ["*at most*", "", "", BASELINE_AT_MOST, GAIN_AT_MOST, GAIN_AT_MOST, "no criterion"]
+    return markdown_table([*head, "settled"], [[*limit, ""], *rows])
+
+
+# Where the paper's Table 3 has the arms of a schedule.
+PRINTED = {
+    "smooth_l1": "basic/smooth_l1",
+    "l2": "basic/l2",
+    "smooth_l1 +DR": "dr/smooth_l1",
+    "smooth_l1 +AAM": "aam/smooth_l1",
+}
+
+
+def _schedule_row(name: str, minutes: str, nmes: dict[str, float], seeds: str) -> list[object]:
+    found = judged(nmes)
+    if found is None:
+        return [name, seeds, minutes, *[""] * 5]
+    numbers = (found.baseline, found.gains["DR"], found.gains["AAM"], found.penalty)
+    shown = ["not run" if number is None else f"{number:.2f}" for number in numbers]
+    verdict = {True: "yes", False: "no", None: "not known"}[found.settled]
+    return [name, seeds, minutes, *shown, "" if seeds == "–" else verdict]
 
 
 def crops() -> str:

@@ -49,6 +49,7 @@ def fragments(results: Path | str | None = None) -> dict[str, str]:
         **{f"printed{number}": printed_table(number) for number in (3, 4, 5, 6)},
         "scales": page_facts.scales(),
         "reduced": page_facts.reduced(runs),
+        "schedules": page_facts.schedules(results_folder(results)),
         "processors": page_facts.processors(runs),
         "crops": page_facts.crops(),
         "parameters": page_facts.parameters(),

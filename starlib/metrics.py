@@ -34,8 +34,17 @@ def point_errors(predicted: ArrayLike, target: ArrayLike, scheme: Scheme | str) 
 
 
 def nme(predicted: ArrayLike, target: ArrayLike, scheme: Scheme | str) -> NDArray:
-    """Normalised mean error [F] of each face, a fraction (0.04 is "4 %"); see `point_errors`."""
-    return point_errors(predicted, target, scheme).mean(-1)
+    """Normalised mean error [F] of each face, a fraction (0.04 is "4 %"); see `point_errors`.
+
+    The scheme's unscored points are left out.
+    """
+    return scored(point_errors(predicted, target, scheme), scheme).mean(-1)
+
+
+def scored(errors: NDArray, scheme: Scheme | str) -> NDArray:
+    """Errors [F, N] of all points -> those of the points that count, without `Scheme.unscored`."""
+    left_out = get_scheme(scheme).unscored
+    return np.delete(errors, left_out, axis=1) if left_out else errors
 
 
 def _checked(nmes: ArrayLike, threshold: float) -> NDArray:

@@ -20,12 +20,14 @@ class Scheme:
     edges: curves, each its point indices in order and whether it is closed.
     flip: for every point the index of its mirror image.
     normaliser: two groups of points; NME is divided by the distance of their means.
+    unscored: points that NME leaves out, because people place them by different definitions.
     """
 
     name: str
     edges: tuple[Edge, ...]
     flip: tuple[int, ...]
     normaliser: tuple[tuple[int, ...], tuple[int, ...]]
+    unscored: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         every = range(self.points)
@@ -35,6 +37,12 @@ class Scheme:
         used += [i for group in self.normaliser for i in group]
         if any(i not in every for i in used):
             raise ValueError(f"edges: scheme {self.name!r} has {self.points} points, from 0")
+        left_out = set(self.unscored)
+        if len(left_out) < len(self.unscored) or not left_out < set(every):
+            raise ValueError(
+                f"unscored: scheme {self.name!r} has {self.points} points, from 0; expected each "
+                f"once and not all of them, got {self.unscored}"
+            )
 
     @cached_property
     def points(self) -> int:
@@ -47,15 +55,20 @@ class Scheme:
         return any(i != mirror for i, mirror in enumerate(self.flip))
 
     def to_dict(self) -> dict[str, Any]:
-        """Every field by name, for JSON and for weights files."""
-        return dataclasses.asdict(self)
+        """Every field by name, for JSON and for weights files; `unscored` only where there are
+        such points, so that the fingerprints of other schemes stay what they were."""
+        values = dataclasses.asdict(self)
+        if not self.unscored:
+            del values["unscored"]
+        return values
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Scheme":
         """The scheme of `to_dict`, tuples given as lists."""
         edges = tuple((tuple(points), bool(closed)) for points, closed in values["edges"])
         left, right = (tuple(group) for group in values["normaliser"])
-        return cls(values["name"], edges, tuple(values["flip"]), (left, right))
+        unscored = tuple(values.get("unscored", ()))
+        return cls(values["name"], edges, tuple(values["flip"]), (left, right), unscored)
 
 
 def _mirrored(points: int, *groups: tuple[list[int], list[int]]) -> tuple[int, ...]:
@@ -136,6 +149,15 @@ SCHEMES = {
             ),
             ((46,), (50,)),
         ),
+        # Cephalograms, 19 points from sella to articulare: a side view, so nothing mirrors. People
+        # define soft-tissue pogonion, 15, in two ways.
+        Scheme("cephalo", (), tuple(range(19)), ((0,), (1,)), unscored=(15,)),
+        Scheme(  # LFPW, 35 points: the first 28 of COFW, then the ears, then the chin
+            "lfpw-35",
+            _COFW_EDGES,
+            (*_COFW_FLIP[:28], 29, 28, 31, 30, 33, 32, 34),
+            ((8,), (9,)),
+        ),
     )
 }
 # fmt: on
@@ -152,6 +174,9 @@ SCHEME_OF = {  # data set -> scheme
     "cofw": "cofw",
     "300vw": "300w",
     "scut-fbp5500": "scut-fbp5500",
+    "cephalo": "cephalo",
+    "cephalo-one": "cephalo",  # the same films, training labels by one of two people
+    "lfpw-annotators": "lfpw-35",
 }
 # Other normalisations reported beside a scheme's own: scheme -> {what it is called: scheme}
 ALSO_BY = {"cofw": {"inter-ocular": "cofw-ocular"}}

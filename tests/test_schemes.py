@@ -14,6 +14,8 @@ def test_schemes_have_the_points_of_their_data_sets():
         "cofw": (29, 7),
         "cofw-ocular": (29, 7),
         "scut-fbp5500": (86, 7),
+        "cephalo": (19, 0),
+        "lfpw-35": (35, 7),
     }
     assert set(SCHEME_OF.values()) <= set(SCHEMES)
     assert all(name in SCHEMES for also in ALSO_BY.values() for name in also.values())
@@ -37,7 +39,7 @@ def test_flipping_maps_edges_onto_edges_and_swaps_the_normalising_points(name):
     edges = {frozenset(points) for points, _ in scheme.edges}
     assert {frozenset(scheme.flip[i] for i in edge) for edge in edges} == edges
     left, right = scheme.normaliser
-    assert tuple(scheme.flip[i] for i in left) == right
+    assert tuple(scheme.flip[i] for i in left) == (right if scheme.mirrors else left)
 
 
 @pytest.mark.parametrize("name", SCHEMES)
@@ -48,7 +50,7 @@ def test_neighbours_on_an_edge_stay_neighbours_when_flipped(name):
     assert {frozenset(scheme.flip[i] for i in step) for step in steps} == steps
 
 
-@pytest.mark.parametrize("name", ["300w", "scut-fbp5500", "wflw"])
+@pytest.mark.parametrize("name", ["300w", "scut-fbp5500", "wflw", "lfpw-annotators"])
 def test_flip_pairs_agree_with_the_mirrored_mean_shape_of_real_faces(real_data, name):
     from starlib.data import load_dataset
 
@@ -92,9 +94,18 @@ def test_bad_schemes_and_unknown_names_are_errors():
         Scheme("odd", (), (1, 2, 0), ((0,), (1,)))
     with pytest.raises(ValueError, match="edges"):
         Scheme("odd", (((0, 5), False),), (1, 0), ((0,), (1,)))
+    for unscored in ((2,), (-1,), (0, 0), (0, 1)):
+        with pytest.raises(ValueError, match="unscored: scheme 'odd' has 2 points"):
+            Scheme("odd", (), (1, 0), ((0,), (1,)), unscored)
 
 
 @pytest.mark.parametrize("name", SCHEMES)
 def test_a_scheme_survives_json(name):
     values = json.loads(json.dumps(SCHEMES[name].to_dict()))
     assert Scheme.from_dict(values) == SCHEMES[name]
+
+
+def test_only_schemes_with_unscored_points_write_them():
+    """Fingerprints of your own data are made of what is written."""
+    assert SCHEMES["cephalo"].to_dict()["unscored"] == (15,)
+    assert set(SCHEMES["wflw"].to_dict()) == {"name", "edges", "flip", "normaliser"}

@@ -5,7 +5,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
-from starlib.data import cofw, scut, synthface, vw300, w300, wflw, wflw68
+from starlib.data import (
+    cephalo,
+    cephalo_one,
+    cofw,
+    lfpw_annotators,
+    scut,
+    synthface,
+    vw300,
+    w300,
+    wflw,
+    wflw68,
+)
 from starlib.data.crops import CropStore, crop_store
 from starlib.data.faces import DataError, FaceSet
 from starlib.schemes import is_path
@@ -17,8 +28,15 @@ READERS: dict[str, ModuleType] = {
     "cofw": cofw,
     "300vw": vw300,
     "scut-fbp5500": scut,
+    "cephalo": cephalo,
+    "cephalo-one": cephalo_one,
+    "lfpw-annotators": lfpw_annotators,
 }
-FOLDERS = {"wflw-68": "wflw"}  # data set -> its folder, where that has another name
+FOLDERS = {  # data set -> its folder, where that has another name
+    "wflw-68": "wflw",
+    "cephalo-one": "cephalo",
+    "lfpw-annotators": "lfpw_annotators",
+}
 SPLITS = ("train", "test")
 
 __all__ = ["CropStore", "DataError", "FaceSet", "crop_store", "data_root", "load_dataset"]

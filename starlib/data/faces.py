@@ -41,6 +41,9 @@ class FaceSet:
     clean: landmarks without annotation noise, where they are known (synthface).
     official: number of faces of the complete split, None where there is no such number.
     stamp: changes when the files change; crops are cut out anew then.
+    annotators: [F, A, N, 2] float32, the same points by each of A people, in the unit of
+        `landmarks`; NaN where one did not mark a point. None where the labels are all there is.
+    annotator_names: of the A people.
     """
 
     dataset: str
@@ -53,6 +56,8 @@ class FaceSet:
     clean: NDArray[np.float32] | None = None
     official: int | None = None
     stamp: str = ""
+    annotators: NDArray[np.float32] | None = None
+    annotator_names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.names)

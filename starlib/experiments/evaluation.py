@@ -27,7 +27,8 @@ def summary(nmes: NDArray) -> dict[str, float]:
 
 def evaluation_metrics(arrays: dict[str, NDArray], scheme: Scheme) -> dict[str, dict[str, float]]:
     """Summaries of `evaluation_arrays` per subset, and again by the scheme's other normalisations
-    ("test, inter-ocular"); with clean landmarks, those of faces and labels against them too."""
+    ("test, inter-ocular"); those of the points that do not count ("test, unscored points"); with
+    clean landmarks, those of faces and labels against them too."""
     predicted, target = arrays["predicted"], arrays["target"]
     mark = "subset_"
     subsets = {n.removeprefix(mark): mask for n, mask in arrays.items() if n.startswith(mark)}
@@ -40,6 +41,9 @@ def evaluation_metrics(arrays: dict[str, NDArray], scheme: Scheme) -> dict[str, 
     for suffix, by in schemes.items():
         nmes = metrics.nme(predicted, target, by)
         found |= {name + suffix: summary(nmes[mask]) for name, mask in subsets.items()}
+    if scheme.unscored:
+        errors = metrics.point_errors(predicted, target, scheme)[:, list(scheme.unscored)].mean(-1)
+        found |= {f"{name}, unscored points": summary(errors[m]) for name, m in subsets.items()}
     if "clean" in arrays:
         found["clean"] = summary(metrics.nme(predicted, arrays["clean"], scheme))
         found["annotation_noise"] = summary(metrics.nme(target, arrays["clean"], scheme))

@@ -28,6 +28,7 @@ BOXES = {
     "scut-fbp5500": ("hairline to chin and ear to ear", (0.015, -0.33, -0.01, -0.02)),
 }
 BOXES["cofw-ocular"] = BOXES["cofw"]
+BOXES["lfpw-35"] = _FACE
 
 
 def box_meaning(scheme: Scheme) -> str:

@@ -46,10 +46,13 @@ def face_errors(
     Args:
         subset: one of the data set's subsets of faces.
         against: "target", the labels; or "clean", the true landmarks where they are known.
-        region: the mean over these landmarks alone (`starlib.report.regions`).
+        region: the mean over these landmarks alone (`starlib.report.regions`); default all that
+            the scheme scores.
     """
     errors = point_errors(run, against)
-    if region is not None:
+    if region is None:
+        errors = metrics.scored(errors, run.scheme)
+    else:
         errors = errors[:, region_points(run.config.dataset, region)]
     nmes = errors.mean(-1, dtype=np.float64)
     return nmes if subset is None else nmes[run.landmarks()[f"subset_{subset}"]]

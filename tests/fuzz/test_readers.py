@@ -10,7 +10,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from starlib.data import DataError, FaceSet, check_dataset, load_dataset, wflw
+from starlib.data import (
+    DataError,
+    FaceSet,
+    check_dataset,
+    lfpw_annotators,
+    load_dataset,
+    wflw,
+)
+from starlib.data.cephalo import DENTISTS, PEOPLE
 from starlib.data.faces import image_size, open_image
 from starlib.data.own_split import split_list
 from tests.conftest import without_rights, write_pts
@@ -233,6 +241,43 @@ def test_damaged_wflw_lists(tmp_path, data):
     line = " ".join([*map(str, MANY.ravel()), "10 10 90 90 0 1 0 0 0 1 a.png"])
     path.write_bytes(data.draw(damaged(f"{line}\n{line}\n".encode())))
     check(lambda: load_dataset("wflw", "test", tmp_path), path, picture.parent)
+
+
+@pytest.mark.parametrize("person", ["senior", "ann1"])
+@trial(60)
+@given(data=st.data())
+def test_damaged_lists_of_cephalograms(tmp_path, person, data):
+    root = tmp_path / "cephalo"
+    for folder in ("images", "annotations"):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+    Image.new("L", (90, 100)).save(root / "images/1.jpg")
+    for who in PEOPLE:
+        points, kind = (19, "19lm") if who in DENTISTS else (5, "5lm")
+        path = root / f"annotations/{kind}_{who}.csv"
+        content = ",".join(["1", *map(str, MANY[:points].ravel())]).encode()
+        path.write_bytes(data.draw(damaged(content)) if who == person else content)
+    check(lambda: load_dataset("cephalo-one", "test", tmp_path), root)
+
+
+@trial(60)
+@given(data=st.data())
+def test_damaged_lists_of_three_workers(tmp_path, data):
+    path = tmp_path / "lfpw_annotators" / lfpw_annotators.LIST
+    picture = tmp_path / "300w/lfpw/testset/a.png"
+    for file in (path, picture):
+        file.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (100, 90)).save(picture)
+    whole = np.zeros((68, 2))
+    whole[lfpw_annotators.CORNERS_300W] = MANY[lfpw_annotators.CORNERS] + 1
+    write_pts(picture.with_suffix(".pts"), whole)
+    rows = [
+        f"a,{who},{point},{x},{y},0"
+        for who in lfpw_annotators.ROWS
+        for point, (x, y) in zip(lfpw_annotators.POINTS, MANY, strict=False)
+    ]
+    content = "\n".join([",".join(lfpw_annotators.COLUMNS), *rows]).encode()
+    path.write_bytes(data.draw(damaged(content)))
+    check(lambda: load_dataset("lfpw-annotators", "test", tmp_path), path, picture.parent)
 
 
 # Pictures

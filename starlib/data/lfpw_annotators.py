@@ -1,0 +1,213 @@
+"""LFPW's test faces by three workers of Amazon Mechanical Turk (Belhumeur et al., CVPR 2011).
+
+A test set only: `lfpw_test_annotators.csv` has the columns image, worker, point, x, y, type for 221
+of the 224 faces of 300-W's lfpw/testset: 35 points by `worker_0`, `worker_1`, `worker_2` and their
+`average`. worker_k is a column of the list, not a person; one face has two workers. The pictures
+are those of `300w/` beside this folder, in the crops that x, y were moved to; the first pixel's
+centre is at 0. The faces' 300-W landmarks tell other crops apart. Faces without their picture are
+left out: the copy is partial.
+
+Landmarks are the averages as they are distributed. A worker's point of type 3, said to be outside
+the picture, is NaN in `annotators`: of these 97 all but six lie inside, several evenly spaced as
+nobody places them. The averages contain them; they move 53 points by over 1 % of the distance of
+the outer eye corners, nose and mouth by up to 7 %, ears and chin by up to 15 %.
+"""
+
+import dataclasses
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from starlib.data.faces import (
+    DataError,
+    FaceSet,
+    ImageFace,
+    face_set,
+    image_size,
+    landmark_problem,
+    unreadable,
+)
+from starlib.data.pts import IMAGE_SUFFIXES, read_pts
+from starlib.data.tables import finite_numbers, table_rows
+from starlib.schemes import SCHEMES
+
+SOURCE = "https://neerajkumar.org/databases/lfpw/ (kbvt_lfpw_v1_test.csv; pictures are 300-W's)"
+UNIT = "faces"
+OFFICIAL = {"test": 221}
+LIST = "lfpw_test_annotators.csv"
+COLUMNS = ["image", "worker", "point", "x", "y", "type"]
+PEOPLE = ("worker_0", "worker_1", "worker_2")
+ROWS = (*PEOPLE, "average")
+POINTS = (
+    "left_eyebrow_out", "right_eyebrow_out", "left_eyebrow_in", "right_eyebrow_in",
+    "left_eyebrow_center_top", "left_eyebrow_center_bottom", "right_eyebrow_center_top",
+    "right_eyebrow_center_bottom", "left_eye_out", "right_eye_out", "left_eye_in", "right_eye_in",
+    "left_eye_center_top", "left_eye_center_bottom", "right_eye_center_top",
+    "right_eye_center_bottom", "left_eye_pupil", "right_eye_pupil", "left_nose_out",
+    "right_nose_out", "nose_center_top", "nose_center_bottom", "left_mouth_out", "right_mouth_out",
+    "mouth_center_top_lip_top", "mouth_center_top_lip_bottom", "mouth_center_bottom_lip_top",
+    "mouth_center_bottom_lip_bottom", "left_ear_top", "right_ear_top", "left_ear_bottom",
+    "right_ear_bottom", "left_ear_canal", "right_ear_canal", "chin",
+)  # fmt: skip
+TYPES = ("0", "1", "2", "3")  # visible, behind hair or glasses, hidden by the pose, not in it
+OUTSIDE = 3
+# Eye corners here and in 300-W. They differ by at most 0.10 of the distance of the outer ones.
+CORNERS, CORNERS_300W, SAME_CROP = [8, 10, 11, 9], [36, 39, 42, 45], 0.25
+
+
+@dataclass(frozen=True)
+class Marked:
+    """A face's rows. points: [4, 35, 2] by ROWS, 0 at the picture's edge, NaN where there is none.
+
+    types: [4, 35], -1 where there is none. where: the first row's place in the list.
+    """
+
+    where: str
+    points: NDArray[np.float32] = field(
+        default_factory=lambda: np.full((len(ROWS), len(POINTS), 2), np.nan, np.float32)
+    )
+    types: NDArray[np.int64] = field(
+        default_factory=lambda: np.full((len(ROWS), len(POINTS)), -1, np.int64)
+    )
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What the list says: the faces with a picture and each one's people [3, 35, 2], the missing
+    pictures, and problems."""
+
+    faces: list[ImageFace]
+    people: list[NDArray[np.float32]]
+    missing: list[str]
+    problems: list[str]
+
+
+def _pictures(root: Path) -> Path:
+    return root.parent / "300w" / "lfpw" / "testset"
+
+
+def _read_list(path: Path) -> tuple[dict[str, Marked], list[str]]:
+    """Image -> its rows, for images without a wrong one, and problems."""
+    rows = table_rows(path)
+    if not rows or rows[0][1] != COLUMNS:
+        found = ", ".join(rows[0][1]) if rows else "an empty list"
+        raise DataError([f"{path}: expected the columns {', '.join(COLUMNS)}, got {found}"])
+    images: dict[str, Marked] = {}
+    broken: set[str] = set()
+    problems: list[str] = []
+    for where, cells in rows[1:]:
+        try:
+            _add_row(images, where, cells)
+        except DataError as error:
+            problems += error.problems
+            broken.add(cells[0])
+    whole = {image: marked for image, marked in images.items() if image not in broken}
+    for image, marked in whole.items():
+        problems += _gaps(path, image, marked)
+    return {image: m for image, m in whole.items() if not _gaps(path, image, m)}, problems
+
+
+def _add_row(images: dict[str, Marked], where: str, cells: list[str]) -> None:
+    """Put a row's point and type into its image's arrays; DataError names what is wrong with it."""
+    if len(cells) != len(COLUMNS):
+        raise DataError([f"{where}: expected {len(COLUMNS)} cells, got {len(cells)}"])
+    image, worker, point, x, y, kind = cells
+    if not image.replace("_", "").isalnum():
+        raise DataError([f"{where}: image: expected a name without folder, got {image!r}"])
+    for name, cell, known in (("worker", worker, ROWS), ("point", point, POINTS)):
+        if cell not in known:
+            raise DataError([f"{where}: {name}: expected one of {', '.join(known)}, got {cell!r}"])
+    if kind not in TYPES:
+        raise DataError([f"{where}: type: expected one of {', '.join(TYPES)}, got {kind!r}"])
+    marked = images.setdefault(image, Marked(where))
+    at = ROWS.index(worker), POINTS.index(point)
+    if marked.types[at] >= 0:
+        raise DataError([f"{where}: expected {point} of {image} by {worker} once, it is a second"])
+    marked.points[at] = finite_numbers(where, [x, y]) + np.float32(0.5)
+    marked.types[at] = int(kind)
+
+
+def _gaps(path: Path, image: str, marked: Marked) -> list[str]:
+    """A line for every worker with some of the points, and for an average without one."""
+    there = marked.types >= 0
+    return [
+        f"{path}: expected all {len(POINTS)} points of {image} by {worker}, "
+        f"{POINTS[int((~has).argmax())]} is missing"
+        for worker, has in zip(ROWS, there, strict=True)
+        if not has.all() and (has.any() or worker == "average")
+    ]
+
+
+def _scan(root: Path) -> Listed:
+    """Every face of the list, in its order."""
+    try:
+        images, problems = _read_list(root / LIST)
+    except DataError as error:
+        return Listed([], [], [], error.problems)
+    listed = Listed([], [], [], problems)
+    for image, marked in images.items():
+        paths = [_pictures(root) / f"{image}{suffix}" for suffix in IMAGE_SUFFIXES]
+        path = next((path for path in paths if os.path.isfile(path)), None)
+        if path is None:
+            place = f"{_pictures(root) / image}.png or .jpg"
+            listed.missing.append(f"{place}: expected the picture of {marked.where}, missing")
+            continue
+        try:
+            _check(path, marked)
+        except DataError as error:
+            listed.problems.extend(error.problems)
+            continue
+        listed.faces.append(ImageFace(f"lfpw/testset/{path.name}", path, marked.points[-1]))
+        outside = marked.types[: len(PEOPLE), :, None] == OUTSIDE
+        listed.people.append(np.where(outside, np.float32(np.nan), marked.points[: len(PEOPLE)]))
+    return listed
+
+
+def _check(path: Path, marked: Marked) -> None:
+    """DataError for points outside the picture, and for a picture that is another crop."""
+    size = image_size(path)
+    found = [
+        landmark_problem(f"{marked.where} ({worker})", points, size)
+        for worker, points in zip(ROWS, marked.points, strict=True)
+        if np.isfinite(points).all()
+    ]
+    if any(found):
+        raise DataError([problem for problem in found if problem])
+    corners = read_pts(path.with_suffix(".pts"), SCHEMES["300w"].points)[CORNERS_300W] - 0.5
+    apart = np.linalg.norm(marked.points[-1, CORNERS] - corners, axis=-1).max()
+    if not apart <= SAME_CROP * np.linalg.norm(corners[0] - corners[-1]):
+        raise DataError(
+            [
+                f"{marked.where}: expected the crop {path.name} that the list was made for, its "
+                f"eye corners in {path.stem}.pts are {apart:.1f} pixels off"
+            ]
+        )
+
+
+def counts(root: Path) -> dict[str, tuple[int, int | None]]:
+    """Faces with a picture and number of faces of the whole list."""
+    return {"test": (len(_scan(root).faces), OFFICIAL["test"])}
+
+
+def problems(root: Path) -> list[str]:
+    """One line for everything that is wrong with the list and its pictures, missing ones too."""
+    listed = _scan(root)
+    lines = listed.problems + listed.missing + unreadable(face.path for face in listed.faces)
+    return list(dict.fromkeys(lines))
+
+
+def load(root: Path, split: str) -> FaceSet:
+    """The faces of "test" under `root`; DataError tells all problems at once."""
+    if split != "test":
+        raise DataError([f"lfpw-annotators: expected the split test, it has no {split}"])
+    listed = _scan(root)
+    if listed.problems:
+        raise DataError(listed.problems)
+    if not listed.faces:
+        raise DataError([f"{_pictures(root)}: expected pictures of {LIST}, none is there"])
+    scheme = SCHEMES["lfpw-35"]
+    found = face_set("lfpw-annotators", split, scheme, listed.faces, official=OFFICIAL[split])
+    return dataclasses.replace(found, annotators=np.stack(listed.people), annotator_names=PEOPLE)

@@ -51,7 +51,7 @@ def face_errors(
     errors = point_errors(run, against)
     if region is not None:
         errors = errors[:, region_points(run.config.dataset, region)]
-    nmes = errors.mean(-1, dtype=np.float64)
+    nmes = metrics.labelled_mean(errors)
     return nmes if subset is None else nmes[run.landmarks()[f"subset_{subset}"]]
 
 

@@ -1,7 +1,8 @@
 """Crop store: the faces of a split as one uint8 array on disk, so that training decodes no image.
 
-A crop is the square around the centre of the landmarks' bounding box with STORE_MARGIN times its
-longer side. Networks see a view of VIEW_MARGIN times that side; the rest is room for augmentation.
+A crop is the square around the centre of the labelled landmarks' bounding box with STORE_MARGIN
+times its longer side. Networks see a view of VIEW_MARGIN times that side; the rest is room for
+augmentation.
 """
 
 import contextlib
@@ -19,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from starlib.data.faces import DataError, FaceSet
+from starlib.data.faces import DataError, FaceSet, extent
 
 STORE_MARGIN = 1.5
 VIEW_MARGIN = 1.2
@@ -28,7 +29,8 @@ VERSION = 1  # goes up when a crop of the same face would look different
 
 @dataclass(frozen=True)
 class CropStore:
-    """images: [F, 3, S, S] uint8 RGB, memory-mapped. landmarks: [F, N, 2] in [-1, 1] of the crop.
+    """images: [F, 3, S, S] uint8 RGB, memory-mapped. landmarks: [F, N, 2] in [-1, 1] of the crop,
+    NaN where unlabelled.
 
     boxes: [F, 3] left, top and side of each crop in pixels of its image. fingerprint: hash of the
     pixels and landmarks.
@@ -52,8 +54,8 @@ def store_size(image_size: int) -> int:
 
 
 def landmark_boxes(landmarks: NDArray, margin: float = STORE_MARGIN) -> NDArray[np.float32]:
-    """Left, top and side [F, 3] of the squares around landmarks [F, N, 2]."""
-    low, high = landmarks.min(1), landmarks.max(1)
+    """Left, top and side [F, 3] of the squares around the labelled landmarks of [F, N, 2]."""
+    low, high = extent(landmarks)
     side = margin * (high - low).max(-1, keepdims=True)
     return np.concatenate(((low + high - side) / 2, side), axis=-1).astype(np.float32)
 

@@ -108,6 +108,9 @@ _ = Path("faces.yml").write_text(description)
 # - In place of a `.csv`, a list may be a `.json` file in the form of COCO key points, a `.tsv` file
 #   as the released code of STAR and ADNet reads it, or a folder of pictures with a `.pts` file
 #   beside each.
+# - A point without numbers (an empty cell, nan), of flag 0 in a `.json` file, or whose x and y are
+#   both the number that the key `missing` names (`missing: -1`, or a list) is unlabelled: it trains
+#   nothing and tests nothing.
 # - With `images: folder` the lists and the pictures may lie apart. Paths are relative to the `.yml`
 #   file.
 #

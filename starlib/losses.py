@@ -6,6 +6,9 @@ and torch.export, which skip the value check; `torch.compile(loss, dynamic=True)
 for all batch sizes above one, and without `dynamic` the first other size compiles once more.
 torch.func.vmap needs `check_values=False`: a value cannot decide there what is computed.
 
+A landmark that is NaN is unlabelled: its loss and the gradient of its map are zero. A batch's mean
+over the labelled ones is `starlib.unlabelled.labelled_mean`.
+
 Gradients are finite for every accepted input. Where one would leave the range of the heatmaps'
 dtype, as it can in float16, the gradient of that map is scaled down to fit, its direction kept.
 """
@@ -20,12 +23,14 @@ from torch import Tensor, nn
 from starlib.distances import get_distance
 from starlib.moments import (
     DTYPES,
+    check_flag,
     check_heatmaps,
     heatmap_moments,
     principal_components,
     released_moments,
     soft_argmax,
 )
+from starlib.unlabelled import filled, masked
 
 CONVENTIONS = ("paper", "released")
 RESTRICTIONS = ("value", "detach", "none")
@@ -50,10 +55,15 @@ def check_number(argument: str, value: Any, least: float) -> float:
 
 
 def check_landmarks(
-    landmarks: Tensor, shape: tuple[int, ...], values: bool = True, name: str = "landmarks"
+    landmarks: Tensor,
+    shape: tuple[int, ...],
+    values: bool = True,
+    name: str = "landmarks",
+    labels: bool = True,
 ) -> None:
     """Raise ValueError naming the argument unless `landmarks` has the shape [B, N, 2], a floating
-    dtype and no value beyond FARTHEST; `values` as in `check_inputs`."""
+    dtype and no value beyond FARTHEST; `values` as in `check_inputs`. Only `labels` may be NaN."""
+    check_flag("check_values", values)
     if not isinstance(landmarks, Tensor):
         raise ValueError(f"{name}: expected a tensor, got {type(landmarks).__name__}")
     if landmarks.shape != shape:
@@ -62,10 +72,12 @@ def check_landmarks(
         raise ValueError(f"{name}: expected a floating dtype, got {landmarks.dtype}")
     if values and not torch.compiler.is_compiling():
         size = landmarks.detach().abs()
-        if not (size <= FARTHEST).all():
+        limit = min(FARTHEST, torch.finfo(size.dtype).max)  # in float16 FARTHEST is infinite
+        wrong = size > limit if labels else ~(size <= limit)
+        if wrong.any():
             raise ValueError(
                 f"{name}: expected finite values in units of [-1, 1], at most {FARTHEST:g} "
-                f"in size, got {float(size.max()):g}"
+                f"in size{' (NaN: unlabelled)' * labels}, got {float(size[wrong].max()):g}"
             )
 
 
@@ -76,7 +88,7 @@ def check_decoded(
     if not isinstance(predicted, Tensor) or predicted.dim() != 3 or predicted.shape[-1] != 2:
         shape = list(predicted.shape) if isinstance(predicted, Tensor) else predicted
         raise ValueError(f"{name}: expected shape [B, N, 2], got {shape}")
-    check_landmarks(predicted, tuple(predicted.shape), values, name)
+    check_landmarks(predicted, tuple(predicted.shape), values, name, labels=False)
     check_landmarks(landmarks, tuple(predicted.shape), values)
 
 
@@ -116,7 +128,8 @@ class RegressionLoss(nn.Module):
             GPU synchronisation, so training loops switch it off.
 
     Call with heatmaps [B, N, H, W] >= 0, normalised or not, and landmarks [B, N, 2] (x, y) in
-    [-1, 1], at most 1e6 in size; returns [B, N] >= 0 in float32 (float64 for float64 heatmaps).
+    [-1, 1], at most 1e6 in size, or NaN where unlabelled; returns [B, N] >= 0 in float32 (float64
+    for float64 heatmaps), 0 where unlabelled.
 
     Raises:
         ValueError: naming the argument that has another type, shape, dtype or value.
@@ -129,7 +142,7 @@ class RegressionLoss(nn.Module):
         self.distance = get_distance(distance)
         self.convention = choose("convention", convention, CONVENTIONS)
         self.norm = convention == "released" and distance in ("smooth_l1", "wing")
-        self.check_values = check_values
+        self.check_values = check_flag("check_values", check_values)
 
     def forward(self, heatmaps: Tensor, landmarks: Tensor) -> Tensor:
         check_inputs(heatmaps, landmarks, self.check_values)
@@ -138,11 +151,13 @@ class RegressionLoss(nn.Module):
 
     def of_means(self, means: Tensor, landmarks: Tensor) -> Tensor:
         """The loss [B, N] of means [B, N, 2] that are decoded already."""
+        landmarks, missing = filled(landmarks)
         error = landmarks.to(means.dtype) - means
         if self.norm:
-            return self.distance(torch.linalg.vector_norm(error, dim=-1))
+            return masked(self.distance(torch.linalg.vector_norm(error, dim=-1)), missing)
         distances = self.distance(error)
-        return distances.mean(-1) if self.convention == "released" else distances.sum(-1)
+        loss = distances.mean(-1) if self.convention == "released" else distances.sum(-1)
+        return masked(loss, missing)
 
 
 class STARLoss(nn.Module):
@@ -166,7 +181,8 @@ class STARLoss(nn.Module):
             GPU synchronisation, so training loops switch it off.
 
     Call with heatmaps [B, N, H, W] >= 0, normalised or not, and landmarks [B, N, 2] (x, y) in
-    [-1, 1], at most 1e6 in size; returns [B, N] >= 0 in float32 (float64 for float64 heatmaps).
+    [-1, 1], at most 1e6 in size, or NaN where unlabelled; returns [B, N] >= 0 in float32 (float64
+    for float64 heatmaps), 0 where unlabelled.
 
     Raises:
         ValueError: naming the argument that has another type, shape, dtype or value.
@@ -185,10 +201,11 @@ class STARLoss(nn.Module):
         self.restriction = choose("restriction", restriction, RESTRICTIONS)
         self.weight = check_number("weight", weight, 0)
         self.convention = choose("convention", convention, CONVENTIONS)
-        self.check_values = check_values
+        self.check_values = check_flag("check_values", check_values)
 
     def forward(self, heatmaps: Tensor, landmarks: Tensor) -> Tensor:
         check_inputs(heatmaps, landmarks, self.check_values)
+        landmarks, missing = filled(landmarks)
         released = self.convention == "released"
         mean, covariance = released_moments(heatmaps) if released else heatmap_moments(heatmaps)
         eigenvalues, eigenvectors = principal_components(covariance)
@@ -202,4 +219,5 @@ class STARLoss(nn.Module):
             deviations = floored(eigenvalues, heatmaps).sqrt()
         loss = (self.distance(projected) / deviations).sum(-1)
         # The released code's w is twice the paper's.
-        return restricted(loss, eigenvalues, self.restriction, self.weight * (1 + released))
+        loss = restricted(loss, eigenvalues, self.restriction, self.weight * (1 + released))
+        return masked(loss, missing)

@@ -1,5 +1,8 @@
 """Errors of predicted landmarks: NME per face, and FR and AUC over the faces of a set."""
 
+import numbers
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -11,12 +14,14 @@ def point_errors(predicted: ArrayLike, target: ArrayLike, scheme: Scheme | str) 
 
     Args:
         predicted, target: landmarks [F, N, 2], both in the same unit; pixels, or [-1, 1] of a
-            square crop.
+            square crop. A target that is NaN is unlabelled.
         scheme: a landmark scheme or its name; its normalising points (for 300-W and WFLW the
             outer eye corners) are taken from `target`.
 
     Returns:
-        Errors [F, N]. Raises ValueError for wrong shapes and for a normalising distance of zero.
+        Errors [F, N], NaN where unlabelled. Raises ValueError for wrong shapes, for a prediction
+        that is not finite at a labelled point, and for a normalising distance of zero or without
+        labelled points.
     """
     scheme = get_scheme(scheme)
     predicted, target = np.asarray(predicted, np.float64), np.asarray(target, np.float64)
@@ -24,21 +29,39 @@ def point_errors(predicted: ArrayLike, target: ArrayLike, scheme: Scheme | str) 
         raise ValueError(f"target: expected shape [F, {scheme.points}, 2], got {target.shape}")
     if predicted.shape != target.shape:
         raise ValueError(f"predicted: expected shape {target.shape}, got {predicted.shape}")
-    left, right = (target[:, list(ends)].mean(1) for ends in scheme.normaliser)
-    distance = np.linalg.norm(left - right, axis=-1)
+    distance = normalising_distance(target, scheme)
     if not (distance > 0).all():
         raise ValueError(
             f"target: normalising distance is zero or NaN in face {int((~(distance > 0)).argmax())}"
         )
+    wrong = ~(np.isfinite(predicted).all(-1) | np.isnan(target).any(-1))
+    if wrong.any():
+        face, point = np.argwhere(wrong)[0]
+        raise ValueError(
+            "predicted: expected finite landmarks where the target is labelled, "
+            f"point {point} of face {face} is {predicted[face, point].tolist()}"
+        )
     return np.linalg.norm(predicted - target, axis=-1) / distance[:, None]
 
 
-def nme(predicted: ArrayLike, target: ArrayLike, scheme: Scheme | str) -> NDArray:
-    """Normalised mean error [F] of each face, a fraction (0.04 is "4 %"); see `point_errors`.
+def normalising_distance(target: NDArray, scheme: Scheme) -> NDArray:
+    """Distance [F] of the means of the labelled points of the scheme's two groups, from landmarks
+    [F, N, 2]; NaN where a group has none."""
+    labelled = np.where(np.isnan(target).any(-1, keepdims=True), np.nan, target)
+    left, right = (_mean(labelled[:, list(ends)], 1) for ends in scheme.normaliser)
+    return np.linalg.norm(left - right, axis=-1)
 
-    The scheme's unscored points are left out.
-    """
-    return scored(point_errors(predicted, target, scheme), scheme).mean(-1)
+
+def _mean(values: NDArray, axis: int) -> NDArray:
+    """The mean of what is not NaN; NaN where all is."""
+    with np.errstate(invalid="ignore"):
+        return np.nansum(values, axis) / (~np.isnan(values)).sum(axis)
+
+
+def nme(predicted: ArrayLike, target: ArrayLike, scheme: Scheme | str) -> NDArray:
+    """Normalised mean error [F] of each face over its labelled points, a fraction (0.04 is "4 %");
+    see `point_errors`. The scheme's unscored points are left out."""
+    return labelled_mean(scored(point_errors(predicted, target, scheme), scheme))
 
 
 def scored(errors: NDArray, scheme: Scheme | str) -> NDArray:
@@ -47,13 +70,25 @@ def scored(errors: NDArray, scheme: Scheme | str) -> NDArray:
     return np.delete(errors, left_out, axis=1) if left_out else errors
 
 
-def _checked(nmes: ArrayLike, threshold: float) -> NDArray:
+def labelled_mean(errors: NDArray) -> NDArray:
+    """Mean [F] of those of each face's errors [F, N] that are not NaN; ValueError names a face
+    without any."""
+    means = _mean(errors, -1)
+    if np.isnan(means).any():
+        raise ValueError(
+            f"target: expected a labelled point, face {int(np.isnan(means).argmax())} has none"
+        )
+    return means
+
+
+def _checked(nmes: ArrayLike, threshold: Any) -> NDArray:
     values = np.asarray(nmes, np.float64)
     if values.ndim != 1 or not values.size:
         raise ValueError(f"nmes: expected one value per face, got shape {values.shape}")
     if not (values >= 0).all():
         raise ValueError("nmes: expected values >= 0, got negative values or NaN")
-    if not threshold > 0:
+    number = isinstance(threshold, numbers.Real) and not isinstance(threshold, bool)
+    if not number or not threshold > 0:
         raise ValueError(f"threshold: expected a number > 0, got {threshold!r}")
     return values
 

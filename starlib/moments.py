@@ -32,12 +32,20 @@ def grid_positions(size: int, grid: str = "centers", like: Tensor | None = None)
     return 2 * steps / max(size - 1, 1) - 1
 
 
+def check_flag(argument: str, value: object) -> bool:
+    """The value if it is True or False, else ValueError naming the argument."""
+    if not isinstance(value, bool):
+        raise ValueError(f"{argument}: expected True or False, got {value!r}")
+    return value
+
+
 def check_heatmaps(heatmaps: Tensor, values: bool = True, name: str = "heatmaps") -> None:
     """Raise ValueError naming the argument unless heatmaps are [B, N, H, W], finite and >= 0.
 
     `values=False` skips the value check, which forces a GPU synchronisation; compiled and exported
     code skips it too.
     """
+    check_flag("check_values", values)
     if not isinstance(heatmaps, Tensor):
         raise ValueError(f"{name}: expected a tensor, got {type(heatmaps).__name__}")
     if heatmaps.dim() != 4 or heatmaps.shape[-1] * heatmaps.shape[-2] == 0:

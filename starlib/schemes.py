@@ -191,6 +191,13 @@ def get_scheme(scheme: Scheme | str) -> Scheme:
     return SCHEMES[scheme]
 
 
+def normalisations(scheme: Scheme) -> dict[str, Scheme]:
+    """Schemes by which errors are reported: the scheme's own as "", and others by their name; your
+    own scheme that is called like a known one has none besides."""
+    also = ALSO_BY.get(scheme.name, {}) if scheme == SCHEMES.get(scheme.name) else {}
+    return {"": scheme} | {kind: SCHEMES[name] for kind, name in also.items()}
+
+
 def is_path(dataset: object) -> bool:
     """Whether a data set's name is the path of a .yml file that describes your own data."""
     return str(dataset).endswith((".yml", ".yaml"))

@@ -42,7 +42,7 @@ PROTOCOL = {  # page -> what is fixed and no result
     "cost.ipynb": ["64 × 64 cells", "1 is linear", "256 pixels"],
     "ambiguity.ipynb": ["45° is chance", "50, 90 and 95 %"],
     "resolution.ipynb": ["between 64 and 128", "256 pixels"],
-    "own_data.ipynb": ["0 for most tools, 1 for", "counted from 0", "flag 1"],
+    "own_data.ipynb": ["0 for most tools, 1 for", "counted from 0", "flag 0"],
 }
 
 

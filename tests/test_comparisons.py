@@ -85,7 +85,7 @@ def test_normals_bisect_the_edge_and_stand_across_its_ends():
     expected = torch.tensor([[-diagonal, diagonal], [0.0, -1.0], [diagonal, diagonal]])
     torch.testing.assert_close(normals[0, :3].abs(), expected.abs())
     assert (normals[0, :3] * expected).sum(-1).abs().min() > 0.999
-    assert on_edge.tolist() == [True, True, True, False]
+    assert on_edge[0].tolist() == [True, True, True, False]
     straight = torch.tensor([[[-0.5, 0.0], [0.0, 0.0], [0.5, 0.0], [0.9, 0.9]]])
     assert edge_normals(straight, CORNER)[0][0, :3].abs()[:, 1].tolist() == [1, 1, 1]
 

@@ -181,8 +181,9 @@ def test_bad_heatmaps_raise_an_error_naming_the_argument(name, loss):
 
 def test_bad_landmarks_and_settings_raise_an_error_naming_the_argument():
     heatmaps = torch.rand(1, 2, 8, 8)
-    with pytest.raises(ValueError, match="^landmarks: expected finite"):
-        starlib.STARLoss()(heatmaps, torch.full((1, 2, 2), torch.nan))
+    for dtype in (torch.float16, torch.bfloat16, torch.float32):
+        with pytest.raises(ValueError, match="^landmarks: expected finite .*got inf"):
+            starlib.STARLoss()(heatmaps, torch.full((1, 2, 2), torch.inf, dtype=dtype))
     with pytest.raises(ValueError, match="^landmarks: expected a floating"):
         starlib.STARLoss()(heatmaps, torch.zeros(1, 2, 2, dtype=torch.long))
     for argument, value in (
@@ -199,10 +200,12 @@ def test_bad_landmarks_and_settings_raise_an_error_naming_the_argument():
         ("distance", None),
         ("restriction", []),
         ("convention", torch.ones(2)),
+        ("check_values", torch.ones(2)),
+        ("check_values", None),
     ):
         with pytest.raises(ValueError, match=f"^{argument}: expected"):
             starlib.STARLoss(**{argument: value})
-        if argument in ("distance", "convention"):
+        if argument in ("distance", "convention", "check_values"):
             with pytest.raises(ValueError, match=f"^{argument}: expected"):
                 starlib.RegressionLoss(**{argument: value})
 

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from starlib import metrics
+from starlib.schemes import Scheme
 
 
 def face(**moved):
@@ -46,5 +47,40 @@ def test_bad_input_is_named():
         metrics.auc([], 0.1)
     with pytest.raises(ValueError, match="nmes"):
         metrics.failure_rate([np.nan], 0.1)
-    with pytest.raises(ValueError, match="threshold"):
-        metrics.auc([0.1], 0)
+    for threshold in (0, -1, None, "x", True, float("nan"), [0.1]):
+        for measure in (metrics.auc, metrics.failure_rate):
+            with pytest.raises(ValueError, match="^threshold: expected a number > 0, got"):
+                measure([0.1], threshold)
+
+
+def test_the_error_of_a_face_is_that_of_its_labelled_points():
+    target = np.concatenate((face(), face()))
+    predicted = np.concatenate((face(p0=(3.0, 4.0)), face(p1=(3.0, 4.0))))
+    target[0, 1:9], target[1, 7:9, 0], target[1, 67, 1] = np.nan, np.nan, np.nan
+    errors = metrics.point_errors(predicted, target, "300w")
+    assert np.isnan(errors).sum(1).tolist() == [8, 3]
+    assert np.isnan(errors[0, 1:9]).all() and np.isnan(errors[1, [7, 8, 67]]).all()
+    np.testing.assert_allclose(metrics.nme(predicted, target, "300w"), [2.5 / 60, 2.5 / 65])
+
+
+def test_predictions_that_are_not_finite_count_where_the_target_is_labelled_alone():
+    predicted, target = np.concatenate((face(), face())), np.concatenate((face(), face()))
+    target[1, 3] = predicted[1, 3] = np.nan
+    assert metrics.nme(predicted, target, "300w").tolist() == [0, 0]
+    for value in (np.nan, np.inf):
+        predicted[1, 5, 1] = value
+        message = "^predicted: expected finite landmarks .* point 5 of face 1 is"
+        with pytest.raises(ValueError, match=message):
+            metrics.nme(predicted, target, "300w")
+
+
+def test_the_normalising_distance_is_that_of_labelled_points():
+    scheme = Scheme("two", (), (0, 1, 2, 3), ((0, 1), (2, 3)))
+    target = np.array([[[0, 0], [np.nan, 5], [3, 4], [3, 4]]])
+    assert metrics.normalising_distance(target, scheme).tolist() == [5]
+    assert metrics.nme(np.zeros((1, 4, 2)), target, scheme) == pytest.approx(2 / 3)
+    target[0, 0] = np.nan
+    with pytest.raises(ValueError, match="target: normalising distance is zero or NaN in face 0"):
+        metrics.nme(np.zeros((1, 4, 2)), target, scheme)
+    with pytest.raises(ValueError, match="target: expected a labelled point, face 1 has none"):
+        metrics.labelled_mean(np.array([[1.0, np.nan], [np.nan, np.nan]]))

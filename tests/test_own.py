@@ -155,11 +155,11 @@ def test_coco_key_points_are_read_with_their_flags(cats):
     path = describe(folder, train="lists/train.json", images=".")
     faces = load_dataset(path, "train")
     np.testing.assert_allclose(faces.landmarks, points + 0.5, rtol=1e-6)
-    content["annotations"][2]["keypoints"][2] = 0
+    content["annotations"][2]["keypoints"][2] = 3
     content["annotations"][3]["image_id"] = 99
     (folder / "lists/train.json").write_text(json.dumps(content))
     message = problems_of(path)
-    assert "train.json, annotation 3: expected every point labelled" in message
+    assert "train.json, annotation 3: expected flags 0, 1 or 2 after x and y" in message
     assert "train.json: expected COCO key points" in message and "99" in message
 
 
@@ -200,6 +200,8 @@ def test_every_wrong_row_is_named_at_once(cats):
         ["cat 1.png", "left", *numbers[1:]],
         ["cat 2.png", 2000, *numbers[1:]],
         ["cat 3.png", *["nan"] * 18],
+        ["cat 3.png", "inf", *numbers[1:]],
+        ["cat 3.png", *["nan"] * 16, 30, 30],
     ]
     (folder / "train.csv").write_text("\n".join(",".join(map(str, row)) for row in rows))
     message = problems_of(describe(folder))
@@ -209,7 +211,9 @@ def test_every_wrong_row_is_named_at_once(cats):
     )
     assert "train.csv, row 3: expected numbers after the image" in message
     assert "train.csv, row 4: expected points inside the image of 100 x 90 pixels" in message
-    assert "train.csv, row 5: expected finite coordinates" in message
+    assert "train.csv, row 5: expected labelled points, there are none" in message
+    assert "train.csv, row 6: expected finite coordinates, point 0 is not" in message
+    assert "train.csv, row 7: expected points of a face, all of them are the same" in message
 
 
 @pytest.mark.parametrize(
@@ -220,6 +224,9 @@ def test_every_wrong_row_is_named_at_once(cats):
         ({"train": None}, "train: expected a list or a folder of faces, got none"),
         ({"train": 3}, "train: expected a path, got 3"),
         ({"first_pixel": 2}, "first_pixel: expected 0, 0.5 or 1, got 2"),
+        ({"missing": "none"}, "missing: expected a number or a list of numbers, got 'none'"),
+        ({"missing": [0, True]}, "missing: expected a number or a list of numbers, got [0, True]"),
+        ({"missing": float("nan")}, "missing: expected a number or a list of numbers, got nan"),
     ],
 )
 def test_wrong_places_name_the_file_and_the_key(cats, changes, message):

@@ -4,6 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 
@@ -68,9 +69,12 @@ def _evaluate(options: argparse.Namespace) -> int:
             f"{options.dataset}, they are for {detector.scheme.points}"
         )
     metrics = _metrics(detector, faces, options)
+    unlabelled = np.isnan(faces.landmarks).any(-1)
     state = f"{options.dataset} {options.split}: {len(faces):,} faces"
     if faces.partial:
         state += f" of {faces.official:,}, partial"
+    if unlabelled.any():
+        state += f"; {unlabelled.sum():,} of {unlabelled.size:,} points are unlabelled"
     print(state)
     print(_table(metrics))
     if options.out:
@@ -89,6 +93,7 @@ def _evaluate(options: argparse.Namespace) -> int:
             "faces": len(faces),
             "official": faces.official,
             "partial": faces.partial,
+            "unlabelled": int(unlabelled.sum()),
             "metrics": metrics,
             "versions": {"starlib": starlib.__version__, "torch": torch.__version__},
         }

@@ -2,7 +2,8 @@
 
 Everything works on whole batches on the device of its inputs. Landmarks are (x, y) in [-1, 1];
 a map of side w belongs to an input of side 4 w, whose pixels are the unit of POINT_SIGMA and of
-the width of an edge.
+the width of an edge. Unlabelled landmarks (NaN) are given a place first, and their maps and edges
+are left out of the loss (`starlib.unlabelled`, `edges_missing`).
 """
 
 import torch
@@ -56,6 +57,20 @@ def _splines(scheme: Scheme, pixels: int, device: torch.device) -> tuple[Tensor,
         rows += curve
         edges += [torch.full((sum(map(len, curve)),), edge)]
     return torch.cat(rows).to(device), torch.cat(edges).to(device)
+
+
+@cached
+def _membership(scheme: Scheme, device: torch.device) -> Tensor:
+    """Whether each edge has each landmark, [E, N]."""
+    within = torch.zeros(len(scheme.edges), scheme.points, dtype=torch.bool)
+    for edge, (points, _) in enumerate(scheme.edges):
+        within[edge, list(points)] = True
+    return within.to(device)
+
+
+def edges_missing(missing: Tensor, scheme: Scheme) -> Tensor:
+    """Which edges [B, E] have an unlabelled landmark, from which landmarks are [B, N]."""
+    return (missing[:, None] & _membership(scheme, missing.device)).any(-1)
 
 
 def _catmull_rom(samples: int) -> Tensor:

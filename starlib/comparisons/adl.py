@@ -9,6 +9,7 @@ from starlib.distances import get_distance
 from starlib.losses import check_inputs, check_number
 from starlib.moments import heatmap_moments
 from starlib.schemes import Scheme
+from starlib.unlabelled import filled, masked
 
 RATIO_LIMITS = (1.0, 9.0)  # of ADL's λ when the heatmap sets it
 
@@ -34,13 +35,16 @@ def _along_edges(scheme: Scheme, device: torch.device) -> tuple[Tensor, Tensor, 
 
 
 def edge_normals(landmarks: Tensor, scheme: Scheme) -> tuple[Tensor, Tensor]:
-    """Unit normal [B, N, 2] of the edge at each landmark, and which points lie on an edge [N].
+    """Unit normal [B, N, 2] of the edge at each landmark, and which points have one [B, N].
 
     The normal is the direction of the sum of the unit vectors to the two neighbours on the edge,
     and the perpendicular of the neighbours' chord where those cancel and at an edge's ends.
-    Points on no edge have (1, 0).
+    Points on no edge have none, nor has a point that is unlabelled (NaN) or beside one that is;
+    theirs is given as (1, 0).
     """
     before, after, ends, on_edge = _along_edges(scheme, landmarks.device)
+    landmarks, missing = filled(landmarks)
+    directed = on_edge & ~(missing | missing[:, before] | missing[:, after])
     first, last = landmarks[:, before] - landmarks, landmarks[:, after] - landmarks
     bend = F.normalize(first, dim=-1) + F.normalize(last, dim=-1)
     chord = F.normalize(last - first, dim=-1)
@@ -50,7 +54,7 @@ def edge_normals(landmarks: Tensor, scheme: Scheme) -> tuple[Tensor, Tensor]:
     normal = torch.where(straight, across, bend / length.clamp_min(1e-3))
     degenerate = normal.norm(dim=-1, keepdim=True) < 0.5  # neighbours in one place
     fallback = constant((1.0, 0.0), normal.dtype, normal.device)
-    return torch.where(degenerate | ~on_edge[:, None], fallback, normal), on_edge
+    return torch.where(degenerate | ~directed[..., None], fallback, normal), directed
 
 
 def adl(
@@ -65,11 +69,12 @@ def adl(
 
         √(α n² + β t²),    α = 2λ / (λ + 1),  β = 2 / (λ + 1)
 
-    n and t are the error across and along the edge that the landmark lies on; on no edge α = β = 1.
+    n and t are the error across and along the edge that the landmark lies on; α = β = 1 on no edge
+    and beside an unlabelled neighbour.
 
     Args:
         heatmaps: [B, N, H, W] >= 0, normalised or not.
-        landmarks: [B, N, 2] in [-1, 1]; normals are taken from them.
+        landmarks: [B, N, 2] in [-1, 1], NaN where unlabelled; normals are taken from them.
         scheme: whose edges; it has N points.
         distance: of the size, as in `starlib.RegressionLoss`.
         ratio: λ >= 1, the hand-set constant; None: the heatmap's variance along the edge over that
@@ -77,7 +82,8 @@ def adl(
         check_values: as in `starlib.STARLoss`.
 
     Returns:
-        One value >= 0 per landmark, [B, N]. Raises ValueError naming the argument.
+        One value >= 0 per landmark, [B, N], 0 where unlabelled. Raises ValueError naming the
+        argument.
     """
     check_inputs(heatmaps, landmarks, check_values)
     if heatmaps.shape[1] != scheme.points:
@@ -89,8 +95,9 @@ def adl(
         ratio = check_number("ratio", ratio, 1)
     mean, covariance = heatmap_moments(heatmaps)
     landmarks = landmarks.to(mean.dtype)
+    normal, directed = edge_normals(landmarks, scheme)
+    landmarks, missing = filled(landmarks)
     error = landmarks - mean
-    normal, on_edge = edge_normals(landmarks, scheme)
     tangent = torch.stack((-normal[..., 1], normal[..., 0]), dim=-1)
     if ratio is None:
         spread = covariance.detach()
@@ -100,10 +107,10 @@ def adl(
         lam = (along / across.clamp_min(torch.finfo(along.dtype).tiny)).clamp(*RATIO_LIMITS)
     else:
         lam = torch.full_like(error[..., 0], ratio)
-    lam = torch.where(on_edge, lam, 1.0)
+    lam = torch.where(directed, lam, 1.0)
     n, t = (error * normal).sum(-1), (error * tangent).sum(-1)
     squared = 2 * (lam * n.square() + t.square()) / (lam + 1)
-    return get_distance(distance)(root(squared))
+    return masked(get_distance(distance)(root(squared)), missing)
 
 
 def root(squared: Tensor) -> Tensor:

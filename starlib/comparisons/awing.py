@@ -8,6 +8,7 @@ from starlib.comparisons.dr import HEATMAP_SIGMA, gaussian_maps
 from starlib.kernels import widened
 from starlib.losses import check_landmarks
 from starlib.moments import check_heatmaps
+from starlib.unlabelled import filled, masked
 
 OMEGA, THETA, EPSILON, ALPHA = 14.0, 0.5, 1.0, 2.1  # of AWing
 FOREGROUND, FOREGROUND_WEIGHT = 0.2, 10.0
@@ -48,12 +49,14 @@ def awing(predicted: Tensor, target: Tensor, check_values: bool = True) -> Tenso
 
 def heatmap_regression(heatmaps: Tensor, landmarks: Tensor, check_values: bool = True) -> Tensor:
     """AWing [B, N] of heatmaps [B, N, H, H] in [0, 1] against Gaussians of HEATMAP_SIGMA cells and
-    height 1 around landmarks [B, N, 2] in [-1, 1]; see `awing`."""
+    height 1 around landmarks [B, N, 2] in [-1, 1]; 0 where these are NaN; see `awing`."""
     _check_maps("heatmaps", heatmaps, check_values)
     check_landmarks(landmarks, (*heatmaps.shape[:2], 2), check_values)
     if heatmaps.shape[-1] != heatmaps.shape[-2]:
         raise ValueError(f"heatmaps: expected square maps, got {list(heatmaps.shape)}")
-    return awing(heatmaps, gaussian_maps(landmarks, heatmaps.shape[-1], HEATMAP_SIGMA), False)
+    landmarks, missing = filled(landmarks)
+    targets = gaussian_maps(landmarks, heatmaps.shape[-1], HEATMAP_SIGMA)
+    return masked(awing(heatmaps, targets, False), missing)
 
 
 def _check_maps(name: str, maps: Tensor, values: bool) -> None:

@@ -4,6 +4,7 @@ from torch import Tensor
 
 from starlib.distances import get_distance, wing
 from starlib.losses import RegressionLoss, check_decoded
+from starlib.unlabelled import filled, masked
 
 WING_WIDTH, WING_CURVATURE = 10.0, 2.0  # ω and ε of the Wing paper, in pixels of the input
 
@@ -27,15 +28,18 @@ def coordinate_loss(
     """d(y_t - μ) [B, N] of predicted coordinates (Eq. 2 without a heatmap).
 
     Args:
-        predicted, landmarks: [B, N, 2] in [-1, 1].
+        predicted, landmarks: [B, N, 2] in [-1, 1]; where a landmark is NaN, the loss is 0.
         distance: as in `starlib.RegressionLoss`, but Wing as its paper has it (Feng et al., CVPR
             2018): ω = 10 and ε = 2 pixels of the input.
         image_size: side of the input in pixels.
         check_values: as in `starlib.RegressionLoss`.
     """
     check_decoded(predicted, landmarks, check_values)
+    landmarks, missing = filled(landmarks)
     error = landmarks - predicted
     if distance == "wing":
         pixel = 2 / image_size
-        return wing(error, WING_WIDTH * pixel, WING_CURVATURE * pixel).sum(-1)
-    return get_distance(distance)(error).sum(-1)
+        loss = wing(error, WING_WIDTH * pixel, WING_CURVATURE * pixel)
+    else:
+        loss = get_distance(distance)(error)
+    return masked(loss.sum(-1), missing)

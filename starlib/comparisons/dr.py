@@ -6,6 +6,7 @@ from torch import Tensor
 from starlib.kernels import scaled, widened
 from starlib.losses import check_inputs
 from starlib.moments import grid_positions
+from starlib.unlabelled import filled, masked
 
 HEATMAP_SIGMA = 1.5  # cells; of heatmap regression
 REGULARISED_SIGMA = 1.0  # cells; of distribution regularisation
@@ -28,7 +29,7 @@ def distribution_regularisation(
     Args:
         heatmaps: non-negative maps [B, N, H, H], normalised or not; of an empty map the divergence
             is (ln 2) / 2, the Gaussian's part alone.
-        landmarks: [B, N, 2] in [-1, 1].
+        landmarks: [B, N, 2] in [-1, 1]; where one is NaN, the divergence is 0.
         check_values: as in `starlib.STARLoss`.
 
     Returns:
@@ -37,6 +38,7 @@ def distribution_regularisation(
     check_inputs(heatmaps, landmarks, check_values)
     if heatmaps.shape[-1] != heatmaps.shape[-2]:
         raise ValueError(f"heatmaps: expected square maps, got {list(heatmaps.shape)}")
+    landmarks, missing = filled(landmarks)
     maps, _ = scaled(widened(heatmaps))
     gaussians = gaussian_maps(landmarks.to(maps.dtype), maps.shape[-1], REGULARISED_SIGMA)
     p = maps / maps.sum((-2, -1), keepdim=True).clamp_min(0.5)  # empty, or at least 1
@@ -45,4 +47,4 @@ def distribution_regularisation(
     q = gaussians / gaussians.sum((-2, -1), keepdim=True).clamp_min(tiny)
     middle = ((p + q) / 2).clamp_min(tiny).log()
     divergence = torch.xlogy(p, p.clamp_min(tiny)) + torch.xlogy(q, q.clamp_min(tiny))
-    return (divergence - (p + q) * middle).sum((-2, -1)) / 2
+    return masked((divergence - (p + q) * middle).sum((-2, -1)) / 2, missing)

@@ -10,6 +10,7 @@ from starlib.comparisons.adl import root
 from starlib.comparisons.star_variants import decomposed, project
 from starlib.kernels import widened
 from starlib.losses import check_decoded, check_landmarks, choose, floored
+from starlib.unlabelled import filled, masked
 
 
 def _gaussian(whitened: Tensor, half_log_determinant: Tensor) -> Tensor:
@@ -41,7 +42,7 @@ def heatmap_nll(
 
     Args:
         heatmaps: [B, N, H, W] >= 0, normalised or not.
-        landmarks: [B, N, 2] in [-1, 1].
+        landmarks: [B, N, 2] in [-1, 1]; where one is NaN, the value is 0.
         family: "gaussian" or "laplace".
         check_values: as in `starlib.STARLoss`.
 
@@ -49,11 +50,12 @@ def heatmap_nll(
         Values [B, N] in nats. Raises ValueError naming the argument.
     """
     choose("family", family, tuple(LIKELIHOODS))
-    error, eigenvalues, eigenvectors = decomposed(heatmaps, landmarks, "none", check_values)
-    variances = floored(eigenvalues, heatmaps)
-    return LIKELIHOODS[family](
-        project(eigenvectors, error) / variances.sqrt(), variances.log().sum(-1) / 2
+    error, eigenvalues, eigenvectors, missing = decomposed(
+        heatmaps, landmarks, "none", check_values
     )
+    variances = floored(eigenvalues, heatmaps)
+    whitened = project(eigenvectors, error) / variances.sqrt()
+    return masked(LIKELIHOODS[family](whitened, variances.log().sum(-1) / 2), missing)
 
 
 def cholesky_nll(
@@ -66,7 +68,7 @@ def cholesky_nll(
     """The same with a predicted mean and covariance Σ = L Lᵀ, as LUVLi predicts them.
 
     Args:
-        mean, landmarks: [B, N, 2] in [-1, 1].
+        mean, landmarks: [B, N, 2] in [-1, 1]; where a landmark is NaN, the value is 0.
         scale_tril: L [B, N, 2, 2], lower triangular, its diagonal at least SMALLEST_DEVIATION.
         family, check_values: as in `heatmap_nll`.
 
@@ -76,19 +78,20 @@ def cholesky_nll(
     """
     choose("family", family, tuple(LIKELIHOODS))
     check_prediction(mean, scale_tril, landmarks, check_values)
+    landmarks, missing = filled(landmarks)
     scale_tril, mean = widened(scale_tril), widened(mean)
     error = landmarks.to(mean.dtype) - mean
     diagonal = scale_tril.diagonal(dim1=-2, dim2=-1)
     first = error[..., 0] / diagonal[..., 0]
     second = (error[..., 1] - scale_tril[..., 1, 0] * first) / diagonal[..., 1]
     whitened = torch.stack((first, second), dim=-1)  # L⁻¹ e
-    return LIKELIHOODS[family](whitened, diagonal.log().sum(-1))
+    return masked(LIKELIHOODS[family](whitened, diagonal.log().sum(-1)), missing)
 
 
 def check_prediction(mean: Tensor, scale_tril: Tensor, landmarks: Tensor, values: bool) -> None:
     """Raise ValueError naming the argument unless a likelihood can be computed from the three."""
     check_decoded(mean, landmarks, values, "mean")
-    check_landmarks(scale_tril, (*mean.shape, 2), values, "scale_tril")
+    check_landmarks(scale_tril, (*mean.shape, 2), values, "scale_tril", labels=False)
     if values and not torch.compiler.is_compiling():
         diagonal = scale_tril.detach().diagonal(dim1=-2, dim2=-1)
         if not (diagonal >= SMALLEST_DEVIATION).all():

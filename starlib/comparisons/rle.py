@@ -8,6 +8,8 @@ from torch import Tensor, nn
 from starlib.comparisons.likelihoods import check_prediction
 from starlib.devices import constant
 from starlib.kernels import widened
+from starlib.moments import check_flag
+from starlib.unlabelled import filled, masked
 
 
 class ResidualLikelihood(nn.Module):
@@ -20,13 +22,13 @@ class ResidualLikelihood(nn.Module):
         L = log σ_x + log σ_y - log q(x) - log g(x)
 
     Call with mean [B, N, 2], `scale_tril` [B, N, 2, 2] whose diagonal is σ, and landmarks
-    [B, N, 2], all in [-1, 1] units; returns values [B, N] in nats, in float32. Raises ValueError
-    naming the argument; `check_values` as in `starlib.STARLoss`.
+    [B, N, 2], all in [-1, 1] units; returns values [B, N] in nats, in float32, 0 where a landmark
+    is NaN. Raises ValueError naming the argument; `check_values` as in `starlib.STARLoss`.
     """
 
     def __init__(self, layers: int = 6, hidden: int = 64, check_values: bool = True):
         super().__init__()
-        self.check_values = check_values
+        self.check_values = check_flag("check_values", check_values)
         self.scales, self.shifts = (
             nn.ModuleList(
                 nn.Sequential(
@@ -51,9 +53,11 @@ class ResidualLikelihood(nn.Module):
 
     def forward(self, mean: Tensor, scale_tril: Tensor, landmarks: Tensor) -> Tensor:
         check_prediction(mean, scale_tril, landmarks, self.check_values)
+        landmarks, missing = filled(landmarks)
         deviations = scale_tril.diagonal(dim1=-2, dim2=-1)
         with torch.autocast(mean.device.type, enabled=False):
             deviations = widened(deviations).float()
             x = (landmarks.float() - widened(mean).float()) / deviations
             laplace = -x.abs().sum(-1) - 2 * math.log(2)
-            return deviations.log().sum(-1) - laplace - self.log_density(x)
+            loss = deviations.log().sum(-1) - laplace - self.log_density(x)
+        return masked(loss, missing)

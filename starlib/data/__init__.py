@@ -96,8 +96,8 @@ def _reader(name: str, root: Path | str | None) -> tuple[ModuleType, Path]:
 class Checked:
     """counts: what is counted -> (found, official number or None), in `unit`.
 
-    problems: a line each. doubts: what looks wrong without being an error, a line each. source:
-    where to get the data set.
+    problems: a line each. doubts: what looks wrong without being an error, a line each. notes: what
+    else there is to say, a line each. source: where to get the data set.
     """
 
     counts: dict[str, tuple[int, int | None]]
@@ -105,6 +105,7 @@ class Checked:
     problems: list[str]
     source: str | None
     doubts: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def check_dataset(name: str, root: Path | str | None = None) -> Checked:
@@ -118,4 +119,5 @@ def check_dataset(name: str, root: Path | str | None = None) -> Checked:
     source = getattr(reader, "SOURCE", None)  # your own data has none
     problems, doubts = reader.problems(where), getattr(reader, "doubts", None)
     messages = doubts(where) if doubts and not problems else []
-    return Checked(reader.counts(where), reader.UNIT, problems, source, messages)
+    said = reader.notes(where) if hasattr(reader, "notes") else []
+    return Checked(reader.counts(where), reader.UNIT, problems, source, messages, said)

@@ -1,7 +1,7 @@
 """Crop store: the faces of a split as one uint8 array on disk, so that training decodes no image.
 
-A network sees a view, a square around the centre of the landmarks' bounding box (`view_boxes`);
-what is stored is STORE_MARGIN / VIEW_MARGIN times as wide, as room for augmentation.
+A network sees a view, a square around the centre of the bounding box of the labelled landmarks
+(`view_boxes`); what is stored is STORE_MARGIN / VIEW_MARGIN times as wide, as room for augmentation.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from starlib.data.faces import DataError, FaceSet
+from starlib.data.faces import DataError, FaceSet, extent
 from starlib.data.released import released_boxes
 
 STORE_MARGIN = 1.5
@@ -30,7 +30,8 @@ VERSION = 1  # goes up when a crop of the same face would look different
 
 @dataclass(frozen=True)
 class CropStore:
-    """images: [F, 3, S, S] uint8 RGB, memory-mapped. landmarks: [F, N, 2] in [-1, 1] of the crop.
+    """images: [F, 3, S, S] uint8 RGB, memory-mapped. landmarks: [F, N, 2] in [-1, 1] of the crop,
+    NaN where unlabelled.
 
     boxes: [F, 3] left, top and side of each crop in pixels of its image. fingerprint: hash of the
     pixels and landmarks.
@@ -54,8 +55,8 @@ def store_size(image_size: int) -> int:
 
 
 def landmark_boxes(landmarks: NDArray, margin: float = STORE_MARGIN) -> NDArray[np.float32]:
-    """Left, top and side [F, 3] of the squares around landmarks [F, N, 2]."""
-    low, high = landmarks.min(1), landmarks.max(1)
+    """Left, top and side [F, 3] of the squares around the labelled landmarks of [F, N, 2]."""
+    low, high = extent(landmarks)
     side = margin * (high - low).max(-1, keepdims=True)
     return np.concatenate(((low + high - side) / 2, side), axis=-1).astype(np.float32)
 

@@ -35,7 +35,7 @@ class FaceSet:
     """The faces of one split of a data set.
 
     landmarks: [F, N, 2] float32 (x, y) in pixels of the upright image; 0 is its left or top edge,
-        so the first pixel's centre is at 0.5.
+        so the first pixel's centre is at 0.5; NaN where a point is unlabelled.
     read: index -> RGB image.
     subsets: name -> mask [F].
     clean: landmarks without annotation noise, where they are known (synthface).
@@ -160,18 +160,30 @@ def unreadable(paths: Iterable[Path]) -> list[str]:
     return lines
 
 
-def landmark_problem(where: object, landmarks: NDArray, size: tuple[int, int]) -> str | None:
+def extent(landmarks: NDArray) -> tuple[NDArray, NDArray]:
+    """Least and greatest x and y [..., 2] of the labelled ones of landmarks [..., N, 2]; NaN where
+    none is."""
+    labelled = np.where(np.isnan(landmarks).any(-1, keepdims=True), np.nan, landmarks)
+    return np.fmin.reduce(labelled, axis=-2), np.fmax.reduce(labelled, axis=-2)
+
+
+def landmark_problem(
+    where: object, landmarks: NDArray, size: tuple[int, int], unlabelled: bool = False
+) -> str | None:
     """What is wrong with landmarks [N, 2] (pixels, edge at 0) of an image of (width, height).
 
     `where` stands before it: a file, or a file and line. A face that is cut off by the image's
-    border may lie beyond it by the share CUT_OFF of the longer side of the landmarks' box.
+    border may lie beyond it by the share CUT_OFF of the longer side of the landmarks' box. Some
+    points may be NaN if they may be `unlabelled`.
     """
-    if not np.isfinite(landmarks).all():
-        return (
-            f"{where}: expected finite coordinates, point {_first(~np.isfinite(landmarks))} is not"
-        )
+    wrong = np.isinf(landmarks) if unlabelled else ~np.isfinite(landmarks)
+    if wrong.any():
+        return f"{where}: expected finite coordinates, point {_first(wrong)} is not"
+    if np.isnan(landmarks).any(-1).all():
+        return f"{where}: expected labelled points, there are none"
     landmarks = landmarks.astype(np.float64)  # their differences may be beyond float32
-    side = np.ptp(landmarks, axis=0).max()
+    low, high = extent(landmarks)
+    side = (high - low).max()
     slack = max(1.0, CUT_OFF * side)  # a pixel at least: annotations are rounded to it
     outside = (landmarks < -slack) | (landmarks > np.asarray(size) + slack)
     if outside.any():

@@ -5,11 +5,13 @@ train: train.csv      # or .json, .tsv, or a folder of images with .pts files be
 test: test.csv        # one of the two is enough
 images: pictures      # folder of the images; default: the folder of each list
 first_pixel: 0        # coordinate of the first pixel's centre: 0 (default), 0.5 or 1
+missing: -1           # or a list: what x and y both are where a point is not labelled
 ```
 
 Paths are relative to the .yml file; `starlib.data.own_lists` says what the lists look like. Points
-are in pixels of the upright picture, as a viewer shows it. In a .json file, points with flag 0 (not
-labelled) are an error; flags 1 (hidden) and 2 are not distinguished. Crops follow the landmarks.
+are in pixels of the upright picture, as a viewer shows it. Points without a number (an empty cell,
+nan), of flag 0 in a .json file, or with the value of `missing` are unlabelled: they train nothing
+and test nothing. Flags 1 (hidden) and 2 are not distinguished. Crops follow the labelled landmarks.
 What looks wrong without being an error is a `DataWarning` (`starlib.data.own_checks`).
 """
 
@@ -22,6 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from starlib import metrics
 from starlib.data.faces import (
     DataError,
     DataWarning,
@@ -33,31 +36,20 @@ from starlib.data.faces import (
     unreadable,
 )
 from starlib.data.own_checks import flip_doubt, repeated_faces
+from starlib.data.own_coordinates import Coordinates, coordinates_of
 from starlib.data.own_lists import SUFFIXES, Row, rows
 from starlib.data.own_schemes import data_name, read_description, scheme_from
-from starlib.data.pts import as_float32, pairs, read_pts
-from starlib.schemes import Scheme
+from starlib.data.pts import pairs, read_pts
+from starlib.schemes import Scheme, normalisations
 
 UNIT = "faces"
-FIRST_PIXELS = (0, 0.5, 1)
 SPLITS = ("train", "test")
 
 
-def _face(row: Row, folder: Path, points: int, shift: float, flags: bool) -> ImageFace:
+def _face(row: Row, folder: Path, coordinates: Coordinates, flags: bool) -> ImageFace:
     """The face of a row, `flags` saying whether a flag follows each x, y; DataError names it."""
-    where, image, numbers = row
-    width = 3 if flags else 2
-    if len(numbers) != width * points:
-        raise DataError(
-            [f"{where}: expected {width * points} numbers ({points} points), found {len(numbers)}"]
-        )
-    try:
-        values = as_float32([float(n) for n in numbers]).reshape(points, width)
-    except (ValueError, TypeError, OverflowError) as error:
-        raise DataError([f"{where}: expected numbers after the image ({error})"]) from None
-    landmarks = values[:, :2] + np.float32(shift)
-    if flags and not np.isin(values[:, 2], (1, 2)).all():
-        raise DataError([f"{where}: expected every point labelled, with flag 1 or 2"])
+    where, image, cells = row
+    landmarks = coordinates.read(where, cells, flags)
     if not os.path.isfile(folder / image):  # Path.is_file raises for names that are too long
         raise DataError([f"{where}: expected the image {folder / image}, there is none"])
     _check(where, landmarks, folder / image)
@@ -66,25 +58,25 @@ def _face(row: Row, folder: Path, points: int, shift: float, flags: bool) -> Ima
 
 
 def _check(where: str, landmarks: NDArray[np.float32], image: Path) -> None:
-    problem = landmark_problem(where, landmarks, image_size(image))
+    problem = landmark_problem(where, landmarks, image_size(image), unlabelled=True)
     if problem:
         raise DataError([problem])
 
 
-def _listed(path: Path, images: Path | None, scheme: Scheme, shift: float) -> Iterator[Any]:
+def _listed(path: Path, images: Path | None, coordinates: Coordinates) -> Iterator[Any]:
     """Each face of a list as an ImageFace, or the DataError in its place."""
     flags = path.suffix == ".json"
     try:
-        for row in rows(path, scheme.points):
+        for row in rows(path, coordinates.points):
             try:
-                yield _face(row, images or path.parent, scheme.points, shift, flags)
+                yield _face(row, images or path.parent, coordinates, flags)
             except DataError as error:
                 yield error
     except DataError as error:
         yield error
 
 
-def _beside(folder: Path, scheme: Scheme, shift: float) -> Iterator[Any]:
+def _beside(folder: Path, coordinates: Coordinates) -> Iterator[Any]:
     """The same for a folder of images with `.pts` files."""
     try:
         both, problems = pairs(folder)
@@ -94,7 +86,7 @@ def _beside(folder: Path, scheme: Scheme, shift: float) -> Iterator[Any]:
         yield DataError(problems)
     for image, annotation in both:
         try:
-            landmarks = read_pts(annotation, scheme.points) + np.float32(shift)
+            landmarks = coordinates.landmarks(read_pts(annotation, coordinates.points))
             _check(str(annotation), landmarks, image)
             yield ImageFace(image.name, image, landmarks)
         except DataError as error:
@@ -102,9 +94,6 @@ def _beside(folder: Path, scheme: Scheme, shift: float) -> Iterator[Any]:
 
 
 def _check_places(path: Path, values: dict[str, Any]) -> None:
-    first = values.get("first_pixel", 0)
-    if isinstance(first, bool) or not isinstance(first, int | float) or first not in FIRST_PIXELS:
-        raise ValueError(f"{path}: first_pixel: expected 0, 0.5 or 1, got {first!r}")
     for key in (*SPLITS, "images"):
         place = values.get(key, "")
         if not isinstance(place, str) or "\0" in place:
@@ -116,15 +105,15 @@ def _scan(path: Path, split: str) -> tuple[Scheme, list[ImageFace], list[str]]:
     values = read_description(path)
     scheme = scheme_from(path, values)
     _check_places(path, values)
-    shift = 0.5 - values.get("first_pixel", 0)
+    coordinates = coordinates_of(path, values, scheme.points)
     if split not in values:
         return scheme, [], [f"{path}: {split}: expected a list or a folder of faces, got none"]
     source = path.parent / values[split]
     images = path.parent / values["images"] if "images" in values else None
     if os.path.isdir(source):
-        found = list(_beside(source, scheme, shift))
+        found = list(_beside(source, coordinates))
     elif source.suffix in SUFFIXES:
-        found = list(_listed(source, images, scheme, shift))
+        found = list(_listed(source, images, coordinates))
     else:
         kinds = ", ".join(SUFFIXES)
         return scheme, [], [f"{path}: {split}: expected {kinds} or a folder, got {values[split]!r}"]
@@ -132,7 +121,23 @@ def _scan(path: Path, split: str) -> tuple[Scheme, list[ImageFace], list[str]]:
     problems = [p for error in found if isinstance(error, DataError) for p in error.problems]
     if not found:
         problems = [f"{source}: expected faces, there are none"]
+    if split == "test":
+        problems += [_unscorable(source, face) for face in faces if not _scorable(face, scheme)]
     return scheme, faces, problems
+
+
+def _scorable(face: ImageFace, scheme: Scheme) -> bool:
+    """Whether the face has the distances that errors are divided by."""
+    schemes = normalisations(scheme).values()
+    distances = [metrics.normalising_distance(face.landmarks[None], by) for by in schemes]
+    return all((distance > 0).all() for distance in distances)
+
+
+def _unscorable(source: Path, face: ImageFace) -> str:
+    return (
+        f"{source}, {face.name}: expected labelled points of the normaliser, in two places; errors "
+        "of test faces are divided by their distance"
+    )
 
 
 def given_splits(path: Path) -> list[str]:
@@ -156,6 +161,19 @@ def problems(path: Path) -> list[str]:
         _, faces, found = _scan(path, split)
         messages += found + unreadable(face.path for face in faces)
     return list(dict.fromkeys(messages))
+
+
+def notes(path: Path) -> list[str]:
+    """One line for each split with unlabelled points."""
+    lines: list[str] = []
+    for split in given_splits(path):
+        scheme, faces, _ = _scan(path, split)
+        missing = [int(np.isnan(face.landmarks).any(-1).sum()) for face in faces]
+        if any(missing):
+            points = f"{sum(missing)} of {scheme.points * len(faces)} points"
+            where = f"{np.count_nonzero(missing)} of {len(faces)} faces"
+            lines.append(f"{split}: {points} are unlabelled, in {where}")
+    return lines
 
 
 def doubts(path: Path) -> list[str]:

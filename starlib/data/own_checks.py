@@ -24,8 +24,9 @@ def flip_doubt(landmarks: NDArray, flip: Sequence[int]) -> str | None:
 
     A point's mirror image should lie where its partner is. It counts as wrong when another point is
     nearer by TOLERANCE and by three standard errors of the means. Fewer than LEAST_FACES faces tell
-    nothing.
+    nothing, and faces with unlabelled points are left out, since their box is another.
     """
+    landmarks = landmarks[~np.isnan(landmarks).any((1, 2))]
     if len(landmarks) < LEAST_FACES:
         return None
     boxed = _boxed(landmarks)

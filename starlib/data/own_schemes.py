@@ -21,7 +21,7 @@ from typing import Any
 from starlib.schemes import SCHEME_OF, SCHEMES, Edge, Scheme, is_path
 
 SCHEME_KEYS = ("name", "points", "edges", "flip", "normaliser")
-FACE_KEYS = ("train", "test", "images", "first_pixel")
+FACE_KEYS = ("train", "test", "images", "first_pixel", "missing")
 MOST_POINTS = 10_000
 
 

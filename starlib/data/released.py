@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from starlib.data.faces import DataError
+from starlib.data.faces import DataError, extent
 
 BOX_MARGIN = 1.05
 SAME_FACE = 2.0  # mean distance in pixels below which two annotations are of one face
@@ -25,7 +25,7 @@ def released_boxes(landmarks: NDArray) -> NDArray[np.float32]:
     That is the rule the authors give in words and in their demo. Their evaluation reads centre and
     scale of each face from a table (`metadata_boxes`), which need not be the same.
     """
-    low, high = landmarks.min(1), landmarks.max(1)
+    low, high = extent(landmarks)
     side = BOX_MARGIN * (high - low).min(-1, keepdims=True)
     return np.concatenate(((low + high - side) / 2, side), axis=-1).astype(np.float32)
 
@@ -81,13 +81,13 @@ def _matched(theirs: NDArray, squares: NDArray, ours: NDArray, path: Path) -> ND
     boxes, unknown = np.zeros((len(ours), 3), np.float32), []
     for index, face in enumerate(ours):
         apart = face - theirs if len(theirs) else np.full((1, *face.shape), np.inf)
-        distance = np.linalg.norm(apart, axis=-1).mean(-1)
+        distance = np.nanmean(np.linalg.norm(apart, axis=-1), -1)
         row = int(distance.argmin())
         if not distance[row] < SAME_FACE:
             unknown.append(index)
             continue
         # Their pixels may be counted from elsewhere (0, 0.5 or 1): move the centre along.
-        scale, centre = squares[row, 0], squares[row, 1:] + apart[row].mean(0)
+        scale, centre = squares[row, 0], squares[row, 1:] + np.nanmean(apart[row], 0)
         boxes[index] = (*(centre - 100 * scale), 200 * scale)
     if unknown:
         raise DataError(

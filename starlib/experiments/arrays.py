@@ -16,6 +16,7 @@ from starlib.files import atomically
 
 # Landmarks are stored as int16 in this unit of the crop's [-1, 1]: 0.004 pixels of 120.
 UNIT = 2.0**-14
+UNLABELLED = -(2**15)  # int16's least number, which stands for NaN in targets
 # Covariances are stored as float16 in this unit of the square of [-1, 1].
 COVARIANCE_UNIT = 2.0**-10
 
@@ -24,7 +25,8 @@ PREDICTED = ("predicted", "covariance")  # what differs from run to run
 
 def evaluation_arrays(predicted: NDArray, crops: CropStore, faces: FaceSet) -> dict[str, NDArray]:
     """What a run's `.npz` holds: "predicted", "target" and, where known, "clean" landmarks
-    [F, N, 2] float32 in the crops' [-1, 1], and masks [F] "subset_<name>"."""
+    [F, N, 2] float32 in the crops' [-1, 1], of which targets may be NaN, and masks [F]
+    "subset_<name>"."""
     if not np.isfinite(predicted).all():
         raise ValueError(
             "predicted: expected finite landmarks, the network returned NaN or infinity"
@@ -33,8 +35,9 @@ def evaluation_arrays(predicted: NDArray, crops: CropStore, faces: FaceSet) -> d
     if crops.clean is not None:
         arrays["clean"] = crops.clean
     # As they will be read back, so that metrics recompute exactly.
-    arrays = {n: _fixed_point(a).astype(np.float32) * UNIT for n, a in arrays.items()}
-    return arrays | {f"subset_{name}": mask for name, mask in faces.subsets.items()}
+    return restored(stored(arrays)) | {
+        f"subset_{name}": mask for name, mask in faces.subsets.items()
+    }
 
 
 def stored(arrays: dict[str, NDArray]) -> dict[str, NDArray]:
@@ -44,7 +47,7 @@ def stored(arrays: dict[str, NDArray]) -> dict[str, NDArray]:
 
 def restored(arrays: dict[str, NDArray]) -> dict[str, NDArray]:
     """Arrays as they were before `stored`, to its precision."""
-    return {name: _restored(values) for name, values in arrays.items()}
+    return {name: _restored(values, name not in PREDICTED) for name, values in arrays.items()}
 
 
 def write(path: Path, arrays: dict[str, NDArray]) -> None:
@@ -131,10 +134,13 @@ def digest(arrays: dict[str, NDArray]) -> str:
     return found.hexdigest()
 
 
-def _restored(values: NDArray) -> NDArray:
+def _restored(values: NDArray, labels: bool) -> NDArray:
     if values.dtype == bool:
         return values
-    return values.astype(np.float32) * (UNIT if values.dtype == np.int16 else COVARIANCE_UNIT)
+    if values.dtype != np.int16:
+        return values.astype(np.float32) * COVARIANCE_UNIT
+    landmarks = values.astype(np.float32) * UNIT
+    return np.where(values == UNLABELLED, np.float32(np.nan), landmarks) if labels else landmarks
 
 
 def _stored(values: NDArray) -> NDArray:
@@ -146,4 +152,5 @@ def _stored(values: NDArray) -> NDArray:
 
 
 def _fixed_point(values: NDArray) -> NDArray[np.int16]:
-    return np.clip(np.rint(values / UNIT), -32768, 32767).astype(np.int16)
+    steps = np.clip(np.rint(values / UNIT), UNLABELLED + 1, -(UNLABELLED + 1))
+    return np.where(np.isnan(steps), UNLABELLED, steps).astype(np.int16)

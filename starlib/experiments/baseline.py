@@ -16,14 +16,17 @@ def mean_shape(
     """What a run's metrics hold for the mean training shape as the prediction of every test face.
 
     Args:
-        train: landmarks [F, N, 2] of the training faces, in the [-1, 1] of their crops.
+        train: landmarks [F, N, 2] of the training faces, in the [-1, 1] of their crops; each
+            point's mean is over the faces where it is labelled, and the centre where it never is.
         arrays: `evaluation_arrays` of the test faces; the summary is that of their first subset.
         scheme: their landmark scheme.
     """
     target = arrays["target"]
     masks = [mask for name, mask in arrays.items() if name.startswith("subset_")]
     target = target[masks[0]] if masks else target
-    mean = np.broadcast_to(train.mean(0, dtype=np.float64), target.shape)
+    labelled = (~np.isnan(train)).sum(0)
+    mean = np.nansum(train, 0, dtype=np.float64) / np.maximum(labelled, 1)
+    mean = np.broadcast_to(mean, target.shape)
     return {MEAN_SHAPE: summary(metrics.nme(mean, target, scheme))}
 
 

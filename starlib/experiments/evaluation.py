@@ -7,7 +7,7 @@ from torch import nn
 from starlib import metrics
 from starlib.data import CropStore
 from starlib.data.augment import VIEW_OF_STORE
-from starlib.schemes import ALSO_BY, SCHEMES, Scheme
+from starlib.schemes import Scheme, normalisations
 from starlib.training.config import RunConfig
 from starlib.training.loop import covariances, predict
 
@@ -33,20 +33,23 @@ def evaluation_metrics(arrays: dict[str, NDArray], scheme: Scheme) -> dict[str, 
     mark = "subset_"
     subsets = {n.removeprefix(mark): mask for n, mask in arrays.items() if n.startswith(mark)}
     subsets = subsets or {"test": np.ones(len(target), bool)}
-    schemes = {"": scheme}
-    if scheme == SCHEMES.get(scheme.name):  # not your own one of the same name
-        also = ALSO_BY.get(scheme.name, {})
-        schemes |= {f", {kind}": SCHEMES[name] for kind, name in also.items()}
     found: dict[str, dict[str, float]] = {}
-    for suffix, by in schemes.items():
+    for kind, by in normalisations(scheme).items():
+        suffix = f", {kind}" if kind else ""
         nmes = metrics.nme(predicted, target, by)
         found |= {name + suffix: summary(nmes[mask]) for name, mask in subsets.items()}
     if scheme.unscored:
-        errors = metrics.point_errors(predicted, target, scheme)[:, list(scheme.unscored)].mean(-1)
-        found |= {f"{name}, unscored points": summary(errors[m]) for name, m in subsets.items()}
+        errors = metrics.point_errors(predicted, target, scheme)[:, list(scheme.unscored)]
+        known = ~np.isnan(errors).all(1)
+        for name, mask in subsets.items():
+            if (mask & known).any():
+                values = metrics.labelled_mean(errors[mask & known])
+                found[f"{name}, unscored points"] = summary(values)
     if "clean" in arrays:
-        found["clean"] = summary(metrics.nme(predicted, arrays["clean"], scheme))
-        found["annotation_noise"] = summary(metrics.nme(target, arrays["clean"], scheme))
+        clean = arrays["clean"]
+        found["clean"] = summary(metrics.nme(predicted, clean, scheme))
+        labelled = np.where(np.isnan(target), np.nan, clean)
+        found["annotation_noise"] = summary(metrics.nme(target, labelled, scheme))
     return found
 
 
@@ -61,4 +64,4 @@ def calibration(model: nn.Module, crops: CropStore, config: RunConfig) -> dict[s
     # A map on one cell has no inverse; it counts with a covariance of its cell's size.
     floor = (2 * VIEW_OF_STORE / (config.image_size / 4)) ** 2 / 12 * np.eye(2, dtype=np.float32)
     squared = np.einsum("fni,fnij,fnj->fn", error, np.linalg.inv(spread + floor), error)
-    return {"factor": float(squared.mean() / 2), "faces": len(images)}
+    return {"factor": float(np.nanmean(squared) / 2), "faces": len(images)}  # of labelled points

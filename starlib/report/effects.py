@@ -54,7 +54,7 @@ def face_errors(
         errors = metrics.scored(errors, run.scheme)
     else:
         errors = errors[:, region_points(run.config.dataset, region)]
-    nmes = errors.mean(-1, dtype=np.float64)
+    nmes = metrics.labelled_mean(errors)
     return nmes if subset is None else nmes[run.landmarks()[f"subset_{subset}"]]
 
 

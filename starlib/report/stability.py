@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from starlib import metrics
 from starlib.experiments.records import Run
 from starlib.report.regions import region_points
 
@@ -14,8 +15,7 @@ def predictions(runs: Mapping[int, Run]) -> NDArray[np.float64]:
     arrays = [runs[seed].landmarks() for seed in sorted(runs)]
     target = arrays[0]["target"].astype(np.float64)
     scheme = next(iter(runs.values())).scheme
-    left, right = (target[:, list(ends)].mean(1) for ends in scheme.normaliser)
-    unit = np.linalg.norm(left - right, axis=-1)[:, None, None]
+    unit = metrics.normalising_distance(target, scheme)[:, None, None]
     return np.stack([a["predicted"] / unit for a in arrays])
 
 

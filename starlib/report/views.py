@@ -76,7 +76,7 @@ def spread_over_faces(run: Run) -> float:
     """Standard deviation of the predicted landmarks over the test faces as a share of that of the
     labels: near 1 where predictions follow the faces, 0 where all faces get the same."""
     arrays = run.landmarks()
-    predicted, target = (arrays[name].std(0).mean() for name in ("predicted", "target"))
+    predicted, target = (np.nanmean(np.nanstd(arrays[n], 0)) for n in ("predicted", "target"))
     return float(predicted / target)
 
 
@@ -151,8 +151,8 @@ def ambiguity_table(runs: ArmRuns) -> pd.DataFrame:
 
 
 def squared_distances(run: Run) -> NDArray | None:
-    """Squared Mahalanobis distances [f, N] of the labels under the covariances of the first test
-    faces; None where the record has no covariances."""
+    """Squared Mahalanobis distances of all labels of the first test faces under their covariances;
+    None where the record has no covariances."""
     arrays = run.landmarks()
     if "covariance" not in arrays:
         return None
@@ -161,7 +161,8 @@ def squared_distances(run: Run) -> NDArray | None:
     error = arrays["target"][:faces].astype(np.float64) - arrays["predicted"][:faces]
     floor = ambiguity.SMALLEST * np.eye(2)
     inverse = np.linalg.inv(covariance + floor)
-    return np.einsum("fni,fnij,fnj->fn", error, inverse, error)
+    squared = np.einsum("fni,fnij,fnj->fn", error, inverse, error)
+    return squared[~np.isnan(squared)]
 
 
 def calibration_table(runs: ArmRuns) -> pd.DataFrame:

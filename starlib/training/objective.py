@@ -3,13 +3,14 @@
 import torch
 from torch import Tensor, nn
 
-from starlib.comparisons.aam import edge_targets, point_targets
+from starlib.comparisons.aam import edge_targets, edges_missing, point_targets
 from starlib.comparisons.awing import awing
 from starlib.comparisons.dr import distribution_regularisation
 from starlib.comparisons.table import loss_for
 from starlib.models.heads import StackOutput
 from starlib.schemes import Scheme
 from starlib.training.config import RunConfig
+from starlib.unlabelled import filled, labelled_mean
 
 MAP_WEIGHT = 10.0  # of AAM's point and edge losses; the landmark loss has 1
 
@@ -17,8 +18,9 @@ MAP_WEIGHT = 10.0  # of AAM's point and edge losses; the landmark loss has 1
 class Objective(nn.Module):
     """The loss of a config; its parameters, if it has any (RLE's flow), are trained too.
 
-    Call with the stacks' outputs and landmarks [B, N, 2]; returns the mean over faces and
-    landmarks, summed over stacks with the weights 1/8, 1/4, 1/2, 1 from first to last of four.
+    Call with the stacks' outputs and landmarks [B, N, 2], NaN where unlabelled; returns the mean
+    over the labelled landmarks of all faces, summed over stacks with the weights 1/8, 1/4, 1/2, 1
+    from first to last of four. Of several processes each takes the mean over its own.
     """
 
     def __init__(self, config: RunConfig, scheme: Scheme):
@@ -38,8 +40,9 @@ class Objective(nn.Module):
         )
 
     def forward(self, outputs: list[StackOutput], landmarks: Tensor) -> Tensor:
-        targets = self._map_targets(outputs[-1], landmarks)
-        losses = [self._stack(output, landmarks, targets) for output in outputs]
+        placed, missing = filled(landmarks)
+        targets = self._map_targets(outputs[-1], placed)
+        losses = [self._stack(output, landmarks, missing, targets) for output in outputs]
         shares = [0.5 ** (len(losses) - 1 - stack) for stack in range(len(losses))]
         return torch.stack([s * loss for s, loss in zip(shares, losses, strict=True)]).sum()
 
@@ -50,17 +53,25 @@ class Objective(nn.Module):
         return point_targets(landmarks, size), edge_targets(landmarks, self.scheme, size)
 
     def _stack(
-        self, output: StackOutput, landmarks: Tensor, targets: tuple[Tensor, Tensor] | None
+        self,
+        output: StackOutput,
+        landmarks: Tensor,
+        missing: Tensor,
+        targets: tuple[Tensor, Tensor] | None,
     ) -> Tensor:
-        loss = self.config.loss_weight * self.landmark_loss(output, landmarks).mean()
+        loss = labelled_mean(self.landmark_loss(output, landmarks), missing)
+        loss = self.config.loss_weight * loss
         if self.config.dr:
             assert output.heatmaps is not None
-            loss = loss + distribution_regularisation(output.heatmaps, landmarks, False).mean()
+            divergence = distribution_regularisation(output.heatmaps, landmarks, False)
+            loss = loss + labelled_mean(divergence, missing)
         if targets is not None:
             assert output.point_maps is not None and output.edge_maps is not None
-            points = awing(output.point_maps, targets[0], check_values=False).mean()
-            edges = awing(output.edge_maps, targets[1], check_values=False).mean()
-            loss = loss + MAP_WEIGHT * (points + edges)
+            points = awing(output.point_maps, targets[0], check_values=False)
+            edges = awing(output.edge_maps, targets[1], check_values=False)
+            maps = labelled_mean(points, missing)
+            maps = maps + labelled_mean(edges, edges_missing(missing, self.scheme))
+            loss = loss + MAP_WEIGHT * maps
         return loss
 
     def landmark_loss(self, output: StackOutput, landmarks: Tensor) -> Tensor:

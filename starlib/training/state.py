@@ -16,10 +16,11 @@ from starlib.training.checkpoints import last_checkpoint
 from starlib.training.config import RunConfig
 from starlib.training.objective import Objective
 from starlib.training.precision import forward_pass
+from starlib.unlabelled import filled, labelled_mean
 
 
 class _Task(nn.Module):
-    """The loss of a batch and the mean error of its points, from images and targets."""
+    """The loss of a batch and the mean error of its labelled points, from images and targets."""
 
     def __init__(self, model: nn.Module, objective: Objective):
         super().__init__()
@@ -27,8 +28,9 @@ class _Task(nn.Module):
 
     def forward(self, batch: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         outputs = forward_pass(self.model, batch, self.objective.config.precision)
-        error = (outputs[-1].landmarks.detach() - targets).norm(dim=-1).mean()
-        return self.objective(outputs, targets), error
+        placed, missing = filled(targets)
+        error = (outputs[-1].landmarks.detach() - placed).norm(dim=-1)
+        return self.objective(outputs, targets), labelled_mean(error, missing)
 
 
 class State:

@@ -16,7 +16,7 @@ DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 SIZES = ((8, 8), (16, 16), (32, 32), (1, 1), (1, 8), (8, 1), (2, 3))
 KINDS = ("random", "steep", "one cell", "two cells", "uniform", "Gaussian", "trace", "empty")
 SCALES = (1, 1e-3, 1e3, 1e-10, 1e10, 1e-20, 1e30, "largest", "smallest", "denormal")
-PLACES = ("random", "zero", "mean", "almost the mean", "cell", "outside", "far")
+PLACES = ("random", "zero", "mean", "almost the mean", "cell", "outside", "far", "unlabelled")
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -68,6 +68,7 @@ def drawn_landmarks(place, maps, distance, generator):
         "almost the mean": mean + 10**-distance * random,
         "cell": ((random * 4).round() * 2 + 1) / 8,
         "outside": 10 ** (distance / 6) * random,
+        "unlabelled": torch.where(random > 0, random, torch.nan),
         "far": (10**distance * random).clamp(-3e38, 3e38),
     }[place]
 

@@ -69,8 +69,8 @@ def test_edges_outside_the_picture_are_left_out():
     assert edge_targets(crossing, LINE, 32).sum() > 0
 
 
-@pytest.mark.parametrize("name", SCHEMES)
-def test_every_scheme_can_be_drawn(name):
+@pytest.mark.parametrize("name", [name for name, scheme in SCHEMES.items() if scheme.edges])
+def test_every_scheme_with_edges_can_be_drawn(name):
     scheme = SCHEMES[name]
     landmarks = torch.rand(2, scheme.points, 2) - 0.5
     maps = edge_targets(landmarks, scheme, 24)

@@ -1,7 +1,7 @@
 """Crop store: the faces of a split as one uint8 array on disk, so that training decodes no image.
 
 A network sees a view, a square around the centre of the bounding box of the labelled landmarks
-(`view_boxes`); what is stored is STORE_MARGIN / VIEW_MARGIN times as wide, as room for augmentation.
+(`view_boxes`); what is stored is STORE_MARGIN / VIEW_MARGIN times as wide, for augmentation.
 """
 
 import contextlib

@@ -33,7 +33,7 @@ from starlib.report.effects import comparison_effects
 dataset = "synthface"
 scale = "reduced"  # smoke, reduced or full
 seeds = []  # empty: those of the experiment
-device = "cpu"
+device = "auto"  # a GPU where there is one, else the CPU
 train = False  # train what the records lack; otherwise they are only read
 workers = 2  # runs side by side, when training
 results = ""  # folder of the run records; empty: the committed ones

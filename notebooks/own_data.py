@@ -40,7 +40,7 @@ from starlib.training.config import RunConfig
 
 # %% tags=["parameters", "show-input"]
 epochs = 160
-device = "cpu"
+device = "auto"  # a GPU where there is one, else the CPU
 results = "results/live"  # folder whose own_data/ gets the files and the run, anew each time
 
 # %% [markdown]

@@ -1,4 +1,4 @@
-"""Moving values to a device without a synchronisation, and tensors that are made once."""
+"""Which device, how a GPU computes, copies without a synchronisation, tensors made once."""
 
 from collections.abc import Callable
 from functools import lru_cache, wraps
@@ -7,6 +7,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+AUTO = "auto"
 T = TypeVar("T")
 
 
@@ -29,6 +30,32 @@ def constant(values: tuple[float, ...], dtype: torch.dtype, device: torch.device
     """A tensor of the values, the same one at every call: do not change it."""
     with torch.inference_mode(False):  # so that it may take part in a training too
         return torch.tensor(values, dtype=dtype, device=device)
+
+
+def available_device(device: str = AUTO) -> str:
+    """The device of that name; "auto" is a GPU where there is one, else the CPU. ValueError for one
+    that is not available on this machine."""
+    if device == AUTO:
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(
+            f"device: expected one available on this machine, got {device!r} ({error})"
+        ) from error
+    return device
+
+
+def set_backends(device: str | torch.device) -> None:
+    """On a GPU: try convolutions for each shape and keep the fastest; TF32 for those in float32.
+
+    Matrix products stay in float32, as torch has them by default: TF32 has 10 bits of mantissa, and
+    the crops' grids and the curves of AAM's targets are such products.
+    """
+    if torch.device(device).type == "cuda":
+        torch.backends.cudnn.benchmark = True
+        torch.backends.cudnn.allow_tf32 = True
+        torch.set_float32_matmul_precision("highest")
 
 
 def to_device(values: Tensor, device: torch.device) -> Tensor:

@@ -42,11 +42,9 @@ STATUS = Path("/proc/self/status")
 MEMORY = RunConfig.at("smoke", "synthface", image_size=128, width=16, epochs=1)
 
 
-def _full(loss: str, device: torch.device, batch: int) -> tuple[RunConfig, Scheme]:
-    """The paper's protocol with 98 points; in float32 on a CPU."""
-    precision = "bfloat16" if device.type == "cuda" else "float32"
-    config = RunConfig.at("full", "synthface", loss=loss, batch_size=batch, precision=precision)
-    return config, get_scheme("wflw")
+def _full(loss: str, batch: int) -> tuple[RunConfig, Scheme]:
+    """The paper's protocol with 98 points."""
+    return RunConfig.at("full", "synthface", loss=loss, batch_size=batch), get_scheme("wflw")
 
 
 def _batch(
@@ -72,7 +70,7 @@ def step_times(device: torch.device, rounds: int, seconds: float, batch: int) ->
     stacks, other ones at every call; "augment" makes the batch, "aam targets" the target maps that
     AAM has in addition.
     """
-    config, scheme = _full("star", device, batch)
+    config, scheme = _full("star", batch)
     make, images, targets = _batch(config, scheme, device)
     model = _training(config, scheme, device).model
 
@@ -96,7 +94,7 @@ def step_times(device: torch.device, rounds: int, seconds: float, batch: int) ->
         "aam targets": lambda: (point_targets(targets, side), edge_targets(targets, scheme, side)),
     }
     for name in ("star", "regression"):
-        state = _training(_full(name, device, batch)[0], scheme, device)
+        state = _training(_full(name, batch)[0], scheme, device)
         runs[f"step with {name}"] = partial(state.step, images, targets)
     times = interleaved(runs, device, rounds, seconds, warm=False)
     return {"batch": batch, "config": config.to_dict(), "seconds": times}
@@ -163,7 +161,7 @@ def inference_times(
     device: torch.device, rounds: int, seconds: float, batches: tuple[int, ...]
 ) -> list[dict[str, Any]]:
     """From stored crops to landmarks with the four-stack 256-px network of a training."""
-    config, scheme = _full("star", device, max(batches))
+    config, scheme = _full("star", max(batches))
     model = _training(config, scheme, device).average.module
     side = store_size(config.image_size)
     crops = torch.randint(0, 256, (max(batches), 3, side, side), dtype=torch.uint8).numpy()

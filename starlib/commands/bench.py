@@ -10,12 +10,15 @@ import torch
 from starlib.bench import summary as costs
 from starlib.bench import timing as bench
 from starlib.bench import training as bench_training
+from starlib.devices import AUTO, available_device, set_backends
 from starlib.experiments.paths import results_folder
 from starlib.files import atomically
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--device", default="cpu", help="cpu, cuda, …")
+    parser.add_argument(
+        "--device", default=AUTO, help="cpu, cuda, …; default a GPU where there is one"
+    )
     parser.add_argument("--parts", nargs="+", choices=costs.PARTS, help="default all")
     parser.add_argument("--rounds", type=int, default=21, help="at most, for each size")
     parser.add_argument(
@@ -29,12 +32,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 def _bench(options: argparse.Namespace) -> int:
     if options.rounds < 1:
         raise ValueError(f"--rounds: expected an integer >= 1, got {options.rounds}")
-    try:
-        device = torch.zeros(1, device=options.device).device
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(
-            f"--device: expected one available on this machine, got {options.device!r}"
-        ) from error
+    device = torch.device(available_device(options.device))
+    set_backends(device)
     record: dict[str, Any] = {
         "machine": bench.machine(device),
         "finished": "",

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 import starlib
 from starlib.data import FaceSet, load_dataset
 from starlib.data.released import metadata_boxes
+from starlib.devices import AUTO
 from starlib.experiments.evaluation import evaluation_metrics
 from starlib.files import atomically
 from starlib.inference.detector import Detector, load_detector
@@ -46,7 +47,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--box-shift", type=float, default=0.0, help="to the right and down, as a share of the side"
     )
-    parser.add_argument("--device", default="cpu", help="cpu, cuda, …")
+    parser.add_argument(
+        "--device", default=AUTO, help="cpu, cuda, …; default a GPU where there is one"
+    )
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--out", help="a .json file for the table")
     parser.add_argument("--data-root", help="folder of the data sets, default $STARLIB_DATA")

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from starlib.data.faces import DataError
+from starlib.devices import AUTO
 from starlib.files import atomically
 from starlib.inference.detector import Detector, load_detector
 from starlib.inference.drawing import draw_faces
@@ -59,7 +60,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", default="predictions", help="folder, default predictions/")
     parser.add_argument("--scheme", help="of released weights, default by their number of points")
     parser.add_argument("--ema", action="store_true", help="the averaged weights of the authors")
-    parser.add_argument("--device", default="cpu", help="cpu, cuda, …")
+    parser.add_argument(
+        "--device", default=AUTO, help="cpu, cuda, …; default a GPU where there is one"
+    )
     parser.set_defaults(do=_predict)
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from starlib.data import load_dataset
+from starlib.devices import AUTO
 from starlib.experiments.arms import EXPERIMENTS
 from starlib.experiments.baseline import MEAN_SHAPE, beside
 from starlib.experiments.naming import describe
@@ -62,7 +63,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--anew", action="store_true", help="train though there is a record, and replace it"
     )
-    parser.add_argument("--device", default="cpu", help="cpu, cuda, …")
+    parser.add_argument(
+        "--device", default=AUTO, help="cpu, cuda, …; default a GPU where there is one"
+    )
     parser.add_argument("--workers", type=int, default=1, help="runs side by side")
     parser.add_argument("--dask", metavar="ADDRESS", help="run on the workers of this scheduler")
     parser.add_argument("--compile", action="store_true", help="`bench` tells when that pays")

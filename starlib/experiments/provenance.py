@@ -79,9 +79,13 @@ def instructions() -> str:
 
 
 def provenance_of(device: str) -> dict[str, Any]:
-    """What a run on that device is made with: code, versions, device, threads, processes."""
+    """What a run on that device is made with: code, versions, device, threads, processes; on a GPU
+    whether float32 convolutions are in TF32, and chosen by trying (see `set_backends`)."""
+    gpu: dict[str, Any] = {}
     if torch.device(device).type == "cuda":
         name = torch.cuda.get_device_name(device)
+        cudnn = torch.backends.cudnn
+        gpu = {"tf32": cudnn.allow_tf32, "cudnn_benchmark": cudnn.benchmark}
     else:
         name = f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
     return {
@@ -93,4 +97,5 @@ def provenance_of(device: str) -> dict[str, Any]:
         "instructions": instructions(),
         "threads": torch.get_num_threads(),
         "processes": distributed.size(),
+        **gpu,
     }

@@ -13,6 +13,7 @@ import torch
 
 from starlib.data import CropStore, DataError, FaceSet, crop_store, data_root, load_dataset
 from starlib.data.synthface import VARIANTS, VERSION
+from starlib.devices import AUTO, available_device, set_backends
 from starlib.experiments.arrays import evaluation_arrays
 from starlib.experiments.baseline import mean_shape
 from starlib.experiments.evaluation import calibration, evaluation_metrics
@@ -32,7 +33,7 @@ PAUSE = 0.5  # seconds between looks at a lock that is taken
 
 def run(
     config: RunConfig,
-    device: str = "cpu",
+    device: str = AUTO,
     results: Path | str | None = None,
     data_root: Path | str | None = None,
     report: Callable[[int, dict[str, list[float]]], None] | None = None,
@@ -47,6 +48,8 @@ def run(
     where their files are not there, and for synthface, which its name defines, a finished run is
     looked up by its config.
 
+    device: "cpu", "cuda", …; "auto" is a GPU where there is one, else the CPU.
+
     Weights go to results/weights/<name>.pt, checkpoints to results/checkpoints/, crop stores to
     results/crops/. `report`, `stop` and `compiled` as in `starlib.training.loop.train`; `anew`:
     train though there is a record, and replace it. A run that another process trains is waited
@@ -57,7 +60,8 @@ def run(
         finished = distributed.once(lambda: load_run(config, folder))
         if finished is not None:
             return finished
-    check_device(device)
+    device = available_device(device)
+    set_backends(device)
     # Of the code as it is now, not after hours of training.
     provenance = {**provenance_of(device), "compiled": compiled}
 
@@ -212,16 +216,6 @@ def _evaluated(
     weights = folder / "weights" / f"{found.name}.pt"
     atomically(weights, lambda p: p.write_bytes(buffer.getbuffer()))
     return found.save(arrays)
-
-
-def check_device(device: str) -> None:
-    """ValueError for a device that is not available on this machine."""
-    try:
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(
-            f"device: expected one available on this machine, got {device!r} ({error})"
-        ) from error
 
 
 def _describe(faces: FaceSet, config: RunConfig) -> dict[str, Any]:

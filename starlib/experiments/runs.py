@@ -12,13 +12,14 @@ from pathlib import Path
 
 import torch
 
+from starlib.devices import AUTO, available_device
 from starlib.experiments.baseline import beside
 from starlib.experiments.finished import by_config, key_of, load_all, load_run, read
 from starlib.experiments.naming import describe
 from starlib.experiments.paths import results_folder
 from starlib.experiments.progress import Progress
 from starlib.experiments.records import Run
-from starlib.experiments.run import check_device, faces_decide, known_fingerprints, run
+from starlib.experiments.run import faces_decide, known_fingerprints, run
 from starlib.schemes import is_path
 from starlib.training import distributed
 from starlib.training.config import RunConfig
@@ -27,7 +28,7 @@ from starlib.training.loop import StoppedError
 
 def run_all(
     configs: Iterable[RunConfig],
-    device: str = "cpu",
+    device: str = AUTO,
     workers: int = 1,
     results: Path | str | None = None,
     data_root: Path | str | None = None,
@@ -59,7 +60,7 @@ def run_all(
     if together and (workers > 1 or executor is not None):
         raise ValueError("workers: processes that train one run together train no other beside it")
     if executor is None:
-        check_device(device)
+        device = available_device(device)  # an executor's workers have their own
     configs = list(dict.fromkeys(configs))
     results = results_folder(results).absolute()
     data_root = Path(data_root).absolute() if data_root else None
@@ -153,7 +154,7 @@ def _side_by_side(
 def read_or_train(
     configs: Iterable[RunConfig],
     train_missing: bool = False,
-    device: str = "cpu",
+    device: str = AUTO,
     workers: int = 1,
     results: Path | str | None = None,
     data_root: Path | str | None = None,

@@ -16,6 +16,7 @@ from torch import Tensor
 from starlib.data.augment import view
 from starlib.data.crops import crop, store_size, stored_boxes, view_boxes
 from starlib.data.released import released_crop
+from starlib.devices import available_device
 from starlib.inference.predictor import Predictor
 from starlib.models.released import IMAGE_SIZE, is_released, released_network, released_points
 from starlib.models.weights import read_tensors
@@ -136,12 +137,7 @@ def load_detector(
     for name, values in detector.network.state_dict().items():
         if not torch.isfinite(values).all():
             raise ValueError(f"{path}: expected finite weights, {name} holds NaN or infinity")
-    try:
-        network = detector.network.to(device)
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(
-            f"device: expected one available on this machine, got {device!r} ({error})"
-        ) from error
+    network = detector.network.to(available_device(device))
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return detector
 

@@ -14,6 +14,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from starlib.devices import AUTO, available_device
+
 Result = TypeVar("Result")
 PATIENCE = timedelta(hours=12)  # others wait while process 0 builds crops or evaluates
 
@@ -22,13 +24,13 @@ PATIENCE = timedelta(hours=12)  # others wait while process 0 builds crops or ev
 def joined(device: str) -> Iterator[str]:
     """Within, the processes that torchrun started are one group; without torchrun, nothing is.
 
-    Yields the device of this process: on "cuda" the GPU of its local rank; ValueError where there
-    is none.
+    Yields the device of this process: on "cuda", and on "auto" where there are GPUs, the GPU of its
+    local rank; ValueError where there is none.
     """
     if not dist.is_available() or not dist.is_torchelastic_launched():
         yield device
         return
-    kind = torch.device(device).type
+    kind = torch.device(available_device() if device == AUTO else device).type
     if kind == "cuda":
         local, gpus = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
         if local >= gpus:
@@ -152,5 +154,6 @@ def parallel(module: nn.Module, device: torch.device) -> nn.Module:
         for part in module.modules():
             if type(part) is nn.BatchNorm2d:
                 part.__class__ = _BatchNorm
-    # A static graph may have unused weights, as networks of others do.
-    return nn.parallel.DistributedDataParallel(module, static_graph=True)
+    # A static graph may have unused weights, as networks of others do. Buffers need no broadcast at
+    # every step: batch norm's statistics are those of the whole batch in every process.
+    return nn.parallel.DistributedDataParallel(module, static_graph=True, broadcast_buffers=False)

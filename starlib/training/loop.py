@@ -14,6 +14,7 @@ from torch import nn
 from starlib.data.augment import VIEW_OF_STORE, augment, view
 from starlib.data.batches import Faces
 from starlib.data.crops import CropStore
+from starlib.devices import to_device
 from starlib.models.heads import StackOutput, output_moments
 from starlib.schemes import Scheme
 from starlib.training import distributed
@@ -146,7 +147,7 @@ def _last_stacks(
     device = next(model.parameters()).device
     model.eval()
     for start in range(0, len(images), batch_size):
-        stored = torch.from_numpy(np.array(images[start : start + batch_size])).to(device)
+        stored = to_device(torch.from_numpy(np.array(images[start : start + batch_size])), device)
         batch, _ = view(stored, torch.zeros(len(stored), 1, 2, device=device), config.image_size)
         yield forward_pass(model, batch, config.precision)[-1]
 

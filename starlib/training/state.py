@@ -1,13 +1,12 @@
 """What a training holds and one step of it: network, EMA, loss, optimiser, and their checkpoint."""
 
 import copy
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from starlib.schemes import Scheme
 from starlib.training import distributed
@@ -56,7 +55,7 @@ class State:
         model = build_model(config, scheme).to(device)
         self.model = model.to(memory_format=layout)  # type: ignore[call-overload]
         decay = 0.5 ** (config.batch_size / config.ema_half_life)
-        self.average = AveragedModel(self.model, multi_avg_fn=_average(decay), use_buffers=True)
+        self.average = _Average(self.model, decay)
         with seeded(config.seed):
             self.objective = Objective(config, scheme).to(device)
         # Names and weights of the parts stay as they are, whatever the number of processes.
@@ -109,15 +108,27 @@ class State:
         self.curves = saved["curves"]
 
 
-def _average(decay: float) -> Callable[[Any, Any, Any], None]:
-    """The EMA's update of all weights at once; the counters of batch norm are copied."""
-    ema = get_ema_multi_avg_fn(decay)
+class _Average(AveragedModel):
+    """EMA of all weights and buffers at once; the counters of batch norm are copied.
+
+    torch's own update sends the number of steps to a GPU at every one, and waits for it.
+    """
+
+    def __init__(self, model: nn.Module, decay: float):
+        super().__init__(model, use_buffers=True)
+        self.decay = decay
 
     @torch.no_grad()
-    def update(averages: Any, values: Any, count: Any) -> None:
-        if averages[0].is_floating_point():
-            ema(averages, values, count)
-        else:
-            torch._foreach_copy_(averages, values)
+    def update_parameters(self, model: nn.Module) -> None:
+        (averages, old), (values, new) = _by_kind(self.module), _by_kind(model)
+        torch._foreach_lerp_(averages, values, 1 - self.decay if self.n_averaged > 0 else 1.0)
+        if old:
+            torch._foreach_copy_(old, new)
+        self.n_averaged += 1
 
-    return update
+
+def _by_kind(model: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
+    """Floating weights and buffers, and the others."""
+    values = [*model.parameters(), *model.buffers()]
+    floating = [value for value in values if value.is_floating_point()]
+    return floating, [value for value in values if not value.is_floating_point()]

@@ -194,11 +194,17 @@ def test_predictions_are_in_the_coordinates_of_the_stored_crop():
 
 
 def test_a_diverged_training_is_an_error_and_leaves_no_checkpoint(tmp_path):
-    broken = crops()
-    broken.landmarks[0, 0, 0] = np.nan
+    large = dataclasses.replace(CONFIG, loss_weight=3e38)  # its loss is beyond float32
     with pytest.raises(ValueError, match="diverged in epoch 1"):
-        train(CONFIG, broken, SCHEME, checkpoint=tmp_path / "run.pt")
+        train(large, crops(), SCHEME, checkpoint=tmp_path / "run.pt")
     assert not list(tmp_path.iterdir())
+
+
+def test_infinite_landmarks_are_an_error_and_not_unlabelled():
+    broken = crops()
+    broken.landmarks[3, 7, 0] = np.inf
+    with pytest.raises(ValueError, match="crops: expected finite landmarks, .* face 3 has"):
+        train(CONFIG, broken, SCHEME)
 
 
 def test_scales_name_valid_configs():

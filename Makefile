@@ -29,11 +29,11 @@ help:  ## print this list
 
 env: $(STAMP)  ## create .venv and install what requirements.lock pins
 
-$(STAMP): requirements.lock pyproject.toml
+$(STAMP): requirements.lock pyproject.toml book/pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "error: '$(PYTHON)' not found: name a Python 3.10 to 3.13, as in make PYTHON=python3.12 book" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' || { echo "error: $$($(PYTHON) --version 2>&1) does not fit, the packages are pinned for Python 3.10 to 3.13: name one, as in make PYTHON=python3.12 book" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "error: $(PYTHON) lacks its venv module (package python3-venv on Debian and Ubuntu)" >&2; exit 1; }
-	$(call timed,environment,$(PYTHON) -m venv $(VENV) && $(PIP) -r requirements.lock && $(PIP) --no-deps --no-build-isolation -e .)
+	$(call timed,environment,$(PYTHON) -m venv $(VENV) && $(PIP) -r requirements.lock && $(PIP) --no-deps --no-build-isolation -e . -e book/)
 	@touch $@
 
 book: html  ## train the embedded experiment, run every notebook, build the book
@@ -41,7 +41,7 @@ book: html  ## train the embedded experiment, run every notebook, build the book
 
 # Executes into book/experiments every notebook whose page is not up to date, one of which trains live.
 notebooks: env
-	$(call timed,notebooks and live training,$(BIN)/python book/prepare.py)
+	$(call timed,notebooks and live training,$(BIN)/python book/_ext/prepare.py)
 
 html: notebooks
 	$(call timed,book,$(BIN)/jupyter-book build -q --all -W -n --keep-going book/)
@@ -65,10 +65,10 @@ test: env  ## lint, type check, tests, notebook check, then the book with warnin
 	$(call timed,ruff format,$(BIN)/ruff format --check .)
 	$(call timed,mypy,$(BIN)/mypy)
 	$(call timed,import contracts,$(BIN)/lint-imports)
-	$(call timed,pytest,$(BIN)/python -m pytest $(PARALLEL) -rs --ignore=tests/test_built_book.py)
+	$(call timed,pytest,$(BIN)/python -m pytest $(PARALLEL) -rs --ignore=tests/book/test_built_book.py)
 	$(call timed,nbval,$(BIN)/python -m pytest $(PARALLEL) --nbval --nbval-current-env $(NOTEBOOKS))
 	@$(MAKE) --no-print-directory book
-	$(call timed,browser,$(BIN)/python -m pytest -rs tests/test_built_book.py)
+	$(call timed,browser,$(BIN)/python -m pytest -rs tests/book/test_built_book.py)
 
 # About 100 kills and 10,000 inputs; FUZZ is how many times as many as in `make test`.
 fuzz: FUZZ ?= 17
@@ -91,5 +91,5 @@ pair: env  ## bring each notebooks/*.ipynb up to its .py and execute it
 	$(BIN)/jupyter execute --inplace --kernel_name=python3 $(NOTEBOOKS)
 
 clean:  ## remove .venv, the built book and all caches; results stay
-	rm -rf $(VENV) book/_build book/fragments $(EXECUTED) build *.egg-info .pytest_cache .ruff_cache .mypy_cache
+	rm -rf $(VENV) book/_build book/fragments $(EXECUTED) build *.egg-info book/*.egg-info .pytest_cache .ruff_cache .mypy_cache
 	find starlib tests book -name __pycache__ -type d -prune -exec rm -rf {} +

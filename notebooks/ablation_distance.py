@@ -28,12 +28,14 @@
 # %%
 from IPython.display import Markdown
 
-from starlib.experiments.arms import EXPERIMENTS
-from starlib.experiments.finished import missing
-from starlib.experiments.runs import read_or_train
-from starlib.experiments.selection import arm_runs
-from starlib.report import claims, face_figures, figures, findings, run_tables, tables, views
-from starlib.report.effects import comparison_effects
+from companion.evidence import claims
+from companion.evidence.effects import comparison_effects
+from companion.exhibits import experiment_tables, face_figures, figures, run_tables, tables
+from companion.experiments.paper import EXPERIMENTS
+from companion.experiments.select import arm_runs
+from companion.experiments.train_all import read_or_train
+from companion.text import findings
+from starlib.runs.finished import missing
 
 # %% tags=["parameters"]
 dataset = "300w"  # 300w, synthface, or any other data set
@@ -86,7 +88,7 @@ figures.forest(comparison_effects(experiment, dataset, comparisons, scale, seeds
 # interval. By the paper's argument the contour, where annotators disagree most, should gain most.
 
 # %%
-views.region_errors(by_arm, {d: experiment.comparisons[d] for d in distances})
+experiment_tables.region_errors(by_arm, {d: experiment.comparisons[d] for d in distances})
 
 # %% [markdown]
 # ## Faces that gain and faces that lose
@@ -125,7 +127,7 @@ tables.against_truth(by_arm)
 # [tested with other weights](weight_and_tricks.ipynb).
 
 # %%
-views.width_table(by_arm, {name: experiment.comparisons[name] for name in comparisons})
+experiment_tables.width_table(by_arm, {name: experiment.comparisons[name] for name in comparisons})
 
 # %% [markdown]
 # ## How the trainings went

@@ -26,13 +26,15 @@
 # %%
 from IPython.display import Markdown
 
-from starlib.experiments.arms import EXPERIMENTS
-from starlib.experiments.finished import missing
-from starlib.experiments.paths import ROOT
-from starlib.experiments.runs import read_or_train
-from starlib.experiments.selection import arm_runs
-from starlib.report import claims, face_figures, figures, findings, run_tables, tables, views
-from starlib.report.effects import comparison_effects
+from companion.evidence import claims
+from companion.evidence.effects import comparison_effects
+from companion.exhibits import experiment_tables, face_figures, figures, run_tables, tables
+from companion.experiments.paper import EXPERIMENTS
+from companion.experiments.select import arm_runs
+from companion.experiments.train_all import read_or_train
+from companion.text import findings
+from starlib.files import ROOT
+from starlib.runs.finished import missing
 
 # %% tags=["parameters"]
 dataset = "synthface"
@@ -106,13 +108,13 @@ face_figures.photograph(picture, box=(178, 84, 274, 182))
 # $\lambda_1 / \lambda_2$ at the contour to that at the eye corners.
 
 # %%
-views.ambiguity_table(by_arm)
+experiment_tables.ambiguity_table(by_arm)
 
 # %% [markdown]
 # ## Errors along and across the ambiguous direction
 
 # %%
-views.direction_table(by_arm, experiment.comparisons)
+experiment_tables.direction_table(by_arm, experiment.comparisons)
 
 # %% [markdown]
 # ## Calibration
@@ -121,7 +123,7 @@ views.direction_table(by_arm, experiment.comparisons)
 # covariance is multiplied by one factor fitted on training faces.
 
 # %%
-views.calibration_table(by_arm)
+experiment_tables.calibration_table(by_arm)
 
 # %% [markdown]
 # ## Errors against labels and against the truth

@@ -17,7 +17,7 @@
 # **The paper's claim** (abstract and Section 5.3). STAR loss needs "negligible computation
 # overhead".
 #
-# **What is done here.** `python -m starlib bench` measures the loss, a whole training step and
+# **What is done here.** `python -m companion bench` measures the loss, a whole training step and
 # inference side by side: they take turns in random order within each round, so that other load on
 # the machine affects all alike. This page shows the medians of the committed records, with
 # quartiles. Nothing is measured when the page is built.
@@ -25,9 +25,10 @@
 # %%
 from IPython.display import Markdown
 
-from starlib.bench import summary as costs
-from starlib.report import claims, findings
-from starlib.report import cost as cost_views
+from companion.bench import summary as costs
+from companion.evidence import claims
+from companion.exhibits import cost as cost_views
+from companion.text import findings
 
 # %% tags=["parameters"]
 results = ""  # folder of the records; empty: the repository's results/
@@ -42,7 +43,7 @@ Markdown(findings.finding(verdicts))
 # %% [markdown]
 # ## In short
 #
-# Measured on one machine; the rule of the finding, in `starlib/report/claims.yml`, asks for every
+# Measured on one machine; the rule of the finding, in `book/claims.yml`, asks for every
 # machine that was measured. All other tables are folded: open the one that you want.
 
 # %%

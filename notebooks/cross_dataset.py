@@ -24,12 +24,13 @@
 # %%
 from IPython.display import Markdown
 
-from starlib.experiments.arms import EXPERIMENTS
-from starlib.experiments.finished import missing
-from starlib.experiments.paths import results_folder
-from starlib.experiments.runs import read_or_train
-from starlib.report import figures, findings, page_facts, run_tables, tables
-from starlib.report.effects import comparison_effects
+from companion.evidence.effects import comparison_effects
+from companion.exhibits import figures, run_tables, tables
+from companion.experiments.paper import EXPERIMENTS
+from companion.experiments.train_all import read_or_train
+from companion.text import facts, findings
+from starlib.files import results_folder
+from starlib.runs.finished import missing
 
 # %% tags=["parameters"]
 dataset = "300w"
@@ -81,7 +82,7 @@ figures.forest(effects)
 # compared between rows of one network.
 
 # %%
-Markdown(page_facts.transfer(results_folder(results or None)))
+Markdown(facts.transfer(results_folder(results or None)))
 
 # %% [markdown]
 # ## Every run

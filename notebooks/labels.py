@@ -21,9 +21,9 @@
 # %%
 from IPython.display import Markdown
 
-from starlib.experiments.arms import EXPERIMENTS
-from starlib.experiments.selection import arm_runs
-from starlib.report import labels
+from companion.exhibits import labels
+from companion.experiments.paper import EXPERIMENTS
+from companion.experiments.select import arm_runs
 
 # %% tags=["parameters"]
 dataset = "300w"

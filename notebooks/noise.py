@@ -23,11 +23,12 @@
 # %%
 from IPython.display import Markdown
 
-from starlib.experiments.arms import EXPERIMENTS
-from starlib.experiments.finished import missing, read
-from starlib.experiments.runs import read_or_train
-from starlib.report import figures, findings, run_tables, tables, views
-from starlib.report.effects import comparison_effects
+from companion.evidence.effects import comparison_effects
+from companion.exhibits import experiment_tables, figures, run_tables, tables
+from companion.experiments.paper import EXPERIMENTS
+from companion.experiments.train_all import read_or_train
+from companion.text import findings
+from starlib.runs.finished import missing, read
 
 # %% tags=["parameters"]
 dataset = "synthface"
@@ -44,7 +45,7 @@ experiment, seeds = EXPERIMENTS["noise"], seeds or None
 configs = experiment.configs(dataset, scale, seeds)
 runs = read_or_train(configs, train, device, workers, results, data_root)
 effects = comparison_effects(experiment, dataset, None, scale, seeds, results)
-by_noise = views.noise_effects(scale, seeds, results)
+by_noise = experiment_tables.noise_effects(scale, seeds, results)
 truth = {f"{noise}, {d}": e for noise, found in by_noise.items() for d, e in found.items()}
 Markdown(findings.effect_finding(truth, findings.TRUTH))
 
@@ -76,7 +77,7 @@ figures.forest(effects)
 # ## Effects against the truth at each strength
 
 # %%
-views.noise_table(by_noise)
+experiment_tables.noise_table(by_noise)
 
 # %%
 figures.forest({name: effect for name, effect in truth.items() if effect.run})

@@ -29,12 +29,12 @@ from pathlib import Path
 import torch
 from PIL import Image
 
+from companion.exhibits import figures
 from starlib.__main__ import main
 from starlib.data import crop_store, load_dataset
-from starlib.experiments.baseline import beside
-from starlib.experiments.paths import results_folder
-from starlib.experiments.run import run
-from starlib.report import figures
+from starlib.files import results_folder
+from starlib.runs.baseline import beside
+from starlib.runs.run import run
 from starlib.synthface.faces import render_faces
 from starlib.training.config import RunConfig
 

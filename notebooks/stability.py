@@ -24,20 +24,13 @@
 # %%
 from IPython.display import Markdown
 
-from starlib.experiments.arms import EXPERIMENTS
-from starlib.experiments.finished import missing
-from starlib.experiments.runs import read_or_train
-from starlib.experiments.selection import arm_runs
-from starlib.report import (
-    breakdown,
-    claims,
-    face_figures,
-    figures,
-    findings,
-    paper_figures,
-    run_tables,
-    views,
-)
+from companion.evidence import breakdown, claims
+from companion.exhibits import experiment_tables, face_figures, figures, paper_figures, run_tables
+from companion.experiments.paper import EXPERIMENTS
+from companion.experiments.select import arm_runs
+from companion.experiments.train_all import read_or_train
+from companion.text import findings
+from starlib.runs.finished import missing
 
 # %% tags=["parameters"]
 dataset = "300w"
@@ -110,7 +103,7 @@ paper_figures.spread_distribution(by_arm, pairs)
 # its effect minus that of the eyes.
 
 # %%
-views.region_table(by_arm, experiment.comparisons)
+experiment_tables.region_table(by_arm, experiment.comparisons)
 
 # %% [markdown]
 # ## Every run

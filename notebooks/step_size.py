@@ -23,12 +23,13 @@
 # %%
 from IPython.display import Markdown
 
-from starlib.experiments.arms import EXPERIMENTS
-from starlib.experiments.finished import missing
-from starlib.experiments.runs import read_or_train
-from starlib.experiments.selection import arm_runs
-from starlib.report import figures, findings, run_tables, tables
-from starlib.report.effects import comparison_effects
+from companion.evidence.effects import comparison_effects
+from companion.exhibits import figures, run_tables, tables
+from companion.experiments.paper import EXPERIMENTS
+from companion.experiments.select import arm_runs
+from companion.experiments.train_all import read_or_train
+from companion.text import findings
+from starlib.runs.finished import missing
 
 # %% tags=["parameters"]
 dataset = "300w"

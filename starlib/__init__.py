@@ -1,4 +1,4 @@
-"""STAR loss for facial landmark detection, and everything to reproduce its paper (CVPR 2023)."""
+"""STAR loss for facial landmark detection (CVPR 2023): train, evaluate and use a network."""
 
 from typing import Any
 

@@ -1,32 +1,37 @@
-"""Command line: python -m starlib train | runs | evaluate | predict | export | data | bench."""
+"""Command line: python -m starlib train | evaluate | predict | export | data."""
 
 import argparse
 import importlib
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 COMMANDS = {  # module in starlib.commands -> what it does
-    "train": "train one run, or what an experiment lacks",
-    "runs": "what the experiments need: done, missing, minutes to expect",
+    "train": "train one config, once for each seed",
     "evaluate": "errors of a weights file on a data set",
     "predict": "landmarks of photos",
     "export": "a weights file as ONNX",
     "data": "look at a data set's files, download them, or split your own list",
-    "bench": "measure what the loss, a training step and inference cost here",
 }
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m starlib", description="The STAR Loss companion."
-    )
+    about = "STAR loss: train, evaluate and use a network."
+    return command_line("starlib", about, COMMANDS, arguments)
+
+
+def command_line(
+    package: str, about: str, known: Mapping[str, str], arguments: list[str] | None
+) -> int:
+    """Do what the arguments ask of a command in <package>.commands; the exit status. What is wrong
+    with what the user gave is said in one line."""
+    parser = argparse.ArgumentParser(prog=f"python -m {package}", description=about)
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     given = sys.argv[1:] if arguments is None else arguments
-    for name, text in COMMANDS.items():
+    for name, text in known.items():
         added = commands.add_parser(name, help=text, description=text)
         if name in given[:1]:  # the others' packages need not be installed
-            importlib.import_module(f"starlib.commands.{name}").add(added)
+            importlib.import_module(f"{package}.commands.{name}").add(added)
     options = parser.parse_args(given)
     try:
         with warnings.catch_warnings():

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from starlib.data.own_schemes import scheme_of
-from starlib.experiments.records import Run, read_record
+from starlib.data.own.schemes import scheme_of
+from starlib.runs.records import Run, read_record
 from starlib.training.config import RunConfig
 
 CURVES = ("loss", "error", "learning_rate", "seconds")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from starlib.data import READERS, check_dataset
 from starlib.data.fetch import fetch
-from starlib.data.own_split import split_list
+from starlib.data.own.split import split_list
 
 OPTIONS = {"fetch": ("url", "sha256"), "split": ("by", "test", "seed")}  # of one action alone
 

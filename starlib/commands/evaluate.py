@@ -12,11 +12,11 @@ import starlib
 from starlib.data import FaceSet, load_dataset
 from starlib.data.released import metadata_boxes
 from starlib.devices import AUTO
-from starlib.experiments.evaluation import evaluation_metrics
 from starlib.files import atomically
 from starlib.inference.detector import Detector, load_detector
 from starlib.inference.locate import detect_faces, moved_boxes
 from starlib.inference.shipped import shipped_names, weights_path
+from starlib.runs.evaluation import evaluation_metrics
 from starlib.schemes import SCHEME_OF
 
 

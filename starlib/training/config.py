@@ -237,7 +237,7 @@ def _shares(name: str, values: Any) -> tuple[float, ...]:
 #   batches give the steps that a short training lacks; the EMA halves within an epoch, or the
 #   initial weights would still weigh several percent at the end. Its networks are underfit.
 # long: the sizes of reduced on a schedule that has settled, about 20 minutes; claims are decided
-#   here (see starlib/experiments/schedule.py).
+#   here (see book/companion/experiments/schedule.py).
 # full: the protocol of the paper, in float32 as the released code trains.
 SCALES: dict[str, dict[str, Any]] = {
     "smoke": {

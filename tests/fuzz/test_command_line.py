@@ -17,9 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from starlib.__main__ import COMMANDS, main
-from starlib.bench import timing
-from starlib.bench import training as bench_training
+from companion import __main__ as companion_line
+from companion.bench import timing
+from companion.bench import training as bench_training
+from starlib import __main__ as starlib_line
 from starlib.data import DataError, synthface
 from starlib.schemes import SCHEMES
 from starlib.training import config as training_config
@@ -29,6 +30,7 @@ from tests.conftest import SMALL_RUN, write_pts
 from tests.fuzz import TALLY, times
 
 ROOT = Path(__file__).resolve().parents[2]
+PROGRAMS = {"starlib": starlib_line, "companion": companion_line}
 SMALL = {"image_size": 32, "stacks": 1, "width": 8, "depth": 2, "epochs": 1, "batch_size": 2}
 # They wait for a scheduler and for a compiler, and train hundreds of runs.
 SKIPPED = ("--dask", "--compile", "--queue")
@@ -148,9 +150,9 @@ def folder(tmp_path_factory, patched):
     return here
 
 
-def parser_of(command: str) -> argparse.ArgumentParser:
+def parser_of(program: str, command: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser()
-    importlib.import_module(f"starlib.commands.{command}").add(parser)
+    importlib.import_module(f"{program}.commands.{command}").add(parser)
     return parser
 
 
@@ -179,11 +181,13 @@ def values(action: argparse.Action) -> st.SearchStrategy[list[str]]:
 
 
 @st.composite
-def lines(draw: st.DrawFn) -> list[str]:
-    """A command with its required options (most of the time) and some of the others."""
-    command = draw(st.sampled_from(list(COMMANDS)))
+def lines(draw: st.DrawFn) -> tuple[str, list[str]]:
+    """A program, and a command of it with its required options (most of the time) and some of the
+    others."""
+    known = [(name, command) for name, line in PROGRAMS.items() for command in line.COMMANDS]
+    program, command = draw(st.sampled_from(known))
     line = [command]
-    actions = [a for a in parser_of(command)._actions if a.dest != "help"]
+    actions = [a for a in parser_of(program, command)._actions if a.dest != "help"]
     for action in actions:
         name = action.option_strings[-1] if action.option_strings else None
         if name in SKIPPED:
@@ -194,7 +198,7 @@ def lines(draw: st.DrawFn) -> list[str]:
         line += ([name] if name else []) + draw(values(action))
     if draw(st.integers(0, 20)) == 0:
         line.insert(draw(st.integers(0, len(line))), draw(st.sampled_from(WORDS)))
-    return line
+    return program, line
 
 
 def contents(folder: Path) -> dict[str, tuple[int, int]]:
@@ -205,11 +209,11 @@ def contents(folder: Path) -> dict[str, tuple[int, int]]:
     }
 
 
-def called(line: list[str]) -> tuple[int, str, str]:
+def called(program: str, line: list[str]) -> tuple[int, str, str]:
     out, errors = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
         try:
-            code = main(line)
+            code = PROGRAMS[program].main(line)
         except SystemExit as ended:  # argparse
             code = 0 if ended.code is None else ended.code
     return code, out.getvalue(), errors.getvalue()
@@ -218,13 +222,15 @@ def called(line: list[str]) -> tuple[int, str, str]:
 @pytest.mark.filterwarnings("default")
 @pytest.mark.usefixtures("one_thread")
 @settings(max_examples=times(60), deadline=None, derandomize=True, database=None)
-@given(line=lines())
-def test_any_command_line_ends_with_a_message_and_writes_where_it_may(line, folder):
+@given(asked=lines())
+def test_any_command_line_ends_with_a_message_and_writes_where_it_may(asked, folder):
+    program, line = asked
     if any("\0" in word for word in line):
         return  # which no shell passes on
     before, outside = contents(folder.parent), contents(ROOT / "results")
-    code, out, errors = called(line)
-    TALLY[f"command lines: {line[0] if line[0] in COMMANDS else 'others'}, exit {code}"] += 1
+    code, out, errors = called(program, line)
+    command = line[0] if line[0] in PROGRAMS[program].COMMANDS else "others"
+    TALLY[f"command lines: {program} {command}, exit {code}"] += 1
     assert code in (0, 1, 2), line
     assert "Traceback" not in out + errors
     assert errors.strip() if code == 2 else (out + errors).strip(), line

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from starlib.experiments.finished import load_all, load_run
+from starlib.runs.finished import load_all, load_run
 from tests.fuzz import TALLY, times
 from tests.fuzz.victim import CONFIG, Moment, victim
 
@@ -95,12 +95,29 @@ def test_a_run_killed_at_random_moments_ends_as_an_uninterrupted_one(context, ti
         TALLY["killed runs that ended alike"] += 1
 
 
+# The arms of an experiment at a scale of its own, which takes for ever.
+LONG = """
+import sys
+from companion.__main__ import main
+from starlib.training.config import SCALES
+SCALES["smoke"] |= {"epochs": 100000, "image_size": 32}
+sys.exit(main(sys.argv[1:]))
+"""
+
+
 @contextlib.contextmanager
 def training(data, results, workers):
-    """A `train` of two long runs, past its first checkpoint."""
-    command = [sys.executable, "-m", "starlib", "train", "--dataset", "300w", "--scale", "smoke"]
-    command += ["--seeds", "0", "1", "--workers", str(workers), "--results", str(results)]
-    command += ["--data-root", str(data), "--set", "epochs=100000", "image_size=32"]
+    """A `train` of two long runs, past its first checkpoint: one after the other, or side by
+    side."""
+    command = [sys.executable]
+    if workers == 0:
+        command += ["-m", "starlib", "train", "--seeds", "0", "1"]
+        command += ["--set", "epochs=100000", "image_size=32"]
+    else:
+        command += ["-c", LONG, "train", "--experiment", "accuracy"]
+        command += ["--workers", str(workers)]
+    command += ["--dataset", "300w", "--scale", "smoke"]
+    command += ["--results", str(results), "--data-root", str(data)]
     process = subprocess.Popen(
         command,
         stderr=subprocess.PIPE,
@@ -119,7 +136,7 @@ def training(data, results, workers):
         process.wait()
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [0, 1, 2])
 def test_ctrl_c_ends_a_training_without_a_traceback(tiny_300w, tmp_path, workers):
     with training(tiny_300w, tmp_path, workers) as process:
         os.killpg(process.pid, signal.SIGINT)

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from starlib.experiments import records
-from starlib.experiments.finished import load_all
-from starlib.experiments.records import read_record, verify
+from starlib.runs import records
+from starlib.runs.finished import load_all
+from starlib.runs.records import read_record, verify
 from tests.fuzz import TALLY, times
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from starlib.experiments.run import run
+from starlib.runs.run import run
 from starlib.training.config import RunConfig
 
 SMALL = {"image_size": 32, "width": 8, "depth": 2, "epochs": 5, "batch_size": 2}

@@ -1,7 +1,7 @@
 /* Moments of a heatmap and the losses, as starlib computes them: Eqs. 1, 2, 4, 5, 6, 7 and 8.
 
    Coordinates are (x, y) in [-1, 1] with y downwards; cell j of W is at (2j + 1) / W - 1. Covariances
-   are {xx, xy, yy}. A map is {width, height, values}, values row by row. tests/test_browser.py
+   are {xx, xy, yy}. A map is {width, height, values}, values row by row. tests/book/test_browser.py
    compares every function here with starlib. Classic scripts and not modules, because a browser
    loads no module from a page that is opened as a file. */
 (() => {

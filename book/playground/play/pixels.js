@@ -1,5 +1,5 @@
 /* From a picture to what the network sees, as starlib.inference cuts it: the square of a box, resized
-   twice, in [-1, 1]. tests/test_browser.py compares it with starlib. */
+   twice, in [-1, 1]. tests/book/test_browser.py compares it with starlib. */
 (() => {
   "use strict";
   const play = (window.starplay = window.starplay || {});

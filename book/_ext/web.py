@@ -1,0 +1,217 @@
+"""What the built pages need beyond Jupyter Book: formulas by KaTeX and only where there are any,
+pictures drawn into the page, numbers for the prose, titles on citations, links on notebook pages.
+"""
+
+import html
+import re
+import subprocess
+from pathlib import Path
+from typing import Any, ClassVar
+
+from docutils import nodes
+from docutils.parsers.rst import directives
+from sphinx.util.docutils import SphinxDirective
+
+import starlib
+from companion.text import numbers
+
+BOOK = Path(__file__).resolve().parents[1]
+OWN_EQUATIONS = {"eq-optimum": "B1", "eq-noise": "B2"}  # the others have the paper's numbers
+# What others' writers make that a screen reader stumbles over.
+CORRECTED = {
+    '<th class="head"><p></p></th>': "<td></td>",  # no header: the corner of a table
+    "<th></th>": "<td></td>",
+    ' aria-label="Toggle hidden content"': "",  # the line says what it shows
+    ' role="doc-biblioentry"': ' role="listitem"',  # given up by ARIA
+}
+STYLES = {"mystnb": "cell", "sphinx-design": "sd-", "togglebutton": "toggle"}  # -> who needs it
+COLAB = "https://colab.research.google.com/"
+
+
+def git(*arguments: str) -> str:
+    """What git says, or nothing where there is no repository or no git."""
+    command = ["git", "-C", str(BOOK), *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def repository() -> str:
+    """Address of this code on GitHub, from the clone's origin; empty where it has none there."""
+    origin = re.fullmatch(
+        r"(?:https://github\.com/|git@github\.com:)([\w.-]+/[\w.-]+?)(?:\.git)?",
+        git("remote", "get-url", "origin"),
+    )
+    return f"https://github.com/{origin[1]}" if origin else ""
+
+
+def configure(app: Any, config: Any) -> None:
+    """Numbers for `{{ name }}` in the pages, and the line at the foot of each."""
+    config.myst_substitutions = numbers.numbers() | edition()
+    footer = "Version {version} · {date} · commit <code>{commit}</code>".format(**edition())
+    config.html_theme_options["extra_footer"] = f"<p>{footer}</p>"
+    if address := repository():
+        config.html_theme_options |= {"repository_url": address, "use_repository_button": True}
+
+
+def edition() -> dict[str, str]:
+    """Version, commit and its date."""
+    return {
+        "version": starlib.__version__,
+        "commit": git("rev-parse", "--short=10", "HEAD") or "not recorded",
+        "date": git("log", "-1", "--format=%cs") or "undated",
+        "this_code": f"[This code]({repository()})" if repository() else "[This code](use.md)",
+    }
+
+
+class Picture(SphinxDirective):
+    """A figure whose SVG is put into the page, so that it takes the colours of the text.
+
+    The arguments are files beside the page, shown side by side where there is room; `:alt:` says
+    what is seen, the content is the caption.
+    """
+
+    required_arguments = 1
+    optional_arguments = 1
+    has_content = True
+    option_spec: ClassVar = {
+        "alt": directives.unchanged_required,
+        "name": directives.unchanged,
+        "class": directives.class_option,
+    }
+
+    def run(self) -> list[nodes.Node]:
+        drawings = "".join(self._read(name) for name in self.arguments)
+        alt = html.escape(" ".join(self.options["alt"].split()))
+        picture = f'<div class="picture" role="img" aria-label="{alt}">{drawings}</div>'
+        classes = self.options.get("class", [])
+        figure = nodes.figure("", nodes.raw("", picture, format="html"), classes=classes)
+        figure["files"] = [self.env.relfn2path(name)[0] for name in self.arguments]
+        caption, messages = self.state.inline_text(" ".join(self.content), self.lineno)
+        figure += nodes.caption("", "", *caption)
+        self.add_name(figure)
+        return [figure, *messages]
+
+    def _read(self, name: str) -> str:
+        _, path = self.env.relfn2path(name)
+        self.env.note_dependency(path)
+        return Path(path).read_text(encoding="utf-8")
+
+
+def number_equations(app: Any, doctree: nodes.document) -> None:
+    """Each labelled equation has the number of its label, whatever page it stands on."""
+    equations = app.env.get_domain("math").equations
+    for node in doctree.findall(nodes.math_block):
+        if label := node.get("label"):
+            node["number"] = OWN_EQUATIONS.get(label) or int(label.removeprefix("eq-"))
+            equations[label] = (app.env.docname, node["number"])
+
+
+def show_inline_formula(translator: Any, node: nodes.math) -> None:
+    translator.body.append(translator.starttag(node, "span", "", CLASS="math notranslate"))
+    translator.body.append(f"\\({translator.encode(node.astext())}\\)</span>")
+    raise nodes.SkipNode
+
+
+def show_formula(translator: Any, node: nodes.math_block) -> None:
+    translator.body.append(translator.starttag(node, "div", CLASS="math notranslate"))
+    if node["number"]:
+        number = translator.builder.config.math_eqref_format.format(number=node["number"])
+        translator.body.append(f'<span class="eqno">{number.removeprefix("Eq. ")}</span>')
+    translator.body.append(f"\\[{translator.encode(node.astext())}\\]</div>\n")
+    raise nodes.SkipNode
+
+
+def finish_page(
+    app: Any, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Scripts that this page needs, and what stands above a notebook."""
+    if "generate_toctree_html" in context:
+        toctree = context["generate_toctree_html"]
+        context["generate_toctree_html"] = lambda *args, **options: str(
+            toctree(*args, **options)
+        ).replace("<summary>", '<summary aria-label="Pages below">')
+    if doctree is None:
+        return
+    for found, wanted in CORRECTED.items():
+        context["body"] = context["body"].replace(found, wanted)
+    if next(doctree.findall(lambda n: isinstance(n, nodes.math | nodes.math_block)), None):
+        app.add_css_file("../katex/katex.min.css")
+        app.add_js_file("../katex/katex.min.js", loading_method="defer")
+        app.add_js_file("../katex/formulas.js", loading_method="defer")
+    context["script_files"][:] = [_deferred(script) for script in context["script_files"]]
+    context["css_files"][:] = [
+        style
+        for style in context["css_files"]
+        if all(name not in str(style.filename) or mark in context["body"]
+               for name, mark in STYLES.items())
+    ]  # fmt: skip
+    if page.startswith("experiments/"):
+        context["body"] = context["body"].replace("</h1>", f"</h1>{_notebook_links(page)}", 1)
+
+
+def _deferred(script: Any) -> Any:
+    """A copy of a script that does not hold up the page; the search page needs it as it was. The
+    first script sets what others within the page read, so it stays."""
+    if not script.filename or "documentation_options" in str(script.filename):
+        return script
+    attributes = {"defer": "defer", **script.attributes}
+    return type(script)(script.filename, priority=script.priority, **attributes)
+
+
+def _notebook_links(page: str) -> str:
+    import prepare
+
+    notebook = f"notebooks/{prepare.notebook_of(page.removeprefix('experiments/')).name}"
+    if address := repository():
+        path = address.removeprefix("https://github.com/")
+        links = [f'<a href="{COLAB}github/{path}/blob/HEAD/{notebook}">Open in Colab</a>']
+        links.append(f'<a href="{address}/blob/HEAD/{notebook}">Source</a>')
+    else:
+        links = [
+            f'<a href="{COLAB}#create=false">Open in Colab</a> (upload <code>{notebook}</code>)'
+        ]
+    return f'<p class="notebook-links">{" · ".join(links)}</p>'
+
+
+def name_citations(app: Any, doctree: nodes.document, page: str) -> None:
+    """A citation shows its reference when the pointer rests on it."""
+    entries = {c.citation_id: c.formatted_entry for c in app.env.get_domain("cite").citations}
+    for link in doctree.findall(nodes.reference):
+        identifier = link.get("refid") or link.get("refuri", "").rpartition("#")[2]
+        if identifier in entries:
+            text = entries[identifier].text.render_as("text")
+            link["reftitle"] = re.sub(r"\s+", " ", text)
+
+
+def read_docstring(
+    app: Any, what: str, name: str, thing: object, options: object, lines: list[str]
+) -> None:
+    """Docstrings are written to be read as text: |e| is an absolute value, and fields stand below
+    one another as "name: what it is"."""
+    found: list[str] = []
+    for line in lines:
+        line = line.replace("|", "\\|")
+        if field := re.match(r"(\w+(?:, \w+)*): (.+)", line):
+            found += ["", f"* **{field[1]}**: {field[2]}"]
+        else:
+            inside = line.startswith("    ") and any(f.startswith("* ") for f in found[-3:])
+            found.append(f"  {line.strip()}" if inside else line)
+    lines[:] = found
+
+
+def setup(app: Any) -> dict[str, Any]:
+    """Sphinx's hook."""
+    app.connect("config-inited", configure)
+    app.connect("builder-inited", lambda app: app.set_html_assets_policy("per_page"), priority=900)
+    app.connect("doctree-read", number_equations)
+    app.connect("html-page-context", finish_page, priority=900)
+    app.connect("doctree-resolved", name_citations, priority=900)
+    app.setup_extension("sphinx.ext.autodoc")
+    app.connect("autodoc-process-docstring", read_docstring, priority=400)
+    app.add_directive("picture", Picture)
+    app.add_html_math_renderer("katex", (show_inline_formula, None), (show_formula, None))
+    app.config.html_math_renderer = "katex"
+    return {"parallel_read_safe": True}

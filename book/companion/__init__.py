@@ -1,0 +1,1 @@
+"""What the book says of the paper: experiments, evidence, exhibits and text."""

@@ -1,0 +1,1 @@
+"""What the loss, a training step, inference and memory cost here."""

@@ -1,0 +1,75 @@
+"""python -m companion bench: what the loss, a training step and inference cost here."""
+
+import argparse
+import json
+import time
+from typing import Any
+
+import torch
+
+from companion.bench import summary as costs
+from companion.bench import timing as bench
+from companion.bench import training as bench_training
+from starlib.devices import AUTO, available_device, set_backends
+from starlib.files import atomically, results_folder
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--device", default=AUTO, help="cpu, cuda, …; default a GPU where there is one"
+    )
+    parser.add_argument("--parts", nargs="+", choices=costs.PARTS, help="default all")
+    parser.add_argument("--rounds", type=int, default=21, help="at most, for each size")
+    parser.add_argument(
+        "--quick", action="store_true", help="half a minute: fewer rounds, not all parts"
+    )
+    parser.add_argument("--batch", type=int, help="faces of the training step, default 2 or 64")
+    parser.add_argument("--results", help="folder of the records, default results/")
+    parser.set_defaults(do=_bench)
+
+
+def _bench(options: argparse.Namespace) -> int:
+    if options.rounds < 1:
+        raise ValueError(f"--rounds: expected an integer >= 1, got {options.rounds}")
+    device = torch.device(available_device(options.device))
+    set_backends(device)
+    record: dict[str, Any] = {
+        "machine": bench.machine(device),
+        "finished": "",
+        "quick": options.quick,
+    }
+    on_cpu = device.type == "cpu"
+    rounds, quick = options.rounds, options.quick
+    long = {"variants", "memory", *(["step"] if on_cpu else [])} if quick else set()
+    if asked := sorted(long.intersection(options.parts or ())):
+        raise ValueError(f"--quick: leaves out {', '.join(asked)}, which --parts asks for")
+    parts = [part for part in options.parts or costs.PARTS if part not in long]
+    if "loss" in parts:
+        print("loss …", flush=True)
+        record["loss"] = bench.loss_times(device, rounds, 9 if quick else 72)
+    if "step" in parts:
+        print("training step …", flush=True)
+        batch = options.batch or (2 if on_cpu else 64)
+        record["step"] = bench_training.step_times(device, rounds, 40, batch)
+    if "inference" in parts:
+        print("inference …", flush=True)
+        batches = (1,) if quick and on_cpu else (1, 32)
+        seconds = 5 if quick else 15
+        record["inference"] = bench_training.inference_times(device, rounds, seconds, batches)
+    if "variants" in parts:
+        print("variants of a training step …", flush=True)
+        scales = ("reduced",) if on_cpu else ("reduced", "full")
+        record["variants"] = [bench_training.step_variants(device, rounds, 40, s) for s in scales]
+    if "memory" in parts:
+        print("memory …", flush=True)
+        record["memory"] = bench_training.memory_of_trainings()
+    record["finished"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    print(costs.format_record(record))
+    whole = not quick and all(part in record for part in costs.PARTS)
+    name = costs.name_of(record["machine"]) + ("" if whole else "-partial")
+    path = results_folder(options.results) / "bench" / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(costs.rounded(record), indent=1, allow_nan=False) + "\n"
+    atomically(path, lambda p: p.write_text(text, encoding="utf-8"))
+    print(f"written to {path}")
+    return 0

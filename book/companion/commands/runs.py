@@ -1,0 +1,77 @@
+"""python -m companion runs: what the experiments need, what is done, what the rest would cost."""
+
+import argparse
+from collections.abc import Sequence
+
+from companion.evidence.claims import SCALE, claims_of_runs
+from companion.experiments.paper import EXPERIMENTS
+from companion.experiments.queue import Entry, entries
+from starlib.files import PARTIAL, results_folder
+from starlib.runs.finished import load_all
+from starlib.runs.records import verify
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--experiment", nargs="+", help=", ".join(EXPERIMENTS))
+    parser.add_argument("--dataset", nargs="+", help="leave out the others")
+    parser.add_argument("--scale", default="long", help="smoke, reduced, long (default) or full")
+    parser.add_argument("--missing", action="store_true", help="leave out what is done")
+    parser.add_argument(
+        "--check", action="store_true", help="recompute every record's numbers from its arrays"
+    )
+    parser.add_argument("--results", help="folder of the run records, default results/")
+    parser.set_defaults(do=_runs)
+
+
+def _runs(options: argparse.Namespace) -> int:
+    if options.check:
+        return _check(options.results)
+    claims = claims_of_runs() if options.scale == SCALE else {}
+    listed = entries(options.results, options.scale, options.experiment, options.dataset)
+    shown = [entry for entry in listed if not (options.missing and entry.run)]
+    print(f"{'state':8} {'minutes':>7}  {'data set':14} {'seed':>4}  arm: what it decides")
+    for entry in shown:
+        print(_line(entry, claims.get(entry.config, ())))
+    print(f"{_total(listed)} (records: {results_folder(options.results) / 'runs'})")
+    return 0
+
+
+def _line(entry: Entry, claims: Sequence[str]) -> str:
+    state = "done" if entry.run else "missing"
+    minutes = "?" if entry.minutes is None else f"{entry.minutes:.1f}"
+    papers = "; ".join(dict.fromkeys(map(_shown, entry.experiments)))
+    decides = f"{papers} ({', '.join(claims)})" if claims else papers
+    config = entry.config
+    return f"{state:8} {minutes:>7}  {config.dataset:14} {config.seed:>4}  {entry.arm}: {decides}"
+
+
+def _shown(name: str) -> str:
+    """Table or figure of the paper, else the experiment's name."""
+    paper = EXPERIMENTS[name].paper
+    return paper if any(character.isdigit() for character in paper) else name
+
+
+def _total(listed: Sequence[Entry]) -> str:
+    done = [entry for entry in listed if entry.run]
+    rest = [entry for entry in listed if not entry.run]
+    spent = sum(entry.minutes or 0 for entry in done) / 60
+    text = f"{len(done)} of {len(listed)} runs done ({spent:.1f} hours)"
+    if any(entry.minutes is None for entry in rest):
+        return f"{text}; {len(rest)} missing"
+    return f"{text}; {len(rest)} missing, about {sum(e.minutes or 0 for e in rest) / 60:.1f} hours"
+
+
+def _check(results: str | None) -> int:
+    """Recompute every record; those that cannot be read are named by the reader's warnings."""
+    runs = load_all(results)
+    files = (results_folder(results) / "runs").glob("*.json")
+    written = sum(not path.name.startswith(PARTIAL) for path in files)
+    wrong = written - len(runs)
+    for run in runs:
+        try:
+            verify(run)
+        except ValueError as error:
+            wrong += 1
+            print(error)
+    print(f"{written} records: the numbers of {written - wrong} follow from their arrays")
+    return 1 if wrong else 0

@@ -1,0 +1,1 @@
+"""What the records say: effects with intervals, and verdicts."""

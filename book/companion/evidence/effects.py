@@ -1,0 +1,161 @@
+"""Effects: contrasts of arms' mean NME over seeds, computed from the records of their runs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from companion.evidence.published import published_values
+from companion.evidence.regions import region_points
+from companion.evidence.statistics import (
+    ALPHA,
+    DRAWS,
+    ENOUGH,
+    Effect,
+    bootstrap,
+    bounds,
+    contrast,
+    counted,
+    holm,
+    interval,
+    p_text,
+    points,
+    power,
+)
+from companion.experiments.experiment import Experiment
+from companion.experiments.select import ArmRuns, arm_runs, check_same_faces, matching_runs
+from starlib import metrics
+from starlib.runs.records import Run
+
+__all__ = [
+    "ALPHA", "DRAWS", "ENOUGH", "Effect", "arms_effect", "bootstrap", "bounds", "compare",
+    "comparison_effects", "comparison_weights", "contrast", "counted", "error_matrix",
+    "face_errors", "holm", "interval", "mean_published", "p_text", "point_errors", "points",
+    "power",
+]  # fmt: skip
+
+
+def face_errors(
+    run: Run, subset: str | None = None, against: str = "target", region: str | None = None
+) -> NDArray:
+    """NME [F] of each test face of a run, recomputed from its stored landmarks.
+
+    Args:
+        subset: one of the data set's subsets of faces.
+        against: "target", the labels; or "clean", the true landmarks where they are known.
+        region: the mean over these landmarks alone (`companion.evidence.regions`); default all that
+            the scheme scores.
+    """
+    errors = point_errors(run, against)
+    if region is None:
+        errors = metrics.scored(errors, run.scheme)
+    else:
+        errors = errors[:, region_points(run.config.dataset, region)]
+    nmes = metrics.labelled_mean(errors)
+    return nmes if subset is None else nmes[run.landmarks()[f"subset_{subset}"]]
+
+
+_kept: dict[tuple[Path, int, str], NDArray] = {}
+
+
+def point_errors(run: Run, against: str = "target") -> NDArray:
+    """Errors [F, N] of each landmark over the face's normalising distance; kept once computed."""
+    key = (run.path, run.path.stat().st_mtime_ns, against)
+    if key not in _kept:
+        arrays = run.landmarks()
+        if against not in arrays:
+            raise ValueError(f"against: run {run.name} has no landmarks {against!r}")
+        _kept[key] = metrics.point_errors(arrays["predicted"], arrays[against], run.scheme)
+    return _kept[key]
+
+
+def error_matrix(runs: Mapping[int, Run], **which: Any) -> NDArray:
+    """NME [S, F] of an arm's runs by seed; `which` as in `face_errors`."""
+    rows = [face_errors(runs[seed], **which) for seed in sorted(runs)]
+    return np.stack(rows) if rows else np.empty((0, 0))
+
+
+def arms_effect(
+    runs: ArmRuns,
+    weights: Mapping[str, float],
+    published: float | None = None,
+    draws: int = DRAWS,
+    **which: Any,
+) -> Effect:
+    """The contrast of arms (name -> weight) from their runs; `which` as in `face_errors`."""
+    matrices = [error_matrix(runs.get(arm, {}), **which) for arm in weights]
+    values = list(weights.values())
+    samples = [m.mean(1) if m.size else np.empty(0) for m in matrices]
+    effect = contrast(samples, values, published)
+    if not draws or min(effect.seeds) < 2:  # one seed says nothing about the spread over seeds
+        return effect
+    return replace(effect, bootstrap=bootstrap(matrices, values, draws))
+
+
+def comparison_weights(experiment: Experiment, comparisons: Sequence[str]) -> dict[str, float]:
+    """Arm -> weight in the mean effect of some comparisons of an experiment."""
+    weights: dict[str, float] = {}
+    for name in comparisons:
+        pair = experiment.comparisons[name]
+        weights[pair.without] = weights.get(pair.without, 0.0) + 1 / len(comparisons)
+        weights[pair.with_] = weights.get(pair.with_, 0.0) - 1 / len(comparisons)
+    return {arm: weight for arm, weight in weights.items() if weight}
+
+
+def mean_published(
+    experiment: Experiment, comparisons: Sequence[str], dataset: str
+) -> float | None:
+    """The paper's mean effect of some comparisons, a fraction; None unless it has all of them."""
+    values = [published_values(experiment.comparisons[name], dataset) for name in comparisons]
+    known = [value.effect / 100 for value in values if value is not None]
+    return float(np.mean(known)) if known and len(known) == len(values) else None
+
+
+def comparison_effects(
+    experiment: Experiment,
+    dataset: str,
+    comparisons: Sequence[str] | None = None,
+    scale: str = "reduced",
+    seeds: Sequence[int] | None = None,
+    results: Path | str | None = None,
+    draws: int = DRAWS,
+    **which: Any,
+) -> dict[str, Effect]:
+    """Comparison -> effect, for those of an experiment that are asked for (all); `which` as in
+    `face_errors`. Where runs are missing, the effect says so."""
+    chosen = list(experiment.comparisons) if comparisons is None else list(comparisons)
+    for name in chosen:
+        if name not in experiment.comparisons:
+            known = ", ".join(experiment.comparisons)
+            raise ValueError(f"comparisons: expected some of {known}; got {name!r}")
+    pairs = [experiment.comparisons[name] for name in chosen]
+    arms = list(dict.fromkeys(arm for p in pairs for arm in (p.without, p.with_)))
+    runs = arm_runs(experiment, dataset, scale, seeds, arms, results) if arms else {}
+    return {
+        name: arms_effect(
+            runs,
+            comparison_weights(experiment, [name]),
+            mean_published(experiment, [name], dataset),
+            draws,
+            **which,
+        )
+        for name in chosen
+    }
+
+
+def compare(
+    dataset: str,
+    without: Mapping[str, Any],
+    with_: Mapping[str, Any],
+    scale: str = "reduced",
+    results: Path | str | None = None,
+    **which: Any,
+) -> Effect:
+    """The effect between any two arms given by fields of RunConfig, from every finished seed."""
+    arms = {"without": without, "with": with_}
+    runs = {n: matching_runs(dataset, fields, scale, results) for n, fields in arms.items()}
+    check_same_faces(run for seeds in runs.values() for run in seeds.values())
+    return arms_effect(runs, {"without": 1.0, "with": -1.0}, **which)

@@ -1,0 +1,1 @@
+"""Tables, figures, and what the pages to play with read."""

@@ -1,0 +1,235 @@
+"""Tables of single experiments."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from companion.evidence import ambiguity, breakdown
+from companion.evidence.effects import Effect, comparison_effects, interval
+from companion.exhibits.tables import NOT_RUN, effects_as_table, frame_of, label, percent
+from companion.experiments.experiment import Comparison
+from companion.experiments.paper import EXPERIMENTS
+from companion.experiments.select import ArmRuns
+from starlib.data.synthface import VARIANTS
+from starlib.runs.records import Run
+
+LEVELS = {0.5: 1.386, 0.9: 4.605, 0.95: 5.991}  # share of a Gaussian -> χ² of two variables
+
+
+def _change(effect: Effect) -> str:
+    """Signed change in %, relative to the value without STAR."""
+    change = round(-100 * breakdown.relative(effect))
+    return f"{change:+d} %" if change else "0 %"
+
+
+def region_table(runs: ArmRuns, comparisons: Mapping[str, Comparison]) -> pd.DataFrame:
+    """Effect on the spread of the seeds' predictions by region of the face, in % of the
+    normalising distance, and as a share of the spread without STAR."""
+    rows = []
+    for name, pair in comparisons.items():
+        for region, effect in breakdown.stability_effects(runs, pair).items():
+            if effect.decidable:
+                rows.append(
+                    {
+                        "comparison": label(name),
+                        "landmarks": region,
+                        "spread without": percent(effect.means[0]),
+                        "spread with": percent(effect.means[1]),
+                        "effect [95 %]": interval(effect),
+                        "change": _change(effect),
+                    }
+                )
+    return frame_of(rows, "comparison")
+
+
+def region_errors(runs: ArmRuns, comparisons: Mapping[str, Comparison]) -> pd.DataFrame:
+    """Effect on the error of each region's landmarks, in points of NME with its 95 % interval:
+    a row for each region, a column for each comparison that was run."""
+    columns: dict[str, dict[str, str]] = {}
+    for name, pair in comparisons.items():
+        effects = breakdown.region_effects(runs, pair, draws=0)
+        if effects["all"].run:
+            columns[label(name)] = {region: interval(e) for region, e in effects.items()}
+    return pd.DataFrame(columns)
+
+
+def _over_seeds(runs: Mapping[int, Run], value: Callable[[Run], float]) -> NDArray:
+    values = np.array([value(run) for run in runs.values()])
+    return values[~np.isnan(values)]
+
+
+def _mean(values: NDArray, digits: int, seeds: int | None = None) -> str:
+    """Mean ± standard deviation; how many values these are, if there are more `seeds`."""
+    if not len(values):
+        return "not recorded"
+    text = f"{values.mean():.{digits}f}"
+    if len(values) > 1:
+        text += f" ± {values.std(ddof=1):.{digits}f}"
+    return text if seeds in (None, len(values)) else f"{text} ({len(values)} seeds)"
+
+
+def spread_over_faces(run: Run) -> float:
+    """Standard deviation of the predicted landmarks over the test faces as a share of that of the
+    labels: near 1 where predictions follow the faces, 0 where all faces get the same."""
+    arrays = run.landmarks()
+    predicted, target = (np.nanmean(np.nanstd(arrays[n], 0)) for n in ("predicted", "target"))
+    return float(predicted / target)
+
+
+def collapse_table(runs: ArmRuns) -> pd.DataFrame:
+    """How wide the heatmaps end up, and whether the predictions still follow the faces.
+
+    Mean ± standard deviation over the seeds; the width is of those whose records have it.
+    """
+    rows = [
+        {
+            "arm": label(arm),
+            "NME, %": _mean(100 * breakdown.seed_means(by_seed), 2),
+            "width of the heatmaps": _mean(_over_seeds(by_seed, _last_width), 3, len(by_seed)),
+            "spread over faces, as a share of the labels'": _mean(
+                _over_seeds(by_seed, spread_over_faces), 3
+            ),
+            "seeds": len(by_seed),
+        }
+        for arm, by_seed in runs.items()
+        if by_seed
+    ]
+    return frame_of(rows, "arm")
+
+
+def width_table(runs: ArmRuns, comparisons: Mapping[str, Comparison]) -> pd.DataFrame:
+    """Width of the heatmaps after the last epoch, of both arms of each comparison.
+
+    Mean ± standard deviation over the seeds whose records have it, counted where they are fewer.
+    """
+    rows = []
+    for name, pair in comparisons.items():
+        row: dict[str, Any] = {"comparison": label(name)}
+        for column, arm in (("without", pair.without), ("with", pair.with_)):
+            widths = _over_seeds(runs[arm], _last_width)
+            row[column] = _mean(widths, 3, len(runs[arm])) if runs[arm] else NOT_RUN
+        rows.append(row)
+    return frame_of(rows, "comparison")
+
+
+def _last_width(run: Run) -> float:
+    return run.curves.get("width", [np.nan])[-1]
+
+
+def ambiguity_table(runs: ArmRuns) -> pd.DataFrame:
+    """Angle to the ambiguous direction, rank correlations with its strength, ratio of regions.
+
+    Mean ± standard deviation over the seeds whose records have covariances.
+    """
+    regions = ("contour", "eye corners")
+
+    def energy(run: Run) -> float:
+        return ambiguity.correlation_with_noise(run, ambiguity.first_eigenvalue)
+
+    rows = []
+    for arm, by_seed in runs.items():
+        if by_seed:
+            angles = _over_seeds(by_seed, ambiguity.angle_to_noise)
+            ranks = _over_seeds(by_seed, ambiguity.correlation_with_noise)
+            energies = _over_seeds(by_seed, energy)
+            ratios = _over_seeds(by_seed, lambda run: ambiguity.region_ratio(run, regions))
+            rows.append(
+                {
+                    "arm": label(arm),
+                    "angle, °": _mean(angles, 1),
+                    "rank correlation of λ1/λ2": _mean(ranks, 2),
+                    "of λ1": _mean(energies, 2),
+                    "contour / eye corners": _mean(ratios, 2),
+                    "seeds": len(angles),
+                }
+            )
+    return frame_of(rows, "arm")
+
+
+def squared_distances(run: Run) -> NDArray | None:
+    """Squared Mahalanobis distances of all labels of the first test faces under their covariances;
+    None where the record has no covariances."""
+    arrays = run.landmarks()
+    if "covariance" not in arrays:
+        return None
+    covariance = arrays["covariance"].astype(np.float64)
+    faces = len(covariance)
+    error = arrays["target"][:faces].astype(np.float64) - arrays["predicted"][:faces]
+    floor = ambiguity.SMALLEST * np.eye(2)
+    inverse = np.linalg.inv(covariance + floor)
+    squared = np.einsum("fni,fnij,fnj->fn", error, inverse, error)
+    return squared[~np.isnan(squared)]
+
+
+def calibration_table(runs: ArmRuns) -> pd.DataFrame:
+    """Share of the labels inside the ellipses that should hold 50, 90 and 95 % of them, as the
+    heatmaps are, and after the factor fitted on training faces; mean over seeds."""
+    rows = []
+    for arm, by_seed in runs.items():
+        kept = [run for run in by_seed.values() if run.calibration]
+        factors = np.array([run.calibration["factor"] for run in kept])
+        raw = [distances for run in kept if (distances := squared_distances(run)) is not None]
+        if not raw:
+            continue
+        row: dict[str, object] = {"arm": label(arm)}
+        row["squared distance (2 if calibrated)"] = f"{np.mean(raw):.2f}"
+        for share, limit in LEVELS.items():
+            name = f"in the {100 * share:.0f} % ellipse"
+            fitted = [values / factor for values, factor in zip(raw, factors, strict=True)]
+            row[name], row[f"{name}, with factor"] = (
+                f"{100 * np.mean([(values < limit).mean() for values in group]):.0f} %"
+                for group in (raw, fitted)
+            )
+        row["factor"] = _mean(factors, 3)
+        row["seeds"] = len(raw)
+        rows.append(row)
+    return frame_of(rows, "arm")
+
+
+def direction_table(runs: ArmRuns, comparisons: Mapping[str, Comparison]) -> pd.DataFrame:
+    """Effect on the error along and across the ambiguous direction, against the truth."""
+    rows = []
+    for name, pair in comparisons.items():
+        for direction, effect in breakdown.direction_effects(runs, pair).items():
+            if effect.run:
+                rows.append(
+                    {
+                        "comparison": label(name),
+                        "direction": direction,
+                        "error without": percent(effect.means[0]),
+                        "error with": percent(effect.means[1]),
+                        "effect [95 %]": interval(effect),
+                        "change": _change(effect),
+                        "seeds": " / ".join(map(str, effect.seeds)),
+                    }
+                )
+    return frame_of(rows, "comparison")
+
+
+def noise_effects(
+    scale: str = "reduced",
+    seeds: Sequence[int] | None = None,
+    results: Path | str | None = None,
+) -> dict[str, dict[str, Effect]]:
+    """Strength of the known noise -> distance -> effect of STAR on the error against the truth."""
+    experiment = EXPERIMENTS["noise"]
+    return {
+        f"strength {strength:g}" + ", without direction" * isotropic: comparison_effects(
+            experiment, dataset, None, scale, seeds, results, against="clean"
+        )
+        for dataset, (strength, isotropic) in VARIANTS.items()
+    }
+
+
+def noise_table(effects: Mapping[str, Mapping[str, Effect]]) -> pd.DataFrame:
+    """The effects of `noise_effects`, a row for each strength and distance."""
+    rows = [
+        {"noise": noise, "distance": name, **row}
+        for noise, by_distance in effects.items()
+        for name, row in effects_as_table(by_distance).iterrows()
+    ]
+    return frame_of(rows, "noise").fillna("")  # where nothing was run

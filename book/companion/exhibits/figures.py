@@ -1,0 +1,210 @@
+"""Figures of the book, drawn from effects, run records and rendered faces."""
+
+from collections.abc import Mapping, Sequence
+from textwrap import fill
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
+from numpy.typing import NDArray
+
+from companion.evidence.effects import Effect, counted
+from companion.exhibits.plotted import keep, landmark_rows
+from companion.exhibits.tables import label
+from companion.experiments.experiment import Experiment
+from companion.experiments.select import ArmRuns
+from starlib.runs.records import Run
+
+# Okabe and Ito's colours; dark and light enough to tell apart in grey, with other marks beside.
+WITHOUT, WITH = "#0072B2", "#E69F00"
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")
+MARKERS = ("s", "o", "^", "D", "v", "P", "X")
+DASHES = ("--", "-", "-.", ":")
+
+
+def effect_rows(
+    effects: Mapping[str, Effect], factor: float = 100, unit: str = "points of NME"
+) -> pd.DataFrame:
+    """A row for each comparison: the effect, its 95 % interval, the paper's effect, the seeds."""
+    names = ("effect", "lower limit, 95 %", "upper limit, 95 %", "the paper's effect")
+    rows = []
+    for name, effect in effects.items():
+        values = (effect.mean, effect.low, effect.high, effect.published)
+        row: dict[str, Any] = {"comparison": label(name)}
+        for column, value in zip(names, values, strict=True):
+            row[f"{column} ({unit})"] = np.nan if value is None else factor * value
+        rows.append(row | {"seeds": counted(effect.seeds)})
+    return pd.DataFrame(rows)
+
+
+def forest(
+    effects: Mapping[str, Effect],
+    factor: float = 100,
+    axis: str = "effect in points of NME (right: lower error)",
+    unit: str = "points of NME",
+) -> Figure:
+    """Any effects with their 95 % intervals, the paper's beside them where it prints one."""
+    if not any(effect.run for effect in effects.values()):
+        return nothing()
+    data = effect_rows(effects, factor, unit)
+    with sns.axes_style("whitegrid"):
+        figure, axes = plt.subplots(figsize=(4.6, 0.42 * len(effects) + 1.4))
+    for row, (_, mean, low, high, paper, _) in enumerate(data.itertuples(index=False)):
+        if np.isnan(mean):
+            place: Any = {"xytext": (4, 0), "textcoords": "offset points", "va": "center"}
+            axes.annotate("not run", (0, row), fontsize=9, **place)
+            continue
+        if not np.isnan(low):
+            axes.plot([low, high], [row, row], "-", color=WITHOUT, lw=2, label="95 % interval")
+        axes.plot(mean, row, "o", color=WITHOUT, ms=5, label="ours")
+        if not np.isnan(paper):
+            axes.plot(paper, row, "D", mfc="none", mec="black", ms=7, label="paper")
+    axes.axvline(0, color="black", lw=1)
+    axes.set_yticks(range(len(data)), [fill(name, 28) for name in data["comparison"]])
+    axes.set_ylim(len(data) - 0.5, -0.5)
+    figure.supxlabel(fill(axis, 48), fontsize=10)  # below the names as well: it is wide
+    handles, labels = axes.get_legend_handles_labels()
+    once = dict(zip(labels, handles, strict=True))
+    place_of: Any = {"loc": "lower right", "bbox_to_anchor": (1.0, 1.0), "ncols": 3}
+    axes.legend(once.values(), once.keys(), frameon=False, columnspacing=1, **place_of)
+    return done(figure, data)
+
+
+def nothing(text: str = "no finished runs") -> Figure:
+    """What is shown where there is nothing to draw."""
+    figure, axes = plt.subplots(figsize=(4, 0.6))  # a figure without axes is not shown
+    axes.axis("off")
+    figure.text(0.5, 0.5, text, ha="center", va="center")
+    return done(figure)
+
+
+def done(figure: Figure, data: pd.DataFrame | None = None, pad: float = 1.08) -> Figure:
+    """Without a background, and closed, so that a notebook shows it once: as its cell's value.
+
+    `data`: what is drawn, for `companion.exhibits.plotted`.
+    """
+    if data is not None:
+        keep(figure, data)
+    figure.patch.set_alpha(0)
+    for axes in figure.axes:
+        axes.patch.set_alpha(0)
+    figure.tight_layout(pad=pad)
+    plt.close(figure)
+    return figure
+
+
+def panels(
+    count: int, width: float = 2.2, height: float = 2.6, share: bool = True
+) -> tuple[Figure, list[Axes]]:
+    """Axes in rows of two, which a phone can show; `share`: of one vertical axis.
+
+    `width`, `height`: of one panel, in inches.
+    """
+    rows, columns = -(-count // 2), min(count, 2)
+    size = (width * columns + (1.5 if columns == 1 else 0.4), height * rows + 0.4)
+    with sns.axes_style("whitegrid"):
+        figure, axes = plt.subplots(rows, columns, figsize=size, sharey=share, squeeze=False)
+    for unused in axes.flat[count:]:
+        unused.remove()
+    return figure, list(axes.flat[:count])
+
+
+def legends_below(figure: Figure, row: Sequence[Axes]) -> None:
+    """A legend below each of the `panels`, where it hides no curve; the figure grows for them."""
+    place: Any = {"loc": "upper left", "bbox_to_anchor": (-0.1, -0.24), "handlelength": 3}
+    legends = [axes.legend(frameon=False, fontsize=8, **place) for axes in row]
+    lines = max(len(legend.get_texts()) for legend in legends)
+    figure.set_figheight(figure.get_figheight() + 0.17 * lines * -(-len(row) // 2))
+
+
+def pairs_of(experiment: Experiment, comparisons: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Comparison -> its two arms, as the panels of `curves`."""
+    found = {name: experiment.comparisons[name] for name in comparisons}
+    return {name: (pair.without, pair.with_) for name, pair in found.items()}
+
+
+CURVE_AXES = {  # curve -> its axis, and its unit
+    "error": ("training error", "[-1, 1] of the view"),
+    "loss": ("training loss", "no unit"),
+    "gradient": ("gradient norm", "no unit"),
+    "width": ("width of the heatmaps", "[-1, 1] of the view"),
+}
+
+
+LEGEND = 24  # letters of a line of a legend in one of several panels
+
+
+def curves(
+    runs: ArmRuns, groups: Mapping[str, Sequence[str]] | None = None, curve: str = "error"
+) -> Figure:
+    """A curve by epoch, mean over seeds in bold and each seed thin; the axis is logarithmic.
+
+    Args:
+        runs: arm -> seed -> run.
+        groups: panel -> arms; all arms in one panel otherwise.
+        curve: "error", mean distance of predictions from labels on the augmented training batches,
+            and "width", mean standard deviation of the heatmaps, both in [-1, 1] of the view;
+            "loss"; or "gradient", its norm. Older records lack "width" and "gradient".
+    """
+    if curve not in CURVE_AXES:
+        raise ValueError(f"curve: expected one of {', '.join(CURVE_AXES)}, got {curve!r}")
+    name, unit = CURVE_AXES[curve]
+    kept = {arm: rows for arm, found in runs.items() if len(rows := _curves(found, curve))}
+    groups = {
+        title: [arm for arm in arms if arm in kept]
+        for title, arms in (groups or {"": list(runs)}).items()
+    }
+    groups = {title: arms for title, arms in groups.items() if arms}
+    if not groups:
+        return nothing(f"{name}: not in the records")
+    figure, row = panels(len(groups))
+    drawn = {}
+    for axes, (title, arms) in zip(row, groups.items(), strict=True):
+        for index, arm in enumerate(arms):
+            style: Any = {"color": COLOURS[index % len(COLOURS)], "ls": DASHES[index % len(DASHES)]}
+            seeds = drawn[label(arm)] = kept[arm]
+            axes.plot(seeds.index, seeds, lw=0.6, alpha=0.6, **style)
+            words = fill(label(arm), LEGEND) if len(groups) > 1 else label(arm)
+            axes.plot(seeds.index, seeds.mean(axis=1), lw=2, label=words, **style)
+        axes.set(title=label(title), xlabel="epoch", yscale="log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter("")
+    legends_below(figure, row)
+    for axes in row[::2]:
+        axes.set_ylabel(name)
+    table = pd.concat(drawn, names=["arm"])
+    data = table.melt(var_name="seed", value_name=f"{name} ({unit})", ignore_index=False).dropna()
+    return done(figure, data.reset_index())
+
+
+def _curves(by_seed: Mapping[int, Run], curve: str) -> pd.DataFrame:
+    """A column for each seed, a row for each epoch."""
+    found = {s: run.curves[curve] for s, run in sorted(by_seed.items()) if curve in run.curves}
+    table = pd.DataFrame(found).rename_axis(index="epoch", columns="seed")
+    table.index += 1
+    return table
+
+
+def predictions(images: NDArray, target: NDArray, predicted: NDArray) -> Figure:
+    """Crops [F, 3, S, S] with labels and predictions [F, N, 2], in [-1, 1] of the crops."""
+    figure, panels = plt.subplots(1, len(images), figsize=(2.4 * len(images), 2.5), squeeze=False)
+    for axes, image, labels, points in zip(panels[0], images, target, predicted, strict=True):
+        axes.imshow(image.transpose(1, 2, 0), extent=(-1, 1, 1, -1))
+        axes.plot(*labels.T, "o", color="white", ms=4)
+        axes.plot(*points.T, "x", color=WITH, ms=5)
+        axes.axis("off")
+    return done(figure, _beside(target, predicted), pad=0.3)
+
+
+def _beside(target: NDArray, predicted: NDArray) -> pd.DataFrame:
+    return pd.concat(
+        landmark_rows(points, face=number, shown=shown)
+        for number in range(len(target))
+        for shown, points in (("label", target[number]), ("prediction", predicted[number]))
+    )

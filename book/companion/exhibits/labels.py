@@ -1,0 +1,120 @@
+"""How far predictions lie from the labels on average, with sign: a shift that all networks share
+belongs to the labels.
+
+Trainings flip half of the pictures, so a horizontal shift of the labels cannot be learned: it stays
+in the errors. A vertical one is learned, unless sources of the data differ in it.
+"""
+
+import itertools
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from companion.exhibits.tables import label
+from starlib.data import load_dataset
+from starlib.data.crops import landmark_boxes
+from starlib.files import atomically, results_folder
+from starlib.runs.records import Run
+
+NAME = "label_shift.json"
+QUARTERS = 4
+
+
+def measure(
+    runs: Sequence[Run], dataset: str = "300w", data_root: Path | str | None = None
+) -> dict[str, Any]:
+    """Mean of predicted minus labelled landmarks over runs and faces, in pixels of the pictures and
+    in % of the inter-ocular distance, by source folder and by quarter of the face's size.
+
+    Needs the data set's test faces, for their boxes; raises DataError without them and ValueError
+    if the runs were tested on other faces.
+    """
+    faces = load_dataset(dataset, "test", data_root)
+    side = landmark_boxes(faces.landmarks)[:, 2]
+    ocular = _distance(faces.landmarks, faces.scheme.normaliser)
+    shift = np.zeros((len(faces), 2))
+    for run in runs:
+        arrays = run.landmarks()
+        if len(arrays["target"]) != len(faces):
+            raise ValueError(
+                f"runs: {run.path} has {len(arrays['target'])} test faces, expected {len(faces)}"
+            )
+        shift += (arrays["predicted"] - arrays["target"]).mean(1) * side[:, None] / 2
+    shift /= len(runs)
+    sources = np.array([name.split("/")[0] for name in faces.names])
+    rows = []
+    for source in dict.fromkeys(sources):
+        own = sources == source
+        rows.append({"source": source, "size": "all", **_row(shift[own], ocular[own])})
+        edges = np.quantile(ocular[own], np.linspace(0, 1, QUARTERS + 1))
+        for low, high in itertools.pairwise(edges):
+            part = own & (ocular >= low) & (ocular <= high)
+            size = f"{low:.0f} to {high:.0f} px between the eyes"
+            rows.append({"source": source, "size": size, **_row(shift[part], ocular[part])})
+    return {"dataset": dataset, "runs": len(runs), "rows": rows}
+
+
+def _distance(landmarks: NDArray, normaliser: tuple[tuple[int, ...], tuple[int, ...]]) -> NDArray:
+    left, right = (landmarks[:, list(group)].mean(1) for group in normaliser)
+    return np.linalg.norm(left - right, axis=-1)
+
+
+def _row(shift: NDArray, ocular: NDArray) -> dict[str, Any]:
+    return {
+        "faces": len(shift),
+        "right_px": float(shift[:, 0].mean()),
+        "down_px": float(shift[:, 1].mean()),
+        "right_percent": float(100 * (shift[:, 0] / ocular).mean()),
+    }
+
+
+def save(measured: dict[str, Any], results: Path | str | None = None) -> Path:
+    """Write what `measure` returned to results/analyses/."""
+    path = results_folder(results) / "analyses" / NAME
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(measured, indent=1) + "\n"
+    atomically(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+    return path
+
+
+def load(results: Path | str | None = None) -> dict[str, Any] | None:
+    """What `save` wrote, or None."""
+    path = results_folder(results) / "analyses" / NAME
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def table(measured: dict[str, Any]) -> pd.DataFrame:
+    """Mean shift of the predictions against the labels; negative: left or up of them."""
+    rows = [
+        {
+            "source": row["source"],
+            "faces of": row["size"],
+            "faces": row["faces"],
+            "right, px": f"{row['right_px']:+.2f}",
+            "right, % of the distance": f"{row['right_percent']:+.2f}",
+            "down, px": f"{row['down_px']:+.2f}",
+        }
+        for row in measured["rows"]
+    ]
+    return pd.DataFrame(rows).set_index("source").rename_axis(None)
+
+
+def finding(measured: dict[str, Any] | None) -> str:
+    """What `table` shows, in a quotation that opens a page (Markdown)."""
+    if measured is None:
+        return "> **Finding.** Not measured yet."
+    whole = [row for row in measured["rows"] if row["size"] == "all"]
+    left = all(row["right_px"] < 0 for row in whole)
+    side, sign = ("left", -1) if left else ("right", 1)
+    shifts = " and ".join(f"{sign * row['right_px']:.2f} px on {row['source']}" for row in whole)
+    parts = [sign * row["right_px"] for row in measured["rows"] if row["size"] != "all"]
+    return (
+        f"> **Finding.** In the mean over {measured['runs']} networks the predictions lie to the "
+        f"{side} of the labels: by {shifts}, folders of {label(measured['dataset'])}, and by "
+        f"{min(parts):.2f} to {max(parts):.2f} px in each quarter of their faces by size."
+    )

@@ -1,0 +1,182 @@
+"""Data of the pages to play with: per-face errors of every arm, and predictions on rendered faces.
+
+Each file is a script that calls `starplay.receive(name, data)`, because a page that is opened as a
+file may load scripts, and no other data.
+"""
+
+import base64
+import dataclasses
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from companion.evidence.effects import face_errors
+from companion.exhibits.tables import label
+from companion.experiments.experiment import PROTOCOLS
+from starlib import metrics
+from starlib.data import synthface
+from starlib.data.crops import STORE_MARGIN, landmark_boxes
+from starlib.files import atomically
+from starlib.runs.baseline import MEAN_SHAPE
+from starlib.runs.finished import load_all, read
+from starlib.runs.records import Run
+from starlib.schemes import SCHEMES
+from starlib.synthface import render_faces
+from starlib.training.config import SCALES, RunConfig
+from starlib.training.naming import arm
+
+UNIT = 1e-4  # of NME in the data of the effect explorer
+NAMES = (
+    ("regression ", ""),
+    ("star-value", "STAR"),
+    ("star-", "STAR "),
+    ("smooth_l1", "smooth-l1"),
+)
+# What `arm` does not say of a config, and what does not set arms apart.
+LEFT_OUT = {
+    *("dataset", "seed", "scale", "protocol", "precision", "loss", "distance", "restriction"),
+    *("weight", "adl_ratio", "dr", "aam", "covariance", "backbone", "output"),
+}
+FACES = 12  # of the synthface viewer: the first of the test set
+PICTURE = 320  # side of their pictures in pixels
+VIEWER_ARMS = tuple((loss, d) for d in ("smooth_l1", "l2") for loss in ("regression", "star"))
+
+
+def write(folder: Path, results: Path | str | None = None) -> None:
+    """Write effects.js, effects-<data set>.js, faces.js and face-<number>.jpg into the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    index, errors = effects(load_all(results))
+    _write(folder, "effects", index)
+    for name, data in errors.items():
+        _write(folder, f"effects-{name}", data)
+    pictures, faces = viewer(results)
+    _write(folder, "faces", faces)
+    for number, picture in enumerate(pictures):
+        atomically(folder / f"face-{number}.jpg", partial(picture.save, quality=82))
+
+
+def _write(folder: Path, name: str, data: object) -> None:
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    script = f"starplay.receive({json.dumps(name)},{text});\n"
+    atomically(folder / f"{name}.js", lambda p: p.write_text(script, encoding="utf-8"))
+
+
+def arm_name(config: RunConfig) -> str:
+    """What sets a config's arm apart from the others of its data set, in a few words."""
+    name = arm(config)
+    for old, new in NAMES:
+        name = name.replace(old, new)
+    scale = config.scale if config.scale in SCALES else "reduced"
+    usual = RunConfig.at(scale, config.dataset)
+    words = [
+        f"{field.name.replace('_', ' ')} {getattr(config, field.name)}"
+        for field in dataclasses.fields(config)
+        if field.name not in LEFT_OUT and getattr(config, field.name) != getattr(usual, field.name)
+    ]
+    return ", ".join([name, *words] + ([scale] if scale != "reduced" else []))
+
+
+def effects(runs: Iterable[Run]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The explorer's index, and its data by data set.
+
+    The index names the data sets: key, title, faces, arms. The data are, by kind of landmarks
+    ("target": the labels; "clean": the truth), arm and seed, the NME of every test face in UNIT as
+    base64 of little-endian uint16.
+    """
+    groups: dict[tuple[str, int], dict[str, dict[int, Run]]] = defaultdict(
+        lambda: defaultdict(dict)
+    )
+    for run in runs:
+        if Path(run.config.dataset).suffix:  # somebody's own data
+            continue
+        faces = run.provenance["data"]["test"]["faces"]
+        groups[run.config.dataset, faces][arm_name(run.config)][run.config.seed] = run
+    index: dict[str, Any] = {"unit": UNIT, "sets": []}
+    data: dict[str, Any] = {}
+    for (dataset, faces), arms in sorted(groups.items()):
+        key = dataset if (dataset not in data) else f"{dataset}-{faces}"
+        data[key] = _errors(arms)
+        index["sets"].append(
+            {
+                "key": key,
+                "title": label(dataset),
+                "faces": faces,
+                "subsets": sorted(
+                    _subsets(run for by_seed in arms.values() for run in by_seed.values())
+                ),
+                "against": sorted(data[key], reverse=True),
+                "arms": {name: sorted(arms[name]) for name in sorted(arms)},
+            }
+        )
+    return index, data
+
+
+def _subsets(runs: Iterable[Run]) -> set[str]:
+    """Names of the subsets of the test set that the runs have metrics of."""
+    names = {name for run in runs for name in run.metrics if "," not in name}
+    return names - {"clean", "annotation_noise", MEAN_SHAPE}
+
+
+def _errors(arms: Mapping[str, Mapping[int, Run]]) -> dict[str, Any]:
+    found: dict[str, Any] = defaultdict(lambda: defaultdict(dict))
+    for name in sorted(arms):
+        for seed in sorted(arms[name]):
+            run = arms[name][seed]
+            for kind in ("target", "clean") if "clean" in run.metrics else ("target",):
+                found[kind][name][seed] = pack(face_errors(run, against=kind))
+    return found
+
+
+def pack(nmes: NDArray) -> str:
+    """NMEs [F] in UNIT as base64 of little-endian uint16; 6.5 and more is 6.5535."""
+    units = np.clip(np.rint(nmes / UNIT), 0, 65535).astype("<u2")
+    return base64.b64encode(units.tobytes()).decode()
+
+
+def viewer(results: Path | str | None = None) -> tuple[list[Image.Image], dict[str, Any]]:
+    """Pictures of the first test faces of synthface, and their landmarks in [-1, 1] of the picture:
+    truth, labels, covariance of the noise (xx, xy, yy), and each network's prediction and NME."""
+    seed, _ = synthface.SPLITS["test"]
+    drawn = render_faces(FACES, seed, PICTURE, synthface.STRENGTH)
+    pictures = [Image.fromarray(image.permute(1, 2, 0).numpy()) for image in drawn.images]
+    spread = drawn.covariance.flatten(2)[..., [0, 1, 3]]
+    data: dict[str, Any] = {
+        "edges": [[list(points), closed] for points, closed in SCHEMES["wflw"].edges],
+        "picture": PICTURE,
+        "truth": _rounded(drawn.clean),
+        "labels": _rounded(drawn.landmarks),
+        "noise": _rounded(spread, 7),
+        "networks": [],
+    }
+    boxes = landmark_boxes((drawn.landmarks.numpy() + 1) * (synthface.SIZE / 2), STORE_MARGIN)
+    for run in _viewer_runs(results):
+        arrays = run.landmarks()
+        predicted = arrays["predicted"][:FACES]
+        by_box = (boxes[:, None, :2] + (predicted + 1) / 2 * boxes[:, None, 2:]) / synthface.SIZE
+        nmes = metrics.nme(predicted, arrays["clean"][:FACES], SCHEMES["wflw"])
+        network = {"name": arm_name(run.config), "loss": run.config.loss, "nme": _rounded(nmes, 5)}
+        network |= {"distance": run.config.distance, "landmarks": _rounded(2 * by_box - 1)}
+        data["networks"].append(network)
+    return pictures, data
+
+
+def _viewer_runs(results: Path | str | None) -> Sequence[Run]:
+    configs = [
+        RunConfig.at(
+            "reduced", "synthface", loss=loss, distance=distance, protocol=PROTOCOLS["reduced"]
+        )
+        for loss, distance in VIEWER_ARMS
+    ]
+    return read(configs, results)
+
+
+def _rounded(values: NDArray | torch.Tensor, digits: int = 4) -> list:
+    return np.round(np.asarray(values, np.float64), digits).tolist()

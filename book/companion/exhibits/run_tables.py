@@ -1,0 +1,117 @@
+"""The runs behind a page: a sentence on where they come from, and one row for each."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from companion.exhibits.tables import frame_of, label, percent, spread
+from starlib.files import results_folder
+from starlib.runs.records import Run, read_record
+from starlib.training.config import RunConfig
+from starlib.training.naming import varied_arm
+
+
+def run_table(runs: Sequence[Run]) -> pd.DataFrame:
+    """One row per run: what it was, what came out, and where that came from."""
+    rows = []
+    several = len({run.config.dataset for run in runs}) > 1
+    for run in sorted(runs, key=lambda r: (r.config.dataset, _arm(r.config), r.config.seed)):
+        subset, values = next(iter(run.metrics.items()))
+        where = run.provenance
+        rows.append(
+            {
+                "run": run.path.stem,
+                **({"data": label(run.config.dataset)} if several else {}),
+                "arm": _arm(run.config),
+                "seed": run.config.seed,
+                f"NME % ({subset})": percent(values["nme"], 3),
+                "FR10 %": percent(values["failure_rate_10"]),
+                "AUC10": f"{values['auc_10']:.3f}",
+                "commit": run.commit,
+                "device": device_of(run),
+                "minutes": f"{where['seconds'] / 60:.1f}",
+            }
+        )
+    return frame_of(rows, "run")
+
+
+def _arm(config: RunConfig) -> str:
+    return label(varied_arm(config))
+
+
+def flip_average_table(results: Path | str | None = None) -> pd.DataFrame:
+    """NME in % of networks alone, from their records, and averaged with the mirror image of each
+    crop, which `python -m starlib evaluate --flip-average --out` wrote to
+    results/evaluations/flip_average/<run>.json; mean ± SD over seeds."""
+    folder = results_folder(results)
+    pairs: dict[str, list[tuple[float, float]]] = {}
+    for path in sorted((folder / "evaluations" / "flip_average").glob("*.json")):
+        run = read_record(folder / "runs" / path.name)
+        subset, values = next(iter(json.loads(path.read_text(encoding="utf-8"))["metrics"].items()))
+        nmes = (run.metrics[subset]["nme"], values["nme"])
+        pairs.setdefault(_arm(run.config), []).append(nmes)
+    rows = []
+    for name, nmes_of_arm in sorted(pairs.items()):
+        alone, averaged = np.array(nmes_of_arm).T
+        rows.append(
+            {
+                "arm": name,
+                "alone": spread(alone),
+                "with the mirror image": spread(averaged),
+                "gain": f"{100 * (alone - averaged).mean():+.2f}",
+                "seeds": len(alone),
+            }
+        )
+    return frame_of(rows, "arm")
+
+
+def sources(runs: Sequence[Run], lacking: Sequence[RunConfig] = ()) -> str:
+    """A sentence or two on where the runs come from, and which are missing (Markdown)."""
+    lines = [_origin(runs)] if runs else []
+    if lacking:
+        seeds: dict[str, list[int]] = {}
+        for config in lacking:
+            seeds.setdefault(_arm(config), []).append(config.seed)
+        names = "; ".join(f"{n} (seeds {', '.join(map(str, s))})" for n, s in seeds.items())
+        summary = f"{len(lacking)} planned runs are not in the records"
+        summary += "; <code>train=True</code> trains them."
+        lines.append(f"<details><summary>{summary}</summary>\n\n{names}.\n\n</details>")
+    return "\n\n".join(lines)
+
+
+def device_of(run: Run) -> str:
+    """What a run was trained on: the GPU, or the processor, as far as its record has it."""
+    where = run.provenance
+    name: str = where["device_name"]
+    if where["device"] != "cpu" or "processor" not in where:
+        return name
+    return f"{where['processor']} ({name.split()[-1]})"
+
+
+def _origin(runs: Sequence[Run]) -> str:
+    config, data = runs[0].config, runs[0].provenance["data"]
+    parts = []
+    for split, faces in data.items():
+        of = f" of {faces['official']:,}" if faces["partial"] else ""
+        parts.append(f"{faces['faces']:,}{of} {split} faces{' (partial)' if of else ''}")
+    devices = ", ".join(sorted({device_of(run) for run in runs}))
+    minutes = np.median([run.provenance["seconds"] for run in runs]) / 60
+
+    def varied(name: str) -> str:
+        values = dict.fromkeys(getattr(run.config, name) for run in runs)
+        return " or ".join(str(value) for value in values)
+
+    stacks = "1 stack" if varied("stacks") == "1" else f"{varied('stacks')} stacks"
+    scale = config.scale if config.scale != "custom" else "reduced"
+    name = label(config.dataset)
+    return (
+        f"{len(runs)} runs on **{name}** ({', '.join(parts)}) at scale **{scale}**: "
+        f"{varied('image_size')} px, {stacks} of width {varied('width')}, "
+        f"{varied('epochs')} epochs in batches of {varied('batch_size')}, {varied('precision')}. "
+        f"Device: {devices}; {minutes:.1f} minutes each (median)."
+        + " Too short to compare anything: it shows that the code works."
+        * (scale == "smoke")
+    )

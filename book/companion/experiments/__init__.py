@@ -1,0 +1,1 @@
+"""What is compared: the arms of every experiment, and their runs."""

@@ -1,0 +1,152 @@
+"""The queue: every run that the experiments need, done or missing, in the order of its worth."""
+
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from companion.experiments.paper import EXPERIMENTS
+from starlib.data.synthface import VARIANTS
+from starlib.runs.finished import load_all, read
+from starlib.runs.records import Run
+from starlib.runs.run import faces_decide
+from starlib.schemes import SCHEME_OF
+from starlib.training.config import PROTOCOL, RunConfig
+
+# What is run first: an experiment, and of its arms those with these fields. An arm that is in none
+# comes last.
+BASIC: dict[str, Any] = {"dr": False, "aam": False}
+ORDER: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("schedule", {}),
+    ("ablation_distance", {"dataset": "300w", "distance": "smooth_l1", **BASIC}),
+    ("ablation_distance", {"dataset": "300w", "distance": "l2", **BASIC}),
+    ("released_code", {"augmentation": "paper", "crop": "longer"}),
+    ("controls", BASIC),
+    ("annotators", {}),
+    ("ablation_distance", {"dataset": "300w", "dr": True}),
+    ("controls", {}),
+    ("restriction", BASIC),
+    ("ambiguity", {}),
+    ("noise", {}),
+    ("compare_luvli", {}),
+    ("ablation_distance", {"dataset": "300w", "distance": "smooth_l1"}),
+    ("compare_adl", {}),
+    ("restriction", {}),
+    ("ablation_distance", BASIC),
+    ("released_code", {}),
+    ("resolution", {"image_size": 64}),
+    ("ablation_distance", {}),
+    ("resolution", {"distance": "smooth_l1"}),
+    ("resolution", {"distance": "l2"}),
+    ("resolution", {}),
+    ("alternatives", {}),
+)
+FACES = 2000  # of a training set of which no run is known
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A run that experiments need. minutes: to expect on the machine of the finished runs, or None
+    without any; for a finished run those it took. experiments: whose tables and figures it fills.
+    """
+
+    config: RunConfig
+    arm: str
+    run: Run | None
+    minutes: float | None
+    experiments: tuple[str, ...]
+
+
+def entries(
+    results: Path | str | None = None,
+    scale: str = "long",
+    experiments: Sequence[str] | None = None,
+    datasets: Sequence[str] | None = None,
+    seeds: Sequence[int] | None = None,
+) -> list[Entry]:
+    """The runs that experiments need, each once, in ORDER, then by seed, then the cheap before the
+    dear. ValueError names an unknown experiment or data set."""
+    for name in experiments or ():
+        if name not in EXPERIMENTS:
+            raise ValueError(f"experiment: expected one of {', '.join(EXPERIMENTS)}, got {name!r}")
+    for name in datasets or ():
+        if name not in SCHEME_OF:
+            raise ValueError(f"dataset: expected one of {', '.join(SCHEME_OF)}, got {name!r}")
+    users: dict[RunConfig, list[str]] = {}
+    arms: dict[RunConfig, str] = {}
+    for experiment in EXPERIMENTS.values():
+        for dataset in experiment.datasets:
+            if datasets and dataset not in datasets:
+                continue
+            for config, arm in _arms(experiment.name, dataset, scale):
+                if seeds is None or config.seed in seeds:
+                    users.setdefault(config, []).append(experiment.name)
+                    arms.setdefault(config, arm)
+    known = load_all(results)
+    done = {run.config: run for run in read(users, results)}
+    found = []
+    for config, names in users.items():
+        if experiments and not set(experiments) & set(names):
+            continue
+        run = done.get(config)
+        if run is None and config.protocol != PROTOCOL:
+            continue  # an older protocol is closed
+        minutes = run.provenance["seconds"] / 60 if run else expected_minutes(config, known)
+        found.append(Entry(config, arms[config], run, minutes, tuple(dict.fromkeys(names))))
+    return sorted(found, key=_order)
+
+
+def _arms(name: str, dataset: str, scale: str) -> Iterable[tuple[RunConfig, str]]:
+    experiment = EXPERIMENTS[name]
+    for arm in experiment.arms:
+        for seed in experiment.seeds_of(arm, dataset, scale):
+            yield experiment.config(arm, dataset, seed, scale), arm
+
+
+def _order(entry: Entry) -> tuple[float, ...]:
+    def meant(name: str, fields: dict[str, Any]) -> bool:
+        config = entry.config
+        return name in entry.experiments and all(getattr(config, f) == v for f, v in fields.items())
+
+    place = next((p for p, line in enumerate(ORDER) if meant(*line)), len(ORDER))
+    return place, entry.config.seed, entry.minutes or 0.0
+
+
+def expected_minutes(config: RunConfig, runs: Sequence[Run]) -> float | None:
+    """Median minutes of the finished runs that cost the same; without such, those of all runs by
+    faces, epochs and pixels, the nearest in kind first; None without any run."""
+
+    def same(run: Run, *names: str) -> bool:
+        return all(getattr(run.config, name) == getattr(config, name) for name in names)
+
+    sizes = ("image_size", "epochs", "aam", "backbone", "stacks", "width", "train_faces")
+    equal = [r.provenance["seconds"] for r in runs if same(r, "dataset", *sizes)]
+    if equal:
+        return statistics.median(equal) / 60
+    faces = [
+        r.provenance["data"]["train"]["faces"]
+        for r in runs
+        if r.config.dataset.split("-")[0] == config.dataset.split("-")[0]
+    ]
+    work = (faces[0] if faces else FACES) * config.epochs * config.image_size**2
+    for names in (("aam", "backbone", "width", "stacks"), ("backbone",), ()):
+        rates = [r.provenance["seconds"] / _work(r) for r in runs if same(r, *names)]
+        if rates:
+            return statistics.median(rates) * work / 60
+    return None
+
+
+def _work(run: Run) -> float:
+    faces: int = run.provenance["data"]["train"]["faces"]
+    return faces * run.config.epochs * run.config.image_size**2
+
+
+def trainable(entries: Iterable[Entry], data_root: Path | str | None = None) -> list[RunConfig]:
+    """The configs of missing runs whose data set is there."""
+    here: dict[str, bool] = {}
+    for entry in entries:
+        name = entry.config.dataset
+        if name not in here:
+            here[name] = name in VARIANTS or faces_decide(name, data_root)
+    return [e.config for e in entries if e.run is None and here[e.config.dataset]]

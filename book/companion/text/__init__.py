@@ -1,0 +1,1 @@
+"""Findings, fragments of pages, and the numbers in the prose."""

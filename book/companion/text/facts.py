@@ -1,0 +1,183 @@
+"""What the pages say about runs, data and network, from the records and the code (Markdown)."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from companion.evidence.claims import parameter_count
+from companion.evidence.published import printed_number
+from companion.exhibits import run_tables, tables
+from companion.experiments.paper import EXPERIMENTS
+from companion.experiments.schedule import ARMS, BASELINE_AT_MOST, GAIN_AT_MOST, judged
+from companion.experiments.select import arm_runs
+from starlib.data.crops import STORE_MARGIN, VIEW_MARGIN
+from starlib.runs.records import Run
+from starlib.training.config import SCALES, RunConfig
+
+
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """A Markdown table; bars in cells are escaped."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(
+        "| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines
+    )
+
+
+def scales() -> str:
+    """What each scale means, from the code."""
+    configs = {name: RunConfig.at(name, "300w") for name in SCALES}
+    fields = (
+        *("image_size", "stacks", "width", "depth", "epochs", "batch_size"),
+        *("milestones", "learning_rate", "ema_half_life", "precision", "train_faces"),
+    )
+
+    def shown(value: object) -> object:
+        return "all" if value is None else value
+
+    return markdown_table(
+        ["", *configs],
+        [[f"`{f}`", *(shown(getattr(c, f)) for c in configs.values())] for f in fields],
+    )
+
+
+def reduced(runs: Sequence[Run]) -> str:
+    """How long the runs of the reduced scale took."""
+    kept = [run.provenance for run in runs if run.config.scale == "reduced"]
+    if not kept:
+        return "No run of the reduced scale is committed yet."
+    minutes = [where["seconds"] / 60 for where in kept]
+    threads = sorted({where["threads"] for where in kept})
+    return (
+        f"The {len(minutes)} committed runs of scale `reduced` took {np.median(minutes):.1f} "
+        f"minutes in the median and {max(minutes):.1f} at most, each with "
+        f"{' or '.join(str(n) for n in threads)} {'thread' if threads == [1] else 'threads'}."
+    )
+
+
+def processors(runs: Sequence[Run]) -> str:
+    """Minutes of a run of the reduced scale on 300-W without AAM, by processor."""
+    groups: dict[tuple[str, str], list[float]] = {}
+    for run in runs:
+        config, where = run.config, run.provenance
+        usual = (config.scale, config.dataset, config.backbone) == ("reduced", "300w", "hourglass")
+        if usual and not config.aam:
+            found = where.get("instructions") or ""
+            has = ("yes" if "bf16" in found else "no") if found else "not recorded"
+            groups.setdefault((run_tables.device_of(run), has), []).append(where["seconds"] / 60)
+    if not groups:
+        return "No run of the reduced scale is committed yet."
+    rows = [
+        [*key, f"{np.median(times):.1f}", f"{min(times):.1f} to {max(times):.1f}", len(times)]
+        for key, times in sorted(groups.items(), key=lambda group: float(np.median(group[1])))
+    ]
+    head = ["processor", "bfloat16 instructions", "minutes, median", "range", "runs"]
+    return markdown_table(head, rows)
+
+
+def schedules(results: Path | None) -> str:
+    """Each schedule that was tried, beside the criteria and the paper's own distances between the
+    same arms."""
+    runs = arm_runs(EXPERIMENTS["schedule"], "300w", results=results)
+    lengths = dict.fromkeys(name.split(": ")[0] for name in runs)
+    paper = {arm: printed_number(f"table3/300w/{where}/0") for arm, where in PRINTED.items()}
+    known = {arm: nme for arm, nme in paper.items() if nme is not None}
+    rows = [_schedule_row("the paper (full test set, 256 px)", "", known, "–")]
+    for length in lengths:
+        kept = {arm: list(runs[f"{length}: {arm}"].values()) for arm in ARMS}
+        every = [run for arm in kept.values() for run in arm]
+        if not every:
+            continue
+        nmes = {
+            arm: float(100 * np.mean([run.metrics["common"]["nme"] for run in found]))
+            for arm, found in kept.items()
+            if found
+        }
+        times = [run.provenance["seconds"] / 60 for run in every if not run.config.aam]
+        minutes = f"{np.median(times):.0f}" if times else ""
+        seeds = sorted({len(found) for found in kept.values() if found})
+        rows.append(_schedule_row(length, minutes, nmes, " or ".join(map(str, seeds))))
+    head = [
+        "schedule",
+        "seeds",
+        "minutes",
+        "smooth-l1",
+        "gain of DR",
+        "gain of AAM",
+        "penalty of l2",
+    ]
+    limit = ["*at most*", "", "", BASELINE_AT_MOST, GAIN_AT_MOST, GAIN_AT_MOST, "no criterion"]
+    return markdown_table([*head, "settled"], [[*limit, ""], *rows])
+
+
+# Where the paper's Table 3 has the arms of a schedule.
+PRINTED = {
+    "smooth_l1": "basic/smooth_l1",
+    "l2": "basic/l2",
+    "smooth_l1 +DR": "dr/smooth_l1",
+    "smooth_l1 +AAM": "aam/smooth_l1",
+}
+
+
+def _schedule_row(name: str, minutes: str, nmes: dict[str, float], seeds: str) -> list[object]:
+    found = judged(nmes)
+    if found is None:
+        return [name, seeds, minutes, *[""] * 5]
+    numbers = (found.baseline, found.gains["DR"], found.gains["AAM"], found.penalty)
+    shown = ["not run" if number is None else f"{number:.2f}" for number in numbers]
+    verdict = {True: "yes", False: "no", None: "not known"}[found.settled]
+    return [name, seeds, minutes, *shown, "" if seeds == "–" else verdict]
+
+
+def crops() -> str:
+    """What is cut out of a picture."""
+    return (
+        "The faces are cut out by the bounding box of their landmarks: a square of "
+        f"{STORE_MARGIN:g} times its longer side is stored, the network sees {VIEW_MARGIN:g} times."
+    )
+
+
+def provenance(runs: Sequence[Run]) -> str:
+    """Where the committed runs come from, one row per data set, scale, commit and device."""
+    groups: dict[tuple[str, ...], list[Run]] = {}
+    for run in runs:
+        where = run.provenance
+        data, scale = tables.label(run.config.dataset), run.config.scale
+        key = (data, scale, run.commit, run_tables.device_of(run), where["torch"])
+        groups.setdefault(key, []).append(run)
+    rows = []
+    for names, group in sorted(groups.items()):
+        faces = " / ".join(
+            f"{data['faces']:,}" + (f" of {data['official']:,}" if data["partial"] else "")
+            for data in group[0].provenance["data"].values()
+        )
+        minutes = sum(run.provenance["seconds"] for run in group) / 60
+        rows.append([*names, faces, len(group), f"{minutes:.0f}"])
+    head = ["data", "scale", "commit", "device", "torch", "train / test faces", "runs", "minutes"]
+    return markdown_table(head, rows) if rows else "No run is committed yet."
+
+
+def parameters() -> str:
+    """Size of the network at three and four halvings, with and without AAM (Markdown)."""
+    rows = []
+    for scheme in ("300w", "wflw"):
+        for aam in (True, False):
+            counts = (f"{parameter_count(depth, scheme, aam):,}" for depth in (3, 4))
+            rows.append([tables.label(scheme), "yes" if aam else "no", *counts])
+    return markdown_table(["heads", "AAM", "3 halvings", "4 halvings"], rows)
+
+
+def transfer(results: Path) -> str:
+    """What `python -m starlib evaluate --out` wrote to results/evaluations/ (Markdown), as
+    <data set of the training>-<data set of the test>.json."""
+    rows = []
+    for path in sorted((results / "evaluations").glob("*.json")):
+        record = json.loads(path.read_text(encoding="utf-8"))
+        trained = path.stem.removesuffix(f"-{record['dataset']}")
+        for subset, values in record["metrics"].items():
+            numbers = [tables.percent(values[n]) for n in ("nme", "failure_rate_10")]
+            pair = f"{tables.label(trained)} → {tables.label(record['dataset'])}"
+            rows.append([pair, subset, values["faces"], *numbers, f"{values['auc_10']:.3f}"])
+    head = ["trained on → tested on", "subset", "faces", "NME %", "FR10 %", "AUC10"]
+    return markdown_table(head, rows)

@@ -1,0 +1,66 @@
+"""The finding that opens every experiment's page."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from companion.evidence.claims import Verdict
+from companion.evidence.effects import Effect, bounds, counted, interval, points
+from companion.evidence.verdicts import brief, summary
+from companion.exhibits.tables import label
+
+
+def finding(verdicts: Sequence[Verdict], effects: Mapping[str, Effect] | None = None) -> str:
+    """The verdicts in a quotation that opens a page, then of `effects` those that neither a verdict
+    nor the paper gives: with their intervals where these exclude zero, else by name (Markdown)."""
+    if not verdicts:
+        return "> **Finding.** No claim of the paper can be decided here."
+    lines = [f"**Finding.** {summary([verdict.verdict for verdict in verdicts])}"]
+    lines += [f"- **{v.verdict}**: {v.claim.strip()} *{label(brief(v.reason))}*" for v in verdicts]
+    judged = {name for v in verdicts for name in v.rule.get("comparisons", ())}
+    others = {
+        name: effect
+        for name, effect in (effects or {}).items()
+        if effect.published is None and not np.isnan(effect.low) and name not in judged
+    }
+    clear = {name: e for name, e in others.items() if e.low > 0 or e.high < 0}
+    if clear:
+        texts = (
+            f"{label(name)}, *{points(e.mean)} points {bounds(e.low, e.high)}, "
+            f"{counted(e.seeds)} seeds*"
+            for name, e in clear.items()
+        )
+        lines.append(f"- **beyond the paper**, not corrected for their number: {'; '.join(texts)}")
+    if unclear := [label(name) for name in others if name not in clear]:
+        lines.append(f"- **beyond the paper**, zero inside the interval: {'; '.join(unclear)}")
+    return _quoted(lines)
+
+
+UNCORRECTED = "in points of NME, not corrected for their number:"
+EFFECTS = f"The effects, {UNCORRECTED}"
+TRUTH = f"The effects on the error against the truth, {UNCORRECTED}"
+UNDECIDED = f"No claim of the paper can be decided here. {EFFECTS}"
+
+
+def effect_finding(effects: Mapping[str, Effect], opening: str = EFFECTS) -> str:
+    """The same where no claim is decided, such as for what the paper does not ask: what the
+    intervals say, after a sentence that opens them."""
+    lacking = [label(name) for name, effect in effects.items() if not effect.run]
+    if len(lacking) == len(effects):
+        return "> **Finding.** Not answered: no comparison has been run."
+    lines = [f"**Finding.** {opening}"]
+    for name, effect in effects.items():
+        if not effect.run:
+            continue
+        text = interval(effect)
+        if not np.isnan(effect.low):
+            text += f", which {'contains' if effect.low <= 0 <= effect.high else 'excludes'} zero"
+        lines.append(f"- {label(name)}: {text}")
+    if lacking:
+        lines.append(f"- not run: {'; '.join(lacking)}")
+    return _quoted(lines)
+
+
+def _quoted(lines: Sequence[str]) -> str:
+    """Lines as paragraphs of one quotation."""
+    return "\n".join(f"> {line}\n>" for line in lines).removesuffix("\n>")

@@ -1,0 +1,161 @@
+"""Fragments of the pages (Markdown) whose numbers come from the claims, records and the code."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import torch
+
+import starlib
+from companion.bench import summary as costs
+from companion.evidence import claims
+from companion.experiments.paper import EXPERIMENTS
+from companion.experiments.queue import entries
+from companion.files import BOOK, read_yaml
+from companion.text.facts import markdown_table
+from companion.text.verdicts import answer, counts, ledger, words
+from starlib.files import ROOT
+from starlib.runs.finished import load_all
+from starlib.training.config import RunConfig
+
+PRICES: dict[str, dict[str, Any]] = read_yaml(BOOK / "prices.yml")
+FACES_300W = 3148  # of the official training set
+EXTRA = (  # what is no experiment of arms: title, place in the paper, page
+    ("The framework", "Figure 2", "method"),
+    ("Negligible cost", "Abstract, Section 5.3", "experiments/cost"),
+)
+
+
+def texts(results: str | None = None) -> dict[str, str]:
+    """Name -> Markdown of every fragment."""
+    verdicts = claims.judge_all(results)
+    return {
+        "ledger": ledger(verdicts),
+        "counts": counts(verdicts),
+        "words": words(verdicts, results),
+        "answer": answer(verdicts, results),
+        "magnitudes": magnitudes(),
+        "budget": budget(results),
+        "setup": setup(),
+        "contents": contents(),
+    }
+
+
+def magnitudes() -> str:
+    """Loss and gradient of both losses on maps of several widths, for errors of two lengths."""
+    generator = torch.Generator().manual_seed(0)
+    steps = (2 * torch.arange(64) + 1) / 64 - 1
+    square = (steps[:, None] ** 2 + steps[None] ** 2) * (64 / 2) ** 2  # in cells
+    noise = torch.randn(64, 64, generator=generator).relu()
+    maps = {"untrained: ReLU of noise": noise}
+    maps |= {f"Gaussian, σ = {s} cells": torch.exp(-square / (2 * s**2)) for s in (8, 2)}
+    rows = []
+    for name, map_ in maps.items():
+        for error in (0.2, 0.02):
+            label = starlib.soft_argmax(map_[None, None]) + torch.tensor([error, 0.0])
+            losses = (starlib.RegressionLoss(), starlib.STARLoss())
+            values = [v for loss in losses for v in _value_and_gradient(loss, map_, label)]
+            cells = [f"{v:.0f}" if v > 10 else f"{v:.2g}" for v in values]
+            rows.append([name, f"{error:g}", *cells])
+    head = ["heatmap of 64 × 64", "error", "regression", "gradient", "STAR", "gradient"]
+    return markdown_table(head, rows)
+
+
+def _value_and_gradient(loss: Any, map_: torch.Tensor, label: torch.Tensor) -> Iterable[float]:
+    """Loss and the norm of its gradient in the normalised map."""
+    leaf = (map_ / map_.sum())[None, None].requires_grad_()
+    value = loss(leaf, label).sum()
+    [gradient] = torch.autograd.grad(value, leaf)
+    return value.item(), gradient.norm().item()
+
+
+def budget(results: str | None = None) -> str:
+    """Time and money per run and for all planned runs at each scale: measured where there are
+    records, else from the benchmark (every run on 300-W then, for the scale's own epochs); the
+    hour's price from prices.yml."""
+    planned = entries(results)
+    rows: list[list[object]] = []
+    devices = {"cpu"}
+    folders = {"smoke": ROOT / "results" / "live", "reduced": results}  # the first: made here
+    for scale, folder in folders.items():
+        kept = [r.provenance for r in load_all(folder) if r.config.scale == scale]
+        if kept:
+            hours = float(np.median([where["seconds"] for where in kept])) / 3600
+            where = "while this book was built" if folder is not results else "committed"
+            basis = f"median of {len(kept)} runs, {where}, {kept[0]['threads']} thread"
+            # The reduced scale is that of the plan: each run as long as it took or is expected to.
+            total = sum(entry.minutes or 0.0 for entry in planned) / 60 if scale == "reduced" else 0
+            rows.append(_cost_row(scale, basis, hours, "cpu", kept[0]["threads"], total))
+    full = RunConfig.at("full", "300w")
+    for record in costs.load(results):
+        rate = record["step"]["batch"] / costs.medians(record["step"]["seconds"])["step with star"]
+        hours, machine = FACES_300W * full.epochs / rate / 3600, record["machine"]
+        basis = f"from {rate:.1f} faces a second, {machine['device_name']}"
+        device, threads = machine["device"], machine["threads"]
+        rows.append(_cost_row("full", basis, hours, device, threads, len(planned) * hours))
+        devices.add(device)
+    every = f"all {len(planned)} planned runs"
+    head = ["scale", "measured", "one run", "its price", every, "their price"]
+    used = [
+        f"[{price['name']}]({price['source']}) at {price['per_hour']:g} dollars"
+        for device, price in PRICES.items()
+        if device in devices
+    ]
+    return markdown_table(head, rows) + (
+        f"\n\nThe prices assume an hour of {' and '.join(used)}, on demand in US East, as in the"
+        " source linked here ([prices of today](https://aws.amazon.com/ec2/pricing/on-demand/)). A"
+        " run on a CPU pays for its share of the machine's threads. The times were measured on our"
+        " machines, not on these."
+    )
+
+
+def _cost_row(
+    scale: str, basis: str, hours: float, device: str, threads: int, hours_of_all: float
+) -> list[object]:
+    prices = PRICES[device]
+    money = hours * prices["per_hour"] * threads / prices.get("threads", threads)
+    every = ["–", "–"]
+    if hours_of_all:
+        every = [_time(hours_of_all), _dollars(hours_of_all / hours * money)]
+    return [scale, basis, _time(hours), _dollars(money), *every]
+
+
+def _time(hours: float) -> str:
+    if hours < 1:
+        return f"{60 * hours:.1f} minutes"
+    return f"{hours:,.0f} hours"
+
+
+def _dollars(money: float) -> str:
+    return f"{100 * money:.2g} cents" if money < 1 else f"{money:,.0f} dollars"
+
+
+def setup() -> str:
+    """The paper's protocol beside that of the runs here."""
+    paper, ours = (RunConfig.at(scale, "300w") for scale in ("full", "reduced"))
+    text: dict[str, list[Any]] = {
+        "picture": [f"{c.image_size} × {c.image_size} pixels" for c in (paper, ours)],
+        "heatmap": [f"{c.image_size // 4} × {c.image_size // 4} cells" for c in (paper, ours)],
+        "stacks": [c.stacks for c in (paper, ours)],
+        "channels": [c.width for c in (paper, ours)],
+        "halvings": [c.depth for c in (paper, ours)],
+        "epochs": [c.epochs for c in (paper, ours)],
+        "batch": [c.batch_size for c in (paper, ours)],
+        "learning rate": [f"{c.learning_rate:g}" for c in (paper, ours)],
+        "optimiser": ["Adam", "Adam"],
+    }
+    rows = [[name, *values] for name, values in text.items()]
+    return markdown_table(["setting", "the paper (scale `full`)", "here (scale `reduced`)"], rows)
+
+
+def contents() -> str:
+    """Each experiment with its table or figure of the paper, and where it stands here."""
+    toc = (BOOK / "_toc.yml").read_text(encoding="utf-8")
+    listed = [(e.title, e.paper, f"experiments/{e.name}") for e in EXPERIMENTS.values()]
+    rows = []
+    for title, paper, page in (*listed, *EXTRA):
+        there = f"file: {page}\n" in f"{toc}\n"
+        suffix = ".ipynb" if page.startswith("experiments/") else ".md"
+        link = f"[](/{page}{suffix})" if there else "–"
+        rows.append([paper, title, link])
+    return markdown_table(["in the paper", "experiment", "here"], rows)

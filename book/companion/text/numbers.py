@@ -1,0 +1,112 @@
+"""The numbers that prose uses as `{{ name }}`: from records, published.yml and the code."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from companion.bench import summary as costs
+from companion.evidence.claims import parameter_count
+from companion.evidence.published import published
+from companion.exhibits import play
+from starlib import distances, schemes
+from starlib.data.synthface import SIZE, SPLITS, STRENGTH
+from starlib.files import results_folder
+from starlib.runs.finished import load_all
+from starlib.runs.records import Run
+from starlib.synthface import faces
+from starlib.training.config import SCALES, RunConfig
+
+
+def numbers(results: str | None = None) -> dict[str, Any]:
+    """Nested names -> text, for MyST's substitutions: `{{ paper.table3.wflw.basic.l2[0] }}`."""
+    runs = load_all(results)
+    return {
+        "paper": printed(published()),
+        "scale": {name: _scale(name) for name in SCALES},
+        "points": {name: str(scheme.points) for name, scheme in schemes.SCHEMES.items()},
+        "synthface": _synthface(runs),
+        "optimum": _optimum(),
+        "play": {"unit": f"{100 * play.UNIT:g}", "picture": str(play.PICTURE)},
+        "smooth": f"{distances.SMOOTH_L1_THRESHOLD:g}",
+        "runs": _runs(runs),
+        "cost": _cost(results),
+        "parameters": _parameters(),
+        "repeated": _repeated(results),
+    }
+
+
+def printed(values: Any) -> Any:
+    """The published numbers as the paper prints them: NMEs with two decimals."""
+    if isinstance(values, Mapping):
+        return {key: printed(value) for key, value in values.items()}
+    if isinstance(values, list):
+        return [printed(value) for value in values]
+    return f"{values:.2f}" if isinstance(values, float) else values
+
+
+def percent(fraction: float, digits: int = 1) -> str:
+    """A fraction in %, with the sign."""
+    return f"{100 * fraction:.{digits}f} %"
+
+
+def _scale(name: str) -> dict[str, str]:
+    config = RunConfig.at(name, "300w")
+    return {key: f"{value:,}" for key, value in config.to_dict().items() if type(value) is int}
+
+
+def _synthface(runs: list[Run]) -> dict[str, str]:
+    own = [run.metrics for run in runs if run.config.dataset == "synthface"]
+    noise = [metrics["annotation_noise"]["nme"] for metrics in own if "annotation_noise" in metrics]
+    slides = {f"slide{start}": percent(slide) for start, _, _, slide in faces.CURVES}
+    return {
+        **slides,
+        "strength": f"{STRENGTH:g}",
+        "size": str(SIZE),
+        "train": f"{SPLITS['train'][1]:,}",
+        "test": f"{SPLITS['test'][1]:,}",
+        "isotropic": percent(faces.ISOTROPIC),
+        "corner": percent(faces.CORNER),
+        "neighbourhood": f"{faces.NEIGHBOURHOOD:g}",
+        "noise": percent(max(noise)) if noise else "not run",
+        "points": str(faces.POINTS),
+    }
+
+
+def _optimum() -> dict[str, str]:
+    """The deviation √λ* = (d/w)^(1/3) at an error of 0.02 in l1, for some weights."""
+    error = 0.02
+    deviations = {f"w{w}": f"{(error / w) ** (1 / 3):.2f}" for w in (1, 20)}
+    cells = f"{error ** (1 / 3) * 64 / 2:.0f}"  # of a map of 64 x 64 over [-1, 1]
+    return {"error": f"{error:g}", "cells": cells, **deviations}
+
+
+def _runs(runs: list[Run]) -> dict[str, str]:
+    hours = sum(run.provenance["seconds"] for run in runs) / 3600
+    reduced = sum(run.config.scale == "reduced" for run in runs)
+    return {"count": f"{len(runs):,}", "reduced": f"{reduced:,}", "hours": f"{hours:.0f}"}
+
+
+def _cost(results: str | None) -> dict[str, str]:
+    records = costs.load(results)
+    if not records:
+        return {"share": "not measured", "added": "not measured", "faster": "not measured"}
+    record = records[0]
+    shares = costs.shares(record)
+    longest = max(record["loss"]["sizes"], key=lambda size: size["batch"] * size["points"])
+    return {
+        "share": percent(shares["star"], 2),
+        "added": percent(shares["added"], 2),
+        "faster": f"{costs.ratios(longest)['transcription']:.0f}",
+        "machine": record["machine"]["device_name"],
+    }
+
+
+def _parameters() -> dict[str, str]:
+    return {f"depth{depth}": f"{parameter_count(depth) / 1e6:.2f}" for depth in (3, 4)}
+
+
+def _repeated(results: str | None) -> dict[str, str]:
+    """NME of a committed run, and of the same run with the code of a later commit."""
+    path = results_folder(results) / "analyses" / "reruns.json"
+    record, _, later = json.loads(path.read_text(encoding="utf-8"))["runs"]
+    return {"record": f"{100 * record['nme']:.3f}", "now": f"{100 * later['nme']:.3f}"}

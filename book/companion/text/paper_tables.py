@@ -1,0 +1,164 @@
+"""Fragments of the book's pages that hold numbers, written from the run records (Markdown)."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from companion.evidence.published import contradictions, published
+from companion.exhibits import tables
+from companion.exhibits.tables import label
+from companion.experiments.paper import DISTANCES, EXPERIMENTS, WEIGHTS
+from companion.text import facts
+from companion.text.facts import markdown_table
+from starlib.files import results_folder
+from starlib.runs.finished import load_all
+from starlib.runs.records import Run
+from starlib.training.naming import arm
+
+# Fragment -> experiment, and groups of its comparisons: each a table with Holm's correction
+TABLES: dict[str, tuple[str, list[list[str]]]] = {
+    "table1": ("accuracy", [["aam smooth_l1"]]),
+    "table3": (
+        "ablation_distance",
+        [[f"{block}{d}" for d in DISTANCES] for block in ("", "dr ", "aam ", "aam over dr ")],
+    ),
+    "table4": ("restriction", [[f"w {w} over w 1" for w in WEIGHTS]]),
+    "table5": (
+        "restriction",
+        [
+            ["STAR over baseline", "baseline over none", "value over none", "detach over none",
+             "value over detach", "STAR over regression with restriction"],
+        ],
+    ),
+    "table6": (
+        "compare_adl", [["STAR over ADL", "STAR over ADL constant 5", "STAR over baseline"]],
+    ),
+}  # fmt: skip
+
+
+def fragments(results: Path | str | None = None) -> dict[str, str]:
+    """Name -> Markdown of every fragment."""
+    runs = load_all(results)
+    return {
+        "contradictions": contradiction_rows(),
+        "table1": table1(results),
+        "table2": table2(),
+        **{name: effects_beside(name, results) for name in TABLES if name != "table1"},
+        **{f"printed{number}": printed_table(number) for number in (3, 4, 5, 6)},
+        "scales": facts.scales(),
+        "reduced": facts.reduced(runs),
+        "schedules": facts.schedules(results_folder(results)),
+        "processors": facts.processors(runs),
+        "crops": facts.crops(),
+        "parameters": facts.parameters(),
+        "others": others(runs),
+        "transfer": facts.transfer(results_folder(results)),
+        "provenance": facts.provenance(runs),
+    }
+
+
+def frame(table: pd.DataFrame) -> str:
+    """A DataFrame as a Markdown table, its index first."""
+    rows = [[name, *row] for name, row in zip(table.index, table.to_numpy(), strict=True)]
+    return markdown_table(["", *table.columns], rows)
+
+
+def contradiction_rows() -> str:
+    """Where the paper contradicts itself; what can be computed is."""
+    rows = []
+    for item in contradictions():
+        rows.append([item.where, item.text, _alike(item.printed), _alike(item.computed)])
+    return markdown_table(["where", "what", "printed", "from the tables"], rows)
+
+
+def _alike(values: Sequence[float]) -> str:
+    """Numbers with as many decimals each as the longest has."""
+    digits = max((len(f"{value:.4g}".partition(".")[2]) for value in values), default=0)
+    return ", ".join(f"{value:.{digits}f}" for value in values)
+
+
+def table1(results: Path | str | None = None) -> str:
+    """Table 1 as printed; then our runs of the same arm on the faces that we have."""
+    columns = {
+        "backbone": "backbone", "parameters": "parameters (M)", "wflw": "WFLW", "fr10": "FR10",
+        "auc10": "AUC10", "cofw": "COFW", "full": "300-W full", "common": "common",
+        "challenge": "challenge",
+    }  # fmt: skip
+    printed = published()["table1"]
+    rows = [
+        [f"{m['name']} ({m['source']})", *(_printed(key, m.get(key)) for key in columns)]
+        for m in [*printed["methods"], printed["ours"]]
+    ]
+    paper = markdown_table(["method", *columns.values()], rows)
+    return f"{paper}\n\n{effects_beside('table1', results)}"
+
+
+def _printed(column: str, value: object) -> object:
+    """A number of Table 1 with the zeros that the paper prints; "–" where it prints none."""
+    if value is None:
+        return "–"
+    digits = {"backbone": None, "parameters": None, "auc10": 3}.get(column, 2)
+    return value if digits is None else f"{value:.{digits}f}"
+
+
+def table2() -> str:
+    """Table 2 as printed, with the effects."""
+    rows = [
+        [label(category), label(distance), f"{a:.2f}", f"{b:.2f}", f"{a - b:+.2f}"]
+        for category, row in published()["table2"].items()
+        for distance, (a, b) in row.items()
+    ]
+    return markdown_table(["category", "distance", "without", "with", "effect"], rows)
+
+
+def printed_table(number: int) -> str:
+    """One of Tables 3 to 6 as the paper prints it, whole."""
+    values = published()[f"table{number}"]
+    if number == 3:
+        rows = [
+            [label(dataset), label(block), *("{:.2f} / {:.2f}".format(*row[d]) for d in DISTANCES)]
+            for dataset, blocks in values.items()
+            for block, row in blocks.items()
+        ]
+        names = [f"{label(distance)}, without / with" for distance in DISTANCES]
+        return markdown_table(["data set", "model", *names], rows)
+    lines = {"NME": values} if number == 4 else values
+    head = ["", *(f"w = {n}" if number == 4 else n for n in next(iter(lines.values())))]
+    cells = [[label(name), *(f"{v:.2f}" for v in line.values())] for name, line in lines.items()]
+    return markdown_table(head, cells)
+
+
+def effects_beside(fragment: str, results: Path | str | None = None) -> str:
+    """Our effects on 300-W beside those of one of the paper's tables, a table for each group."""
+    experiment, groups = TABLES[fragment]
+    found = (tables.effect_table(experiment, "300w", names, results=results) for names in groups)
+    return "\n\n".join(frame(table) for table in found)
+
+
+def others(runs: Sequence[Run]) -> str:
+    """The runs that belong to no experiment, by data set and arm."""
+    shown = {
+        config
+        for experiment in EXPERIMENTS.values()
+        for dataset in experiment.datasets
+        for config in experiment.configs(dataset)
+    }
+    arms: dict[tuple[str, str, str], list[Run]] = defaultdict(list)
+    for run in runs:
+        if run.config not in shown:
+            arms[run.config.dataset, run.config.scale, arm(run.config)].append(run)
+    if not arms:
+        return "Every run in the records belongs to an experiment."
+    opening = "Runs that belong to no experiment, some of one seed and so without a verdict:\n\n"
+    rows = []
+    for (dataset, scale, name), group in sorted(arms.items()):
+        subset = next(iter(group[0].metrics))
+        nmes = np.array([run.metrics[subset]["nme"] for run in group])
+        faces = f"{group[0].metrics[subset]['faces']:,}"
+        place = [label(dataset), scale, name, f"{subset}, {faces}"]
+        rows.append([*place, tables.spread(nmes), len(nmes)])
+    head = ["data set", "scale", "arm", "test faces", "NME %", "seeds"]
+    return opening + markdown_table(head, rows)

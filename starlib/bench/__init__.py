@@ -1,1 +1,0 @@
-"""What the loss, a training step, inference and memory cost on this machine."""

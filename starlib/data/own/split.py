@@ -1,0 +1,103 @@
+"""One list of faces as two, for training and testing, with nobody in both."""
+
+import csv
+import random
+from collections import Counter
+from pathlib import Path
+
+from starlib.data.faces import DataError
+from starlib.data.own.lists import csv_cells, is_header
+
+Cells = list[list[str]]
+
+
+def split_list(path: Path, by: str | None, share: float, seed: int) -> dict[str, tuple[Path, int]]:
+    """Write train.csv and test.csv beside a CSV list of faces; file and number of faces by split.
+
+    Args:
+        path: the list, a row for each face: an image, x and y of each point, and the column `by`.
+        by: the name, in the header, of the column that says who it is; it is left out of what is
+            written. None: each picture is one identity.
+        share: of the faces for test.csv, in (0, 1), reached as nearly as whole identities allow.
+        seed: of the order in which identities are drawn.
+
+    Raises ValueError for arguments out of range and for files that are there already, DataError
+    naming the list and what is wrong with it; nothing is written then.
+    """
+    if not 0 < share < 1:
+        raise ValueError(f"--test: expected a share between 0 and 1, got {share!r}")
+    targets = {split: path.parent / f"{split}.csv" for split in ("train", "test")}
+    there = [str(target) for target in targets.values() if target.exists()]
+    if there:
+        raise ValueError(f"{path}: expected no {' and no '.join(there)}; they are not overwritten")
+    header, rows, who = _read(path, by)
+    chosen = _drawn(who, share, seed)
+    if not 0 < len(chosen) < len(set(who)):
+        raise DataError([f"{path}: expected two identities at least, found {len(set(who))}"])
+    parts: dict[str, Cells] = {"train": [], "test": []}
+    for row, identity in zip(rows, who, strict=True):
+        parts["test" if identity in chosen else "train"].append(row)
+    _write({targets[split]: header + part for split, part in parts.items()})
+    return {split: (targets[split], len(part)) for split, part in parts.items()}
+
+
+def _read(path: Path, by: str | None) -> tuple[Cells, Cells, list[str]]:
+    """The header (a row or none), the rows without the column `by`, and the identity of each."""
+    try:
+        numbered = list(csv_cells(path))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError([f"{path}: expected a readable list of faces ({error})"]) from error
+    rows = [row for _, row in numbered]
+    header = [rows.pop(0)] if rows and is_header(rows[0]) else []
+    numbered = numbered[len(header) :]
+    if by is None:
+        return header, rows, [row[0] for row in rows]
+    if not header or by not in header[0]:
+        columns = ", ".join(header[0][:5]) + ", …" if header else "no header"
+        raise DataError([f"{path}: expected a column {by!r} in the first row, found {columns}"])
+    column, width = header[0].index(by), len(header[0])
+    if column == 0:
+        raise DataError([f"{path}: expected the image in the first column, found {by!r}"])
+    wrong = [
+        f"{path}, row {number}: expected {width} cells as in the first row, and one in {by!r}"
+        for number, row in numbered
+        if len(row) != width or not row[column].strip()
+    ]
+    if wrong:
+        raise DataError(wrong)
+    return (
+        [row[:column] + row[column + 1 :] for row in header],
+        [row[:column] + row[column + 1 :] for row in rows],
+        [row[column].strip() for row in rows],
+    )
+
+
+def _drawn(who: list[str], share: float, seed: int) -> set[str]:
+    """Identities for testing, drawn until they have `share` of the faces; never all of them."""
+    counts = Counter(who)
+    order = sorted(counts)
+    random.Random(seed).shuffle(order)
+    chosen: set[str] = set()
+    faces = 0
+    for identity in order[:-1]:
+        count = counts[identity]
+        # Stop where one more would lead farther away from the share.
+        if chosen and abs(faces + count - share * len(who)) > abs(faces - share * len(who)):
+            break
+        chosen.add(identity)
+        faces += count
+    return chosen
+
+
+def _write(files: dict[Path, Cells]) -> None:
+    """Both files or neither."""
+    written: list[Path] = []
+    try:
+        for path, rows in files.items():
+            with path.open("x", newline="", encoding="utf-8") as file:
+                written.append(path)
+                csv.writer(file).writerows(rows)
+    except BaseException:
+        for path in written:
+            path.unlink(missing_ok=True)
+        raise

@@ -1,1 +1,0 @@
-"""The named arms of every experiment; runs, their records and their provenance."""

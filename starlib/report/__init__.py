@@ -1,1 +1,0 @@
-"""What the records say: effects, verdicts, tables, figures, fragments of pages."""

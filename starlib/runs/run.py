@@ -1,0 +1,225 @@
+"""One run: a config is trained on its faces, evaluated, and its record is kept."""
+
+import contextlib
+import hashlib
+import io
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from starlib.data import CropStore, DataError, FaceSet, crop_store, data_root, load_dataset
+from starlib.data.synthface import VARIANTS, VERSION
+from starlib.devices import AUTO, available_device, set_backends
+from starlib.files import PARTIAL, atomically, results_folder
+from starlib.runs.arrays import evaluation_arrays
+from starlib.runs.baseline import mean_shape
+from starlib.runs.evaluation import calibration, evaluation_metrics
+from starlib.runs.finished import load_run
+from starlib.runs.provenance import provenance_of
+from starlib.runs.records import Faces, Run
+from starlib.schemes import is_path
+from starlib.training import distributed
+from starlib.training.checkpoints import checkpoint_files
+from starlib.training.config import RunConfig
+from starlib.training.loop import StoppedError, Trained, covariances, predict, train
+
+PAUSE = 0.5  # seconds between looks at a lock that is taken
+
+
+def run(
+    config: RunConfig,
+    device: str = AUTO,
+    results: Path | str | None = None,
+    data_root: Path | str | None = None,
+    report: Callable[[int, dict[str, list[float]]], None] | None = None,
+    stop: Callable[[], bool] = lambda: False,
+    compiled: bool = False,
+    anew: bool = False,
+    wait: bool = True,
+) -> Run:
+    """The run of a config: read if it is finished, else trained (on from its checkpoint) and kept.
+
+    Which run it is, the faces decide (see `RunConfig.name`): they are loaded and cut first. Only
+    where their files are not there, and for synthface, which its name defines, a finished run is
+    looked up by its config.
+
+    device: "cpu", "cuda", …; "auto" is a GPU where there is one, else the CPU.
+
+    Weights go to results/weights/<name>.pt, checkpoints to results/checkpoints/, crop stores to
+    results/crops/. `report`, `stop` and `compiled` as in `starlib.training.loop.train`; `anew`:
+    train though there is a record, and replace it. A run that another process trains is waited
+    for, and read; without `wait`, StoppedError is raised.
+    """
+    folder = results_folder(results)
+    if not anew and not faces_decide(config.dataset, data_root):
+        finished = distributed.once(lambda: load_run(config, folder))
+        if finished is not None:
+            return finished
+    device = available_device(device)
+    set_backends(device)
+    # Of the code as it is now, not after hours of training.
+    provenance = {**provenance_of(device), "compiled": compiled}
+
+    def waiting() -> None:
+        if stop():
+            raise StoppedError("waited for another process")
+
+    def busy() -> None:
+        if not wait:
+            raise StoppedError("another process trains it")
+        waiting()
+
+    faces = {split: load_dataset(config.dataset, split, data_root) for split in ("train", "test")}
+    crops = distributed.first(lambda: _cut(config, faces, folder / "crops", waiting))
+    prints = fingerprints(config, faces, crops)
+    name = config.name(*prints)
+    checkpoint = folder / "checkpoints" / f"{name}.pt"
+    with _locked(checkpoint.with_suffix(".lock"), busy):
+        if not anew:
+            finished = distributed.once(lambda: load_run(config, folder, prints))
+            if finished is not None:
+                distributed.once(lambda: _clear(folder, name))  # killed before it could
+                return finished
+        provenance["resumed"] = distributed.once(lambda: bool(checkpoint_files(checkpoint)))
+        scheme = faces["train"].scheme
+        trained = train(config, crops["train"], scheme, device, checkpoint, report, stop, compiled)
+        found = distributed.once(
+            lambda: _evaluated(config, trained, faces, crops, provenance, folder)
+        )
+        distributed.once(lambda: _clear(folder, name))
+    return found
+
+
+def _clear(folder: Path, name: str) -> None:
+    """Remove a finished run's checkpoints, and what was being written when it was killed."""
+    unfinished = folder.glob(f"*/{PARTIAL}{name}-*")
+    for path in [*checkpoint_files(folder / "checkpoints" / f"{name}.pt"), *unfinished]:
+        path.unlink()
+
+
+def faces_decide(dataset: str, root: Path | str | None = None) -> bool:
+    """Whether the faces of a data set are there to say which of its runs is meant; those of
+    synthface follow from its name."""
+    if is_path(dataset):
+        return True
+    try:
+        return dataset not in VARIANTS and data_root(dataset, root).is_dir()
+    except DataError:
+        return False
+
+
+def fingerprints(
+    config: RunConfig, faces: dict[str, FaceSet], crops: dict[str, CropStore]
+) -> Faces:
+    """Of training and test faces: that of their crops; for your own data, of scheme and subsets
+    too, which the code fixes for the others."""
+    if is_path(config.dataset):
+        train, test = (_own_fingerprint(faces[s], crops[s]) for s in ("train", "test"))
+        return train, test
+    return crops["train"].fingerprint, crops["test"].fingerprint
+
+
+def known_fingerprints(config: RunConfig, results: Path, data_root: Path | None) -> Faces:
+    """The `fingerprints` of the faces that are there, cut where they are not yet."""
+    faces = {split: load_dataset(config.dataset, split, data_root) for split in ("train", "test")}
+    return fingerprints(config, faces, _cut(config, faces, results / "crops", lambda: None))
+
+
+def _own_fingerprint(faces: FaceSet, crops: CropStore) -> str:
+    parts = [crops.fingerprint, faces.scheme.to_dict()]
+    parts += [(name, mask.tolist()) for name, mask in sorted(faces.subsets.items())]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _cut(
+    config: RunConfig, faces: dict[str, FaceSet], stores: Path, waiting: Callable[[], None]
+) -> dict[str, CropStore]:
+    """The crops of both splits. Runs that start side by side would all cut the same ones."""
+    lock = stores / f"{Path(config.dataset).stem}-{config.image_size}.lock"
+    with _lock(lock, waiting):
+        return {s: crop_store(faces[s], config.image_size, stores, config.crop) for s in faces}
+
+
+@contextlib.contextmanager
+def _locked(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
+    """As `_lock`; of processes that train together the first holds it for all."""
+    with contextlib.ExitStack() as held:
+        distributed.once(lambda: held.enter_context(_lock(path, waiting)))
+        yield
+
+
+@contextlib.contextmanager
+def _lock(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
+    """Hold the lock of that name; wait while another process has it, calling `waiting` meanwhile.
+    The lock is the operating system's and ends with its process; its empty file stays."""
+    import filelock
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(path)
+    while not lock.is_locked:
+        try:
+            lock.acquire(timeout=PAUSE)
+        except filelock.Timeout:
+            waiting()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _evaluated(
+    config: RunConfig,
+    trained: Trained,
+    faces: dict[str, FaceSet],
+    crops: dict[str, CropStore],
+    provenance: dict[str, Any],
+    folder: Path,
+) -> Run:
+    """The run of a trained network, its weights and record written."""
+    predicted = predict(trained.model, crops["test"].images, config)
+    arrays = evaluation_arrays(predicted, crops["test"], faces["test"])
+    metrics = evaluation_metrics(arrays, faces["test"].scheme)
+    shapes = crops["train"].landmarks[: config.train_faces]
+    metrics |= mean_shape(shapes, arrays, faces["test"].scheme)
+    spread = covariances(trained.model, crops["test"].images, config)
+    if spread is not None:
+        arrays["covariance"] = spread
+    prints, scheme = fingerprints(config, faces, crops), faces["train"].scheme.to_dict()
+    provenance = {
+        **provenance,
+        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "seconds": round(sum(trained.curves["seconds"]), 1),
+        "data": {
+            split: _describe(faces[split], config) | {"fingerprint": fingerprint}
+            for split, fingerprint in zip(("train", "test"), prints, strict=True)
+        },
+    }
+    if is_path(config.dataset):  # not one that the code knows
+        provenance["scheme"] = scheme
+    found = Run(
+        config=config,
+        metrics=metrics,
+        curves={name: [round(v, 6) for v in values] for name, values in trained.curves.items()},
+        provenance=provenance,
+        path=folder / "runs" / f"{config.name(*prints)}.json",
+        calibration=calibration(trained.model, crops["train"], config),
+    )
+    parts: dict[str, Any] = {"config": config.to_dict(), "scheme": scheme}
+    parts |= {"weights": trained.model.state_dict(), "calibration": found.calibration}
+    buffer = io.BytesIO()  # written by torch.save itself, a full disk would go unnamed
+    torch.save(parts, buffer)
+    weights = folder / "weights" / f"{found.name}.pt"
+    atomically(weights, lambda p: p.write_bytes(buffer.getbuffer()))
+    return found.save(arrays)
+
+
+def _describe(faces: FaceSet, config: RunConfig) -> dict[str, Any]:
+    used = len(faces)
+    if faces.split == "train":
+        used = min(config.train_faces or used, used)
+    described = {"faces": used, "official": faces.official, "partial": faces.partial}
+    return described | ({"renderer": VERSION} if config.dataset in VARIANTS else {})

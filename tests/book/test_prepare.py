@@ -1,0 +1,184 @@
+"""What the book's pages are made from."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+ROOT = Path(__file__).resolve().parents[2]
+SPEC = importlib.util.spec_from_file_location("prepare", ROOT / "book/_ext/prepare.py")
+sys.path.insert(0, str(ROOT / "book/_ext"))  # its modules import each other
+prepare = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(prepare)
+openings, stylesheets = (importlib.import_module(name) for name in ("openings", "stylesheets"))
+
+
+def tags_after(*tags):
+    """Tags of each cell of a notebook with one cell per tag, hidden twice."""
+    cells = [new_code_cell("x = 1", metadata={"tags": [tag]}) for tag in tags]
+    notebook = new_notebook(cells=[*cells, new_code_cell("x")])
+    for _ in range(2):
+        prepare.fold_code(notebook)
+    return [cell.metadata.get("tags", []) for cell in notebook.cells]
+
+
+def test_defaults_are_folded():
+    assert tags_after("parameters") == [["parameters", "hide-input"], ["hide-input"]]
+
+
+def test_injected_parameters_are_folded_and_replace_the_defaults():
+    assert tags_after("parameters", "injected-parameters") == [
+        ["parameters", "remove-cell"],
+        ["injected-parameters", "hide-input"],
+        ["hide-input"],
+    ]
+
+
+def test_a_cell_that_is_to_be_read_is_not_folded():
+    assert tags_after("show-input") == [["show-input"], ["hide-input"]]
+
+
+def test_every_page_is_in_the_table_of_contents_and_has_a_notebook_with_its_parameters():
+    toc = (ROOT / "book/_toc.yml").read_text(encoding="utf-8")
+    for page, entry in prepare.PAGES.items():
+        assert f"experiments/{page}\n" in toc + "\n"
+        cells = nbformat.read(prepare.notebook_of(page), as_version=4).cells
+        [defaults] = [c for c in cells if "parameters" in c.metadata.get("tags", [])]
+        known = {line.split(" = ")[0] for line in defaults.source.splitlines()}
+        assert set(entry.get("parameters", {})) <= known, page
+        assert set(entry) <= {"notebook", "title", "parameters", "paper", "leave_out"}, page
+
+
+@pytest.fixture
+def book(tmp_path, monkeypatch):
+    """A repository with one notebook, one module and one record, whose page was just made."""
+    for path, text in {
+        "book/claims.yml": "[]",
+        "starlib/losses.py": "x = 1",
+        "results/runs/a.json": "{}",
+    }.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    (tmp_path / "notebooks").mkdir()
+    nbformat.write(new_notebook(cells=[new_code_cell("x")]), tmp_path / "notebooks/page.ipynb")
+    monkeypatch.setattr(prepare, "ROOT", tmp_path)
+    monkeypatch.setattr(prepare, "EXECUTED", tmp_path)
+    monkeypatch.setattr(prepare, "PAGES", {"page": {}})
+    prepare._code_digest.cache_clear()
+    made = new_notebook(metadata={"made_from": prepare.digest("page")})
+    nbformat.write(made, tmp_path / "page.ipynb")
+    yield tmp_path
+    prepare._code_digest.cache_clear()
+
+
+def test_a_page_whose_sources_did_not_change_is_not_executed_again(book):
+    assert not prepare.stale("page")
+    (book / "starlib/losses.py").touch()
+    prepare._code_digest.cache_clear()
+    assert not prepare.stale("page")
+
+
+@pytest.mark.parametrize("path", ["starlib/losses.py", "book/companion/new.py", "book/claims.yml",
+                                  "results/runs/a.json", "results/bench/new.json"])  # fmt: skip
+def test_a_page_is_out_of_date_when_what_it_is_made_from_changes(book, path):
+    (book / path).parent.mkdir(exist_ok=True)
+    (book / path).write_text("[1]")
+    prepare._code_digest.cache_clear()
+    assert prepare.stale("page")
+
+
+def test_a_page_is_out_of_date_when_its_notebook_or_parameters_change(book, monkeypatch):
+    monkeypatch.setattr(prepare, "PAGES", {"page": {"parameters": {"seeds": [0]}}})
+    assert prepare.stale("page")
+    monkeypatch.setattr(prepare, "PAGES", {"page": {}})
+    assert not prepare.stale("page")
+    nbformat.write(new_notebook(cells=[new_code_cell("y")]), book / "notebooks/page.ipynb")
+    assert prepare.stale("page")
+
+
+def test_pairs_of_notebook_and_script_hold_the_same_cells():
+    import jupytext
+
+    for script in sorted((ROOT / "notebooks").glob("*.py")):
+        ours, theirs = (jupytext.read(p).cells for p in (script, script.with_suffix(".ipynb")))
+        assert [c.source for c in ours] == [c.source for c in theirs], script
+
+
+def test_each_table_of_a_fragment_has_its_caption():
+    text = "| a |\n| --- |\n| 1 |\n\nbetween\n\n| b |\n| --- |"
+    first = ":::{table} One.\n:class: computed\n\n| a |\n| --- |\n| 1 |\n:::"
+    second = ":::{table} Two.\n:class: computed\n\n| b |\n| --- |\n:::"
+    assert prepare.captioned(text, ["One.", "Two."]) == f"{first}\n\nbetween\n\n{second}"
+    assert prepare.captioned(text, []) == text
+    assert ":class: computed records-of-x\n" in prepare.captioned(text, ["One.", "Two."], "x")
+    wide = "|".join(["", *"abcdefgh", ""]) + "\n" + "|---" * 8 + "|"
+    assert prepare.captioned(wide, "Wide.").startswith("::::{div} full-width\n:::{table} Wide.")
+    with pytest.raises(ValueError, match="expected 2 captions"):
+        prepare.captioned(text, "One.")
+
+
+def test_a_finding_stands_below_the_title_and_what_made_it_is_one_folded_cell():
+    shown = new_output("display_data", data={"text/markdown": "> **Finding.** Two.\n>\n> - one"})
+    cells = [
+        new_markdown_cell("# Title\n\nThe claim."),
+        new_code_cell("import x"),
+        new_code_cell("a = 1", metadata={"tags": ["parameters"]}),
+        new_code_cell("a = 2", metadata={"tags": ["injected-parameters"]}),
+        new_code_cell("show()", outputs=[shown]),
+        new_markdown_cell("## More"),
+    ]
+    notebook = new_notebook(cells=cells)
+    openings.put_finding_first(notebook)
+    title, box, claim, code, more = notebook.cells
+    assert title.source == "# Title" and claim.source == "The claim."
+    assert box.source == "::::{div} finding\n\n**Finding.** Two.\n\n- one\n::::"
+    assert code.source == "import x\n\na = 2\n\nshow()" and not code.outputs
+    assert more.source == "## More"
+
+
+def test_a_notebook_without_a_finding_stays_as_it_is():
+    notebook = new_notebook(cells=[new_markdown_cell("# Title"), new_code_cell("x")])
+    before = list(notebook.cells)
+    openings.put_finding_first(notebook)
+    assert notebook.cells == before
+
+
+def test_what_stands_after_a_finding_stays_in_its_place():
+    finding = new_output("display_data", data={"text/markdown": "> **Finding.** One."})
+    table = new_output("display_data", data={"text/html": "<table></table>"})
+    cells = [
+        new_markdown_cell("# Title"),
+        new_code_cell("load()", outputs=[table]),
+        new_code_cell("show()", outputs=[finding]),
+        new_code_cell("table()", outputs=[table]),
+    ]
+    notebook = new_notebook(cells=list(cells))
+    openings.put_finding_first(notebook)
+    *_, folded, after = notebook.cells
+    assert folded.outputs == [table] and after == cells[-1]
+
+
+def test_a_section_is_left_out_with_all_its_cells():
+    sources = ["# Title", "## One", "one", "## Two\n\nText.", "two", "more", "## Three"]
+    notebook = new_notebook(cells=[new_markdown_cell(source) for source in sources])
+    openings.leave_out(notebook, ["Two"])
+    assert [cell.source for cell in notebook.cells] == ["# Title", "## One", "one", "## Three"]
+    with pytest.raises(ValueError, match="section of the notebook, got 'Two'"):
+        openings.leave_out(notebook, ["Two"])
+
+
+CSS = """@import "x.css"; /* .gone { } */ a, .kept:hover, .gone { color: red; }
+@media (min-width: 1px) { .gone .kept { top: 0 } .kept::after { content: "}"; } }
+.gone { left: 0 } div:not(.gone) { right: 0 } @font-face { font-family: F; }"""
+
+
+def test_style_sheets_keep_what_the_pages_can_use():
+    left = stylesheets.pruned(CSS, {"kept"})
+    assert left.splitlines()[0] == '@import "x.css";'
+    assert "a,.kept:hover{color: red;}" in left
+    assert '.kept::after{content: "}";}' in left
+    assert "div:not(.gone){right: 0}" in left and "@font-face { font-family: F; }" in left
+    assert "left: 0" not in left and "top: 0" not in left

@@ -1,0 +1,219 @@
+"""Tables, figures and fragments of pages, from any set of runs."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from companion.evidence import ambiguity, breakdown
+from companion.evidence.claims import Verdict
+from companion.evidence.effects import comparison_effects
+from companion.exhibits import experiment_tables, figures, paper_figures, run_tables, tables
+from companion.experiments.paper import EXPERIMENTS
+from companion.experiments.select import arm_runs
+from companion.text import facts, findings, paper_tables
+from starlib.runs.finished import load_all
+from starlib.training.config import RunConfig
+from starlib.training.naming import describe
+from tests.fakes import write_arms, write_run
+
+ABLATION = EXPERIMENTS["ablation_distance"]
+NMES = {"l2": 0.052, "STAR l2": 0.050, "l1": 0.05, "STAR l1": 0.051}
+
+
+def test_a_table_puts_the_papers_numbers_beside_ours(tmp_path):
+    write_arms(ABLATION, "300w", tmp_path, NMES, spread=0.001)
+    table = tables.effect_table("ablation_distance", "300w", ["l1", "l2", "wing"], results=tmp_path)
+    assert list(table.index) == ["l1", "l2", "Wing"]
+    assert table.loc["l2", "paper"] == "3.45 / 3.05"
+    assert table.loc["l2", "without"] == "5.20 ± 0.16"
+    assert table.loc["l2", "effect [95 %]"].startswith("+0.20 [-0.03")
+    assert table.loc["l2", "paper's effect"] == "+0.40, inside"
+    assert table.loc["l1", "effect [95 %]"].startswith("-0.10 [")
+    assert table.loc["l1", "paper's effect"].endswith(", outside")
+    assert table.loc["Wing", "without"] == "not run"
+    assert table.loc["Wing", "seeds"] == "0"
+
+
+def test_a_data_set_that_the_paper_lacks_has_ours_alone(tmp_path):
+    write_arms(ABLATION, "synthface", tmp_path, NMES)
+    table = tables.effect_table(ABLATION, "synthface", ["l2"], results=tmp_path)
+    assert list(table.columns)[:2] == ["without", "with"]
+    with pytest.raises(ValueError, match="comparisons: expected some of l1, .*; got 'l3'"):
+        tables.effect_table(ABLATION, "synthface", ["l3"])
+
+
+def test_a_table_takes_a_subset_and_a_region(tmp_path):
+    write_arms(ABLATION, "300w", tmp_path, NMES)
+    for which in ({"subset": "common"}, {"region": "mouth"}):
+        table = tables.effect_table(ABLATION, "300w", ["l2"], results=tmp_path, **which)
+        assert table.loc["l2", "without"] == "5.20 ± 0.16"
+
+
+def test_what_the_book_shows_can_be_drawn_from_any_set_of_runs(tmp_path):
+    for nmes in ({}, {"l2": 0.05}, NMES):
+        write_arms(ABLATION, "300w", tmp_path, nmes, seeds=3)
+        runs = arm_runs(ABLATION, "300w", results=tmp_path)
+        every = [run for seeds in runs.values() for run in seeds.values()]
+        effects = comparison_effects(ABLATION, "300w", results=tmp_path)
+        assert figures.forest(effects).axes or len(nmes) < 2
+        assert figures.curves(runs, figures.pairs_of(ABLATION, ["l2", "wing"])).texts or nmes
+        assert figures.curves(runs, curve="width").texts  # these records have none
+        pairs = {"l2": ABLATION.comparisons["l2"]}
+        assert paper_figures.spread_distribution(runs, pairs).axes or len(nmes) < 2
+        regions = breakdown.region_effects(runs, ABLATION.comparisons["l2"])
+        assert len(tables.effects_as_table(regions)) == 6
+        assert len(tables.arm_table(runs)) == len(ABLATION.arms)
+        assert len(run_tables.run_table(every)) == len(every)
+        assert isinstance(run_tables.sources(every, ABLATION.configs("300w")), str)
+        assert set(tables.against_truth(runs).columns) == {"true landmarks"}
+    with pytest.raises(ValueError, match="curve: expected one of error"):
+        figures.curves({}, curve="nonsense")
+
+
+def test_errors_over_a_number_are_drawn_with_the_papers_beside_them(tmp_path):
+    resolution, restriction = EXPERIMENTS["resolution"], EXPERIMENTS["restriction"]
+    arms = {f"{size} {star}l2": 5 / size for size in (64, 128) for star in ("", "STAR ")}
+    write_arms(resolution, "300w", tmp_path, arms, seeds=2)
+    series = paper_figures.resolution_series(arm_runs(resolution, "300w", results=tmp_path))
+    assert len(series["STAR l2"][64]) == 2 and not len(series["smooth_l1"][96])
+    assert len(paper_figures.sweep(series, "pixels").axes) == 1
+    write_arms(restriction, "300w", tmp_path, {"STAR": 0.05, "STAR w 20": 0.04}, seeds=2)
+    runs = arm_runs(restriction, "300w", results=tmp_path)
+    series, levels = paper_figures.weight_series(runs), {"baseline": breakdown.seed_means({})}
+    figure = paper_figures.sweep(series, "w", levels, printed={"STAR": {1: 4.17, 20: 4.2}})
+    assert len(figure.axes) == 2
+
+
+def test_the_gain_of_averaging_with_the_mirror_image_is_over_the_same_networks(tmp_path):
+    assert run_tables.flip_average_table(tmp_path).empty
+    folder = tmp_path / "evaluations" / "flip_average"
+    folder.mkdir(parents=True)
+    for seed, nmes in enumerate(((0.050, 0.048), (0.052, 0.049))):
+        run = write_run(ABLATION.config("smooth_l1", "300w", seed), tmp_path, nmes[0])
+        (folder / f"{run.name}.json").write_text(
+            json.dumps({"metrics": {"common": {"nme": nmes[1]}}})
+        )
+    table = run_tables.flip_average_table(tmp_path)
+    row = table.loc["regression smooth-l1"]
+    assert list(row) == ["5.10 ± 0.14", "4.85 ± 0.07", "+0.25", 2]
+    (folder / "0123456789ab.json").write_text("{}")
+    with pytest.raises(ValueError, match="0123456789ab.json: expected a file of a run's record"):
+        run_tables.flip_average_table(tmp_path)
+
+
+def test_errors_against_the_truth_and_along_it(tmp_path):
+    clean = write_run(ABLATION.config("l2", "synthface", 0), tmp_path, 0.0).landmarks()["target"]
+    for arm, nme in (("l2", 0.06), ("STAR l2", 0.05)):
+        for seed in range(3):
+            config = ABLATION.config(arm, "synthface", seed)
+            write_run(config, tmp_path, nme + 0.001 * seed, clean=clean)
+    runs = arm_runs(ABLATION, "synthface", results=tmp_path)
+    effects = breakdown.direction_effects(runs, ABLATION.comparisons["l2"], region="contour")
+    assert set(effects) == {"along", "across"} and all(e.mean > 0 for e in effects.values())
+    assert 0 < breakdown.relative(effects["along"]) < 1
+    assert ambiguity.noise_covariance("synthface-0", 4).shape == (4, 98, 2, 2)
+
+
+def test_a_network_that_predicts_one_face_for_all_has_no_spread(tmp_path):
+    experiment = EXPERIMENTS["restriction"]
+    write_arms(experiment, "300w", tmp_path, {"baseline": 0.05}, seeds=2)
+    run = write_run(experiment.config("STAR", "300w", 0), tmp_path, 0.05, width=0.25)
+    runs = arm_runs(experiment, "300w", "reduced", None, results=tmp_path)
+    table = experiment_tables.collapse_table(runs)
+    assert list(table.index) == ["baseline", "STAR"]
+    assert list(table["width of the heatmaps"]) == ["not recorded", "0.250"]
+    assert table.loc["STAR", "NME, %"] == "5.00"
+    assert experiment_tables.spread_over_faces(run) == pytest.approx(1, abs=1e-3)
+    arrays = run.landmarks()
+    arrays["predicted"] = np.broadcast_to(arrays["predicted"][:1], arrays["predicted"].shape)
+    run.save(arrays)
+    collapsed = arm_runs(experiment, "300w", "reduced", None, results=tmp_path)["STAR"][0]
+    assert experiment_tables.spread_over_faces(collapsed) == 0
+
+
+def test_every_fragment_is_written_with_and_without_runs(tmp_path):
+    empty = paper_tables.fragments(tmp_path)
+    names = {"scales", "reduced", "processors", "crops", "parameters", "others", "transfer"}
+    names |= {"provenance", "schedules"}
+    names |= {"contradictions", *(f"printed{n}" for n in range(3, 7))}
+    assert set(empty) == names | {f"table{n}" for n in range(1, 7)}
+    assert "| COFW | basic | 5.00 / 4.76 |" in empty["printed3"] and "4.05" in empty["printed5"]
+    assert "not run" in empty["table5"] and "No run" in empty["provenance"]
+    write_arms(ABLATION, "300w", tmp_path, NMES, seeds=3)
+    filled = paper_tables.fragments(tmp_path)
+    assert "| 300-W | reduced |" in filled["provenance"]
+    assert "+0.20 [" in filled["table3"]
+    assert filled["table1"].count("\n") > 14 and "Feng et al., CVPR 2018" in filled["table1"]
+
+
+def test_runs_of_several_data_sets_name_theirs(tmp_path):
+    for dataset in ("synthface", "300w"):
+        write_run(ABLATION.config("l2", dataset, 0), tmp_path, 0.05)
+    both = run_tables.run_table(load_all(tmp_path))
+    assert list(both["data"]) == ["300-W", "synthface"]
+    assert "data" not in run_tables.run_table(load_all(tmp_path)[:1])
+
+
+def test_runs_that_differ_in_their_convention_do_not_share_a_name(tmp_path):
+    for convention in ("paper", "released"):
+        config = RunConfig.at("reduced", "300w", convention=convention, ema_half_life=1)
+        write_run(config, tmp_path, 0.05)
+    arms = list(run_tables.run_table(load_all(tmp_path))["arm"])
+    usual = "STAR-value smooth-l1 ema half life 1"
+    assert arms == [usual, f"{usual} convention released"]
+    assert describe(config).endswith("ema half life 1 convention released seed 0")
+    smoke = RunConfig.at("smoke", "300w", epochs=3)
+    assert describe(smoke) == "300w custom star-value smooth_l1 image size 64 epochs 3 seed 0"
+
+
+def test_widths_stand_by_comparison_and_say_what_is_missing(tmp_path):
+    for seed, width in enumerate((0.1, 0.3)):
+        write_run(ABLATION.config("l2", "300w", seed), tmp_path, 0.05, width=width)
+    write_run(ABLATION.config("l1", "300w", 0), tmp_path, 0.05)  # an older record, without widths
+    runs = arm_runs(ABLATION, "300w", results=tmp_path)
+    table = experiment_tables.width_table(
+        runs, {name: ABLATION.comparisons[name] for name in ("l1", "l2")}
+    )
+    assert list(table.loc["l2"]) == ["0.200 ± 0.141", "not run"]
+    assert list(table.loc["l1"]) == ["not recorded", "not run"]
+
+
+def test_times_are_given_by_processor_and_the_fastest_first(tmp_path):
+    machines = {"Slow": ("AVX2 avx2", 1200.0), "Fast": ("AVX512 avx512_bf16", 300.0)}
+    for seed, (name, (found, seconds)) in enumerate(machines.items()):
+        run = write_run(ABLATION.config("l2", "300w", seed), tmp_path, 0.05)
+        where = {"processor": name, "instructions": found, "seconds": seconds}
+        run.provenance.update(where)
+        run.save(run.landmarks())
+    aam = write_run(ABLATION.config("l2 +AAM", "300w", 0), tmp_path, 0.05)
+    _, _, *rows = facts.processors([*load_all(tmp_path), aam]).splitlines()
+    assert rows == [
+        "| Fast (none) | yes | 5.0 | 5.0 to 5.0 | 1 |",
+        "| Slow (none) | no | 20.0 | 20.0 to 20.0 | 1 |",
+    ]
+
+
+def test_a_finding_names_the_effects_that_the_paper_does_not_print(tmp_path):
+    luvli = EXPERIMENTS["compare_luvli"]
+    nmes = {"baseline": 0.05, "STAR": 0.05, "Mahalanobis": 0.06, "Laplace NLL, heatmap": 0.04}
+    write_arms(luvli, "300w", tmp_path, nmes, seeds=3)
+    effects = comparison_effects(luvli, "300w", results=tmp_path)
+    reason = "+0.1 points, 3 seeds, p < 0.001 after Holm; the paper's +0.2"
+    reason += " (power to see it, uncorrected: 9 %)"
+    verdict = Verdict("id", "STAR wins.", "Section 5.4", "replicated", reason)
+    lines = findings.finding([verdict], effects).split("\n>\n")
+    assert lines[1] == "> - **replicated**: STAR wins. *+0.1 points, 3 seeds; the paper's +0.2*"
+    opening, named = lines[2].split(": ", 1)
+    assert opening == "> - **beyond the paper**, not corrected for their number"
+    assert [text.split(", *")[0] for text in named.split("; ")] == [
+        "STAR over Laplace NLL, heatmap",
+        "Mahalanobis over baseline",
+        "Laplace NLL, heatmap over baseline",
+    ]
+    assert "-1.00 points [" in named.split("; ")[0] and "3 seeds" in named
+    assert lines[3] == "> - **beyond the paper**, zero inside the interval: STAR over baseline"
+    rule = {"comparisons": ["Mahalanobis over baseline"]}
+    verdict = dataclasses.replace(verdict, rule=rule)  # what a verdict gives is not said twice
+    assert "Mahalanobis over baseline" not in findings.finding([verdict], effects)

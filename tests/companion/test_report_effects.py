@@ -1,0 +1,310 @@
+"""Arms, the choice of their runs, and the statistics of effects."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from companion.evidence import ambiguity, breakdown, stability
+from companion.evidence.effects import (
+    bootstrap,
+    compare,
+    comparison_effects,
+    contrast,
+    face_errors,
+    holm,
+    power,
+)
+from companion.evidence.published import contradictions, published, published_values
+from companion.evidence.regions import PARTS, REGIONS
+from companion.experiments.paper import EXPERIMENTS, Comparison, Experiment
+from companion.experiments.select import arm_runs
+from starlib.schemes import SCHEME_OF, SCHEMES
+from starlib.training.config import RunConfig
+from tests.fakes import write_arms, write_run
+
+ABLATION = EXPERIMENTS["ablation_distance"]
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_arm_is_a_config_and_every_comparison_has_its_arms(name):
+    experiment = EXPERIMENTS[name]
+    for dataset in experiment.datasets:
+        assert dataset in SCHEME_OF and experiment.configs(dataset)
+        assert set(experiment.plan.get(dataset, {})) <= set(experiment.arms)
+    for scale in ("smoke", "full"):
+        assert experiment.configs("wflw", scale)
+    for pair in experiment.comparisons.values():
+        assert {pair.without, pair.with_} <= set(experiment.arms)
+    assert {pair.without for pair in experiment.comparisons.values()} | {
+        pair.with_ for pair in experiment.comparisons.values()
+    } >= set(experiment.arms) - {"w 2", "baseline"}
+
+
+def test_adding_an_experiment_is_adding_data(tmp_path):
+    mine = Experiment(
+        "mine", "Two controls", "nowhere",
+        {"A": {"loss": "star_isotropic"}, "B": {"loss": "adl", "adl_ratio": 5.0}},
+        {"B over A": Comparison("A", "B")},
+    )  # fmt: skip
+    write_arms(mine, "300w", tmp_path, {"A": 0.05, "B": 0.04})
+    effect = comparison_effects(mine, "300w", results=tmp_path)["B over A"]
+    assert effect.mean == pytest.approx(0.01, abs=1e-4) and effect.low > 0
+    assert effect.seeds == (5, 5) and effect.published is None
+
+
+def test_basic_arms_have_five_seeds_on_300w_and_the_others_three():
+    assert ABLATION.seeds_of("l2", "300w") == tuple(range(5))
+    assert ABLATION.seeds_of("STAR l2 +AAM", "300w") == tuple(range(3))
+    assert ABLATION.seeds_of("wing +DR", "300w") == ABLATION.seeds_of("l2 +DR", "synthface") == ()
+    seeds = [config.seed for config in ABLATION.configs("300w", "long")]
+    assert seeds == sorted(seeds) and len(seeds) == 8 * 5 + 12 * 3
+    assert len(ABLATION.configs("wflw", "full", seeds=[7], arms=["l2"])) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"seeds": 3}, "^seeds: expected a list of int"),
+        ({"seeds": []}, "^seeds: expected a list of int"),
+        ({"seeds": [0, 0]}, "^seeds: expected each once"),
+        ({"arms": "l1"}, "^arms: expected a list of str"),
+        ({"arms": ["l3"]}, "^arms: expected some of l1, .*, got 'l3'"),
+    ],
+)
+def test_parameters_of_a_notebook_are_checked(options, message):
+    with pytest.raises(ValueError, match=message):
+        ABLATION.configs("300w", **options)
+
+
+def test_a_run_that_the_comparison_does_not_ask_for_never_slips_in(tmp_path):
+    plain = ABLATION.config("l2", "300w", 0)
+    write_run(plain, tmp_path, 0.05)
+    changes = ({"dr": True}, {"aam": True}, {"loss_weight": 2.0}, {"learning_rate": 1e-4})
+    for other in (*changes, {"augmentation": "released"}, {"train_faces": 9}, {"seed": 99}):
+        fields = {"loss": "regression", "distance": "l2", **other}
+        write_run(RunConfig.at("reduced", "300w", **fields), tmp_path, 0.9)
+    runs = arm_runs(ABLATION, "300w", arms=["l2", "STAR l2"], results=tmp_path)
+    assert {arm: list(seeds) for arm, seeds in runs.items()} == {"l2": [0], "STAR l2": []}
+    assert runs["l2"][0].config == plain
+    effect = comparison_effects(ABLATION, "300w", ["l2"], results=tmp_path)["l2"]
+    assert not effect.run and str(effect) == "not run yet (1 and 0 seeds)"
+
+
+def test_runs_on_other_faces_are_not_compared(tmp_path):
+    write_run(ABLATION.config("l2", "300w", 0), tmp_path, 0.05)
+    write_run(ABLATION.config("STAR l2", "300w", 0), tmp_path, 0.04, fingerprint="f" * 16)
+    with pytest.raises(ValueError, match="expected the same faces of 300w"):
+        arm_runs(ABLATION, "300w", arms=["l2", "STAR l2"], results=tmp_path)
+
+
+def test_rendered_faces_are_the_same_at_one_version_of_the_renderer(tmp_path):
+    def both():
+        return arm_runs(ABLATION, "synthface", arms=["l2", "STAR l2"], results=tmp_path)
+
+    write_run(ABLATION.config("l2", "synthface", 0), tmp_path, 0.05)
+    pixels = "f" * 16  # as another processor rounds them
+    with_star = ABLATION.config("STAR l2", "synthface", 0)
+    write_run(with_star, tmp_path, 0.04, fingerprint=pixels, renderer=1)
+    assert [len(seeds) for seeds in both().values()] == [1, 1]
+    write_run(with_star, tmp_path, 0.04, fingerprint=pixels, renderer=2)
+    with pytest.raises(ValueError, match="version 1 of the renderer and version 2 of the renderer"):
+        both()
+
+
+def test_any_two_arms_are_compared_in_one_line(tmp_path):
+    for seed in range(3):
+        for loss, nme in (("mahalanobis", 0.06), ("adl", 0.05)):
+            config = RunConfig.at("reduced", "300w", loss=loss, seed=seed, protocol=1)
+            write_run(config, tmp_path, nme + 0.001 * seed)
+    effect = compare("300w", {"loss": "mahalanobis"}, {"loss": "adl"}, results=tmp_path)
+    assert effect.mean == pytest.approx(0.01, abs=1e-4) and effect.seeds == (3, 3)
+    assert str(effect).startswith("+1.00 [+0.7")
+    for copy in "abc":  # runs on other copies of the data set, which fewer runs share
+        other = RunConfig.at("reduced", "300w", loss="adl", protocol=1)
+        write_run(other, tmp_path, 0.09, fingerprint=16 * copy)
+    again = compare("300w", {"loss": "mahalanobis"}, {"loss": "adl"}, results=tmp_path)
+    assert again.mean == effect.mean
+    nothing = compare("300w", {"loss": "rle"}, {"loss": "adl"}, results=tmp_path)
+    assert str(nothing) == "not run yet (0 and 3 seeds)"
+
+
+def test_one_seed_gives_no_interval(tmp_path):
+    for seeds, expected in ((1, "+1.00, no interval"), (2, "+1.00 [")):
+        for loss, nme in (("mahalanobis", 0.06), ("adl", 0.05)):
+            config = RunConfig.at("reduced", "300w", loss=loss, seed=seeds - 1, protocol=1)
+            write_run(config, tmp_path, nme + 0.001 * seeds)
+        effect = compare("300w", {"loss": "mahalanobis"}, {"loss": "adl"}, results=tmp_path)
+        assert str(effect).startswith(expected)
+        assert np.isnan(effect.bootstrap).all() == (seeds == 1)
+
+
+def test_welch_agrees_with_scipy():
+    rng = np.random.default_rng(0)
+    one, other = rng.normal(0.05, 0.001, 3), rng.normal(0.04, 0.003, 7)
+    ours, theirs = contrast([one, other]), stats.ttest_ind(one, other, equal_var=False)
+    assert ours.p == pytest.approx(theirs.pvalue)
+    interval = theirs.confidence_interval()
+    assert (ours.low, ours.high) == pytest.approx((interval.low, interval.high))
+    single = contrast([one - 0.05], [1.0])
+    assert single.p == pytest.approx(stats.ttest_1samp(one, 0.05).pvalue)
+
+
+@pytest.mark.parametrize(("first", "second"), [(3, 3), (5, 10)])
+def test_the_interval_covers_the_truth_in_95_of_100_cases(first, second):
+    rng = np.random.default_rng(1)
+    samples = (rng.normal(0, 1, (4000, first)), rng.normal(0, 1, (4000, second)))
+    effects = [contrast(pair) for pair in zip(*samples, strict=True)]
+    covered = np.mean([effect.low < 0 < effect.high for effect in effects])
+    # Welch is a little wide with three seeds of equal spread.
+    assert 0.94 < covered < (0.975 if first == 3 else 0.96)
+
+
+def test_the_bootstrap_beside_it_is_too_narrow_with_three_seeds():
+    rng = np.random.default_rng(0)
+    covered = 0
+    for _ in range(300):
+        arms = [rng.normal(0, 0.01, (3, 1)) + rng.normal(0, 0.001, (3, 20)) for _ in range(2)]
+        low, high = bootstrap(arms, draws=300)
+        covered += low < 0 < high
+    assert 0.65 < covered / 300 < 0.9
+
+
+def test_power_agrees_with_simulation_and_seeds_needed_reach_it():
+    rng = np.random.default_rng(2)
+    effect = contrast([[0.051, 0.050, 0.049], [0.050, 0.049, 0.048]], published=0.002)
+    drawn = (rng.normal((0.002, 0), 0.001, (4000, 3, 2))).transpose(2, 0, 1)
+    seen = np.mean(stats.ttest_ind(*drawn, axis=1).pvalue < 0.05)
+    assert effect.power() == pytest.approx(seen, abs=0.03)
+    needed = effect.seeds_needed()
+    assert power(0.002, 0.001 * np.sqrt(2 / needed), 2 * needed - 2) >= 0.8
+    assert power(0.002, 0.001 * np.sqrt(2 / (needed - 1)), 2 * needed - 4) < 0.8
+    assert contrast([[0.1], [0.2]], published=0.1).seeds_needed() is None
+    far = (rng.normal(12, 1, 10**6)) / np.sqrt(rng.chisquare(2, 10**6) / 2)
+    seen = np.mean(far > stats.t.ppf(0.975, 2))
+    assert power(12, 1, 2) == pytest.approx(seen, abs=2e-4) and seen < 0.9995
+
+
+def test_holm_steps_down_and_leaves_out_what_is_not_run():
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.5, np.nan, 0.5])[::2] == [1.0, 1.0]
+    assert np.isnan(holm([np.nan])[0]) and holm([]) == []
+
+
+def test_an_effect_says_what_it_lacks():
+    one_seed = contrast([[0.05], [0.04]])
+    assert one_seed.run and not one_seed.decidable and np.isnan(one_seed.p)
+    assert contrast([[], [0.04]]).seeds == (0, 1)
+    equal = contrast([[0.1, 0.1, 0.1], [0.1, 0.1, 0.1]])
+    assert equal.p == 1 and contrast([[0.5] * 3, [0.25] * 3]).p == 0
+    with pytest.raises(ValueError, match="samples: expected 2 lists"):
+        contrast([np.zeros((2, 3)), np.zeros(3)])
+
+
+def test_face_errors_take_a_subset_a_region_and_the_truth(tmp_path):
+    run = write_run(ABLATION.config("l2", "300w", 0), tmp_path, 0.05)
+    assert face_errors(run, "common") == pytest.approx(np.full(12, 0.05), abs=1e-4)
+    assert face_errors(run, region="eyes") == pytest.approx(np.full(12, 0.05), abs=1e-4)
+    with pytest.raises(ValueError, match="against: run .* has no landmarks 'clean'"):
+        face_errors(run, against="clean")
+    with pytest.raises(ValueError, match="region: expected one of contour, .*, got 'ear'"):
+        face_errors(run, region="ear")
+
+
+@pytest.mark.parametrize("name", ["300w", "wflw", "cofw", "scut-fbp5500"])
+def test_regions_share_out_every_landmark(name):
+    taken = sorted(i for part in PARTS for i in REGIONS[name][part])
+    assert taken == list(range(SCHEMES[name].points))
+    assert set(REGIONS[name]["eye corners"]) <= set(REGIONS[name]["eyes"])
+    assert sorted(SCHEMES[name].flip[i] for i in REGIONS[name]["eye corners"]) == sorted(
+        REGIONS[name]["eye corners"]
+    )
+
+
+def test_the_jackknife_of_the_spread_covers_the_truth(tmp_path):
+    pair = EXPERIMENTS["stability"].comparisons["l2"]
+    for arm, noise in ((pair.without, 0.02), (pair.with_, 0.01)):
+        for seed in range(5):
+            config = EXPERIMENTS["stability"].config(arm, "300w", seed)
+            config = dataclasses.replace(config)
+            write_run(config, tmp_path, 0.05, noise=noise)
+    runs = arm_runs(EXPERIMENTS["stability"], "300w", results=tmp_path)
+    # A point's two coordinates each have the noise: the root of twice the variance.
+    spread = stability.point_spread(stability.predictions(runs["l2"])).mean()
+    assert spread == pytest.approx(0.02 * np.sqrt(2), rel=0.08)
+    effects = breakdown.stability_effects(runs, pair)
+    assert list(effects) == ["all", *PARTS]
+    assert effects["all"].low < 0.01 * np.sqrt(2) < effects["all"].high
+    assert effects["all"].low > 0
+    assert not breakdown.stability_effects({}, pair)["all"].run
+
+
+def test_known_directions_are_recognised(tmp_path):
+    noise = ambiguity.noise_covariance("synthface", 20)
+    experiment = EXPERIMENTS["ambiguity"]
+    turned = np.array([[0, -1], [1, 0]]) @ noise @ np.array([[0, 1], [-1, 0]])
+    angles, correlations, energies = [], [], []
+    for seed, covariance in enumerate((noise, turned)):
+        config = experiment.config("STAR l2 +DR", "synthface", seed)
+        scaled = covariance * 50  # stored as half floats
+        run = write_run(config, tmp_path, 0.05, faces=20, covariance=scaled, clean=None)
+        angles.append(ambiguity.angle_to_noise(run))
+        correlations.append(ambiguity.correlation_with_noise(run))
+        energies.append(ambiguity.correlation_with_noise(run, ambiguity.first_eigenvalue))
+    assert angles[0] < 1 and angles[1] > 89
+    assert min(correlations) > 0.9 and min(energies) > 0.9
+    assert ambiguity.region_ratio(run, ("contour", "eye corners")) > 10
+    for measure in (ambiguity.eigenvalue_ratio, ambiguity.first_eigenvalue):
+        assert len(np.unique(ambiguity.strength(noise, measure))) < 10  # of 98: most are tied
+    older = write_run(experiment.config("l2", "synthface", 0), tmp_path, 0.05)
+    assert np.isnan(ambiguity.angle_to_noise(older))
+    with pytest.raises(ValueError, match="dataset: expected one of synthface"):
+        ambiguity.noise_covariance("300w", 4)
+
+
+def test_errors_are_split_along_and_across_the_ambiguity(tmp_path):
+    noise = ambiguity.noise_covariance("synthface", 20)
+    direction = ambiguity.components(noise)[1][..., 0]
+    config = EXPERIMENTS["noise"].config("l2", "synthface", 0)
+    run = write_run(config, tmp_path, 0.0, faces=20)
+    clean = run.landmarks()["predicted"] - 0.03 * direction
+    for ends in SCHEMES["wflw"].normaliser:
+        clean[:, list(ends)] = run.landmarks()["target"][:, list(ends)]
+    run = write_run(config, tmp_path, 0.0, faces=20, clean=clean)
+    along, across = (errors.mean() for errors in ambiguity.errors_along_across(run))
+    assert along == pytest.approx(0.03, rel=0.05) and across < 0.001
+
+
+def test_published_numbers_are_whole():
+    table = published()
+    assert len(table["table1"]["methods"]) == 14
+    best = {k: min(m[k] for m in table["table1"]["methods"] if k in m) for k in ("wflw", "cofw")}
+    assert best["wflw"] > table["table1"]["ours"]["wflw"]
+    assert {k: set(v) for k, v in table["table3"].items()} == {
+        dataset: {"basic", "dr", "aam"} for dataset in ("cofw", "300w", "wflw")
+    }
+    for experiment in EXPERIMENTS.values():
+        for name, pair in experiment.comparisons.items():
+            if pair.published:
+                dataset = "300w"
+                assert published_values(pair, dataset) is not None, (experiment.name, name)
+    assert published_values(ABLATION.comparisons["l2"], "300w").effect == pytest.approx(0.40)
+    assert published_values(ABLATION.comparisons["l2"], "synthface") is None
+
+
+def test_contradictions_are_computed_and_rounding_is_none():
+    found = contradictions()
+    numbers = {item.text: item for item in found if item.printed}
+    gains = numbers["gain of STAR over ADL on WFLW and its subsets"]
+    assert gains.printed[1] == 0.28 and gains.computed[1] == pytest.approx(0.20)
+    assert numbers["mean effect on COFW"].computed == pytest.approx((0.3325,))
+    assert set(numbers) == {gains.text, "mean effect on COFW"}
+    assert any("Table 2" in item.where for item in found)
+
+
+def test_all_seeds_of_a_closed_scale_are_read(tmp_path):
+    write_arms(ABLATION, "300w", tmp_path, {"l2": 0.05}, seeds=7)
+    assert list(arm_runs(ABLATION, "300w", arms=["l2"], results=tmp_path)["l2"]) == list(range(7))
+    at_long = arm_runs(ABLATION, "300w", "long", arms=["l2"], results=tmp_path)
+    assert at_long == {"l2": {}}

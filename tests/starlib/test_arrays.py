@@ -1,0 +1,67 @@
+"""The arrays of a record: what is written is read, NaN where a target is unlabelled too."""
+
+import numpy as np
+import pytest
+
+from starlib.data import CropStore, FaceSet
+from starlib.runs import arrays
+from starlib.runs.baseline import mean_shape
+from starlib.runs.evaluation import evaluation_metrics
+from starlib.schemes import SCHEMES
+
+
+def evaluated(missing, clean=False):
+    """`evaluation_arrays` of six faces whose predictions reach far out."""
+    rng = np.random.default_rng(0)
+    target = rng.uniform(-0.7, 0.7, (6, 68, 2)).astype(np.float32)
+    predicted = rng.uniform(-2.2, 2.2, target.shape)
+    predicted[0, 0], predicted[1, 1] = -9, 9
+    truth = target + np.float32(0.01)
+    target[missing] = np.nan
+    crops = CropStore(None, target, truth if clean else None, None, "")
+    faces = FaceSet("300w", "test", SCHEMES["300w"], tuple("abcdef"), target, None)
+    return target, predicted, arrays.evaluation_arrays(predicted, crops, faces)
+
+
+@pytest.mark.parametrize("share", [0, 0.2, 1])
+def test_landmarks_are_read_as_they_were_evaluated(tmp_path, share):
+    missing = np.random.default_rng(1).random((6, 68)) < share
+    target, predicted, values = evaluated(missing)
+    written = arrays.stored(values)
+    assert all(v.dtype == np.int16 for v in written.values())
+    arrays.write(tmp_path / "run.npz", written)
+    read = arrays.read(tmp_path / "run.npz")
+    assert arrays.digest(read) == arrays.digest(written)
+    found = arrays.restored(read)
+    for name in values:
+        np.testing.assert_array_equal(found[name], values[name])
+    np.testing.assert_allclose(found["target"], target, atol=arrays.UNIT / 2)
+    assert np.isnan(found["target"]).any(-1).sum() == missing.sum()
+    np.testing.assert_allclose(found["predicted"], predicted.clip(-2, 2), atol=arrays.UNIT)
+
+
+def test_the_least_number_of_a_prediction_is_no_missing_value():
+    values = np.full((1, 2, 2), -(2**15), np.int16)  # as older records may hold it
+    restored = arrays.restored({"predicted": values, "target": values})
+    assert (restored["predicted"] == -2).all() and np.isnan(restored["target"]).all()
+
+
+def test_the_noise_of_annotation_is_that_of_labelled_landmarks():
+    missing = np.zeros((6, 68), bool)
+    missing[:, 3], missing[2:, 5] = True, True
+    _, _, values = evaluated(missing, clean=True)
+    found = evaluation_metrics(values, SCHEMES["300w"])
+    assert set(found) == {"test", "clean", "annotation_noise"}
+    distance = np.linalg.norm(values["clean"][:, 36] - values["clean"][:, 45], axis=-1)
+    expected = (np.sqrt(2) * 0.01 / distance).mean()
+    assert found["annotation_noise"]["nme"] == pytest.approx(expected, rel=1e-2)
+
+
+def test_the_mean_shape_is_that_of_labelled_landmarks():
+    missing = np.zeros((6, 68), bool)
+    missing[:, 3], missing[2:, 5] = True, True
+    train, _, _ = evaluated(missing)
+    expected = np.concatenate((train[:, :3].mean(0), [[0, 0]], train[:, 4:].mean(0)))
+    expected[5] = train[:2, 5].mean(0)
+    [found] = mean_shape(train, {"target": expected[None]}, SCHEMES["300w"]).values()
+    assert found["nme"] == pytest.approx(0, abs=1e-6)

@@ -1,0 +1,162 @@
+"""What is hostile or unlucky: picture bombs, pickles that run code, full disks, read-only folders.
+
+Archives with paths that lead out of their folder are in test_fetch.
+"""
+
+import os
+import struct
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import pytest
+import torch
+
+from starlib.__main__ import main
+from starlib.data import DataError, crop_store, load_dataset
+from starlib.inference.detector import load_detector
+from starlib.runs.run import run
+from starlib.schemes import SCHEMES
+from starlib.training.config import RunConfig
+from starlib.training.loop import train
+from tests.conftest import without_rights
+
+resource = pytest.importorskip("resource", reason="needs limits of file sizes")
+SMALL = {"image_size": 32, "width": 8, "depth": 2, "epochs": 1, "batch_size": 2}
+CONFIG = RunConfig.at("smoke", "300w", **SMALL)
+
+
+def bomb(path: Path, side: int = 60_000) -> Path:
+    """A PNG of a few bytes that says it has side x side pixels."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        check = struct.pack(">I", zlib.crc32(kind + data))
+        return struct.pack(">I", len(data)) + kind + data + check
+
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    parts = chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(bytes(1000))), chunk(b"IEND", b"")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
+    return path
+
+
+def files_of(folder: Path) -> list[str]:
+    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+
+
+def test_a_picture_bomb_is_named_before_it_fills_the_memory(tmp_path, run_file, capsys):
+    photo, out = bomb(tmp_path / "photo.png"), tmp_path / "out"
+    box = ["--box", "1", "1", "9", "9"]
+    given = ["predict", str(photo), "--weights", str(run_file), "--out", str(out), *box]
+    assert main(given) == 2
+    assert f"{photo}: expected a readable image" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_a_picture_bomb_among_faces_is_named(tiny_300w, tmp_path):
+    [picture] = (tiny_300w / "300w/afw").glob("1.*g")
+    bomb(picture)
+    with pytest.raises(DataError, match=r"afw/1\."):
+        crop_store(load_dataset("300w", "train", tiny_300w), 32, tmp_path / "crops")
+    assert files_of(tmp_path / "crops") == []
+
+
+class Harm:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def test_weights_that_run_code_when_they_are_unpickled_are_refused(tmp_path):
+    harm, path = tmp_path / "harm", tmp_path / "weights.pkl"
+    for content in (Harm(harm), {"net": {"a": Harm(harm)}}, {"config": Harm(harm), "weights": {}}):
+        torch.save(content, path)
+        with pytest.raises(ValueError, match=r"weights\.pkl"):
+            load_detector(path)
+        assert not harm.exists()
+
+
+def test_a_checkpoint_that_runs_code_when_it_is_unpickled_is_not_read(tiny_300w, tmp_path):
+    from starlib.training.checkpoints import write_checkpoint
+
+    harm, path = tmp_path / "harm", tmp_path / "run.pt"
+    write_checkpoint(path, {"run": Harm(harm)})
+    faces = load_dataset("300w", "train", tiny_300w)
+    crops = crop_store(faces, 32, tmp_path)
+    with pytest.warns(UserWarning, match="expected tensors and numbers alone"):
+        train(CONFIG, crops, SCHEMES["300w"], checkpoint=path)
+    assert path.with_name("run.pt.damaged").exists()
+    assert not harm.exists()
+
+
+@pytest.fixture
+def file_limit():
+    """Sets how large a file may become, as a full disk does."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("kilobytes", [1, 10, 50])  # in the crops, the checkpoint, the weights
+def test_a_run_without_space_says_so_and_goes_on_when_there_is_some(
+    tiny_300w, tmp_path, file_limit, capsys, kilobytes
+):
+    results = tmp_path / "results"
+    given = ["train", "--dataset", "300w", "--results", str(results), "--data-root", str(tiny_300w)]
+    given += ["--set", *(f"{name}={value}" for name, value in SMALL.items())]
+    file_limit(kilobytes * 1024)
+    code = main(given)
+    errors = capsys.readouterr().err
+    file_limit(resource.RLIM_INFINITY)
+    assert code == 2 and str(results) in errors and "File too large" in errors
+    assert not [name for name in files_of(results) if "partial" in name]
+    assert main(given) == 0
+
+
+FULL = """
+import sys
+from pathlib import Path
+from starlib.data import crop_store, load_dataset
+from tests.conftest import without_rights
+crop_store(load_dataset("300w", "train", sys.argv[1]), 64, Path(sys.argv[2]))
+"""
+
+
+def test_a_full_disk_is_an_error_while_crops_are_cut(tiny_300w, tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)]
+    if os.name != "posix" or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("cannot mount a small disk")
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", FULL, str(tiny_300w), str(disk / "crops")],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONPATH": os.getcwd()},
+        )
+        assert done.returncode == 1, done  # and not killed for writing into a mapped file
+        assert "No space left on device" in done.stderr
+        assert files_of(disk) == []
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_folder_that_cannot_be_written_is_named(tiny_300w, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    for results in (tmp_path / "file" / "results", Path("/proc/results")):
+        given = ["train", "--dataset", "300w", "--data-root", str(tiny_300w)]
+        assert main([*given, "--results", str(results)]) == 2
+        assert str(results) in capsys.readouterr().err
+
+
+def test_a_read_only_folder_is_named_and_stays_as_it_is(tiny_300w, tmp_path):
+    results = tmp_path / "results"
+    results.mkdir(mode=0o555)
+    with without_rights(tmp_path), pytest.raises(OSError, match="results"):
+        run(CONFIG, results=results, data_root=tiny_300w)
+    assert list(results.iterdir()) == []

@@ -1,0 +1,213 @@
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from starlib.data.crops import CropStore
+from starlib.moments import soft_argmax
+from starlib.schemes import SCHEMES
+from starlib.training.build import build_model
+from starlib.training.checkpoints import last_checkpoint, read_checkpoint
+from starlib.training.config import SCALES, RunConfig
+from starlib.training.loop import StoppedError, learning_rate, predict, train
+from starlib.training.state import State
+
+CONFIG = RunConfig.at("smoke", "300w", image_size=32, width=8, depth=2, epochs=4, batch_size=4)
+SCHEME = SCHEMES["300w"]
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def crops(count=10, seed=0):
+    rng = np.random.default_rng(seed)
+    images = rng.integers(0, 256, (count, 3, 40, 40), dtype=np.uint8)
+    landmarks = rng.uniform(-0.5, 0.5, (count, 68, 2)).astype(np.float32)
+    return CropStore(images, landmarks, None, np.zeros((count, 3), np.float32), "none")
+
+
+def weights(model):
+    return torch.cat([v.flatten().double() for v in model.state_dict().values()])
+
+
+def test_learning_rate_falls_tenfold_where_the_paper_has_it():
+    full = RunConfig.at("full", "300w")
+    rates = [learning_rate(full, epoch) for epoch in range(500)]
+    drops = [epoch for epoch in range(1, 500) if rates[epoch] != rates[epoch - 1]]
+    assert drops == [200, 350, 450]
+    assert rates[0] == 1e-3 and rates[-1] == pytest.approx(1e-6)
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others():
+    one, two = (train(CONFIG, crops(), SCHEME).model for _ in range(2))
+    other = train(dataclasses.replace(CONFIG, seed=1), crops(), SCHEME).model
+    assert torch.equal(weights(one), weights(two))
+    assert not torch.equal(weights(one), weights(other))
+
+
+def test_the_weights_of_the_result_are_the_average_over_the_steps(tmp_path):
+    checkpoint = tmp_path / "run.pt"
+    found = train(CONFIG, crops(), SCHEME, checkpoint=checkpoint).model
+    saved = read_checkpoint(checkpoint)
+    for name, value in found.state_dict().items():
+        assert torch.equal(value, saved["average"][f"module.{name}"]), name
+    raw = torch.cat([v.flatten().double() for v in saved["model"].values()])
+    assert not torch.allclose(weights(found), raw, rtol=1e-4)
+
+
+def test_star_is_trained_on_the_batches_of_the_baseline(monkeypatch):
+    seen = {}
+    for loss in ("regression", "star"):
+        batches = seen.setdefault(loss, [])
+        config = dataclasses.replace(CONFIG, loss=loss, epochs=2)
+        step = State.step
+
+        def kept(self, batch, targets, batches=batches, step=step):
+            batches += [batch.clone(), targets.clone()]
+            return step(self, batch, targets)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(State, "step", kept)
+            train(config, crops(), SCHEME)
+    assert len(seen["star"]) == len(seen["regression"]) == 8
+    for one, other in zip(*seen.values(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_both_losses_start_from_the_same_weights():
+    plain = dataclasses.replace(CONFIG, loss="regression")
+    assert torch.equal(weights(build_model(CONFIG, SCHEME)), weights(build_model(plain, SCHEME)))
+
+
+def test_training_draws_nothing_from_the_global_random_state():
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    train(dataclasses.replace(CONFIG, epochs=1), crops(), SCHEME)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_stopped_training_goes_on_to_the_same_weights(tmp_path):
+    expected = train(CONFIG, crops(), SCHEME)
+    checkpoint = tmp_path / "run.pt"
+    with pytest.raises(StoppedError, match="after epoch 1"):
+        train(CONFIG, crops(), SCHEME, checkpoint=checkpoint, stop=lambda: True)
+    resumed = train(CONFIG, crops(), SCHEME, checkpoint=checkpoint)
+    assert torch.equal(weights(resumed.model), weights(expected.model))
+    for name in ("loss", "error", "learning_rate"):
+        assert resumed.curves[name] == expected.curves[name]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")  # torch's own
+@pytest.mark.parametrize("changes", [{}, {"aam": True, "dr": True}, {"loss": "rle"}])
+def test_a_compiled_training_learns_what_the_other_does(changes, monkeypatch):
+    config = dataclasses.replace(CONFIG, epochs=2, precision="float32", **changes)
+    expected = train(config, crops(), SCHEME)
+    seen, whole = [], torch.compile
+
+    def compile_without_kernels(function, **options):
+        seen.append(options)
+        return whole(function, backend="aot_eager", dynamic=options["dynamic"])
+
+    monkeypatch.setattr(torch, "compile", compile_without_kernels)
+    found = train(config, crops(), SCHEME, compiled=True)
+    torch.compiler.reset()
+    assert seen == [{"dynamic": False, "mode": None}]
+    for name in ("loss", "error"):
+        np.testing.assert_allclose(found.curves[name], expected.curves[name], rtol=1e-3)
+
+
+KILLED = """
+import sys
+from pathlib import Path
+import tests.starlib.test_train as t
+from starlib.training import checkpoints
+checkpoints.EVERY = 0
+t.torch.set_num_threads(int(sys.argv[2]))  # sums depend on how they are split
+def report(epoch, curves):
+    print(epoch, flush=True)
+t.train(t.dataclasses.replace(t.CONFIG, epochs=200), t.crops(), t.SCHEME,
+        checkpoint=Path(sys.argv[1]), report=report)
+"""
+
+
+def test_a_killed_training_goes_on_to_bit_identical_weights(tmp_path):
+    config = dataclasses.replace(CONFIG, epochs=200)
+    checkpoint = tmp_path / "run.pt"
+    environment = {**os.environ, "PYTHONPATH": os.getcwd()}
+    arguments = [str(checkpoint), str(torch.get_num_threads())]
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, *arguments], stdout=subprocess.PIPE, env=environment
+    )
+    for line in process.stdout:
+        if int(line) >= 3:
+            break
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    done = len(last_checkpoint(checkpoint)["curves"]["loss"])
+    assert 2 <= done < config.epochs  # the third may be under way
+    epochs = done + 3  # the rest would only take time
+
+    def stop_at(limit):
+        calls = iter(range(1, limit + 1))
+        return lambda: next(calls, None) is None
+
+    resumed_file, whole_file = checkpoint, tmp_path / "whole.pt"
+    for path, limit in ((resumed_file, 2), (whole_file, epochs - 1)):
+        with pytest.raises(StoppedError, match=f"after epoch {epochs}"):
+            train(config, crops(), SCHEME, checkpoint=path, stop=stop_at(limit))
+    resumed, whole = (read_checkpoint(path) for path in (resumed_file, whole_file))
+    for part in ("model", "average"):
+        for name, value in whole[part].items():
+            assert torch.equal(resumed[part][name], value), name
+
+
+def test_a_checkpoint_of_another_run_is_refused(tmp_path):
+    checkpoint = tmp_path / "run.pt"
+    with pytest.raises(StoppedError):
+        train(CONFIG, crops(), SCHEME, checkpoint=checkpoint, stop=lambda: True)
+    other_data = dataclasses.replace(crops(), fingerprint="other")
+    for config, data in ((dataclasses.replace(CONFIG, seed=9), crops()), (CONFIG, other_data)):
+        with pytest.raises(ValueError, match="expected a checkpoint of this config"):
+            train(config, data, SCHEME, checkpoint=checkpoint)
+
+
+def test_predictions_are_in_the_coordinates_of_the_stored_crop():
+    class Brightest(torch.nn.Module):  # finds the light, in [-1, 1] of what it is shown
+        def __init__(self):
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.zeros(1))
+
+        def forward(self, images):
+            light = images.mean(1, keepdim=True) + 1
+            return [SimpleNamespace(landmarks=soft_argmax(light))]
+
+    images = np.zeros((1, 3, 40, 40), np.uint8)
+    images[..., 9:11, 27:29] = 255  # its centre is at x = 28, y = 10 of 40
+    found = predict(Brightest(), images, dataclasses.replace(CONFIG, precision="float32"))
+    np.testing.assert_allclose(found[0, 0], [28 / 20 - 1, 10 / 20 - 1], atol=0.02)
+
+
+def test_a_diverged_training_is_an_error_and_leaves_no_checkpoint(tmp_path):
+    large = dataclasses.replace(CONFIG, loss_weight=3e38)  # its loss is beyond float32
+    with pytest.raises(ValueError, match="diverged in epoch 1"):
+        train(large, crops(), SCHEME, checkpoint=tmp_path / "run.pt")
+    assert not list(tmp_path.iterdir())
+
+
+def test_infinite_landmarks_are_an_error_and_not_unlabelled():
+    broken = crops()
+    broken.landmarks[3, 7, 0] = np.inf
+    with pytest.raises(ValueError, match="crops: expected finite landmarks, .* face 3 has"):
+        train(CONFIG, broken, SCHEME)
+
+
+def test_scales_name_valid_configs():
+    for scale in SCALES:
+        config = RunConfig.at(scale, "synthface")
+        build_model(dataclasses.replace(config, width=8), SCHEMES["wflw"])

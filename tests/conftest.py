@@ -11,6 +11,9 @@ import pytest
 import torch
 from PIL import Image
 
+# Before starlib is imported, here and in the processes that tests start: every epoch is kept.
+os.environ["STARLIB_CHECKPOINT_SECONDS"] = "0"
+
 from starlib.data import DataError, load_dataset
 from starlib.schemes import SCHEMES
 from starlib.training.build import build_model

@@ -16,7 +16,8 @@ import torch
 
 from starlib.files import atomically
 
-EVERY = 180.0  # seconds of training that a kill may cost
+# Seconds of training that a kill may cost.
+EVERY = float(os.environ.get("STARLIB_CHECKPOINT_SECONDS", "180"))
 MARK = b"starlib checkpoint sha256 "
 
 

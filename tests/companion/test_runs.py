@@ -151,9 +151,11 @@ def test_the_queue_trains_what_is_missing_and_says_what_has_no_files(
     assert companion_main([*queue, *asks]) == 1
     [(configs, how)] = asked
     assert {config.dataset for config in configs} == {"300w", "synthface"}
-    assert {config.scale for config in configs} == {"reduced"}
+    assert {config.scale for config in configs} == {"long"}
     assert how["wait"] is False and how["minutes"] == 5
-    assert "no files here of scut-fbp5500" in capsys.readouterr().out
+    capsys.readouterr()
+    companion_main([*queue, "--experiment", "annotators"])
+    assert "no files here of cephalo, cephalo-one" in capsys.readouterr().out
     assert companion_main([*queue, "--anew"]) == 2
 
 

@@ -112,6 +112,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
 
 def test_checkpoints_are_written_by_time_and_the_last_one_in_any_case(tmp_path, monkeypatch):
     path = tmp_path / "run.pt"
+    monkeypatch.setattr(checkpoints, "EVERY", 180)
     now = iter([0.0, 100.0, 181.0, 181.0, 200.0, 200.0])
     monkeypatch.setattr(checkpoints.time, "monotonic", lambda: next(now))
     with checkpoints.Checkpoints(path) as written:

@@ -60,7 +60,7 @@ def test_unknown_keys_and_values_out_of_range_are_named():
     }.items():
         with pytest.raises(ValueError, match=f"^{field}: expected"):
             RunConfig.from_dict({"dataset": "300w", field: value})
-    with pytest.raises(ValueError, match="^scale: expected one of smoke, reduced, full"):
+    with pytest.raises(ValueError, match="^scale: expected one of smoke, reduced, long, full"):
         RunConfig.at("huge", "300w")
 
 

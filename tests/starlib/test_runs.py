@@ -207,7 +207,7 @@ def test_command_line_trains_reads_and_names_mistakes(tiny_300w, results, capsys
     where = ["--data-root", str(tiny_300w), "--results", str(results)]
     wrong = ["train", "--dataset", "300w", "--scale", "tiny", *where]
     assert main(wrong) == 2
-    assert "scale: expected one of smoke, reduced, full" in capsys.readouterr().err
+    assert "scale: expected one of smoke, reduced, long, full" in capsys.readouterr().err
     many = ["train", "--dataset", "300w", "--seeds", "0", "1", *where]
     assert main([*many, "--minutes", "-1"]) == 2
     assert "minutes: expected a number >= 0" in capsys.readouterr().err

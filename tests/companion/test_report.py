@@ -136,7 +136,7 @@ def test_a_network_that_predicts_one_face_for_all_has_no_spread(tmp_path):
 def test_every_fragment_is_written_with_and_without_runs(tmp_path):
     empty = paper_tables.fragments(tmp_path)
     names = {"scales", "reduced", "processors", "crops", "parameters", "others", "transfer"}
-    names |= {"provenance", "schedules"}
+    names |= {"provenance", "schedules", "changed_rules"}
     names |= {"contradictions", *(f"printed{n}" for n in range(3, 7))}
     assert set(empty) == names | {f"table{n}" for n in range(1, 7)}
     assert "| COFW | basic | 5.00 / 4.76 |" in empty["printed3"] and "4.05" in empty["printed5"]

@@ -13,6 +13,7 @@ from companion.exhibits.tables import label
 from companion.experiments.paper import DISTANCES, EXPERIMENTS, WEIGHTS
 from companion.text import facts
 from companion.text.facts import markdown_table
+from companion.text.history import changed_rules
 from starlib.files import results_folder
 from starlib.runs.finished import load_all
 from starlib.runs.records import Run
@@ -57,6 +58,7 @@ def fragments(results: Path | str | None = None) -> dict[str, str]:
         "others": others(runs),
         "transfer": facts.transfer(results_folder(results)),
         "provenance": facts.provenance(runs),
+        "changed_rules": changed_rules(results_folder(results)),
     }
 
 

@@ -1,0 +1,35 @@
+"""The table of changed rules follows the records."""
+
+import pytest
+
+from companion.experiments.experiment import DISTANCES
+from companion.experiments.paper import EXPERIMENTS
+from companion.text.history import CHANGED, changed_rules
+from tests.fakes import write_arms
+
+ABLATION = EXPERIMENTS["ablation_distance"]
+
+
+def verdict(results, claim):
+    rows = changed_rules(results).splitlines()
+    [row] = [row for row in rows if row.startswith(f"| `{claim}`")]
+    return [cell.strip() for cell in row.split("|")[4:6]]
+
+
+def test_without_runs_nothing_is_judged(tmp_path):
+    for change in CHANGED:
+        assert verdict(tmp_path, change.claim)[0] in ("not run yet", "not evaluated")
+
+
+@pytest.mark.parametrize("nme, expected", [(0.05, "contradicted (-1.00"), (0.03, "replicated (+1")])
+def test_the_first_rule_on_dr_is_the_mean_over_all_distances(tmp_path, nme, expected):
+    arms = {f"{star}{d} +DR": nme if star else 0.04 for star in ("", "STAR ") for d in DISTANCES}
+    write_arms(ABLATION, "300w", tmp_path, arms, seeds=3)
+    assert verdict(tmp_path, "improves-with-dr")[0].startswith(expected)
+
+
+@pytest.mark.parametrize("nme, expected", [(0.0404, "replicated"), (0.0406, "contradicted")])
+def test_the_first_rule_on_w_is_the_range_of_its_means(tmp_path, nme, expected):
+    arms = dict.fromkeys(("STAR", *(f"STAR w {w}" for w in (2, 3, 5, 10))), 0.04)
+    write_arms(EXPERIMENTS["restriction"], "300w", tmp_path, arms | {"STAR w 20": nme}, seeds=3)
+    assert verdict(tmp_path, "insensitive-to-weight")[0].startswith(expected)

@@ -79,7 +79,7 @@ fuzz: env  ## random inputs and kills for minutes, as in make FUZZ=100 fuzz
 lock:  ## resolve requirements.lock anew from pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) uv
-	{ echo '# Every package of starlib[all], pinned for Python 3.10 to 3.13. Written by `make lock`: do not edit.'; \
+	{ echo '# Every package of starloss[all], pinned for Python 3.10 to 3.13. Written by `make lock`: do not edit.'; \
 	$(BIN)/uv --quiet pip compile --universal --python-version 3.10 --no-python-downloads --fork-strategy fewest \
 		--upgrade --extra all --no-annotate --no-header pyproject.toml; } > requirements.lock.new
 	sed -E '/^(cuda|nvidia|triton)[-=]/d' requirements.lock.new > requirements.lock

@@ -31,6 +31,6 @@ def __getattr__(name: str) -> Any:
         try:
             from starlib.data import load_dataset
         except ImportError as error:
-            raise ImportError("load_dataset needs Pillow: pip install 'starlib[data]'") from error
+            raise ImportError("load_dataset needs Pillow: pip install 'starloss[data]'") from error
         return load_dataset
     raise AttributeError(f"module 'starlib' has no attribute {name!r}")

@@ -6,12 +6,14 @@ import sys
 import warnings
 from collections.abc import Callable, Mapping
 
-COMMANDS = {  # module in starlib.commands -> what it does
-    "train": "train one config, once for each seed",
-    "evaluate": "errors of a weights file on a data set",
-    "predict": "landmarks of photos",
-    "export": "a weights file as ONNX",
-    "data": "look at a data set's files, download them, or split your own list",
+from starlib import __version__
+
+COMMANDS = {  # module in starlib.commands -> what it does, and the extras that it needs
+    "train": ("train one config, once for each seed", "data,train"),
+    "evaluate": ("errors of a weights file on a data set", "data"),
+    "predict": ("landmarks of photos", "data,detect"),
+    "export": ("a weights file as ONNX", "data,export"),
+    "data": ("look at a data set's files, download them, or split your own list", "data"),
 }
 
 
@@ -21,17 +23,24 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def command_line(
-    package: str, about: str, known: Mapping[str, str], arguments: list[str] | None
+    package: str, about: str, known: Mapping[str, tuple[str, str]], arguments: list[str] | None
 ) -> int:
     """Do what the arguments ask of a command in <package>.commands; the exit status. What is wrong
-    with what the user gave is said in one line."""
+    with what the user gave, and a package that is not installed, is said in one line."""
     parser = argparse.ArgumentParser(prog=f"python -m {package}", description=about)
+    parser.add_argument("--version", action="version", version=f"starlib {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     given = sys.argv[1:] if arguments is None else arguments
-    for name, text in known.items():
+    for name, (text, extras) in known.items():
         added = commands.add_parser(name, help=text, description=text)
-        if name in given[:1]:  # the others' packages need not be installed
+        if name not in given[:1]:  # the others' packages need not be installed
+            continue
+        try:
             importlib.import_module(f"{package}.commands.{name}").add(added)
+        except ModuleNotFoundError as error:
+            install = f"pip install 'starloss[{extras}]', or '.[{extras}]' in a checkout"
+            print(f"error: {name} needs the package {error.name}: {install}", file=sys.stderr)
+            return 2
     options = parser.parse_args(given)
     try:
         with warnings.catch_warnings():

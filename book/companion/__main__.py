@@ -4,10 +4,10 @@ import sys
 
 from starlib.__main__ import command_line
 
-COMMANDS = {  # module in companion.commands -> what it does
-    "runs": "what the experiments need: done, missing, minutes to expect",
-    "train": "train the arms of an experiment, or the queue of all experiments",
-    "bench": "measure what the loss, a training step and inference cost here",
+COMMANDS = {  # module in companion.commands -> what it does, and the extras that it needs
+    "runs": ("what the experiments need: done, missing, minutes to expect", "book,data,train"),
+    "train": ("train the arms of an experiment, or the queue of all", "book,data,train"),
+    "bench": ("measure what the loss, a training step and inference cost here", "book,data,train"),
 }
 
 

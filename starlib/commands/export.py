@@ -113,7 +113,7 @@ def _onnx_program(detector: Detector) -> Any:
         import onnxscript
         from onnxscript import opset18
     except ImportError as error:
-        raise ValueError("export needs onnx: pip install 'starlib[export]'") from error
+        raise ValueError("export needs onnx: pip install 'starloss[export]'") from error
 
     def hypot(x, y):  # type: ignore[no-untyped-def]  # the exporter has no hypot of its own
         return opset18.Sqrt(opset18.Add(opset18.Mul(x, x), opset18.Mul(y, y)))
@@ -155,7 +155,7 @@ def _difference(detector: Detector, path: Path) -> float:
     try:
         import onnxruntime
     except ImportError as error:
-        raise ValueError("export needs onnxruntime: pip install 'starlib[export]'") from error
+        raise ValueError("export needs onnxruntime: pip install 'starloss[export]'") from error
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     generator, size = torch.Generator().manual_seed(0), detector.image_size

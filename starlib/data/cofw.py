@@ -42,7 +42,7 @@ def _open(path: Path) -> Any:
     try:
         import h5py
     except ImportError as error:
-        raise ImportError("reading COFW needs h5py: pip install 'starlib[data]'") from error
+        raise ImportError("reading COFW needs h5py: pip install 'starloss[data]'") from error
     try:
         return h5py.File(path, "r")
     except OSError as error:

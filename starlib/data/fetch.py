@@ -88,7 +88,7 @@ def download(url: str, sha256: str, folder: Path) -> Path:
         import pooch
         import requests
     except ImportError as error:
-        raise ImportError("data fetch needs pooch: pip install 'starlib[data]'") from error
+        raise ImportError("data fetch needs pooch: pip install 'starloss[data]'") from error
     parts = urlparse(url)
     name = re.sub(r"[^\w.-]", "_", Path(parts.path).name)[-100:]
     if parts.scheme not in ("http", "https") or not parts.netloc or not name.strip("."):

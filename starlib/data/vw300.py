@@ -60,7 +60,7 @@ def decode(video: Path) -> Generator[Image.Image, None, None]:
     try:
         import av
     except ImportError as error:
-        raise ImportError("reading videos needs av: pip install 'starlib[data]'") from error
+        raise ImportError("reading videos needs av: pip install 'starloss[data]'") from error
     try:
         with av.open(str(video)) as container:
             for frame in container.decode(video=0):

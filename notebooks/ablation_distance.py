@@ -28,19 +28,13 @@
 # %%
 from IPython.display import Markdown
 
-from companion.evidence import claims
-from companion.evidence.effects import comparison_effects
-from companion.exhibits import experiment_tables, face_figures, figures, run_tables, tables
-from companion.experiments.paper import EXPERIMENTS
-from companion.experiments.select import arm_runs
-from companion.experiments.train_all import read_or_train
-from companion.text import findings
-from starlib.runs.finished import missing
+from companion.exhibits import experiment_tables, face_figures, tables
+from companion.page import check_list, experiment_page
 
 # %% tags=["parameters"]
 dataset = "300w"  # 300w, synthface, or any other data set
-scale = "reduced"  # smoke, reduced or full
-seeds = []  # empty: those of the experiment
+scale = "reduced"  # smoke, reduced, long or full
+seeds = []  # one or several; empty: those of the experiment
 distances = ["l1", "smooth_l1", "l2", "wing"]
 blocks = ["basic", "dr", "aam"]  # of Table 3
 device = "auto"  # a GPU where there is one, else the CPU
@@ -50,36 +44,31 @@ results = ""  # folder of the run records; empty: the committed ones
 data_root = ""  # folder of the data sets; empty: $STARLIB_DATA
 
 # %%
-experiment, seeds = EXPERIMENTS["ablation_distance"], seeds or None
-comparisons = [d if b == "basic" else f"{b} {d}" for b in blocks for d in distances]
-pairs = figures.pairs_of(experiment, comparisons)
-arms = [arm for pair in pairs.values() for arm in pair]
-configs = experiment.configs(dataset, scale, seeds, arms)
-runs = read_or_train(configs, train, device, workers, results, data_root)
-by_arm = arm_runs(experiment, dataset, scale, seeds, arms, results)
-Markdown(findings.finding(claims.judge_all(results, dataset, scale, experiment.name)))
+check_list("distances", distances, str, ["l1", "smooth_l1", "l2", "wing"])
+check_list("blocks", blocks, str, ["basic", "dr", "aam"])
+page = experiment_page(
+    "ablation_distance", dataset, scale, seeds, device, train, workers, results, data_root,
+    comparisons=[d if b == "basic" else f"{b} {d}" for b in blocks for d in distances],
+)  # fmt: skip
+page.finding
 
 # %% [markdown]
 # ## The runs
 
 # %%
-Markdown(run_tables.sources(runs, missing(configs, results)))
+page.sources
 
 # %% [markdown]
 # ## Errors and effects
 #
-# NME in %, mean ± standard deviation over seeds; effects in points of NME with their 95 % interval
-# (Welch, over the seeds), the p-value after Holm's correction over this table (a verdict is
-# corrected over the claims of its family, so its p differs), and the bootstrap over seeds and test
-# faces. "A over B" is the error of B minus that of A: positive where A is better. Where the paper
-# prints an effect, "paper's effect" says whether our interval contains it, and "power" how likely
-# these seeds would show it without correction.
+# NME in %, mean ± standard deviation over seeds, and effects in points of NME with their 95 %
+# interval ([](../reproduce.md#how-to-read-the-tables)).
 
 # %%
-tables.effect_table(experiment, dataset, comparisons, scale, seeds, results)
+page.effect_table
 
 # %%
-figures.forest(comparison_effects(experiment, dataset, comparisons, scale, seeds, results))
+page.forest()
 
 # %% [markdown]
 # ## By region of the face
@@ -88,7 +77,8 @@ figures.forest(comparison_effects(experiment, dataset, comparisons, scale, seeds
 # interval. By the paper's argument the contour, where annotators disagree most, should gain most.
 
 # %%
-experiment_tables.region_errors(by_arm, {d: experiment.comparisons[d] for d in distances})
+basic = {name: pair for name, pair in page.pairs.items() if name in distances}
+experiment_tables.region_errors(page.by_arm, basic)
 
 # %% [markdown]
 # ## Faces that gain and faces that lose
@@ -99,13 +89,12 @@ experiment_tables.region_errors(by_arm, {d: experiment.comparisons[d] for d in d
 # blue squares without STAR, orange circles with it.
 
 # %%
-shown = "l2" if "l2" in distances else distances[0]
-comparison = experiment.comparisons[shown]
-rendered = arm_runs(experiment, "synthface", scale, seeds, pairs[shown], results)
-face_figures.failures(rendered, comparison)
+rendered = page.on("synthface")
+pair = page.pairs["l2" if "l2" in page.comparisons else page.comparisons[0]]
+face_figures.failures(rendered, pair)
 
 # %%
-Markdown(face_figures.failure_counts(rendered, comparison))
+Markdown(face_figures.failure_counts(rendered, pair))
 
 # %% [markdown]
 # ## What the labels hide
@@ -114,7 +103,7 @@ Markdown(face_figures.failure_counts(rendered, comparison))
 # the truth instead of the noisy labels. There the labels' own error is known as well.
 
 # %%
-tables.against_truth(by_arm)
+tables.against_truth(page.by_arm)
 
 # %% [markdown]
 # ## Width of the heatmaps
@@ -127,7 +116,7 @@ tables.against_truth(by_arm)
 # [tested with other weights](weight_and_tricks.ipynb).
 
 # %%
-experiment_tables.width_table(by_arm, {name: experiment.comparisons[name] for name in comparisons})
+experiment_tables.width_table(page.by_arm, page.pairs)
 
 # %% [markdown]
 # ## How the trainings went
@@ -136,18 +125,17 @@ experiment_tables.width_table(by_arm, {name: experiment.comparisons[name] for na
 # vertical axis is logarithmic.
 
 # %%
-figures.curves(by_arm, {name: pairs[name] for name in distances if name in pairs})
+page.curves({name: (pair.without, pair.with_) for name, pair in basic.items()})
 
 # %% [markdown]
 # ## Every run
 
 # %%
-run_tables.run_table(runs)
+page.run_table
 
 # %% [markdown]
 # ## What this does not show
 #
-# The networks are small (one stack, small pictures) and trained for few epochs on part of the
-# training set, so what is compared with the paper is effects, not absolute errors. On 300-W the
-# paper tests on the full set, we on its common subset. Rendered faces (synthface) are no
-# photographs, and their noise is what we made it.
+# [Small networks and short trainings](../limitations.md) are common to all experiments.
+# On 300-W the paper tests on the full set, we on its common subset. Rendered faces (synthface) are
+# no photographs, and their noise is what we made it.

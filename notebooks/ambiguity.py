@@ -24,22 +24,14 @@
 # The paper's figures show a network trained with l2 and DR, so that is the arm that decides.
 
 # %%
-from IPython.display import Markdown
-
-from companion.evidence import claims
-from companion.evidence.effects import comparison_effects
-from companion.exhibits import experiment_tables, face_figures, figures, run_tables, tables
-from companion.experiments.paper import EXPERIMENTS
-from companion.experiments.select import arm_runs
-from companion.experiments.train_all import read_or_train
-from companion.text import findings
+from companion.exhibits import experiment_tables, face_figures, tables
+from companion.page import experiment_page
 from starlib.files import ROOT
-from starlib.runs.finished import missing
 
 # %% tags=["parameters"]
 dataset = "synthface"
-scale = "reduced"  # smoke, reduced or full
-seeds = []  # empty: those of the experiment
+scale = "reduced"  # smoke, reduced, long or full
+seeds = []  # one or several; empty: those of the experiment
 device = "auto"  # a GPU where there is one, else the CPU
 train = False  # train what the records lack; otherwise they are only read
 workers = 2  # runs side by side, when training
@@ -47,35 +39,28 @@ results = ""  # folder of the run records; empty: the committed ones
 data_root = ""  # folder of the data sets; empty: $STARLIB_DATA
 
 # %%
-experiment, seeds = EXPERIMENTS["ambiguity"], seeds or None
-configs = experiment.configs(dataset, scale, seeds)
-runs = read_or_train(configs, train, device, workers, results, data_root)
-by_arm = arm_runs(experiment, dataset, scale, seeds, results=results)
-verdicts = claims.judge_all(results, dataset, scale, experiment.name)
-Markdown(findings.finding(verdicts))
+page = experiment_page(
+    "ambiguity", dataset, scale, seeds, device, train, workers, results, data_root
+)
+page.finding
 
 # %% [markdown]
 # ## The runs
 
 # %%
-Markdown(run_tables.sources(runs, missing(configs, results)))
+page.sources
 
 # %% [markdown]
 # ## Errors and effects
 #
-# NME against the noisy labels (the errors against the truth stand further below) in %, mean ±
-# standard deviation over seeds; effects in points of NME with their 95 % interval
-# (Welch, over the seeds), the p-value after Holm's correction over this table (a verdict is
-# corrected over the claims of its family, so its p differs), and the bootstrap over seeds and test
-# faces. "A over B" is the error of B minus that of A: positive where A is better. Where the paper
-# prints an effect, "paper's effect" says whether our interval contains it, and "power" how likely
-# these seeds would show it without correction.
+# NME in %, mean ± standard deviation over seeds, and effects in points of NME with their 95 %
+# interval ([](../reproduce.md#how-to-read-the-tables)).
 
 # %%
-tables.effect_table(experiment, dataset, None, scale, seeds, results)
+page.effect_table
 
 # %%
-figures.forest(comparison_effects(experiment, dataset, None, scale, seeds, results))
+page.forest()
 
 # %% [markdown]
 # ## Ellipses on faces
@@ -86,8 +71,7 @@ figures.forest(comparison_effects(experiment, dataset, None, scale, seeds, resul
 # construction. The network is the first one of the arm that decides.
 
 # %%
-shown = by_arm["STAR l2 +DR"]
-face_figures.ellipses(shown)
+face_figures.ellipses(page.by_arm["STAR l2 +DR"])
 
 # %% [markdown]
 # ## Ellipses on a photograph
@@ -108,13 +92,13 @@ face_figures.photograph(picture, box=(178, 84, 274, 182))
 # $\lambda_1 / \lambda_2$ at the contour to that at the eye corners.
 
 # %%
-experiment_tables.ambiguity_table(by_arm)
+experiment_tables.ambiguity_table(page.by_arm)
 
 # %% [markdown]
 # ## Errors along and across the ambiguous direction
 
 # %%
-experiment_tables.direction_table(by_arm, experiment.comparisons)
+experiment_tables.direction_table(page.by_arm, page.pairs)
 
 # %% [markdown]
 # ## Calibration
@@ -123,19 +107,19 @@ experiment_tables.direction_table(by_arm, experiment.comparisons)
 # covariance is multiplied by one factor fitted on training faces.
 
 # %%
-experiment_tables.calibration_table(by_arm)
+experiment_tables.calibration_table(page.by_arm)
 
 # %% [markdown]
 # ## Errors against labels and against the truth
 
 # %%
-tables.against_truth(by_arm)
+tables.against_truth(page.by_arm)
 
 # %% [markdown]
 # ## Every run
 
 # %%
-run_tables.run_table(runs)
+page.run_table
 
 # %% [markdown]
 # ## What this does not show

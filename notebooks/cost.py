@@ -28,6 +28,7 @@ from IPython.display import Markdown
 from companion.bench import summary as costs
 from companion.evidence import claims
 from companion.exhibits import cost as cost_views
+from companion.page import check, records_of
 from companion.text import findings
 
 # %% tags=["parameters"]
@@ -35,10 +36,12 @@ results = ""  # folder of the records; empty: the repository's results/
 number = 0  # which machine's record, in the order of the first table
 
 # %%
-records = costs.load(results)
+check("number", number, int)
+every = records_of(results)
+records = costs.load(every.folder)
 record = records[number]
-verdicts = [v for v in claims.judge_all(results) if v.id.startswith("negligible-cost")]
-Markdown(findings.finding(verdicts))
+cost = [j for j in claims.judge_all(every) if j.rule["kind"] == "cost"]
+Markdown(findings.finding(cost))
 
 # %% [markdown]
 # ## In short

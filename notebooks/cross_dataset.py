@@ -24,18 +24,13 @@
 # %%
 from IPython.display import Markdown
 
-from companion.evidence.effects import comparison_effects
-from companion.exhibits import figures, run_tables, tables
-from companion.experiments.paper import EXPERIMENTS
-from companion.experiments.train_all import read_or_train
-from companion.text import facts, findings
-from starlib.files import results_folder
-from starlib.runs.finished import missing
+from companion.page import experiment_page
+from companion.text.facts import transfer
 
 # %% tags=["parameters"]
 dataset = "300w"
-scale = "reduced"  # smoke, reduced or full
-seeds = []  # empty: those of the experiment
+scale = "reduced"  # smoke, reduced, long or full
+seeds = []  # one or several; empty: those of the experiment
 device = "auto"  # a GPU where there is one, else the CPU
 train = False  # train what the records lack; otherwise they are only read
 workers = 2  # runs side by side, when training
@@ -43,33 +38,28 @@ results = ""  # folder of the run records; empty: the committed ones
 data_root = ""  # folder of the data sets; empty: $STARLIB_DATA
 
 # %%
-experiment, seeds = EXPERIMENTS["cross_dataset"], seeds or None
-configs = experiment.configs(dataset, scale, seeds)
-runs = read_or_train(configs, train, device, workers, results, data_root)
-effects = comparison_effects(experiment, dataset, None, scale, seeds, results)
-Markdown(findings.effect_finding(effects, findings.UNDECIDED))
+page = experiment_page(
+    "cross_dataset", dataset, scale, seeds, device, train, workers, results, data_root
+)
+page.finding
 
 # %% [markdown]
 # ## The runs
 
 # %%
-Markdown(run_tables.sources(runs, missing(configs, results)))
+page.sources
 
 # %% [markdown]
 # ## Errors and effects
 #
-# NME in %, mean ± standard deviation over seeds; effects in points of NME with their 95 % interval
-# (Welch, over the seeds), the p-value after Holm's correction over this table (a verdict is
-# corrected over the claims of its family, so its p differs), and the bootstrap over seeds and test
-# faces. "A over B" is the error of B minus that of A: positive where A is better. Where the paper
-# prints an effect, "paper's effect" says whether our interval contains it, and "power" how likely
-# these seeds would show it without correction.
+# NME in %, mean ± standard deviation over seeds, and effects in points of NME with their 95 %
+# interval ([](../reproduce.md#how-to-read-the-tables)).
 
 # %%
-tables.effect_table(experiment, dataset, None, scale, seeds, results)
+page.effect_table
 
 # %%
-figures.forest(effects)
+page.forest()
 
 # %% [markdown]
 # ## Evaluated on other data sets
@@ -82,13 +72,13 @@ figures.forest(effects)
 # compared between rows of one network.
 
 # %%
-Markdown(facts.transfer(results_folder(results or None)))
+Markdown(transfer(page.records.folder))
 
 # %% [markdown]
 # ## Every run
 
 # %%
-run_tables.run_table(runs)
+page.run_table
 
 # %% [markdown]
 # ## What this does not show

@@ -23,7 +23,7 @@ from IPython.display import Markdown
 
 from companion.exhibits import labels
 from companion.experiments.paper import EXPERIMENTS
-from companion.experiments.select import arm_runs
+from companion.page import check, records_of
 
 # %% tags=["parameters"]
 dataset = "300w"
@@ -32,11 +32,13 @@ results = ""  # folder of the run records; empty: the committed ones
 data_root = ""  # folder of the data sets; empty: $STARLIB_DATA
 
 # %%
+check("measure", measure, bool)
+records = records_of(results)
 if measure:
-    by_arm = arm_runs(EXPERIMENTS["stability"], dataset, results=results)
+    by_arm = records.arm_runs(EXPERIMENTS["stability"], dataset)
     runs = [run for by_seed in by_arm.values() for run in by_seed.values()]
-    labels.save(labels.measure(runs, dataset, data_root or None), results)
-measured = labels.load(results)
+    labels.save(labels.measure(runs, dataset, data_root or None), records.folder)
+measured = labels.load(records.folder)
 Markdown(labels.finding(measured))
 
 # %% [markdown]

@@ -23,17 +23,15 @@
 # %%
 from IPython.display import Markdown
 
-from companion.evidence.effects import comparison_effects
-from companion.exhibits import experiment_tables, figures, run_tables, tables
-from companion.experiments.paper import EXPERIMENTS
-from companion.experiments.train_all import read_or_train
-from companion.text import findings
-from starlib.runs.finished import missing, read
+from companion.exhibits import experiment_tables, figures
+from companion.exhibits.run_tables import run_table
+from companion.page import experiment_page
+from companion.text.findings import TRUTH, effect_finding
 
 # %% tags=["parameters"]
 dataset = "synthface"
-scale = "reduced"  # smoke, reduced or full
-seeds = []  # empty: those of the experiment
+scale = "reduced"  # smoke, reduced, long or full
+seeds = []  # one or several; empty: those of the experiment
 device = "auto"  # a GPU where there is one, else the CPU
 train = False  # train what the records lack; otherwise they are only read
 workers = 2  # runs side by side, when training
@@ -41,13 +39,10 @@ results = ""  # folder of the run records; empty: the committed ones
 data_root = ""  # folder of the data sets; empty: $STARLIB_DATA
 
 # %%
-experiment, seeds = EXPERIMENTS["noise"], seeds or None
-configs = experiment.configs(dataset, scale, seeds)
-runs = read_or_train(configs, train, device, workers, results, data_root)
-effects = comparison_effects(experiment, dataset, None, scale, seeds, results)
-by_noise = experiment_tables.noise_effects(scale, seeds, results)
-truth = {f"{noise}, {d}": e for noise, found in by_noise.items() for d, e in found.items()}
-Markdown(findings.effect_finding(truth, findings.TRUTH))
+page = experiment_page("noise", dataset, scale, seeds, device, train, workers, results, data_root)
+by_noise = experiment_tables.noise_effects(page.records, scale, page.seeds)
+truth = {f"{noise}, {d}": e for noise, effects in by_noise.items() for d, e in effects.items()}
+Markdown(effect_finding(truth, TRUTH))
 
 # %% [markdown]
 # ## The runs
@@ -55,23 +50,19 @@ Markdown(findings.effect_finding(truth, findings.TRUTH))
 # Those at the noise of the other experiments; the tables below have the seeds at every strength.
 
 # %%
-Markdown(run_tables.sources(runs, missing(configs, results)))
+page.sources
 
 # %% [markdown]
 # ## Errors and effects
 #
-# NME in %, mean ± standard deviation over seeds; effects in points of NME with their 95 % interval
-# (Welch, over the seeds), the p-value after Holm's correction over this table (a verdict is
-# corrected over the claims of its family, so its p differs), and the bootstrap over seeds and test
-# faces. "A over B" is the error of B minus that of A: positive where A is better. Where the paper
-# prints an effect, "paper's effect" says whether our interval contains it, and "power" how likely
-# these seeds would show it without correction.
+# NME in %, mean ± standard deviation over seeds, and effects in points of NME with their 95 %
+# interval ([](../reproduce.md#how-to-read-the-tables)).
 
 # %%
-tables.effect_table(experiment, dataset, None, scale, seeds, results)
+page.effect_table
 
 # %%
-figures.forest(effects)
+page.forest()
 
 # %% [markdown]
 # ## Effects against the truth at each strength
@@ -86,8 +77,8 @@ figures.forest({name: effect for name, effect in truth.items() if effect.run})
 # ## Every run
 
 # %%
-every = [c for name in experiment.datasets for c in experiment.configs(name, scale, seeds)]
-run_tables.run_table(read(every, results))
+every = [page.experiment.configs(name, scale, page.seeds) for name in page.experiment.datasets]
+run_table(page.records.of(config for configs in every for config in configs))
 
 # %% [markdown]
 # ## What this does not show

@@ -25,21 +25,14 @@
 # scaling by the eigenvalues.
 
 # %%
-from IPython.display import Markdown
-
-from companion.evidence import breakdown, claims
-from companion.evidence.effects import comparison_effects
-from companion.exhibits import experiment_tables, figures, paper_figures, run_tables, tables
-from companion.experiments.paper import EXPERIMENTS
-from companion.experiments.select import arm_runs
-from companion.experiments.train_all import read_or_train
-from companion.text import findings
-from starlib.runs.finished import missing
+from companion.evidence.breakdown import seed_means
+from companion.exhibits import experiment_tables, paper_figures
+from companion.page import experiment_page
 
 # %% tags=["parameters"]
 dataset = "300w"
-scale = "reduced"  # smoke, reduced or full
-seeds = []  # empty: those of the experiment
+scale = "reduced"  # smoke, reduced, long or full
+seeds = []  # one or several; empty: those of the experiment
 device = "auto"  # a GPU where there is one, else the CPU
 train = False  # train what the records lack; otherwise they are only read
 workers = 2  # runs side by side, when training
@@ -47,32 +40,25 @@ results = ""  # folder of the run records; empty: the committed ones
 data_root = ""  # folder of the data sets; empty: $STARLIB_DATA
 
 # %%
-experiment, seeds = EXPERIMENTS["restriction"], seeds or None
-configs = experiment.configs(dataset, scale, seeds)
-runs = read_or_train(configs, train, device, workers, results, data_root)
-by_arm = arm_runs(experiment, dataset, scale, seeds, results=results)
-verdicts = claims.judge_all(results, dataset, scale, experiment.name)
-effects = comparison_effects(experiment, dataset, None, scale, seeds, results)
-Markdown(findings.finding(verdicts, effects))
+page = experiment_page(
+    "restriction", dataset, scale, seeds, device, train, workers, results, data_root
+)
+page.finding
 
 # %% [markdown]
 # ## The runs
 
 # %%
-Markdown(run_tables.sources(runs, missing(configs, results)))
+page.sources
 
 # %% [markdown]
 # ## Errors and effects
 #
-# NME in %, mean ± standard deviation over seeds; effects in points of NME with their 95 % interval
-# (Welch, over the seeds), the p-value after Holm's correction over this table (a verdict is
-# corrected over the claims of its family, so its p differs), and the bootstrap over seeds and test
-# faces. "A over B" is the error of B minus that of A: positive where A is better. Where the paper
-# prints an effect, "paper's effect" says whether our interval contains it, and "power" how likely
-# these seeds would show it without correction.
+# NME in %, mean ± standard deviation over seeds, and effects in points of NME with their 95 %
+# interval ([](../reproduce.md#how-to-read-the-tables)).
 
 # %%
-tables.effect_table(experiment, dataset, None, scale, seeds, results)
+page.effect_table
 
 # %% [markdown]
 # The control with $w = 20$ does not learn (see below); its effects are far outside the figure, and
@@ -80,7 +66,7 @@ tables.effect_table(experiment, dataset, None, scale, seeds, results)
 
 # %%
 collapsed = "regression with restriction w 20"
-figures.forest({name: effect for name, effect in effects.items() if collapsed not in name})
+page.forest(collapsed)
 
 # %% [markdown]
 # ## Error against the weight
@@ -88,9 +74,9 @@ figures.forest({name: effect for name, effect in effects.items() if collapsed no
 # Without the control of $w = 20$, whose error would hide the other differences.
 
 # %%
-learning = {**by_arm, collapsed: {}}
+learning = {**page.by_arm, collapsed: {}}
 lines = paper_figures.weight_series(learning)
-levels = {"baseline": breakdown.seed_means(by_arm["baseline"])}
+levels = {"baseline": seed_means(page.by_arm["baseline"])}
 paper_figures.sweep(lines, "weight w of the value restriction", levels)
 
 # %% [markdown]
@@ -107,7 +93,7 @@ groups = {
     "restriction alone": ["baseline", control, collapsed],
     "l2": ["l2", "STAR l2", "l2 with restriction"],
 }
-figures.curves(by_arm, groups, "width")
+page.curves(groups, "width")
 
 # %% [markdown]
 # ## What the division by the eigenvalues prevents
@@ -120,7 +106,7 @@ figures.curves(by_arm, groups, "width")
 # predicts the same landmarks for every face.
 
 # %%
-experiment_tables.collapse_table(by_arm)
+experiment_tables.collapse_table(page.by_arm)
 
 # %% [markdown]
 # ## How the trainings went
@@ -129,18 +115,17 @@ experiment_tables.collapse_table(by_arm)
 # vertical axis is logarithmic.
 
 # %%
-figures.curves(by_arm, groups)
+page.curves(groups)
 
 # %% [markdown]
 # ## Every run
 
 # %%
-run_tables.run_table(runs)
+page.run_table
 
 # %% [markdown]
 # ## What this does not show
 #
-# The networks are small (one stack, small pictures) and trained for few epochs on part of the
-# training set, so what is compared with the paper is effects, not absolute errors. The value
-# restriction competes with losses of different size: at equal $w$ it weighs more beside the
-# regression loss than beside STAR loss, whose errors are divided by the deviations.
+# [Small networks and short trainings](../limitations.md) are common to all experiments.
+# The value restriction competes with losses of different size: at equal $w$ it weighs more beside
+# the regression loss than beside STAR loss, whose errors are divided by the deviations.

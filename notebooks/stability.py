@@ -22,20 +22,14 @@
 # seeds is computed from the committed records, in % of the inter-ocular distance.
 
 # %%
-from IPython.display import Markdown
-
-from companion.evidence import breakdown, claims
-from companion.exhibits import experiment_tables, face_figures, figures, paper_figures, run_tables
-from companion.experiments.paper import EXPERIMENTS
-from companion.experiments.select import arm_runs
-from companion.experiments.train_all import read_or_train
-from companion.text import findings
-from starlib.runs.finished import missing
+from companion.evidence.breakdown import stability_effects
+from companion.exhibits import experiment_tables, face_figures, figures, paper_figures
+from companion.page import experiment_page
 
 # %% tags=["parameters"]
 dataset = "300w"
-scale = "reduced"  # smoke, reduced or full
-seeds = []  # empty: those of the experiment
+scale = "reduced"  # smoke, reduced, long or full
+seeds = []  # one or several; empty: those of the experiment
 device = "auto"  # a GPU where there is one, else the CPU
 train = False  # train what the records lack; otherwise they are only read
 workers = 2  # runs side by side, when training
@@ -43,18 +37,16 @@ results = ""  # folder of the run records; empty: the committed ones
 data_root = ""  # folder of the data sets; empty: $STARLIB_DATA
 
 # %%
-experiment, seeds = EXPERIMENTS["stability"], seeds or None
-configs = experiment.configs(dataset, scale, seeds)
-runs = read_or_train(configs, train, device, workers, results, data_root)
-by_arm = arm_runs(experiment, dataset, scale, seeds, results=results)
-verdicts = claims.judge_all(results, dataset, scale, experiment.name)
-Markdown(findings.finding(verdicts))
+page = experiment_page(
+    "stability", dataset, scale, seeds, device, train, workers, results, data_root
+)
+page.finding
 
 # %% [markdown]
 # ## The runs
 
 # %%
-Markdown(run_tables.sources(runs, missing(configs, results)))
+page.sources
 
 # %% [markdown]
 # ## Effect on the spread
@@ -63,10 +55,7 @@ Markdown(run_tables.sources(runs, missing(configs, results)))
 # interval of the jackknife over seeds. To the right of zero the predictions vary less with STAR.
 
 # %%
-effects = {
-    name: breakdown.stability_effects(by_arm, pair)["all"]
-    for name, pair in experiment.comparisons.items()
-}
+effects = {name: stability_effects(page.by_arm, pair)["all"] for name, pair in page.pairs.items()}
 axis = "spread without minus spread with, in % (right: STAR is steadier)"
 figures.forest(effects, axis=axis, unit="% of the normalising distance")
 
@@ -78,8 +67,7 @@ figures.forest(effects, axis=axis, unit="% of the normalising distance")
 # landmarks as white crosses. One face is an anecdote; the numbers are above and below.
 
 # %%
-rendered = arm_runs(experiment, "synthface", scale, seeds, results=results)
-face_figures.scatter(rendered, experiment.comparisons["l2"])
+face_figures.scatter(page.on("synthface"), page.pairs["l2"])
 
 # %% [markdown]
 # ## Spread of the predictions
@@ -90,8 +78,8 @@ face_figures.scatter(rendered, experiment.comparisons["l2"])
 # corrects it.
 
 # %%
-pairs = {name: experiment.comparisons[name] for name in ("smooth_l1", "l2")}
-paper_figures.spread_distribution(by_arm, pairs)
+pairs = {name: page.pairs[name] for name in ("smooth_l1", "l2")}
+paper_figures.spread_distribution(page.by_arm, pairs)
 
 # %% [markdown]
 # ## By region of the face
@@ -103,17 +91,17 @@ paper_figures.spread_distribution(by_arm, pairs)
 # its effect minus that of the eyes.
 
 # %%
-experiment_tables.region_table(by_arm, experiment.comparisons)
+experiment_tables.region_table(page.by_arm, page.pairs)
 
 # %% [markdown]
 # ## Every run
 
 # %%
-run_tables.run_table(runs)
+page.run_table
 
 # %% [markdown]
 # ## What this does not show
 #
-# The networks are small (one stack, small pictures) and trained for few epochs on part of the
-# training set, so what is compared with the paper is effects, not absolute errors. The paper's unit
-# is not said, nor whether it takes the root of the variance, so relative changes are compared.
+# [Small networks and short trainings](../limitations.md) are common to all experiments.
+# The paper's unit is not said, nor whether it takes the root of the variance, so relative changes
+# are compared.

@@ -27,20 +27,13 @@
 # gains.
 
 # %%
-from IPython.display import Markdown
-
-from companion.evidence.effects import comparison_effects
-from companion.exhibits import experiment_tables, figures, run_tables, tables
-from companion.experiments.paper import EXPERIMENTS
-from companion.experiments.select import arm_runs
-from companion.experiments.train_all import read_or_train
-from companion.text import findings
-from starlib.runs.finished import missing
+from companion.exhibits.experiment_tables import width_table
+from companion.page import experiment_page
 
 # %% tags=["parameters"]
 dataset = "300w"
-scale = "reduced"  # smoke, reduced or full
-seeds = []  # empty: those of the experiment
+scale = "reduced"  # smoke, reduced, long or full
+seeds = []  # one or several; empty: those of the experiment
 device = "auto"  # a GPU where there is one, else the CPU
 train = False  # train what the records lack; otherwise they are only read
 workers = 2  # runs side by side, when training
@@ -48,34 +41,28 @@ results = ""  # folder of the run records; empty: the committed ones
 data_root = ""  # folder of the data sets; empty: $STARLIB_DATA
 
 # %%
-experiment, seeds = EXPERIMENTS["weight_and_tricks"], seeds or None
-configs = experiment.configs(dataset, scale, seeds)
-runs = read_or_train(configs, train, device, workers, results, data_root)
-by_arm = arm_runs(experiment, dataset, scale, seeds, results=results)
-effects = comparison_effects(experiment, dataset, None, scale, seeds, results)
-Markdown(findings.effect_finding(effects))
+page = experiment_page(
+    "weight_and_tricks", dataset, scale, seeds, device, train, workers, results, data_root
+)
+page.finding
 
 # %% [markdown]
 # ## The runs
 
 # %%
-Markdown(run_tables.sources(runs, missing(configs, results)))
+page.sources
 
 # %% [markdown]
 # ## Errors and effects
 #
-# NME in %, mean ± standard deviation over seeds; effects in points of NME with their 95 % interval
-# (Welch, over the seeds), the p-value after Holm's correction over this table (a verdict is
-# corrected over the claims of its family, so its p differs), and the bootstrap over seeds and test
-# faces. "A over B" is the error of B minus that of A: positive where A is better. Where the paper
-# prints an effect, "paper's effect" says whether our interval contains it, and "power" how likely
-# these seeds would show it without correction.
+# NME in %, mean ± standard deviation over seeds, and effects in points of NME with their 95 %
+# interval ([](../reproduce.md#how-to-read-the-tables)).
 
 # %%
-tables.effect_table(experiment, dataset, None, scale, seeds, results)
+page.effect_table
 
 # %%
-figures.forest(effects)
+page.forest()
 
 # %% [markdown]
 # ## Width of the heatmaps
@@ -84,14 +71,14 @@ figures.forest(effects)
 # epoch, in units of the input's [-1, 1], without STAR and with it.
 
 # %%
-experiment_tables.width_table(by_arm, experiment.comparisons)
+width_table(page.by_arm, page.pairs)
 
 # %% [markdown]
 # The same after every epoch.
 
 # %%
-groups = {trick: [arm for arm in experiment.arms if trick in arm] for trick in ("DR", "AAM")}
-figures.curves(by_arm, groups, "width")
+groups = {trick: [arm for arm in page.experiment.arms if trick in arm] for trick in ("DR", "AAM")}
+page.curves(groups, "width")
 
 # %% [markdown]
 # ## How the trainings went
@@ -100,17 +87,16 @@ figures.curves(by_arm, groups, "width")
 # vertical axis is logarithmic.
 
 # %%
-figures.curves(by_arm, groups)
+page.curves(groups)
 
 # %% [markdown]
 # ## Every run
 
 # %%
-run_tables.run_table(runs)
+page.run_table
 
 # %% [markdown]
 # ## What this does not show
 #
-# The networks are small (one stack, small pictures) and trained for few epochs on part of the
-# training set, so what is compared with the paper is effects, not absolute errors. Two weights with
-# one distance do not tell which is best.
+# [Small networks and short trainings](../limitations.md) are common to all experiments.
+# Two weights with one distance do not tell which is best.

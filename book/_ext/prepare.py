@@ -159,15 +159,17 @@ def execute_pages(pages: list[str], workers: int = 2) -> None:
 def write_fragments() -> None:
     """What the pages include: Markdown with our numbers, and pictures drawn by code."""
     from companion.exhibits import page_figures
+    from companion.experiments.records import Records
     from companion.text import fragments, paper_tables
 
     FRAGMENTS.mkdir(exist_ok=True)
-    records = {name: experiment for name, (experiment, _) in paper_tables.TABLES.items()}
-    records["answer"] = "ablation_distance"
-    for name, text in (paper_tables.fragments() | fragments.texts()).items():
-        whole = captioned(text, CAPTIONS.get(name, []), records.get(name, ""))
+    records = Records.load()
+    pages = {name: experiment for name, (experiment, _) in paper_tables.TABLES.items()}
+    pages["answer"] = "ablation_distance"
+    for name, text in (paper_tables.fragments(records) | fragments.texts(records)).items():
+        whole = captioned(text, CAPTIONS.get(name, []), pages.get(name, ""))
         _write_if_new(FRAGMENTS / f"{name}.md", whole + "\n")
-    for name, text in page_figures.drawn(FRAGMENTS).items():
+    for name, text in page_figures.drawn(FRAGMENTS, records).items():
         _write_if_new(FRAGMENTS / name, text)
 
 
@@ -199,8 +201,9 @@ def _write_if_new(path: Path, text: str) -> None:
 def write_playground() -> None:
     """What the pages to play with read: errors of the committed runs, and rendered faces."""
     from companion.exhibits import play
+    from companion.experiments.records import Records
 
-    play.write(ROOT / "book" / "playground" / "play" / "data")
+    play.write(ROOT / "book" / "playground" / "play" / "data", Records.load())
 
 
 def setup(app: Any) -> dict[str, Any]:

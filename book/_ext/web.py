@@ -13,6 +13,7 @@ from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
 import starlib
+from companion.experiments.records import Records
 from companion.text import numbers
 
 BOOK = Path(__file__).resolve().parents[1]
@@ -49,7 +50,7 @@ def repository() -> str:
 
 def configure(app: Any, config: Any) -> None:
     """Numbers for `{{ name }}` in the pages, and the line at the foot of each."""
-    config.myst_substitutions = numbers.numbers() | edition()
+    config.myst_substitutions = numbers.numbers(Records.load()) | edition()
     footer = "Version {version} · {date} · commit <code>{commit}</code>".format(**edition())
     config.html_theme_options["extra_footer"] = f"<p>{footer}</p>"
     if address := repository():

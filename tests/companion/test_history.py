@@ -2,16 +2,18 @@
 
 import pytest
 
+from companion.evidence.claims import read_claims
 from companion.experiments.experiment import DISTANCES
 from companion.experiments.paper import EXPERIMENTS
-from companion.text.history import CHANGED, changed_rules
+from companion.experiments.records import Records
+from companion.text.history import CHANGED, changed_rules, changed_verdicts
 from tests.fakes import write_arms
 
 ABLATION = EXPERIMENTS["ablation_distance"]
 
 
 def verdict(results, claim):
-    rows = changed_rules(results).splitlines()
+    rows = changed_rules(Records.load(results)).splitlines()
     [row] = [row for row in rows if row.startswith(f"| `{claim}`")]
     return [cell.strip() for cell in row.split("|")[4:6]]
 
@@ -33,3 +35,12 @@ def test_the_first_rule_on_w_is_the_range_of_its_means(tmp_path, nme, expected):
     arms = dict.fromkeys(("STAR", *(f"STAR w {w}" for w in (2, 3, 5, 10))), 0.04)
     write_arms(EXPERIMENTS["restriction"], "300w", tmp_path, arms | {"STAR w 20": nme}, seeds=3)
     assert verdict(tmp_path, "insensitive-to-weight")[0].startswith(expected)
+
+
+def test_each_claim_has_its_verdict_before_beside_the_one_that_stands(tmp_path):
+    rows = {
+        row.split("`")[1]: row for row in changed_verdicts(Records.load(tmp_path)).splitlines()[2:]
+    }
+    assert set(rows) == {claim["id"] for claim in read_claims()}
+    assert "| contradicted | disagrees |" in rows["mean-effect-cofw"]
+    assert "| contradicted | not run | margin 0.06" in rows["detach-comparable"]

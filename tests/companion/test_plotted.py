@@ -10,7 +10,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from companion.evidence.effects import comparison_effects
 from companion.exhibits import figures, paper_figures, plotted
 from companion.experiments.paper import EXPERIMENTS
-from companion.experiments.select import arm_runs
+from companion.experiments.records import Records
 from tests.fakes import write_arms
 
 ABLATION = EXPERIMENTS["ablation_distance"]
@@ -29,7 +29,9 @@ def read(figure):
 
 
 def test_a_forest_keeps_the_effects_that_it_shows(results):
-    effects = comparison_effects(ABLATION, "300w", ["l2", "l1", "wing"], results=results, draws=0)
+    effects = comparison_effects(
+        Records.load(results), ABLATION, "300w", ["l2", "l1", "wing"], draws=0
+    )
     figure = figures.forest(effects)
     data = read(figure).set_index("comparison")
     for column, value in (
@@ -45,7 +47,7 @@ def test_a_forest_keeps_the_effects_that_it_shows(results):
 
 
 def test_curves_keep_each_epoch_of_each_seed(results):
-    runs = arm_runs(ABLATION, "300w", results=results)
+    runs = Records.load(results).arm_runs(ABLATION, "300w")
     data = read(figures.curves(runs))
     assert list(data) == ["arm", "epoch", "seed", "training error ([-1, 1] of the view)"]
     kept = data[(data["arm"] == "STAR l2") & (data["seed"] == 1)]
@@ -55,7 +57,7 @@ def test_curves_keep_each_epoch_of_each_seed(results):
 
 
 def test_a_distribution_keeps_its_bars_which_hold_all_that_is_shown(results):
-    runs = arm_runs(ABLATION, "300w", results=results)
+    runs = Records.load(results).arm_runs(ABLATION, "300w")
     data = read(
         paper_figures.spread_distribution(runs, {"l2": ABLATION.comparisons["l2"]}, highest=1.0)
     )
@@ -71,7 +73,7 @@ def test_a_figure_of_no_runs_keeps_nothing():
 def test_a_notebook_with_the_extension_shows_the_data_beside_the_picture(results):
     shell = InteractiveShell()
     plotted.load_ipython_extension(shell)
-    figure = figures.curves(arm_runs(ABLATION, "300w", results=results))
+    figure = figures.curves(Records.load(results).arm_runs(ABLATION, "300w"))
     shown, _ = shell.display_formatter.format(figure)
     assert shown["text/csv"] == plotted.as_csv(plotted.data_of(figure))
     shown, _ = shell.display_formatter.format(figures.nothing())

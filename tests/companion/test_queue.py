@@ -10,6 +10,7 @@ from companion.__main__ import main
 from companion.experiments import queue
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.queue import entries, expected_minutes, trainable
+from companion.experiments.records import Records
 from starlib.data import DataError
 from starlib.runs.finished import load_all
 from starlib.runs.progress import EVERY, Progress
@@ -18,7 +19,7 @@ from tests.fakes import write_run
 
 
 def test_every_run_of_every_experiment_is_listed_once(tmp_path):
-    listed = entries(tmp_path)
+    listed = entries(Records.load(tmp_path))
     configs = [entry.config for entry in listed]
     assert len(set(configs)) == len(configs)
     for experiment in EXPERIMENTS.values():
@@ -36,13 +37,13 @@ def test_finished_runs_are_done_and_say_what_the_others_cost(tmp_path):
     assert expected_minutes(dataclasses.replace(config, weight=3.0), runs) == 1
     assert expected_minutes(dataclasses.replace(config, epochs=180), runs) == pytest.approx(3)
     assert expected_minutes(dataclasses.replace(config, image_size=192), runs) == pytest.approx(4)
-    listed = entries(tmp_path, experiments=["restriction"])
+    listed = entries(Records.load(tmp_path), experiments=["restriction"])
     assert [entry.config.seed for entry in listed if entry.run] == [0, 1]
     assert all(entry.minutes for entry in listed)
 
 
 def test_the_queue_follows_its_order_and_seeds_rise_within(tmp_path):
-    listed = entries(tmp_path)
+    listed = entries(Records.load(tmp_path))
     places = [queue._order(entry)[:2] for entry in listed]
     assert places == sorted(places)
     assert max(place for place, _ in places) < len(queue.ORDER)  # every run has its place
@@ -54,23 +55,27 @@ def test_the_queue_follows_its_order_and_seeds_rise_within(tmp_path):
 
 
 def test_a_closed_scale_lists_what_was_run_and_plans_nothing(tmp_path):
-    assert not entries(tmp_path, "reduced", ["restriction"])
+    assert not entries(Records.load(tmp_path), "reduced", ["restriction"])
     write_run(RunConfig.at("reduced", "300w", protocol=1), tmp_path, 0.05)
-    assert [e.run is not None for e in entries(tmp_path, "reduced", ["restriction"])] == [True]
+    assert [
+        e.run is not None for e in entries(Records.load(tmp_path), "reduced", ["restriction"])
+    ] == [True]
 
 
 def test_runs_can_be_narrowed_and_unknown_names_are_errors(tmp_path):
-    listed = entries(tmp_path, experiments=["noise"], datasets=["synthface-0"], seeds=[0])
+    listed = entries(
+        Records.load(tmp_path), experiments=["noise"], datasets=["synthface-0"], seeds=[0]
+    )
     assert {(e.config.dataset, e.config.seed) for e in listed} == {("synthface-0", 0)}
     with pytest.raises(ValueError, match="^experiment: expected one of"):
-        entries(tmp_path, experiments=["nothing"])
+        entries(Records.load(tmp_path), experiments=["nothing"])
     with pytest.raises(ValueError, match="^dataset: expected one of .*300w.*, got '300W'"):
-        entries(tmp_path, datasets=["300W"])
+        entries(Records.load(tmp_path), datasets=["300W"])
 
 
 def test_data_sets_without_files_are_left_out(tmp_path, monkeypatch):
     monkeypatch.delenv("STARLIB_DATA", raising=False)
-    names = {config.dataset for config in trainable(entries(tmp_path), tmp_path)}
+    names = {config.dataset for config in trainable(entries(Records.load(tmp_path)), tmp_path)}
     assert names and all(name.startswith("synthface") for name in names)
 
 

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from companion.evidence import ambiguity, breakdown
-from companion.evidence.claims import Verdict
+from companion.evidence.claims import Judgement
 from companion.evidence.effects import comparison_effects
+from companion.evidence.verdicts import Verdict
 from companion.exhibits import experiment_tables, figures, paper_figures, run_tables, tables
 from companion.experiments.paper import EXPERIMENTS
-from companion.experiments.select import arm_runs
+from companion.experiments.records import Records
 from companion.text import facts, findings, paper_tables
 from starlib.runs.finished import load_all
 from starlib.training.config import RunConfig
@@ -22,43 +23,46 @@ ABLATION = EXPERIMENTS["ablation_distance"]
 NMES = {"l2": 0.052, "STAR l2": 0.050, "l1": 0.05, "STAR l1": 0.051}
 
 
+def table_of(results, dataset, comparisons, **which):
+    effects = comparison_effects(Records.load(results), ABLATION, dataset, comparisons, **which)
+    return tables.effect_table(ABLATION, dataset, effects)
+
+
 def test_a_table_puts_the_papers_numbers_beside_ours(tmp_path):
     write_arms(ABLATION, "300w", tmp_path, NMES, spread=0.001)
-    table = tables.effect_table("ablation_distance", "300w", ["l1", "l2", "wing"], results=tmp_path)
+    table = table_of(tmp_path, "300w", ["l1", "l2", "wing"])
     assert list(table.index) == ["l1", "l2", "Wing"]
-    assert table.loc["l2", "paper"] == "3.45 / 3.05"
     assert table.loc["l2", "without"] == "5.20 ± 0.16"
     assert table.loc["l2", "effect [95 %]"].startswith("+0.20 [-0.03")
-    assert table.loc["l2", "paper's effect"] == "+0.40, inside"
+    assert table.loc["l2", "the paper's"] == "3.45 → 3.05: +0.40"
     assert table.loc["l1", "effect [95 %]"].startswith("-0.10 [")
-    assert table.loc["l1", "paper's effect"].endswith(", outside")
     assert table.loc["Wing", "without"] == "not run"
     assert table.loc["Wing", "seeds"] == "0"
 
 
 def test_a_data_set_that_the_paper_lacks_has_ours_alone(tmp_path):
     write_arms(ABLATION, "synthface", tmp_path, NMES)
-    table = tables.effect_table(ABLATION, "synthface", ["l2"], results=tmp_path)
-    assert list(table.columns)[:2] == ["without", "with"]
+    table = table_of(tmp_path, "synthface", ["l2"])
+    assert list(table.columns) == ["without", "with", "effect [95 %]", "seeds"]
     with pytest.raises(ValueError, match="comparisons: expected some of l1, .*; got 'l3'"):
-        tables.effect_table(ABLATION, "synthface", ["l3"])
+        table_of(tmp_path, "synthface", ["l3"])
 
 
 def test_a_table_takes_a_subset_and_a_region(tmp_path):
     write_arms(ABLATION, "300w", tmp_path, NMES)
     for which in ({"subset": "common"}, {"region": "mouth"}):
-        table = tables.effect_table(ABLATION, "300w", ["l2"], results=tmp_path, **which)
+        table = table_of(tmp_path, "300w", ["l2"], **which)
         assert table.loc["l2", "without"] == "5.20 ± 0.16"
 
 
 def test_what_the_book_shows_can_be_drawn_from_any_set_of_runs(tmp_path):
     for nmes in ({}, {"l2": 0.05}, NMES):
         write_arms(ABLATION, "300w", tmp_path, nmes, seeds=3)
-        runs = arm_runs(ABLATION, "300w", results=tmp_path)
+        runs = Records.load(tmp_path).arm_runs(ABLATION, "300w")
         every = [run for seeds in runs.values() for run in seeds.values()]
-        effects = comparison_effects(ABLATION, "300w", results=tmp_path)
+        effects = comparison_effects(Records.load(tmp_path), ABLATION, "300w")
         assert figures.forest(effects).axes or len(nmes) < 2
-        assert figures.curves(runs, figures.pairs_of(ABLATION, ["l2", "wing"])).texts or nmes
+        assert figures.curves(runs, {"l2": ("l2", "STAR l2")}).texts or nmes
         assert figures.curves(runs, curve="width").texts  # these records have none
         pairs = {"l2": ABLATION.comparisons["l2"]}
         assert paper_figures.spread_distribution(runs, pairs).axes or len(nmes) < 2
@@ -76,11 +80,11 @@ def test_errors_over_a_number_are_drawn_with_the_papers_beside_them(tmp_path):
     resolution, restriction = EXPERIMENTS["resolution"], EXPERIMENTS["restriction"]
     arms = {f"{size} {star}l2": 5 / size for size in (64, 128) for star in ("", "STAR ")}
     write_arms(resolution, "300w", tmp_path, arms, seeds=2)
-    series = paper_figures.resolution_series(arm_runs(resolution, "300w", results=tmp_path))
+    series = paper_figures.resolution_series(Records.load(tmp_path).arm_runs(resolution, "300w"))
     assert len(series["STAR l2"][64]) == 2 and not len(series["smooth_l1"][96])
     assert len(paper_figures.sweep(series, "pixels").axes) == 1
     write_arms(restriction, "300w", tmp_path, {"STAR": 0.05, "STAR w 20": 0.04}, seeds=2)
-    runs = arm_runs(restriction, "300w", results=tmp_path)
+    runs = Records.load(tmp_path).arm_runs(restriction, "300w")
     series, levels = paper_figures.weight_series(runs), {"baseline": breakdown.seed_means({})}
     figure = paper_figures.sweep(series, "w", levels, printed={"STAR": {1: 4.17, 20: 4.2}})
     assert len(figure.axes) == 2
@@ -109,7 +113,7 @@ def test_errors_against_the_truth_and_along_it(tmp_path):
         for seed in range(3):
             config = ABLATION.config(arm, "synthface", seed)
             write_run(config, tmp_path, nme + 0.001 * seed, clean=clean)
-    runs = arm_runs(ABLATION, "synthface", results=tmp_path)
+    runs = Records.load(tmp_path).arm_runs(ABLATION, "synthface")
     effects = breakdown.direction_effects(runs, ABLATION.comparisons["l2"], region="contour")
     assert set(effects) == {"along", "across"} and all(e.mean > 0 for e in effects.values())
     assert 0 < breakdown.relative(effects["along"]) < 1
@@ -120,7 +124,7 @@ def test_a_network_that_predicts_one_face_for_all_has_no_spread(tmp_path):
     experiment = EXPERIMENTS["restriction"]
     write_arms(experiment, "300w", tmp_path, {"baseline": 0.05}, seeds=2)
     run = write_run(experiment.config("STAR", "300w", 0), tmp_path, 0.05, width=0.25)
-    runs = arm_runs(experiment, "300w", "reduced", None, results=tmp_path)
+    runs = Records.load(tmp_path).arm_runs(experiment, "300w")
     table = experiment_tables.collapse_table(runs)
     assert list(table.index) == ["baseline", "STAR"]
     assert list(table["width of the heatmaps"]) == ["not recorded", "0.250"]
@@ -129,20 +133,20 @@ def test_a_network_that_predicts_one_face_for_all_has_no_spread(tmp_path):
     arrays = run.landmarks()
     arrays["predicted"] = np.broadcast_to(arrays["predicted"][:1], arrays["predicted"].shape)
     run.save(arrays)
-    collapsed = arm_runs(experiment, "300w", "reduced", None, results=tmp_path)["STAR"][0]
+    collapsed = Records.load(tmp_path).arm_runs(experiment, "300w")["STAR"][0]
     assert experiment_tables.spread_over_faces(collapsed) == 0
 
 
 def test_every_fragment_is_written_with_and_without_runs(tmp_path):
-    empty = paper_tables.fragments(tmp_path)
+    empty = paper_tables.fragments(Records.load(tmp_path))
     names = {"scales", "reduced", "processors", "crops", "parameters", "others", "transfer"}
-    names |= {"provenance", "schedules", "changed_rules"}
+    names |= {"provenance", "schedules", "changed_rules", "changed_verdicts"}
     names |= {"contradictions", *(f"printed{n}" for n in range(3, 7))}
     assert set(empty) == names | {f"table{n}" for n in range(1, 7)}
     assert "| COFW | basic | 5.00 / 4.76 |" in empty["printed3"] and "4.05" in empty["printed5"]
     assert "not run" in empty["table5"] and "No run" in empty["provenance"]
     write_arms(ABLATION, "300w", tmp_path, NMES, seeds=3)
-    filled = paper_tables.fragments(tmp_path)
+    filled = paper_tables.fragments(Records.load(tmp_path))
     assert "| 300-W | reduced |" in filled["provenance"]
     assert "+0.20 [" in filled["table3"]
     assert filled["table1"].count("\n") > 14 and "Feng et al., CVPR 2018" in filled["table1"]
@@ -172,7 +176,7 @@ def test_widths_stand_by_comparison_and_say_what_is_missing(tmp_path):
     for seed, width in enumerate((0.1, 0.3)):
         write_run(ABLATION.config("l2", "300w", seed), tmp_path, 0.05, width=width)
     write_run(ABLATION.config("l1", "300w", 0), tmp_path, 0.05)  # an older record, without widths
-    runs = arm_runs(ABLATION, "300w", results=tmp_path)
+    runs = Records.load(tmp_path).arm_runs(ABLATION, "300w")
     table = experiment_tables.width_table(
         runs, {name: ABLATION.comparisons[name] for name in ("l1", "l2")}
     )
@@ -199,12 +203,12 @@ def test_a_finding_names_the_effects_that_the_paper_does_not_print(tmp_path):
     luvli = EXPERIMENTS["compare_luvli"]
     nmes = {"baseline": 0.05, "STAR": 0.05, "Mahalanobis": 0.06, "Laplace NLL, heatmap": 0.04}
     write_arms(luvli, "300w", tmp_path, nmes, seeds=3)
-    effects = comparison_effects(luvli, "300w", results=tmp_path)
-    reason = "+0.1 points, 3 seeds, p < 0.001 after Holm; the paper's +0.2"
-    reason += " (power to see it, uncorrected: 9 %)"
-    verdict = Verdict("id", "STAR wins.", "Section 5.4", "replicated", reason)
+    effects = comparison_effects(Records.load(tmp_path), luvli, "300w")
+    rule = {"kind": "effect"}
+    verdict = Judgement("id", "STAR wins.", "Section 5.4", Verdict.SAME_SIGN, "+0.1", rule=rule)
     lines = findings.finding([verdict], effects).split("\n>\n")
-    assert lines[1] == "> - **replicated**: STAR wins. *+0.1 points, 3 seeds; the paper's +0.2*"
+    assert lines[0] == "> **Finding.** 1 claim (1 same sign)."
+    assert lines[1] == "> - **same sign**: STAR wins. *+0.1*"
     opening, named = lines[2].split(": ", 1)
     assert opening == "> - **beyond the paper**, not corrected for their number"
     assert [text.split(", *")[0] for text in named.split("; ")] == [

@@ -6,7 +6,9 @@ import yaml
 
 from companion.evidence import claims
 from companion.evidence.effects import face_errors
+from companion.evidence.verdicts import Verdict
 from companion.experiments.paper import EXPERIMENTS
+from companion.experiments.records import Records
 from tests.fakes import write_arms, write_run
 
 EXPERIMENT = EXPERIMENTS["ablation_distance"]
@@ -25,18 +27,18 @@ def results(tmp_path):
 
 
 def verdict(results, **against):
-    rule = {"kind": "effect", "table": "t", "experiment": EXPERIMENT.name, "dataset": "synthface"}
+    rule = {"kind": "effect", "family": "t", "experiment": EXPERIMENT.name, "dataset": "synthface"}
     rule |= {"comparisons": ["smooth_l1"], **against}
     claim = {"id": "x", "claim": "it helps", "source": "here", "rule": rule}
     path = results / "claims.yml"
     path.write_text(yaml.safe_dump([claim]), encoding="utf-8")
-    [found] = claims.judge_all(results, path=path)
+    [found] = claims.judge_all(Records.load(results), path=path)
     return found
 
 
 def test_a_claim_about_the_truth_is_judged_against_the_true_landmarks(results):
-    assert verdict(results, against="clean").verdict == "replicated"
-    assert verdict(results).verdict != "replicated"
+    assert verdict(results, against="clean").verdict == Verdict.SAME_SIGN
+    assert verdict(results).verdict != Verdict.SAME_SIGN
     assert verdict(results, against="target").reason == verdict(results).reason
 
 

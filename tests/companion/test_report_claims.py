@@ -7,26 +7,28 @@ import yaml
 from companion.bench import summary as costs
 from companion.evidence import ambiguity, claims, rules
 from companion.evidence.statistics import contrast
-from companion.evidence.verdicts import by_sign, summary
+from companion.evidence.verdicts import Measured, Verdict, by_sign
 from companion.experiments.paper import EXPERIMENTS
+from companion.experiments.records import Records
+from companion.text.verdicts import PARTS, counts
 from tests.fakes import write_arms, write_run
 
 ABLATION, RESTRICTION = EXPERIMENTS["ablation_distance"], EXPERIMENTS["restriction"]
 
 
 def verdicts(results, **options):
-    return {v.id: v for v in claims.judge_all(results, **options)}
+    return {j.id: j for j in claims.judge_all(Records.load(results), **options)}
 
 
 def judged(tmp_path, rule, results=None):
-    """The verdict on one rule, alone in its file."""
+    """The judgement of one rule, alone in its file."""
     path = tmp_path / "claims.yml"
     path.write_text(yaml.safe_dump([{"id": "x", "claim": "c", "source": "s", "rule": rule}]))
-    return claims.judge_all(results or tmp_path, path=path)[0]
+    return claims.judge_all(Records.load(results or tmp_path), path=path)[0]
 
 
 EFFECT = {
-    "kind": "effect", "table": "t", "experiment": "ablation_distance", "dataset": "300w",
+    "kind": "effect", "family": "t", "experiment": "ablation_distance", "dataset": "300w",
     "comparisons": ["l2"],
 }  # fmt: skip
 
@@ -34,75 +36,97 @@ EFFECT = {
 def test_every_claim_has_a_rule_that_code_evaluates_and_no_run_is_no_verdict(tmp_path):
     found = verdicts(tmp_path)
     assert len(found) == 40
-    kinds = {v.rule["kind"] for v in found.values()}
+    kinds = {j.rule["kind"] for j in found.values()}
     assert kinds == {*rules.KINDS, *claims.DIRECT}
-    for verdict in found.values():
-        if verdict.rule["kind"] in (*rules.KINDS, "cost"):
-            assert verdict.verdict == "not run yet", verdict.id
-    assert found["cross-dataset"].verdict == "not testable here"
-    assert found["mean-effect-cofw"].verdict == "contradicted"
-    assert found["mean-effect-wflw"].verdict == "replicated"
-    assert found["parameters"].verdict == "contradicted"
+    for judgement in found.values():
+        if judgement.rule["kind"] in (*rules.KINDS, "cost"):
+            assert judgement.verdict is Verdict.NOT_RUN, judgement.id
+    assert found["cross-dataset"].verdict is Verdict.NOT_TESTABLE
+    assert found["mean-effect-cofw"].verdict is Verdict.DISAGREES
+    assert found["mean-effect-wflw"].verdict is Verdict.AGREES
+    assert found["parameters"].verdict is Verdict.DISAGREES
     assert "13,368,708 at depth 4" in found["parameters"].reason
 
 
 @pytest.mark.parametrize(
     ("with_star", "spread", "verdict"),
     [
-        (0.046, 0.0005, "replicated"),
-        (0.054, 0.0005, "contradicted"),
-        (0.0499, 0.0005, "no effect of that size"),
-        (0.0499, 0.004, "underpowered"),
+        (0.046, 0.0005, Verdict.SAME_SIZE),
+        (0.040, 0.0005, Verdict.OTHER_SIZE),
+        (0.054, 0.0005, Verdict.OPPOSITE),
+        (0.0499, 0.0005, Verdict.NOT_SEEN),
+        (0.0499, 0.004, Verdict.TOO_FEW),
     ],
 )
-def test_an_effect_is_judged_by_its_interval_and_the_papers_effect(
+def test_an_effect_is_judged_by_its_sign_and_by_the_papers_size(
     tmp_path, with_star, spread, verdict
 ):
     write_arms(ABLATION, "300w", tmp_path, {"l2": 0.05, "STAR l2": with_star}, spread=spread)
     found = judged(tmp_path, EFFECT)
-    assert found.verdict == verdict
-    for word in ("points", "5 seeds", "after Holm", "the paper's +0.40", "power to see it"):
+    assert found.verdict is verdict
+    for word in ("points", "5 seeds", "p ", "the paper +0.40"):
         assert word in found.reason
-    assert ("inside" in found.reason) != bool(found.effects[0].excludes_published)
+    assert ("seeds would show it" in found.reason) == (verdict is Verdict.TOO_FEW)
+
+
+def test_the_size_of_another_data_set_is_not_judged(tmp_path):
+    arms = {"baseline": 0.05, "STAR none": 0.07, "STAR": 0.049}
+    write_arms(RESTRICTION, "300w", tmp_path, arms)
+    found = verdicts(tmp_path)
+    assert found["restriction-essential"].verdict is Verdict.OTHER_SETTING
+    assert found["restriction-essential"].reason.startswith("baseline over none: +2.00")
+    assert found["restriction-essential"].reason.endswith("the paper +0.26 in another setting")
+    assert found["value-better-than-none"].verdict is Verdict.OTHER_SETTING
+    assert found["detach-better-than-none"].verdict is Verdict.NOT_RUN
+    write_arms(RESTRICTION, "wflw", tmp_path, {"baseline": 0.05, "STAR none": 0.07})
+    there = verdicts(tmp_path, dataset="wflw", experiment="restriction")
+    assert there["restriction-essential"].verdict is Verdict.OTHER_SIZE  # Table 5 is of WFLW
 
 
 def test_an_effect_above_the_papers_is_not_called_smaller():
     effect = contrast([[0.060, 0.059, 0.061], [0.050, 0.051, 0.049]], published=0.001)
     assert effect.excludes_published and effect.low > effect.published
-    assert by_sign(EFFECT, [effect], [0.06])[0] == "underpowered"  # after Holm's correction
+    assert by_sign(Measured(EFFECT, [effect], [0.06]))[0] is Verdict.TOO_FEW  # after Holm
 
 
 def test_two_seeds_are_too_few_for_a_verdict(tmp_path):
     write_arms(ABLATION, "300w", tmp_path, {"l2": 0.05, "STAR l2": 0.04}, seeds=2)
     found = judged(tmp_path, EFFECT)
-    assert found.verdict == "not run yet" and "2 of the 3 seeds" in found.reason
+    assert found.verdict is Verdict.TOO_FEW and "+1.00" in found.reason
 
 
-def test_other_claims_of_a_table_make_a_verdict_harder(tmp_path):
+def test_other_claims_of_a_family_make_a_verdict_harder(tmp_path):
     write_arms(ABLATION, "300w", tmp_path, {"l2": 0.05, "STAR l2": 0.0484}, spread=0.0006)
     alone = verdicts(tmp_path)["improves-l2"]
-    assert alone.verdict == "replicated" and alone.adjusted[0] < 0.05
+    assert alone.verdict.supports and alone.adjusted[0] < 0.05
     others = {"l1": 0.05, "STAR l1": 0.05, "smooth_l1": 0.05, "STAR smooth_l1": 0.05}
     write_arms(ABLATION, "300w", tmp_path, others)
     beside = verdicts(tmp_path)["improves-l2"]
     assert beside.adjusted[0] == pytest.approx(3 * alone.adjusted[0])
-    # Those of a page are corrected for the whole table too.
+    # Those of a page are corrected for the whole family too.
     page = verdicts(tmp_path, experiment="ablation_distance", dataset="300w")
     assert page["improves-l2"].adjusted == beside.adjusted
     assert set(page) < set(verdicts(tmp_path))
     full = verdicts(tmp_path, experiment="ablation_distance", scale="full")
-    assert {v.verdict for v in full.values()} == {"no verdict"}
+    assert {j.verdict for j in full.values()} == {Verdict.NOT_RUN}
+    two = verdicts(tmp_path, experiment="ablation_distance", seeds=[0, 1])
+    assert two["improves-l2"].verdict is Verdict.TOO_FEW
 
 
 def test_the_largest_effect_must_beat_each_of_the_others(tmp_path):
     nmes = {"l2": 0.06, "STAR l2": 0.05, "l1": 0.05, "STAR l1": 0.049}
     write_arms(ABLATION, "300w", tmp_path, nmes)
     rule = {**EFFECT, "kind": "largest", "comparisons": ["l2", "l1"]}
-    assert judged(tmp_path, rule).verdict == "replicated"
-    assert judged(tmp_path, {**rule, "comparisons": ["l1", "l2"]}).verdict == "contradicted"
+    assert judged(tmp_path, rule).verdict is Verdict.OTHER_SIZE
+    assert judged(tmp_path, {**rule, "comparisons": ["l1", "l2"]}).verdict is Verdict.OPPOSITE
     write_arms(ABLATION, "300w", tmp_path, {"wing": 0.06, "STAR wing": 0.05})
     found = judged(tmp_path, {**rule, "comparisons": ["l2", "l1", "wing"]})
-    assert found.verdict == "underpowered" and "l2 minus wing" in found.reason
+    assert found.verdict is Verdict.TOO_FEW and "l2 minus wing" in found.reason
+    # One that is larger is enough.
+    found = judged(tmp_path, {**rule, "comparisons": ["l1", "l2", "smooth_l1"]})
+    write_arms(ABLATION, "300w", tmp_path, {"smooth_l1": 0.05, "STAR smooth_l1": 0.0491})
+    found = judged(tmp_path, {**rule, "comparisons": ["l1", "l2", "smooth_l1"]})
+    assert found.verdict is Verdict.OPPOSITE
 
 
 def test_effects_are_averaged_over_comparisons(tmp_path):
@@ -114,48 +138,67 @@ def test_effects_are_averaged_over_comparisons(tmp_path):
     assert effect.published == pytest.approx((0.06 + 0.21) / 2 / 100)
 
 
+def test_a_difference_of_gains_subtracts_one_gain_from_the_other(tmp_path):
+    nmes = {"smooth_l1 +DR": 0.05, "STAR smooth_l1 +DR": 0.051}
+    nmes |= {"smooth_l1 +AAM": 0.05, "STAR smooth_l1 +AAM": 0.048}
+    write_arms(ABLATION, "300w", tmp_path, nmes)
+    found = verdicts(tmp_path)["aam-suits-star-better-than-dr"]
+    assert found.effects[0].mean == pytest.approx(0.003, abs=1e-4)
+    assert found.effects[0].published == pytest.approx(0)  # 0.06 and 0.06 in Table 3
+    assert found.verdict is Verdict.OTHER_SIZE
+
+
+@pytest.mark.parametrize(
+    ("gain", "verdict"), [(0.01, Verdict.SAME_SIGN), (0.002, Verdict.TOO_FEW),
+                          (-0.01, Verdict.OPPOSITE)],
+)  # fmt: skip
+def test_a_gain_with_noise_counts_above_that_without(tmp_path, gain, verdict):
+    noise = EXPERIMENTS["noise"]
+    for dataset, more in (("synthface", gain), ("synthface-0", 0.002)):
+        clean = write_run(noise.config("l2", dataset, 0), tmp_path / "c", 0.0).landmarks()["target"]
+        arms = {"l2": 0.06, "STAR l2": 0.06 - more}
+        write_arms(noise, dataset, tmp_path, arms, clean=clean, seeds=3)
+    found = verdicts(tmp_path)["improves-known-ambiguity-l2"]
+    assert found.effects[0].mean == pytest.approx(gain - 0.002, abs=2e-4)
+    assert found.verdict is verdict
+
+
 @pytest.mark.parametrize(
     ("nme", "spread", "verdict"),
-    [(0.0501, 0.0002, "replicated"), (0.06, 0.0002, "contradicted"),
-     (0.0501, 0.004, "underpowered")],
+    [(0.0501, 0.0002, Verdict.EQUIVALENT), (0.06, 0.0002, Verdict.DIFFERENT),
+     (0.0507, 0.0002, Verdict.TOO_FEW), (0.0501, 0.004, Verdict.TOO_FEW)],
 )  # fmt: skip
 def test_equivalence_needs_the_whole_interval_within_the_margin(tmp_path, nme, spread, verdict):
     arms = {"STAR": 0.05, "STAR w 5": 0.05, "STAR w 10": 0.05, "STAR w 20": nme}
     write_arms(RESTRICTION, "300w", tmp_path, arms, spread=spread)
     found = verdicts(tmp_path)["insensitive-to-weight"]
-    assert found.verdict == verdict and "w 20 over w 1" in found.reason
+    assert found.verdict is verdict and "w 20 over w 1" in found.reason
+    assert "a third of 0.17" in found.reason
 
 
 @pytest.mark.parametrize(
     ("nme", "spread", "verdict"),
-    [(0.0505, 0.0002, "replicated"), (0.06, 0.0002, "contradicted"),
-     (0.0505, 0.004, "underpowered")],
+    [(0.0505, 0.0002, Verdict.NOT_WORSE), (0.06, 0.0002, Verdict.WORSE),
+     (0.0505, 0.004, Verdict.TOO_FEW)],
 )  # fmt: skip
 def test_not_worse_needs_the_interval_above_the_margin(tmp_path, nme, spread, verdict):
     arms = {"128 smooth_l1": 0.05, "64 STAR smooth_l1": nme}
     write_arms(EXPERIMENTS["resolution"], "300w", tmp_path, arms, spread=spread)
     found = verdicts(tmp_path)["half-resolution-suffices"]
-    assert found.verdict == verdict
+    assert found.verdict is verdict
     assert found.reason.startswith("smooth_l1, 64 px with STAR over 128 px without: ")
 
 
-def test_the_claim_that_none_is_worse_holds_if_its_error_is_higher(tmp_path):
-    write_arms(RESTRICTION, "300w", tmp_path, {"baseline": 0.05, "STAR none": 0.06, "STAR": 0.049})
-    found = verdicts(tmp_path)
-    assert found["restriction-essential"].verdict == "replicated"
-    assert found["restriction-essential"].reason.startswith("baseline over none: +1.00")
-    assert found["value-better-than-none"].verdict == "replicated"
-    assert found["detach-better-than-none"].verdict == "not run yet"
-
-
-@pytest.mark.parametrize(("widths", "verdict"), [((1.0, 0.3), "replicated"),
-                                                 ((0.3, 1.0), "contradicted")])  # fmt: skip
+@pytest.mark.parametrize(("widths", "verdict"), [((1.0, 0.3), Verdict.SAME_SIGN),
+                                                 ((0.3, 1.0), Verdict.OPPOSITE)])  # fmt: skip
 def test_width_compares_the_last_epoch(tmp_path, widths, verdict):
     for arm, width in zip(("STAR none", "STAR"), widths, strict=True):
         for seed in range(3):
             config = RESTRICTION.config(arm, "300w", seed)
             write_run(config, tmp_path, 0.05, width=width + 0.01 * seed)
-    assert verdicts(tmp_path)["eigenvalues-grow-without-restriction"].verdict == verdict
+    found = verdicts(tmp_path)["eigenvalues-grow-without-restriction"]
+    assert found.verdict is verdict
+    assert "in STAR loss with the value restriction" in found.reason
 
 
 def test_stability_is_judged_by_region(tmp_path):
@@ -164,30 +207,34 @@ def test_stability_is_judged_by_region(tmp_path):
         for seed in range(5):
             write_run(stability.config(arm, "300w", seed), tmp_path, 0.05, noise=noise)
     found = verdicts(tmp_path)
-    assert found["more-stable"].verdict == "replicated"
-    reason = found["more-stable"].reason
-    assert "the paper's change, on our spread, +0.36" in reason  # 12.7 % of 2.83
-    assert "as a change of the variance it would be +0.19" in reason  # 1 - sqrt(1 - 0.127)
-    assert found["stability-at-the-contour"].verdict == "underpowered"
-    assert found["more-stable-smooth-l1"].verdict == "not run yet"
+    assert found["more-stable"].verdict is Verdict.SAME_SIGN
+    assert found["stability-at-the-contour"].verdict is Verdict.TOO_FEW
+    assert found["more-stable-smooth-l1"].verdict is Verdict.NOT_RUN
+
+
+AMBIGUITY = ("first-component-is-the-ambiguous-direction", "energy-is-ambiguity",
+             "contour-is-anisotropic")  # fmt: skip
 
 
 @pytest.mark.parametrize("turned", [False, True])
-def test_directions_and_ratios_are_judged_over_seeds(tmp_path, turned):
+def test_what_the_heatmap_shows_is_judged_beside_a_network_without_label_noise(tmp_path, turned):
     noise = 50 * ambiguity.noise_covariance("synthface", 20)
-    if turned:  # and as long where nothing is ambiguous
-        noise = np.linalg.inv(noise) * np.linalg.det(noise)[..., None, None]
-        noise = noise[:, ::-1]
-    for seed in range(3):
-        config = EXPERIMENTS["ambiguity"].config("STAR l2 +DR", "synthface", seed)
-        shaken = noise * (1 + 0.01 * seed)
-        write_run(config, tmp_path, 0.05, faces=20, covariance=shaken)
+    # Turned, and as long where nothing is ambiguous.
+    other = (np.linalg.inv(noise) * np.linalg.det(noise)[..., None, None])[:, ::-1]
+    shown = {"synthface": other if turned else noise, "synthface-0": noise if turned else other}
+    for number, (dataset, covariance) in enumerate(shown.items()):
+        if number:  # the arm alone is no verdict
+            found = verdicts(tmp_path)
+            assert {found[claim].verdict for claim in AMBIGUITY} == {Verdict.NOT_RUN}
+            assert "without label noise, is not run" in found[AMBIGUITY[0]].reason
+        for seed in range(3):
+            config = EXPERIMENTS["ambiguity"].config("STAR l2 +DR", dataset, seed)
+            shaken = covariance * (1 + 0.01 * seed)
+            write_run(config, tmp_path, 0.05, faces=20, covariance=shaken)
     found = verdicts(tmp_path)
-    verdict = "contradicted" if turned else "replicated"
-    assert found["first-component-is-the-ambiguous-direction"].verdict == verdict
-    assert found["energy-is-ambiguity"].verdict == verdict
-    assert found["contour-is-anisotropic"].verdict == verdict
-    assert "°" in found["first-component-is-the-ambiguous-direction"].reason
+    verdict = Verdict.OPPOSITE if turned else Verdict.SAME_SIGN
+    assert {found[claim].verdict for claim in AMBIGUITY} == {verdict}
+    assert "°" in found[AMBIGUITY[0]].reason
 
 
 def test_the_literal_form_is_judged_by_itself():
@@ -207,9 +254,7 @@ def test_the_literal_form_is_judged_by_itself():
     }
     share, measured = costs.form_share(record, "literal")
     assert share == pytest.approx(0.08 / 1.07, rel=1e-3) and not measured
-    verdict, reason = costs.judged([record], 0.02, "literal")
-    assert verdict == "contradicted" and "from the times of the loss alone" in reason
-    assert costs.judged([record], 0.02, "ours")[0] == "replicated"
+    assert costs.form_share(record, "ours") == (pytest.approx(0.01), True)
     record["step"]["seconds"]["transcription loss"] = {"median": 0.03}
     assert costs.form_share(record, "literal") == (pytest.approx(0.03 / 1.02), True)
     with pytest.raises(ValueError, match="form: expected ours or literal"):
@@ -221,7 +266,7 @@ def test_the_literal_form_is_judged_by_itself():
     [
         ({"kind": "guess"}, "x: kind: expected one of effect, .*, got 'guess'"),
         ({"margin": 0.1}, "x: margin: a rule of kind effect has no such key"),
-        ({"table": None}, "x: a rule of kind effect needs the key 'table'"),
+        ({"family": None}, "x: a rule of kind effect needs the key 'family'"),
         ({"experiment": "magic"}, "x: experiment: expected one of accuracy, .*, got 'magic'"),
         ({"dataset": "400w"}, "x: dataset: expected one of .*, got '400w'"),
         ({"comparisons": ["l3"]}, "x: comparisons: expected one of l1, .*, got 'l3'"),
@@ -242,18 +287,18 @@ def test_a_claim_stands_once_and_whole(tmp_path):
     path = tmp_path / "claims.yml"
     path.write_text(yaml.safe_dump([claim, claim]))
     with pytest.raises(ValueError, match="claims.yml, x: stands twice"):
-        claims.judge_all(tmp_path, path=path)
+        claims.judge_all(Records.load(tmp_path), path=path)
     path.write_text(yaml.safe_dump([{"id": "x", "rule": rule}]))
     with pytest.raises(ValueError, match="claims.yml, x: expected the key 'claim'"):
-        claims.judge_all(tmp_path, path=path)
+        claims.judge_all(Records.load(tmp_path), path=path)
 
 
-def test_verdicts_are_counted_in_a_sentence():
-    replicated, no_effect = "replicated", "no effect of that size"
-    mixed = [replicated, no_effect, no_effect, "not run yet"]
-    assert summary(mixed) == (
-        "Of four claims, one is replicated, two show no effect of that size and one is not run yet."
-    )
-    assert summary([no_effect] * 2) == "Both claims show no effect of that size."
-    assert summary([replicated], " of the paper") == "The claim of the paper is replicated."
-    assert summary([replicated] * 11 + [no_effect]).startswith("Of 12 claims, 11 are replicated")
+def test_claims_are_counted_by_part_and_comparisons_that_share_an_arm_once(tmp_path):
+    arms = {"baseline": 0.05, "STAR none": 0.07, "STAR": 0.049, "STAR detach": 0.04}
+    write_arms(RESTRICTION, "300w", tmp_path, arms)
+    lines = counts(claims.judge_all(Records.load(tmp_path))).splitlines()
+    assert [line.split(":")[0] for line in lines] == [f"- {part}" for part in PARTS]
+    # baseline, value and detach over none, detach over baseline and over value: four arms
+    assert lines[0].endswith("2 of their comparisons share no arm.")
+    assert "4 same sign, other setting" in lines[0]
+    assert lines[2] == "- Errata: 4 claims (2 agrees, 2 disagrees)."

@@ -9,17 +9,16 @@ from scipy import stats
 from companion.evidence import ambiguity, breakdown, stability
 from companion.evidence.effects import (
     bootstrap,
-    compare,
     comparison_effects,
     contrast,
     face_errors,
     holm,
-    power,
 )
 from companion.evidence.published import contradictions, published, published_values
 from companion.evidence.regions import PARTS, REGIONS
+from companion.evidence.statistics import pooled_deviation, power
 from companion.experiments.paper import EXPERIMENTS, Comparison, Experiment
-from companion.experiments.select import arm_runs
+from companion.experiments.records import Records
 from starlib.schemes import SCHEME_OF, SCHEMES
 from starlib.training.config import RunConfig
 from tests.fakes import write_arms, write_run
@@ -49,7 +48,7 @@ def test_adding_an_experiment_is_adding_data(tmp_path):
         {"B over A": Comparison("A", "B")},
     )  # fmt: skip
     write_arms(mine, "300w", tmp_path, {"A": 0.05, "B": 0.04})
-    effect = comparison_effects(mine, "300w", results=tmp_path)["B over A"]
+    effect = comparison_effects(Records.load(tmp_path), mine, "300w")["B over A"]
     assert effect.mean == pytest.approx(0.01, abs=1e-4) and effect.low > 0
     assert effect.seeds == (5, 5) and effect.published is None
 
@@ -85,10 +84,10 @@ def test_a_run_that_the_comparison_does_not_ask_for_never_slips_in(tmp_path):
     for other in (*changes, {"augmentation": "released"}, {"train_faces": 9}, {"seed": 99}):
         fields = {"loss": "regression", "distance": "l2", **other}
         write_run(RunConfig.at("reduced", "300w", **fields), tmp_path, 0.9)
-    runs = arm_runs(ABLATION, "300w", arms=["l2", "STAR l2"], results=tmp_path)
+    runs = Records.load(tmp_path).arm_runs(ABLATION, "300w", arms=["l2", "STAR l2"])
     assert {arm: list(seeds) for arm, seeds in runs.items()} == {"l2": [0], "STAR l2": []}
     assert runs["l2"][0].config == plain
-    effect = comparison_effects(ABLATION, "300w", ["l2"], results=tmp_path)["l2"]
+    effect = comparison_effects(Records.load(tmp_path), ABLATION, "300w", ["l2"])["l2"]
     assert not effect.run and str(effect) == "not run yet (1 and 0 seeds)"
 
 
@@ -96,12 +95,12 @@ def test_runs_on_other_faces_are_not_compared(tmp_path):
     write_run(ABLATION.config("l2", "300w", 0), tmp_path, 0.05)
     write_run(ABLATION.config("STAR l2", "300w", 0), tmp_path, 0.04, fingerprint="f" * 16)
     with pytest.raises(ValueError, match="expected the same faces of 300w"):
-        arm_runs(ABLATION, "300w", arms=["l2", "STAR l2"], results=tmp_path)
+        Records.load(tmp_path).arm_runs(ABLATION, "300w", arms=["l2", "STAR l2"])
 
 
 def test_rendered_faces_are_the_same_at_one_version_of_the_renderer(tmp_path):
     def both():
-        return arm_runs(ABLATION, "synthface", arms=["l2", "STAR l2"], results=tmp_path)
+        return Records.load(tmp_path).arm_runs(ABLATION, "synthface", arms=["l2", "STAR l2"])
 
     write_run(ABLATION.config("l2", "synthface", 0), tmp_path, 0.05)
     pixels = "f" * 16  # as another processor rounds them
@@ -113,21 +112,29 @@ def test_rendered_faces_are_the_same_at_one_version_of_the_renderer(tmp_path):
         both()
 
 
-def test_any_two_arms_are_compared_in_one_line(tmp_path):
+RIVALS = Experiment(
+    "rivals", "Two losses", "nowhere",
+    {"mahalanobis": {"loss": "mahalanobis"}, "adl": {"loss": "adl"}},
+    {"adl": Comparison("mahalanobis", "adl")},
+)  # fmt: skip
+
+
+def rivals(results):
+    return comparison_effects(Records.load(results), RIVALS, "300w")["adl"]
+
+
+def test_a_run_on_a_copy_of_the_data_that_fewer_runs_share_is_not_compared(tmp_path):
     for seed in range(3):
         for loss, nme in (("mahalanobis", 0.06), ("adl", 0.05)):
             config = RunConfig.at("reduced", "300w", loss=loss, seed=seed, protocol=1)
             write_run(config, tmp_path, nme + 0.001 * seed)
-    effect = compare("300w", {"loss": "mahalanobis"}, {"loss": "adl"}, results=tmp_path)
+    effect = rivals(tmp_path)
     assert effect.mean == pytest.approx(0.01, abs=1e-4) and effect.seeds == (3, 3)
     assert str(effect).startswith("+1.00 [+0.7")
-    for copy in "abc":  # runs on other copies of the data set, which fewer runs share
+    for copy in "abc":
         other = RunConfig.at("reduced", "300w", loss="adl", protocol=1)
         write_run(other, tmp_path, 0.09, fingerprint=16 * copy)
-    again = compare("300w", {"loss": "mahalanobis"}, {"loss": "adl"}, results=tmp_path)
-    assert again.mean == effect.mean
-    nothing = compare("300w", {"loss": "rle"}, {"loss": "adl"}, results=tmp_path)
-    assert str(nothing) == "not run yet (0 and 3 seeds)"
+    assert rivals(tmp_path).mean == effect.mean
 
 
 def test_one_seed_gives_no_interval(tmp_path):
@@ -135,7 +142,7 @@ def test_one_seed_gives_no_interval(tmp_path):
         for loss, nme in (("mahalanobis", 0.06), ("adl", 0.05)):
             config = RunConfig.at("reduced", "300w", loss=loss, seed=seeds - 1, protocol=1)
             write_run(config, tmp_path, nme + 0.001 * seeds)
-        effect = compare("300w", {"loss": "mahalanobis"}, {"loss": "adl"}, results=tmp_path)
+        effect = rivals(tmp_path)
         assert str(effect).startswith(expected)
         assert np.isnan(effect.bootstrap).all() == (seeds == 1)
 
@@ -176,14 +183,20 @@ def test_power_agrees_with_simulation_and_seeds_needed_reach_it():
     effect = contrast([[0.051, 0.050, 0.049], [0.050, 0.049, 0.048]], published=0.002)
     drawn = (rng.normal((0.002, 0), 0.001, (4000, 3, 2))).transpose(2, 0, 1)
     seen = np.mean(stats.ttest_ind(*drawn, axis=1).pvalue < 0.05)
-    assert effect.power() == pytest.approx(seen, abs=0.03)
-    needed = effect.seeds_needed()
-    assert power(0.002, 0.001 * np.sqrt(2 / needed), 2 * needed - 2) >= 0.8
-    assert power(0.002, 0.001 * np.sqrt(2 / (needed - 1)), 2 * needed - 4) < 0.8
-    assert contrast([[0.1], [0.2]], published=0.1).seeds_needed() is None
+    assert power(0.002, effect.error, effect.freedom) == pytest.approx(seen, abs=0.03)
+    needed = effect.seeds_needed(0.002, 0.001, 4)
+    assert power(0.002, 0.001 * np.sqrt(2 / needed), max(4, 2 * needed - 2)) >= 0.8
+    assert power(0.002, 0.001 * np.sqrt(2 / (needed - 1)), max(4, 2 * needed - 4)) < 0.8
     far = (rng.normal(12, 1, 10**6)) / np.sqrt(rng.chisquare(2, 10**6) / 2)
     seen = np.mean(far > stats.t.ppf(0.975, 2))
     assert power(12, 1, 2) == pytest.approx(seen, abs=2e-4) and seen < 0.9995
+
+
+def test_deviations_are_pooled_over_arms_each_counted_once():
+    one = dataclasses.replace(contrast([[1.0, 3.0], [0.0, 3.0, 6.0]]), arms=("a", "b"))
+    other = dataclasses.replace(contrast([[1.0, 3.0], [4.0]]), arms=("a", "c"))
+    assert pooled_deviation([one, other]) == (pytest.approx(np.sqrt((2 + 18) / 3)), 3)
+    assert pooled_deviation([])[1] == 0
 
 
 def test_holm_steps_down_and_leaves_out_what_is_not_run():
@@ -229,7 +242,7 @@ def test_the_jackknife_of_the_spread_covers_the_truth(tmp_path):
             config = EXPERIMENTS["stability"].config(arm, "300w", seed)
             config = dataclasses.replace(config)
             write_run(config, tmp_path, 0.05, noise=noise)
-    runs = arm_runs(EXPERIMENTS["stability"], "300w", results=tmp_path)
+    runs = Records.load(tmp_path).arm_runs(EXPERIMENTS["stability"], "300w")
     # A point's two coordinates each have the noise: the root of twice the variance.
     spread = stability.point_spread(stability.predictions(runs["l2"])).mean()
     assert spread == pytest.approx(0.02 * np.sqrt(2), rel=0.08)
@@ -305,6 +318,8 @@ def test_contradictions_are_computed_and_rounding_is_none():
 
 def test_all_seeds_of_a_closed_scale_are_read(tmp_path):
     write_arms(ABLATION, "300w", tmp_path, {"l2": 0.05}, seeds=7)
-    assert list(arm_runs(ABLATION, "300w", arms=["l2"], results=tmp_path)["l2"]) == list(range(7))
-    at_long = arm_runs(ABLATION, "300w", "long", arms=["l2"], results=tmp_path)
+    assert list(Records.load(tmp_path).arm_runs(ABLATION, "300w", arms=["l2"])["l2"]) == list(
+        range(7)
+    )
+    at_long = Records.load(tmp_path).arm_runs(ABLATION, "300w", "long", arms=["l2"])
     assert at_long == {"l2": {}}

@@ -116,23 +116,6 @@ def _interpolated(sizes: Sequence[dict[str, Any]], maps: int, name: str) -> floa
     return float(np.exp(np.interp(np.log(maps), counts, times)))
 
 
-def judged(
-    records: Sequence[dict[str, Any]], limit: float = NEGLIGIBLE, form: str = "ours"
-) -> tuple[str, str]:
-    """Verdict on "negligible cost", and why: STAR's share of a step, the loss counted whole, is at
-    most `limit` on every machine. `form` as in `form_share`."""
-    if not records:
-        return "not run yet", "no benchmark is in the records"
-    shares_of = [(r["machine"]["device_name"], *form_share(r, form)) for r in records]
-    text = ", ".join(f"{100 * share:.2f} % ({name})" for name, share, _ in shares_of)
-    within = [share <= limit for _, share, _ in shares_of]
-    verdict = "replicated" if all(within) else "contradicted" if not any(within) else "inconclusive"
-    reason = f"STAR takes {text} of a training step; at most {100 * limit:g} % is negligible"
-    if not all(measured for *_, measured in shares_of):
-        reason += " (from the times of the loss alone, on all stacks)"
-    return verdict, reason
-
-
 def steps_until_compiling_pays(variants: dict[str, Any]) -> float:
     """Training steps after which the time to compile is won back; infinite if never."""
     times = medians(variants["seconds"])

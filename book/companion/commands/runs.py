@@ -3,11 +3,11 @@
 import argparse
 from collections.abc import Sequence
 
-from companion.evidence.claims import SCALE, claims_of_runs
+from companion.evidence.claims import claims_of_runs
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.queue import Entry, entries
-from starlib.files import PARTIAL, results_folder
-from starlib.runs.finished import load_all
+from companion.experiments.records import Records
+from starlib.files import PARTIAL
 from starlib.runs.records import verify
 
 
@@ -24,15 +24,16 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def _runs(options: argparse.Namespace) -> int:
+    records = Records.load(options.results)
     if options.check:
-        return _check(options.results)
-    claims = claims_of_runs() if options.scale == SCALE else {}
-    listed = entries(options.results, options.scale, options.experiment, options.dataset)
+        return _check(records)
+    claims = claims_of_runs(options.scale)
+    listed = entries(records, options.scale, options.experiment, options.dataset)
     shown = [entry for entry in listed if not (options.missing and entry.run)]
     print(f"{'state':8} {'minutes':>7}  {'data set':14} {'seed':>4}  arm: what it decides")
     for entry in shown:
         print(_line(entry, claims.get(entry.config, ())))
-    print(f"{_total(listed)} (records: {results_folder(options.results) / 'runs'})")
+    print(f"{_total(listed)} (records: {records.folder / 'runs'})")
     return 0
 
 
@@ -61,10 +62,10 @@ def _total(listed: Sequence[Entry]) -> str:
     return f"{text}; {len(rest)} missing, about {sum(e.minutes or 0 for e in rest) / 60:.1f} hours"
 
 
-def _check(results: str | None) -> int:
+def _check(records: Records) -> int:
     """Recompute every record; those that cannot be read are named by the reader's warnings."""
-    runs = load_all(results)
-    files = (results_folder(results) / "runs").glob("*.json")
+    runs = records.runs
+    files = (records.folder / "runs").glob("*.json")
     written = sum(not path.name.startswith(PARTIAL) for path in files)
     wrong = written - len(runs)
     for run in runs:

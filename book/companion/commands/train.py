@@ -12,6 +12,7 @@ from concurrent.futures import Executor
 
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.queue import entries, trainable
+from companion.experiments.records import Records
 from companion.experiments.train_all import run_all
 from starlib.commands.train import add_how, print_run
 from starlib.files import results_folder
@@ -110,7 +111,7 @@ def _queue(options: argparse.Namespace) -> list[RunConfig]:
     if options.anew:
         raise ValueError("--anew: the queue trains what is missing")
     listed = entries(
-        options.results,
+        Records.load(options.results),
         options.scale or "long",
         [options.experiment] if options.experiment else None,
         [options.dataset] if options.dataset else None,

@@ -11,7 +11,7 @@ from companion.evidence.effects import Effect, arms_effect, contrast, error_matr
 from companion.evidence.regions import PARTS
 from companion.evidence.stability import spread_samples
 from companion.experiments.experiment import Comparison
-from companion.experiments.select import ArmRuns
+from companion.experiments.records import ArmRuns
 from starlib.runs.records import Run
 
 

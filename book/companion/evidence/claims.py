@@ -1,49 +1,44 @@
-"""Verdicts on the paper's claims, computed from the records by the rules in claims.yml."""
+"""What the records say of the paper's claims, by the rules in claims.yml."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from companion.bench import summary as costs
-from companion.evidence.published import mean_effect
+from companion.evidence.published import mean_effect, printed_for
 from companion.evidence.regions import region_points
-from companion.evidence.rules import KINDS, rule_arms, rule_runs
-from companion.evidence.statistics import ENOUGH, Effect, holm
-from companion.evidence.verdicts import (
-    CONTRADICTED,
-    NO_VERDICT,
-    NOT_RUN,
-    NOT_TESTABLE,
-    REPLICATED,
-    Decision,
-    Rule,
-)
+from companion.evidence.rules import KINDS, rule_arms
+from companion.evidence.statistics import ENOUGH, Effect, holm, pooled_deviation
+from companion.evidence.verdicts import Decision, Measured, Rule, Verdict
+from companion.experiments.experiment import Experiment
 from companion.experiments.paper import EXPERIMENTS
+from companion.experiments.records import ArmRuns, Records
 from companion.files import BOOK, read_yaml
 from starlib.models.hourglass import StackedHourglass
 from starlib.schemes import SCHEME_OF
 from starlib.training.config import RunConfig
 
 CLAIMS = BOOK / "claims.yml"
-SCALE = "reduced"  # of all rules
+Claim = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Judgement:
     """A claim with what the records say of it.
 
     effects: what decided, if contrasts of runs did; adjusted: their p-values after Holm's
-    correction within the rule's table. rule: as in claims.yml.
+    correction within the rule's family. rule: as in claims.yml.
     """
 
     id: str
     claim: str
     source: str
-    verdict: str
+    verdict: Verdict
     reason: str
     effects: tuple[Effect, ...] = ()
     adjusted: tuple[float, ...] = ()
@@ -51,28 +46,78 @@ class Verdict:
 
 
 def judge_all(
-    results: Path | str | None = None,
+    records: Records,
     dataset: str | None = None,
-    scale: str | None = None,
+    scale: str = "reduced",
     experiment: str | None = None,
+    seeds: Sequence[int] | None = None,
     path: Path = CLAIMS,
-) -> list[Verdict]:
-    """The verdicts on all claims in the order of the file, or on those of one data set or
-    experiment; none at a scale other than the rules'. ValueError names the claim and its key."""
-    claims = read_claims(path)
-    effects = {c["id"]: _measured(c["rule"], results) for c in claims if c["rule"]["kind"] in KINDS}
-    adjusted = _adjusted(claims, effects)
-    return [
-        _judged(claim, effects.get(claim["id"]), adjusted.get(claim["id"]), results, scale)
+) -> list[Judgement]:
+    """The judgements of all claims in the order of the file, or of those of one experiment.
+
+    Where a rule names another data set than the one that is asked for, and no rule of the
+    experiment names that, it is applied there. ValueError names the claim and its key.
+    """
+    claims = [_on(claim, dataset, own=_datasets(path)) for claim in read_claims(path)]
+    claims = [claim for claim in claims if dataset in (None, claim["rule"].get("dataset"))]
+    chosen = [c for c in claims if experiment in (None, c["rule"].get("experiment"))]
+    families = {claim["rule"].get("family") for claim in chosen} - {None}
+    measured = {
+        claim["id"]: _effects(claim["rule"], records, scale, seeds)
         for claim in claims
-        if dataset in (None, claim["rule"].get("dataset"))
-        and experiment in (None, claim["rule"].get("experiment"))
-    ]
+        if claim["rule"]["kind"] in KINDS
+        and (claim in chosen or claim["rule"].get("family") in families)
+    }
+    adjusted, pooled = _adjusted(claims, measured), _pooled(claims, measured)
+    judgements = []
+    for claim in chosen:
+        rule, name = claim["rule"], claim["id"]
+        effects: list[Effect] = measured.get(name, [])
+        decided = Measured(
+            rule, effects, adjusted.get(name, [float("nan")] * len(effects)), _same_setting(rule),
+            pooled.get(rule.get("family", "")),
+        )  # fmt: skip
+        if rule["kind"] in DIRECT:
+            verdict, reason = DIRECT[rule["kind"]][1](rule, records)
+        elif not all(effect.run for effect in effects):
+            verdict, reason = Verdict.NOT_RUN, _lacking(rule, effects)
+        else:
+            verdict, reason = KINDS[rule["kind"]].decide(decided)
+            verdict = verdict if _decidable(effects) else Verdict.TOO_FEW
+        known = {key: claim[key] for key in ("id", "claim", "source", "rule")}
+        p_values = tuple(adjusted.get(name, ()))
+        judgements.append(Judgement(**known, verdict=verdict, reason=reason,
+                                    effects=tuple(effects), adjusted=p_values))  # fmt: skip
+    return judgements
+
+
+def _datasets(path: Path) -> dict[str, set[str]]:
+    """Experiment -> data sets that its rules name."""
+    named = defaultdict(set)
+    for claim in read_claims(path):
+        rule = claim["rule"]
+        if "experiment" in rule:
+            named[rule["experiment"]].add(rule["dataset"])
+    return named
+
+
+def _on(claim: Claim, dataset: str | None, own: Mapping[str, set[str]]) -> Claim:
+    """The claim with its rule on a data set, where that can be asked there."""
+    rule = claim["rule"]
+    fixed = "experiment" not in rule or "control" in rule or rule.get("against") == "clean"
+    if dataset is None or fixed or dataset in own[rule["experiment"]]:
+        return claim
+    return {**claim, "rule": {**rule, "dataset": dataset}}
 
 
 def read_claims(path: Path = CLAIMS) -> list[dict[str, Any]]:
     """The claims of a file, each with its rule checked. ValueError names the claim and its key."""
-    claims = read_yaml(path)
+    return _read_claims(path, path.stat().st_mtime_ns)
+
+
+@cache
+def _read_claims(path: Path, _modified: int) -> list[dict[str, Any]]:
+    claims: list[dict[str, Any]] = read_yaml(path)
     for claim in claims:
         for key in ("id", "claim", "source", "rule"):
             if key not in claim:
@@ -85,22 +130,23 @@ def read_claims(path: Path = CLAIMS) -> list[dict[str, Any]]:
     return claims
 
 
-def claims_of_runs() -> dict[RunConfig, list[str]]:
+def claims_of_runs(scale: str = "reduced") -> dict[RunConfig, list[str]]:
     """Config -> ids of the claims whose rule reads its run."""
-    found = defaultdict(list)
+    claims_of = defaultdict(list)
     for claim in read_claims():
         rule = claim["rule"]
         if "experiment" in rule:
             experiment = EXPERIMENTS[rule["experiment"]]
             arms = rule_arms(rule, experiment)
-            for config in experiment.configs(rule["dataset"], SCALE, arms=arms or None):
-                found[config].append(claim["id"])
-    return dict(found)
+            for dataset in (rule["dataset"], *([rule["control"]] if "control" in rule else [])):
+                for config in experiment.configs(dataset, scale, arms=arms or None):
+                    claims_of[config].append(claim["id"])
+    return dict(claims_of)
 
 
 def check_rule(claim: str, rule: Rule) -> None:
     """ValueError naming the claim and the key unless code can evaluate the rule."""
-    kind = rule.get("kind")
+    kind = rule.get("kind", "")
     if kind in KINDS:
         needed, options = KINDS[kind].keys, KINDS[kind].options
     elif kind in DIRECT:
@@ -124,9 +170,16 @@ def _check_names(claim: str, rule: Rule) -> None:
             raise ValueError(f"{claim}: {key}: expected one of {', '.join(allowed)}, got {value!r}")
 
     known("experiment", rule["experiment"], EXPERIMENTS)
-    known("dataset", rule["dataset"], SCHEME_OF)
+    for key in ("dataset", "control"):
+        if key in rule:
+            known(key, rule[key], SCHEME_OF)
     experiment = EXPERIMENTS[rule["experiment"]]
-    for key, allowed in (("comparisons", experiment.comparisons), ("arms", experiment.arms)):
+    named: tuple[tuple[str, Mapping[str, Any]], ...] = (
+        ("comparisons", experiment.comparisons),
+        ("minus_comparisons", experiment.comparisons),
+        ("arms", experiment.arms),
+    )
+    for key, allowed in named:
         for name in rule.get(key, ()):
             known(key, name, allowed)
     if "arm" in rule:
@@ -140,70 +193,95 @@ def _check_names(claim: str, rule: Rule) -> None:
             raise ValueError(f"{claim}: {error}") from None
 
 
-def _measured(rule: Rule, results: Path | str | None) -> list[Effect]:
+def _effects(rule: Rule, records: Records, scale: str, seeds: Sequence[int] | None) -> list[Effect]:
     experiment = EXPERIMENTS[rule["experiment"]]
-    return KINDS[rule["kind"]].measure(rule, experiment, rule_runs(rule, results))
+    arms = rule_arms(rule, experiment)
+
+    def runs_on(dataset: str) -> ArmRuns:
+        return records.arm_runs(experiment, dataset, scale, seeds, arms)
+
+    return KINDS[rule["kind"]].measure(rule, experiment, runs_on)
+
+
+def _families(
+    claims: Iterable[Claim], effects: Mapping[str, Sequence[Effect]]
+) -> dict[str, list[str]]:
+    """Family -> the claims with p-values that can be decided."""
+    families: dict[str, list[str]] = defaultdict(list)
+    for claim in claims:
+        rule, name = claim["rule"], claim["id"]
+        if name in effects and KINDS[rule["kind"]].family and _decidable(effects[name]):
+            families[rule["family"]].append(name)
+    return families
 
 
 def _adjusted(
-    claims: Sequence[Mapping[str, Any]], effects: Mapping[str, list[Effect]]
+    claims: Iterable[Claim], effects: Mapping[str, Sequence[Effect]]
 ) -> dict[str, list[float]]:
-    """Claim -> its p-values after Holm's correction among all decidable ones of its table."""
-    tables: dict[str, list[str]] = defaultdict(list)
-    for claim in claims:
-        rule, name = claim["rule"], claim["id"]
-        if rule["kind"] in KINDS and KINDS[rule["kind"]].adjusted and _decidable(effects[name]):
-            tables[rule["table"]].append(name)
-    found: dict[str, list[float]] = {}
-    for names in tables.values():
+    """Claim -> its p-values after Holm's correction within its family."""
+    adjusted: dict[str, list[float]] = {}
+    for names in _families(claims, effects).values():
         values = iter(holm([effect.p for name in names for effect in effects[name]]))
-        found |= {name: [next(values) for _ in effects[name]] for name in names}
-    return found
+        adjusted |= {name: [next(values) for _ in effects[name]] for name in names}
+    return adjusted
+
+
+def _pooled(
+    claims: Iterable[Claim], effects: Mapping[str, Sequence[Effect]]
+) -> dict[str, tuple[float, int]]:
+    """Family -> pooled standard deviation over seeds, and its degrees of freedom."""
+    return {
+        family: pooled_deviation([effect for name in names for effect in effects[name]])
+        for family, names in _families(claims, effects).items()
+    }
 
 
 def _decidable(effects: Sequence[Effect]) -> bool:
     return all(effect.decidable for effect in effects)
 
 
-def _judged(
-    claim: Mapping[str, Any],
-    effects: list[Effect] | None,
-    adjusted: list[float] | None,
-    results: Path | str | None,
-    scale: str | None,
-) -> Verdict:
-    known, rule = {key: claim[key] for key in ("id", "claim", "source", "rule")}, claim["rule"]
-    if rule["kind"] in DIRECT:
-        verdict, reason = DIRECT[rule["kind"]][1](rule, results)
-        return Verdict(**known, verdict=verdict, reason=reason)
-    assert effects is not None
-    if scale not in (None, SCALE):
-        return Verdict(**known, verdict=NO_VERDICT, reason=f"decided at scale {SCALE}")
-    if not _decidable(effects):
-        return Verdict(**known, verdict=NOT_RUN, reason=_lacking(rule, effects))
-    verdict, reason = KINDS[rule["kind"]].decide(rule, effects, adjusted or [])
-    return Verdict(
-        **known, verdict=verdict, reason=reason, effects=tuple(effects),
-        adjusted=tuple(adjusted or ()),
-    )  # fmt: skip
+def _same_setting(rule: Rule) -> bool:
+    """Whether what the paper prints beside a rule's comparisons is of the rule's data set."""
+    if "experiment" not in rule:
+        return True
+    experiment: Experiment = EXPERIMENTS[rule["experiment"]]
+    printed = (
+        printed_for(experiment.comparisons[name], rule["dataset"])
+        for name in rule.get("comparisons", ())
+    )
+    return all(dataset in (None, rule["dataset"]) for dataset in printed)
 
 
 def _lacking(rule: Rule, effects: Sequence[Effect]) -> str:
-    experiment = EXPERIMENTS[rule["experiment"]]
-    arms = ", ".join(rule_arms(rule, experiment))
-    fewest = min(effects, key=lambda effect: min(effect.seeds))
-    seeds = min(fewest.seeds)
+    """Which runs are missing; with the value of an arm whose control alone is not run."""
+    [effect, *_] = effects
+    if "control" in rule and effect.seeds[0] and not any(effect.seeds[1:]):
+        mean, seeds = effect.means[0], effect.seeds[0]
+        return f"{mean:.2f}, {seeds} seeds; the control, {rule['control_is']}, is not run"
+    arms = ", ".join(rule_arms(rule, EXPERIMENTS[rule["experiment"]]))
+    seeds = min(min(effect.seeds) for effect in effects)
     return f"some arm has {seeds} of the {ENOUGH} seeds that are needed (arms: {arms})"
 
 
-def _cost(rule: Rule, results: Path | str | None) -> Decision:
-    return costs.judged(costs.load(results), rule["at_most"], rule["form"])
+def _cost(rule: Rule, records: Records) -> Decision:
+    """Whether STAR's share of a training step is at most `at_most` on every machine."""
+    kept, limit = costs.load(records.folder), rule["at_most"]
+    if not kept:
+        return Verdict.NOT_RUN, "no benchmark is in the records"
+    shares = [(r["machine"]["device_name"], *costs.form_share(r, rule["form"])) for r in kept]
+    text = ", ".join(f"{100 * share:.2f} % ({name})" for name, share, _ in shares)
+    within = [share <= limit for _, share, _ in shares]
+    verdict = Verdict.AGREES if all(within) else Verdict.MIXED
+    reason = f"STAR takes {text} of a training step; at most {100 * limit:g} % is negligible"
+    if not all(measured for *_, measured in shares):
+        reason += " (from the times of the loss alone, on all stacks)"
+    return (verdict if any(within) else Verdict.DISAGREES), reason
 
 
-def _parameters(rule: Rule, results: Path | str | None) -> Decision:
+def _parameters(rule: Rule, records: Records) -> Decision:
     printed, depth = rule["printed"], rule["depth"]
     here, deeper = parameter_count(depth), parameter_count(depth + 1)
-    verdict = REPLICATED if round(here / 1e6, 2) == printed else CONTRADICTED
+    verdict = Verdict.AGREES if round(here / 1e6, 2) == printed else Verdict.DISAGREES
     return verdict, (
         f"{here:,} parameters at depth {depth}, {deeper:,} at depth {depth + 1}, with AAM and the "
         f"heads of 300-W; the paper has {printed:g} million"
@@ -217,19 +295,19 @@ def parameter_count(depth: int, scheme: str = "300w", aam: bool = True) -> int:
     return sum(p.numel() for p in model.parameters())
 
 
-def _printed_mean(rule: Rule, results: Path | str | None) -> Decision:
+def _printed_mean(rule: Rule, records: Records) -> Decision:
     computed = mean_effect(f"table3/{rule['dataset']}/{rule['block']}")
     agrees = abs(computed - rule["printed"]) <= 0.005 + 1e-9
     text = f"the printed NMEs give {computed:.4f}, the text says {rule['printed']:g}"
-    return (REPLICATED if agrees else CONTRADICTED), text
+    return (Verdict.AGREES if agrees else Verdict.DISAGREES), text
 
 
-def _not_testable(rule: Rule, results: Path | str | None) -> Decision:
-    return NOT_TESTABLE, rule["text"]
+def _not_testable(rule: Rule, records: Records) -> Decision:
+    return Verdict.NOT_TESTABLE, rule["text"]
 
 
 # Kinds that need no runs -> the keys that they need, and what decides
-DIRECT: dict[str, tuple[tuple[str, ...], Callable[[Rule, Path | str | None], Decision]]] = {
+DIRECT: dict[str, tuple[tuple[str, ...], Callable[[Rule, Records], Decision]]] = {
     "cost": (("form", "at_most"), _cost),
     "parameters": (("depth", "printed"), _parameters),
     "printed_mean": (("dataset", "block", "printed"), _printed_mean),

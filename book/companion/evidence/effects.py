@@ -23,18 +23,16 @@ from companion.evidence.statistics import (
     interval,
     p_text,
     points,
-    power,
 )
 from companion.experiments.experiment import Experiment
-from companion.experiments.select import ArmRuns, arm_runs, check_same_faces, matching_runs
+from companion.experiments.records import ArmRuns, Records
 from starlib import metrics
 from starlib.runs.records import Run
 
 __all__ = [
-    "ALPHA", "DRAWS", "ENOUGH", "Effect", "arms_effect", "bootstrap", "bounds", "compare",
+    "ALPHA", "DRAWS", "ENOUGH", "Effect", "arms_effect", "bootstrap", "bounds",
     "comparison_effects", "comparison_weights", "contrast", "counted", "error_matrix",
     "face_errors", "holm", "interval", "mean_published", "p_text", "point_errors", "points",
-    "power",
 ]  # fmt: skip
 
 
@@ -89,7 +87,7 @@ def arms_effect(
     matrices = [error_matrix(runs.get(arm, {}), **which) for arm in weights]
     values = list(weights.values())
     samples = [m.mean(1) if m.size else np.empty(0) for m in matrices]
-    effect = contrast(samples, values, published)
+    effect = replace(contrast(samples, values, published), arms=tuple(weights))
     if not draws or min(effect.seeds) < 2:  # one seed says nothing about the spread over seeds
         return effect
     return replace(effect, bootstrap=bootstrap(matrices, values, draws))
@@ -115,12 +113,12 @@ def mean_published(
 
 
 def comparison_effects(
+    records: Records,
     experiment: Experiment,
     dataset: str,
     comparisons: Sequence[str] | None = None,
     scale: str = "reduced",
     seeds: Sequence[int] | None = None,
-    results: Path | str | None = None,
     draws: int = DRAWS,
     **which: Any,
 ) -> dict[str, Effect]:
@@ -133,7 +131,7 @@ def comparison_effects(
             raise ValueError(f"comparisons: expected some of {known}; got {name!r}")
     pairs = [experiment.comparisons[name] for name in chosen]
     arms = list(dict.fromkeys(arm for p in pairs for arm in (p.without, p.with_)))
-    runs = arm_runs(experiment, dataset, scale, seeds, arms, results) if arms else {}
+    runs = records.arm_runs(experiment, dataset, scale, seeds, arms) if arms else {}
     return {
         name: arms_effect(
             runs,
@@ -144,18 +142,3 @@ def comparison_effects(
         )
         for name in chosen
     }
-
-
-def compare(
-    dataset: str,
-    without: Mapping[str, Any],
-    with_: Mapping[str, Any],
-    scale: str = "reduced",
-    results: Path | str | None = None,
-    **which: Any,
-) -> Effect:
-    """The effect between any two arms given by fields of RunConfig, from every finished seed."""
-    arms = {"without": without, "with": with_}
-    runs = {n: matching_runs(dataset, fields, scale, results) for n, fields in arms.items()}
-    check_same_faces(run for seeds in runs.values() for run in seeds.values())
-    return arms_effect(runs, {"without": 1.0, "with": -1.0}, **which)

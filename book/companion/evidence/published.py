@@ -42,6 +42,14 @@ def printed_number(address: str, dataset: str = "") -> float | None:
     return float(node)
 
 
+def printed_for(comparison: Comparison, dataset: str) -> str | None:
+    """The data set of which the paper prints a comparison's numbers; None where it prints none."""
+    if published_values(comparison, dataset) is None:
+        return None
+    table = (comparison.published or ("",))[0].split("/")[0]
+    return published()["data"].get(table, dataset)
+
+
 def published_values(comparison: Comparison, dataset: str) -> Published | None:
     """What the paper prints for a comparison on a data set; None if nothing."""
     numbers = [printed_number(address, dataset) for address in comparison.published or ()]

@@ -1,118 +1,140 @@
-"""The kinds of rules in claims.yml: what each measures in the records (decisions.py decides)."""
+"""The kinds of rules in claims.yml: what each measures in the records; verdicts.py decides."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
 from companion.evidence import ambiguity
-from companion.evidence.effects import arms_effect, comparison_weights, mean_published
-from companion.evidence.published import published_values
+from companion.evidence.effects import arms_effect, comparison_weights, error_matrix, mean_published
 from companion.evidence.stability import spread_samples
 from companion.evidence.statistics import Effect, contrast
 from companion.evidence.verdicts import (
+    Decide,
     Decision,
+    Measured,
     Rule,
-    above_zero,
+    against_null,
     by_equivalence,
     by_leads,
-    by_limit,
     by_not_worse,
     by_sign,
 )
 from companion.experiments.experiment import Experiment
-from companion.experiments.paper import EXPERIMENTS
-from companion.experiments.select import ArmRuns, arm_runs
+from companion.experiments.records import ArmRuns
 from starlib.runs.records import Run
+
+RunsOn = Callable[[str], ArmRuns]  # data set -> the runs of a rule's arms
 
 
 @dataclass(frozen=True)
 class Kind:
     """A kind of rule that contrasts arms.
 
-    keys, options: those a rule must and may have. measure: the effects, from the rule's runs.
-    decide: verdict and reason from rule, effects, and p-values adjusted within the rule's table.
+    keys, options: those a rule must and may have. measure: the effects. decide: verdict and reason.
+    family: whether its p-values count in Holm's correction of the rule's family.
     """
 
     keys: tuple[str, ...]
     options: tuple[str, ...]
-    measure: Callable[[Rule, Experiment, ArmRuns], list[Effect]]
-    decide: Callable[[Rule, list[Effect], list[float]], Decision]
-    adjusted: bool = True  # whether its p-values count in the family
+    measure: Callable[[Rule, Experiment, RunsOn], list[Effect]]
+    decide: Decide
+    family: bool = True
 
 
 def rule_arms(rule: Rule, experiment: Experiment) -> list[str]:
     """The arms that a rule speaks of."""
-    pairs = [experiment.comparisons[name] for name in rule.get("comparisons", ())]
+    names = [*rule.get("comparisons", ()), *rule.get("minus_comparisons", ())]
+    pairs = [experiment.comparisons[name] for name in names]
     named = [arm for pair in pairs for arm in (pair.without, pair.with_)]
     named += [*rule.get("arms", ()), *([rule["arm"]] if "arm" in rule else [])]
     return list(dict.fromkeys(named))
 
 
-def rule_runs(rule: Rule, results: Path | str | None) -> ArmRuns:
-    """The runs of a rule's arms at the reduced scale."""
-    experiment = EXPERIMENTS[rule["experiment"]]
-    return arm_runs(experiment, rule["dataset"], arms=rule_arms(rule, experiment), results=results)
+def _mean_effect(rule: Rule, experiment: Experiment, runs_on: RunsOn) -> list[Effect]:
+    return [_effect(rule, experiment, runs_on, rule["comparisons"])]
 
 
-def _mean_effect(rule: Rule, experiment: Experiment, runs: ArmRuns) -> list[Effect]:
-    return [_effect(rule, experiment, runs, rule["comparisons"])]
+def _each_effect(rule: Rule, experiment: Experiment, runs_on: RunsOn) -> list[Effect]:
+    return [_effect(rule, experiment, runs_on, [name]) for name in rule["comparisons"]]
 
 
-def _each_effect(rule: Rule, experiment: Experiment, runs: ArmRuns) -> list[Effect]:
-    return [_effect(rule, experiment, runs, [name]) for name in rule["comparisons"]]
-
-
-def _effect(rule: Rule, experiment: Experiment, runs: ArmRuns, names: Sequence[str]) -> Effect:
-    printed = mean_published(experiment, names, rule["dataset"])
-    against = rule.get("against", "target")
+def _effect(rule: Rule, experiment: Experiment, runs_on: RunsOn, names: Sequence[str]) -> Effect:
+    dataset = rule["dataset"]
+    printed = mean_published(experiment, names, dataset)
     weights = comparison_weights(experiment, names)
-    return arms_effect(runs, weights, printed, draws=0, against=against)
+    against = rule.get("against", "target")
+    return arms_effect(runs_on(dataset), weights, printed, draws=0, against=against)
 
 
-def _lead(rule: Rule, experiment: Experiment, runs: ArmRuns) -> list[Effect]:
+def _leads(rule: Rule, experiment: Experiment, runs_on: RunsOn) -> list[Effect]:
     """The first comparison's effect minus that of each other."""
     first, *others = rule["comparisons"]
-    found = []
-    for other in others:
-        weights = comparison_weights(experiment, [first])
-        for arm, weight in comparison_weights(experiment, [other]).items():
-            weights[arm] = weights.get(arm, 0.0) - weight
-        most = mean_published(experiment, [first], rule["dataset"])
-        less = mean_published(experiment, [other], rule["dataset"])
-        lead = None if most is None or less is None else most - less
-        found.append(arms_effect(runs, weights, lead, draws=0))
-    return found
+    return [_minus(rule, experiment, runs_on, [first], [other]) for other in others]
 
 
-def _stability(rule: Rule, experiment: Experiment, runs: ArmRuns) -> list[Effect]:
-    name = rule["comparisons"][0]
-    pair = experiment.comparisons[name]
-    region, minus = rule.get("region"), rule.get("minus")
-    samples = [spread_samples(runs[arm], region, minus) for arm in (pair.without, pair.with_)]
-    effect = contrast(samples)
-    printed = published_values(pair, rule["dataset"])
-    if printed and printed.without and effect.run and region is None:
-        # The paper's unit is not given: its relative change, on our spread.
-        effect = replace(effect, published=printed.effect / printed.without * effect.means[0])
-    return [effect]
+def _difference(rule: Rule, experiment: Experiment, runs_on: RunsOn) -> list[Effect]:
+    minus = rule["minus_comparisons"]
+    return [_minus(rule, experiment, runs_on, rule["comparisons"], minus)]
 
 
-def _width(rule: Rule, experiment: Experiment, runs: ArmRuns) -> list[Effect]:
+def _minus(
+    rule: Rule, experiment: Experiment, runs_on: RunsOn, names: Sequence[str], others: Sequence[str]
+) -> Effect:
+    """The mean effect of some comparisons minus that of others."""
+    weights = comparison_weights(experiment, names)
+    for arm, weight in comparison_weights(experiment, others).items():
+        weights[arm] = weights.get(arm, 0.0) - weight
+    weights = {arm: weight for arm, weight in weights.items() if weight}
+    dataset = rule["dataset"]
+    printed = [mean_published(experiment, group, dataset) for group in (names, others)]
+    known = None if None in printed else printed[0] - printed[1]  # type: ignore[operator]
+    return arms_effect(runs_on(dataset), weights, known, draws=0)
+
+
+def _interaction(rule: Rule, experiment: Experiment, runs_on: RunsOn) -> list[Effect]:
+    """The effect on the rule's data set minus that on the null's."""
+    pair = experiment.comparisons[rule["comparisons"][0]]
+    arms, samples = [], []
+    for dataset in (rule["dataset"], rule["control"]):
+        runs = runs_on(dataset)
+        for arm in (pair.without, pair.with_):
+            matrix = error_matrix(runs[arm], against=rule.get("against", "target"))
+            samples.append(matrix.mean(1) if matrix.size else np.empty(0))
+            arms.append(f"{dataset}: {arm}")
+    return [replace(contrast(samples, (1.0, -1.0, -1.0, 1.0)), arms=tuple(arms))]
+
+
+def _stability(rule: Rule, experiment: Experiment, runs_on: RunsOn) -> list[Effect]:
+    pair = experiment.comparisons[rule["comparisons"][0]]
+    runs, region, minus = runs_on(rule["dataset"]), rule.get("region"), rule.get("minus")
+    arms = (pair.without, pair.with_)
+    effect = contrast([spread_samples(runs[arm], region, minus) for arm in arms])
+    return [replace(effect, arms=arms)]
+
+
+def _width(rule: Rule, experiment: Experiment, runs_on: RunsOn) -> list[Effect]:
+    runs = runs_on(rule["dataset"])
+
     def last(arm: str) -> list[float]:
         curves = (run.curves.get("width", []) for run in runs[arm].values())
         return [values[-1] for values in curves if values]
 
-    return [contrast([last(arm) for arm in rule["arms"]])]
+    return [replace(contrast([last(arm) for arm in rule["arms"]]), arms=tuple(rule["arms"]))]
 
 
-def _over_seeds(value: Callable[[Rule, Run], float], centre: float) -> Callable[..., list[Effect]]:
-    """The mean over one arm's seeds of a value of its runs, less `centre`."""
+def _beside_null(value: Callable[[Rule, Run], float], sign: float = 1.0) -> Callable:
+    """A value of an arm's runs beside the same arm on the null's data set; `sign` is that of the
+    claimed difference."""
 
-    def measure(rule: Rule, experiment: Experiment, runs: ArmRuns) -> list[Effect]:
-        values = np.array([value(rule, run) for run in runs[rule["arm"]].values()], np.float64)
-        return [contrast([values[~np.isnan(values)] - centre], [1.0])]
+    def measure(rule: Rule, experiment: Experiment, runs_on: RunsOn) -> list[Effect]:
+        arm, datasets = rule["arm"], (rule["dataset"], rule["control"])
+        samples = []
+        for dataset in datasets:
+            values = np.array([value(rule, run) for run in runs_on(dataset)[arm].values()], float)
+            samples.append(values[~np.isnan(values)])
+        effect = contrast(samples, (sign, -sign))
+        return [replace(effect, arms=tuple(f"{dataset}: {arm}" for dataset in datasets))]
 
     return measure
 
@@ -129,39 +151,27 @@ def _ratio(rule: Rule, run: Run) -> float:
     return ambiguity.region_ratio(run, tuple(rule["regions"]))
 
 
-WIDER = "; difference of the heatmaps' standard deviations, where the picture is 2 wide"
-RANKS = "; a rank correlation"
-EQUAL = "; 1 would be no difference"
-
-
-def _by_spread(rule: Rule, effects: list[Effect], adjusted: list[float]) -> Decision:
+def _by_spread(measured: Measured) -> Decision:
     unit = " % of the normalising distance"
-    if "minus" in rule:
-        unit += f" ({rule['region']} minus {rule['minus']})"
-    verdict, text = by_sign(rule, effects, adjusted, unit, "the paper's change, on our spread,")
-    effect = effects[0]
-    if effect.published is not None:
-        # The paper says "variance"; by_sign reads its change as one of the standard deviation.
-        root = 1 - np.sqrt(1 - effect.published / effect.means[0])
-        text += f"; as a change of the variance it would be {100 * root * effect.means[0]:+.2f}"
-    return verdict, text
+    if "minus" in measured.rule:
+        unit += " ({region} minus {minus})".format(**measured.rule)
+    return by_sign(measured, unit)
 
 
+WIDE = "; standard deviations of heatmaps, in a picture 2 wide"
 RUNS = ("experiment", "dataset")
-PAIRS = ("table", *RUNS, "comparisons")
-ONE_ARM = (*RUNS, "arm")
-KINDS: dict[str, Kind] = {
+PAIRS = ("family", *RUNS, "comparisons")
+NULL = (*RUNS, "arm", "control", "control_is")
+KINDS: Mapping[str, Kind] = {
     "effect": Kind(PAIRS, ("against",), _mean_effect, by_sign),
-    "largest": Kind(PAIRS, (), _lead, by_leads),
-    "equivalent": Kind((*PAIRS, "margin"), (), _each_effect, by_equivalence),
-    "not_worse": Kind((*PAIRS, "margin"), (), _mean_effect, by_not_worse, adjusted=False),
+    "largest": Kind(PAIRS, (), _leads, by_leads),
+    "difference": Kind((*PAIRS, "minus_comparisons"), (), _difference, by_sign),
+    "interaction": Kind((*PAIRS, "control"), ("against",), _interaction, by_sign),
+    "equivalent": Kind((*PAIRS, "margin", "reason"), (), _each_effect, by_equivalence, False),
+    "not_worse": Kind((*PAIRS, "margin"), (), _mean_effect, by_not_worse, False),
     "stability": Kind(PAIRS, ("region", "minus"), _stability, _by_spread),
-    "width": Kind((*RUNS, "arms"), (), _width, above_zero(WIDER), False),
-    "angle": Kind((*ONE_ARM, "below"), (), _over_seeds(_angle, 0.0), by_limit, adjusted=False),
-    "correlation": Kind(
-        ONE_ARM, (), _over_seeds(_correlation, 0.0), above_zero(RANKS), adjusted=False
-    ),
-    "ratio": Kind(
-        (*ONE_ARM, "regions"), (), _over_seeds(_ratio, 1.0), above_zero(EQUAL, 1.0), False
-    ),
+    "width": Kind((*RUNS, "arms"), ("control_is",), _width, against_null(note=WIDE), False),
+    "angle": Kind(NULL, (), _beside_null(_angle, -1.0), against_null("°", digits=1), False),
+    "correlation": Kind(NULL, (), _beside_null(_correlation), against_null(), False),
+    "ratio": Kind((*NULL, "regions"), (), _beside_null(_ratio), against_null(), False),
 }

@@ -25,7 +25,7 @@ class Effect:
     bootstrap: 95 % percentile interval over seeds and faces. It is too narrow with few seeds: it
         covers the truth in 77 % of cases with three and in 86 % with five.
     seeds: of each arm. means, deviations: over the seeds of each arm.
-    published: the paper's effect, where it prints one.
+    published: the paper's effect, where it prints one. arms: their names, where they have some.
     What cannot be computed from the seeds at hand is NaN.
     """
 
@@ -41,6 +41,7 @@ class Effect:
     weights: tuple[float, ...]
     bootstrap: tuple[float, float] = (np.nan, np.nan)
     published: float | None = None
+    arms: tuple[str, ...] = ()
 
     @property
     def run(self) -> bool:
@@ -59,20 +60,15 @@ class Effect:
             return None
         return not self.low <= self.published <= self.high
 
-    def power(self, size: float | None = None) -> float:
-        """Probability that an effect of that size (the paper's) is seen at 5 %, two-sided."""
-        size = self.published if size is None else size
-        return np.nan if size is None else power(size, self.error, self.freedom)
-
-    def seeds_needed(self, size: float | None = None, wanted: float = 0.8) -> int | None:
-        """Seeds of each arm for that power; None if it takes more than 200, or nothing is known."""
-        size = self.published if size is None else size
-        if size is None or np.isnan(self.error):
-            return None
-        variances = np.square(self.weights) * np.square(self.deviations)
+    def seeds_needed(
+        self, size: float, deviation: float, freedom: int, wanted: float = 0.8
+    ) -> int | None:
+        """Seeds of each arm with which an effect of that size is seen at 5 % with that power, by a
+        pooled standard deviation over seeds and its degrees of freedom; None if more than 200."""
+        scale = deviation * float(np.linalg.norm(self.weights))
         for seeds in range(2, 201):
-            error, freedom = welch(variances / seeds, np.full(len(variances), seeds))
-            if power(size, error, freedom) >= wanted:
+            freedom = max(freedom, len(self.weights) * (seeds - 1))
+            if power(size, scale / np.sqrt(seeds), freedom) >= wanted:
                 return seeds
         return None
 
@@ -100,6 +96,22 @@ def power(size: float, error: float, freedom: float, alpha: float = ALPHA) -> fl
     right = float(stats.nct.sf(limit, freedom, shift))
     wrong = float(np.nan_to_num(stats.nct.cdf(-limit, freedom, shift)))  # NaN where it is zero
     return 1.0 if np.isnan(right) and shift > 2 * limit else right + wrong  # scipy has none far out
+
+
+def pooled_deviation(effects: Sequence[Effect]) -> tuple[float, int]:
+    """Standard deviation over seeds, pooled over the arms of several effects (each arm once), and
+    its degrees of freedom."""
+    arms = {
+        arm: (seeds - 1, deviation)
+        for effect in effects
+        for arm, seeds, deviation in zip(effect.arms, effect.seeds, effect.deviations, strict=True)
+        if seeds > 1
+    }
+    freedom = sum(degrees for degrees, _ in arms.values())
+    if not freedom:
+        return np.nan, 0
+    squares = sum(degrees * deviation**2 for degrees, deviation in arms.values())
+    return float(np.sqrt(squares / freedom)), freedom
 
 
 def contrast(

@@ -1,161 +1,194 @@
-"""What effects decide: verdict and reason of each kind of rule."""
+"""The verdicts on claims: sign, size and setting apart; what effects decide, and why in words."""
 
-import re
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
 from typing import Any
 
 import numpy as np
 
-from companion.evidence.statistics import ALPHA, Effect, counted, p_text
+from companion.evidence.statistics import ALPHA, Effect, counted, interval, p_text, points
 
 Rule = Mapping[str, Any]
-Decision = tuple[str, str]  # verdict and reason
-REPLICATED, CONTRADICTED = "replicated", "contradicted"
-NO_EFFECT, UNDERPOWERED = "no effect of that size", "underpowered"
-NOT_TESTABLE, NOT_RUN = "not testable here", "not run yet"
-NO_VERDICT = "no verdict"
-POINTS, PAPER = " points", "the paper's"
-VERDICTS = (REPLICATED, CONTRADICTED, NO_EFFECT, UNDERPOWERED, NOT_TESTABLE, NOT_RUN, NO_VERDICT)
-VERBS = {NO_EFFECT: ("shows", "show"), NO_VERDICT: ("gets", "get")}  # the others: "is", "are"
-WORDS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
-def summary(verdicts: Sequence[str], of: str = "") -> str:
-    """How many claims have which verdict, in a sentence; `of` says whose claims they are."""
-    counts = Counter(verdicts)
-    parts = [(counts[name], name) for name in VERDICTS if counts[name]]
-    words = [*WORDS] if len(verdicts) < len(WORDS) else [str(n) for n in range(len(verdicts) + 1)]
-    every = words[len(verdicts)]
-    if len(parts) == 1:
-        [(number, name)] = parts
-        start = {1: f"The claim{of}", 2: f"Both claims{of}"}.get(number, f"All {every} claims{of}")
-        return f"{start} {_verb(number, name)}."
-    *most, last = (f"{words[number]} {_verb(number, name)}" for number, name in parts)
-    return f"Of {every} claims{of}, {', '.join(most)} and {last}."
+class Verdict(str, Enum):
+    """What the records say of a claim."""
+
+    SAME_SIZE = "same sign, size inside the interval"
+    OTHER_SIZE = "same sign, other size"
+    OTHER_SETTING = "same sign, other setting"  # the paper's size is of another data set
+    SAME_SIGN = "same sign"  # the paper prints no size
+    EQUIVALENT = "equivalent"
+    NOT_WORSE = "not worse"
+    AGREES = "agrees"
+    NOT_SEEN = "not seen here"  # zero lies inside the interval, the paper's effect above it
+    TOO_FEW = "too few seeds"
+    OPPOSITE = "opposite sign"
+    DIFFERENT = "not equivalent"
+    WORSE = "worse"
+    DISAGREES = "disagrees"
+    MIXED = "differs by machine"
+    NOT_RUN = "not run"
+    NOT_TESTABLE = "not testable here"
+
+    def __str__(self) -> str:
+        return self.value
+
+    @property
+    def supports(self) -> bool | None:
+        """Whether the claim holds here; None where that is open."""
+        if self in HOLD:
+            return True
+        return False if self in FAIL else None
 
 
-def _verb(number: int, verdict: str) -> str:
-    return f"{VERBS.get(verdict, ('is', 'are'))[number > 1]} {verdict}"
+HOLD = {
+    *(Verdict.SAME_SIZE, Verdict.OTHER_SIZE, Verdict.OTHER_SETTING, Verdict.SAME_SIGN),
+    *(Verdict.EQUIVALENT, Verdict.NOT_WORSE, Verdict.AGREES),
+}
+FAIL = {
+    *(Verdict.OPPOSITE, Verdict.NOT_SEEN, Verdict.DIFFERENT, Verdict.WORSE, Verdict.DISAGREES),
+}
+Decision = tuple[Verdict, str]  # and the reason
+Decide = Callable[["Measured"], Decision]
 
 
-def named(rule: Rule) -> str:
-    """The comparison before its effect, unless that is of STAR over none or a mean of several."""
-    names = rule.get("comparisons", ())
-    return f"{names[0]}: " if len(names) == 1 and " over " in names[0] else ""
+class Measured:
+    """What decides a claim: its rule, its effects, their p-values after Holm's correction within
+    the rule's family, whether the paper's sizes are of the data set that was run, and the standard
+    deviation over seeds with its degrees of freedom, pooled over the arms of the family."""
+
+    def __init__(
+        self,
+        rule: Rule,
+        effects: Sequence[Effect],
+        adjusted: Sequence[float],
+        same_setting: bool = True,
+        pooled: tuple[float, int] | None = None,
+    ) -> None:
+        self.rule, self.effects, self.adjusted = rule, effects, adjusted
+        self.same_setting, self.pooled = same_setting, pooled
+
+    @property
+    def sizes(self) -> list[float | None]:
+        """The paper's effects, where their size can be compared."""
+        return [effect.published if self.same_setting else None for effect in self.effects]
 
 
-def by_sign(
-    rule: Rule, effects: list[Effect], adjusted: list[float], unit: str = POINTS, paper: str = PAPER
-) -> Decision:
-    """The sign of an effect that differs from 0; else whether it is smaller than the paper's."""
-    effect, p = effects[0], adjusted[0]
-    text = named(rule) + effect_text(effect, p, unit=unit, paper=paper)
+def by_sign(measured: Measured, unit: str = " points") -> Decision:
+    """The sign of an effect that differs from zero, then its size; else whether the paper's effect
+    lies above the interval."""
+    effect, p, size = measured.effects[0], measured.adjusted[0], measured.sizes[0]
     if p < ALPHA:
-        return (REPLICATED if effect.mean > 0 else CONTRADICTED), text
-    smaller = effect.published is not None and effect.high < effect.published
-    return (NO_EFFECT if smaller else UNDERPOWERED), text
+        verdict = _same_sign([effect], measured) if effect.mean > 0 else Verdict.OPPOSITE
+    else:
+        unseen = size is not None and effect.low <= 0 and effect.high < size
+        verdict = Verdict.NOT_SEEN if unseen else Verdict.TOO_FEW
+    text = _named(measured.rule) + effect_text(effect, p, unit, measured.same_setting)
+    return verdict, text + (_needed(effect, measured) if verdict is Verdict.TOO_FEW else "")
 
 
-def by_leads(rule: Rule, effects: list[Effect], adjusted: list[float]) -> Decision:
+def _same_sign(effects: Sequence[Effect], measured: Measured) -> Verdict:
+    if all(effect.published is None for effect in effects):
+        return Verdict.SAME_SIGN
+    if not measured.same_setting:
+        return Verdict.OTHER_SETTING
+    outside = any(effect.excludes_published for effect in effects)
+    return Verdict.OTHER_SIZE if outside else Verdict.SAME_SIZE
+
+
+def by_leads(measured: Measured) -> Decision:
     """Whether the first comparison's effect is larger than each other's."""
-    pairs = list(zip(effects, adjusted, strict=True))
+    first, *others = measured.rule["comparisons"]
+    pairs = list(zip(measured.effects, measured.adjusted, strict=True))
     if all(effect.mean > 0 and p < ALPHA for effect, p in pairs):
-        verdict = REPLICATED
+        verdict = _same_sign(measured.effects, measured)
     elif any(effect.mean < 0 and p < ALPHA for effect, p in pairs):
-        verdict = CONTRADICTED
+        verdict = Verdict.OPPOSITE
     else:
-        verdict = UNDERPOWERED
-    names = rule["comparisons"][1:]
+        verdict = Verdict.TOO_FEW
     return verdict, "; ".join(
-        f"{rule['comparisons'][0]} minus {name}: {effect_text(effect, p)}"
-        for name, (effect, p) in zip(names, pairs, strict=True)
+        f"{first} minus {name}: {effect_text(effect, p, same_setting=measured.same_setting)}"
+        for name, (effect, p) in zip(others, pairs, strict=True)
     )
 
 
-def by_equivalence(rule: Rule, effects: list[Effect], adjusted: list[float]) -> Decision:
-    """Whether every interval lies within the margin."""
-    margin = rule["margin"] / 100
+def by_equivalence(measured: Measured) -> Decision:
+    """Whether every interval lies within the margin, or one outside of it."""
+    margin = measured.rule["margin"] / 100
+    effects = measured.effects
     if all(-margin < effect.low and effect.high < margin for effect in effects):
-        verdict = REPLICATED
-    elif any(p < ALPHA for p in adjusted):
-        verdict = CONTRADICTED
+        verdict = Verdict.EQUIVALENT
+    elif any(effect.low > margin or effect.high < -margin for effect in effects):
+        verdict = Verdict.DIFFERENT
     else:
-        verdict = UNDERPOWERED
+        verdict = Verdict.TOO_FEW
     texts = (
-        f"{name}: {effect_text(effect, p, power=False)}"
-        for name, effect, p in zip(rule["comparisons"], effects, adjusted, strict=True)
+        f"{name}: {interval(effect)}, {counted(effect.seeds)} seeds"
+        for name, effect in zip(measured.rule["comparisons"], effects, strict=True)
     )
-    return verdict, "; ".join(texts) + f". Equivalent means within ±{rule['margin']:g} points"
+    why = measured.rule.get("reason")
+    text = f"{'; '.join(texts)}. Equivalent is within ±{100 * margin:g} points"
+    return verdict, text + (f" ({why})" if why else "")
 
 
-def by_not_worse(rule: Rule, effects: list[Effect], adjusted: list[float]) -> Decision:
+def by_not_worse(measured: Measured) -> Decision:
     """Whether the interval lies above minus the margin."""
-    margin, effect = rule["margin"] / 100, effects[0]
-    verdict = UNDERPOWERED
+    margin, effect = measured.rule["margin"] / 100, measured.effects[0]
+    verdict = Verdict.TOO_FEW
     if effect.low > -margin:
-        verdict = REPLICATED
+        verdict = Verdict.NOT_WORSE
     elif effect.high < -margin:
-        verdict = CONTRADICTED
-    text = named(rule) + effect_text(effect)
-    return verdict, f"{text}. Not worse means above -{rule['margin']:g} points"
+        verdict = Verdict.WORSE
+    text = _named(measured.rule) + effect_text(effect, same_setting=measured.same_setting)
+    return verdict, f"{text}. Not worse is above -{100 * margin:g} points"
 
 
-def above_zero(
-    note: str = "", centre: float = 0.0
-) -> Callable[[Rule, list[Effect], list[float]], Decision]:
-    """Decides by the interval of a value less its `centre`: above 0 or below. The reason gives the
-    value itself, and the note."""
+def against_null(unit: str = "", note: str = "", digits: int = 2) -> Decide:
+    """By the difference between an arm and its null, in the claimed direction."""
 
-    def decide(rule: Rule, effects: list[Effect], adjusted: list[float]) -> Decision:
-        effect = effects[0]
-        text = effect_text(effect, factor=1, unit="", signed=False, centre=centre) + note
+    def decide(measured: Measured) -> Decision:
+        effect = measured.effects[0]
+        verdict = Verdict.TOO_FEW
         if effect.low > 0:
-            return REPLICATED, text
-        return (CONTRADICTED if effect.high < 0 else UNDERPOWERED), text
+            verdict = Verdict.SAME_SIGN
+        elif effect.high < 0:
+            verdict = Verdict.OPPOSITE
+        arm, null = (f"{mean:.{digits}f}{unit}" for mean in effect.means)
+        text = f"{arm}, and {null} in {measured.rule.get('control_is', 'the control')}"
+        if not np.isnan(effect.low):
+            values = (f"{v:+.{digits}f}" for v in (effect.mean, effect.low, effect.high))
+            text += "; difference {}{unit} [{}, {}]".format(*values, unit=unit)
+        return verdict, f"{text}, {counted(effect.seeds)} seeds{note}"
 
     return decide
 
 
-def by_limit(rule: Rule, effects: list[Effect], adjusted: list[float]) -> Decision:
-    """Whether the interval of an angle lies below the limit."""
-    effect, limit = effects[0], rule["below"]
-    text = effect_text(effect, factor=1, unit="°", signed=False)
-    text += f"; {limit:g}° is the limit, 45° is chance"
-    if effect.high < limit:
-        return REPLICATED, text
-    return (CONTRADICTED if effect.low > limit else UNDERPOWERED), text
-
-
 def effect_text(
-    effect: Effect,
-    p: float = np.nan,
-    factor: float = 100,
-    unit: str = POINTS,
-    signed: bool = True,
-    centre: float = 0.0,
-    paper: str = PAPER,
-    power: bool = True,
+    effect: Effect, p: float = np.nan, unit: str = " points", same_setting: bool = True
 ) -> str:
-    """Effect, interval, seeds, p after Holm, and how that stands to the paper's effect; with the
-    power to see that, which is not the power to see an equivalence."""
-    sign = "+" if signed else ""
-    values = (effect.mean + centre, effect.low + centre, effect.high + centre)
-    mean, low, high = (f"{factor * value:{sign}.2f}" for value in values)
-    text = f"{mean}{unit} [{low}, {high}], {counted(effect.seeds)} seeds"
+    """Effect, interval, seeds, p after Holm, and the paper's effect."""
+    if np.isnan(effect.low):
+        return f"{points(effect.mean)}{unit}, {counted(effect.seeds)} seeds"
+    low, high = points(effect.low), points(effect.high)
+    text = f"{points(effect.mean)}{unit} [{low}, {high}], {counted(effect.seeds)} seeds"
     if not np.isnan(p):
-        text += f", p {p_text(p)} after Holm"
+        text += f", p {p_text(p)}"
     if effect.published is None:
         return text
-    where = "outside" if effect.excludes_published else "inside"
-    text += f"; {paper} {factor * effect.published:+.2f} lies {where} the interval"
-    if not power:
-        return text
-    text += f" (power to see it, uncorrected: {100 * effect.power():.0f} %"
-    needed = effect.seeds_needed()
-    return text + (f"; {needed} seeds would give 80 %)" if needed and effect.power() < 0.8 else ")")
+    where = "" if same_setting else " in another setting"
+    return f"{text}; the paper {points(effect.published)}{where}"
 
 
-def brief(reason: str) -> str:
-    """A reason without p-values and power, which stand with the claim on the page of claims."""
-    return re.sub(r", p [=<] [\d.]+ after Holm| \(power to see it[^)]*\)", "", reason)
+def _needed(effect: Effect, measured: Measured) -> str:
+    """How many seeds of each arm would show the paper's effect."""
+    if measured.sizes[0] is None or measured.pooled is None:
+        return ""
+    needed = effect.seeds_needed(measured.sizes[0], *measured.pooled)
+    return f" ({needed} seeds would show it with power 80 %)" if needed else ""
+
+
+def _named(rule: Rule) -> str:
+    """The comparison before its effect, unless that is of STAR over none or a mean of several."""
+    names = rule.get("comparisons", ())
+    return f"{names[0]}: " if len(names) == 1 and " over " in names[0] else ""

@@ -1,7 +1,6 @@
 """Tables of single experiments."""
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from companion.evidence.effects import Effect, comparison_effects, interval
 from companion.exhibits.tables import NOT_RUN, effects_as_table, frame_of, label, percent
 from companion.experiments.experiment import Comparison
 from companion.experiments.paper import EXPERIMENTS
-from companion.experiments.select import ArmRuns
+from companion.experiments.records import ArmRuns, Records
 from starlib.data.synthface import VARIANTS
 from starlib.runs.records import Run
 
@@ -211,15 +210,13 @@ def direction_table(runs: ArmRuns, comparisons: Mapping[str, Comparison]) -> pd.
 
 
 def noise_effects(
-    scale: str = "reduced",
-    seeds: Sequence[int] | None = None,
-    results: Path | str | None = None,
+    records: Records, scale: str = "reduced", seeds: Sequence[int] | None = None
 ) -> dict[str, dict[str, Effect]]:
     """Strength of the known noise -> distance -> effect of STAR on the error against the truth."""
     experiment = EXPERIMENTS["noise"]
     return {
         f"strength {strength:g}" + ", without direction" * isotropic: comparison_effects(
-            experiment, dataset, None, scale, seeds, results, against="clean"
+            records, experiment, dataset, None, scale, seeds, against="clean"
         )
         for dataset, (strength, isotropic) in VARIANTS.items()
     }

@@ -19,7 +19,7 @@ from companion.exhibits.figures import COLOURS, MARKERS, WITH, WITHOUT, done, no
 from companion.exhibits.plotted import landmark_rows
 from companion.exhibits.tables import label, percent
 from companion.experiments.experiment import Comparison
-from companion.experiments.select import ArmRuns
+from companion.experiments.records import ArmRuns
 from starlib.data import synthface
 from starlib.data.crops import STORE_MARGIN, crop, landmark_boxes
 from starlib.inference.detector import load_detector

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from companion.evidence.effects import Effect, counted
 from companion.exhibits.plotted import keep, landmark_rows
 from companion.exhibits.tables import label
-from companion.experiments.experiment import Experiment
-from companion.experiments.select import ArmRuns
+from companion.experiments.records import ArmRuns
 from starlib.runs.records import Run
 
 # Okabe and Ito's colours; dark and light enough to tell apart in grey, with other marks beside.
@@ -120,12 +119,6 @@ def legends_below(figure: Figure, row: Sequence[Axes]) -> None:
     legends = [axes.legend(frameon=False, fontsize=8, **place) for axes in row]
     lines = max(len(legend.get_texts()) for legend in legends)
     figure.set_figheight(figure.get_figheight() + 0.17 * lines * -(-len(row) // 2))
-
-
-def pairs_of(experiment: Experiment, comparisons: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Comparison -> its two arms, as the panels of `curves`."""
-    found = {name: experiment.comparisons[name] for name in comparisons}
-    return {name: (pair.without, pair.with_) for name, pair in found.items()}
 
 
 CURVE_AXES = {  # curve -> its axis, and its unit

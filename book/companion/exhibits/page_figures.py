@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import matplotlib
@@ -18,6 +19,7 @@ from companion.exhibits.framework import framework
 from companion.exhibits.plotted import as_csv, data_of, keep, landmark_rows
 from companion.exhibits.tables import DISTANCE_NAMES
 from companion.experiments.paper import EXPERIMENTS
+from companion.experiments.records import Records
 from starlib.data.synthface import SIZE, STRENGTH
 from starlib.moments import principal_components
 from starlib.synthface.faces import render_faces
@@ -36,12 +38,15 @@ STYLE = {
 }
 
 
-def drawn(folder: Path) -> dict[str, str]:
+def drawn(folder: Path, records: Records) -> dict[str, str]:
     """File -> text of every picture, SVG, and of its data, CSV; those of many ellipses are saved in
     the folder as pixels."""
     save_sheet(folder / "synthface.webp")
     found = {"framework.svg": framework()}
-    for name, draw in {"optimum": optimum, "cheek": cheek, "effects": effects}.items():
+    pictures: dict[str, Callable[[], Figure]] = {
+        "optimum": optimum, "cheek": cheek, "effects": partial(effects, records),
+    }  # fmt: skip
+    for name, draw in pictures.items():
         found |= {f"{name}{suffix}": text for suffix, text in as_text(name, draw).items()}
     return found
 
@@ -116,10 +121,10 @@ def cheek() -> Figure:
     return figure
 
 
-def effects() -> Figure:
+def effects(records: Records) -> Figure:
     """The effects of STAR on 300-W with the basic model, ours and the paper's."""
     found = comparison_effects(
-        EXPERIMENTS["ablation_distance"], "300w", list(DISTANCE_NAMES), draws=0
+        records, EXPERIMENTS["ablation_distance"], "300w", list(DISTANCE_NAMES), draws=0
     )
     return figures.forest(found, axis="points of NME, right: STAR is better")
 

@@ -24,7 +24,7 @@ from companion.exhibits.figures import (
 )
 from companion.exhibits.tables import label
 from companion.experiments.experiment import Comparison
-from companion.experiments.select import ArmRuns
+from companion.experiments.records import ArmRuns
 
 Series = Mapping[str, Mapping[float, NDArray]]  # name -> place on the axis -> NME of each seed
 

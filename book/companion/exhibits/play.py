@@ -20,13 +20,13 @@ from PIL import Image
 
 from companion.evidence.effects import face_errors
 from companion.exhibits.tables import label
-from companion.experiments.experiment import PROTOCOLS
+from companion.experiments.experiment import protocol_of
+from companion.experiments.records import Records
 from starlib import metrics
 from starlib.data import synthface
 from starlib.data.crops import STORE_MARGIN, landmark_boxes
 from starlib.files import atomically
 from starlib.runs.baseline import MEAN_SHAPE
-from starlib.runs.finished import load_all, read
 from starlib.runs.records import Run
 from starlib.schemes import SCHEMES
 from starlib.synthface import render_faces
@@ -50,14 +50,14 @@ PICTURE = 320  # side of their pictures in pixels
 VIEWER_ARMS = tuple((loss, d) for d in ("smooth_l1", "l2") for loss in ("regression", "star"))
 
 
-def write(folder: Path, results: Path | str | None = None) -> None:
+def write(folder: Path, records: Records) -> None:
     """Write effects.js, effects-<data set>.js, faces.js and face-<number>.jpg into the folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    index, errors = effects(load_all(results))
+    index, errors = effects(records.runs)
     _write(folder, "effects", index)
     for name, data in errors.items():
         _write(folder, f"effects-{name}", data)
-    pictures, faces = viewer(results)
+    pictures, faces = viewer(records)
     _write(folder, "faces", faces)
     for number, picture in enumerate(pictures):
         atomically(folder / f"face-{number}.jpg", partial(picture.save, quality=82))
@@ -141,7 +141,7 @@ def pack(nmes: NDArray) -> str:
     return base64.b64encode(units.tobytes()).decode()
 
 
-def viewer(results: Path | str | None = None) -> tuple[list[Image.Image], dict[str, Any]]:
+def viewer(records: Records) -> tuple[list[Image.Image], dict[str, Any]]:
     """Pictures of the first test faces of synthface, and their landmarks in [-1, 1] of the picture:
     truth, labels, covariance of the noise (xx, xy, yy), and each network's prediction and NME."""
     seed, _ = synthface.SPLITS["test"]
@@ -157,7 +157,7 @@ def viewer(results: Path | str | None = None) -> tuple[list[Image.Image], dict[s
         "networks": [],
     }
     boxes = landmark_boxes((drawn.landmarks.numpy() + 1) * (synthface.SIZE / 2), STORE_MARGIN)
-    for run in _viewer_runs(results):
+    for run in _viewer_runs(records):
         arrays = run.landmarks()
         predicted = arrays["predicted"][:FACES]
         by_box = (boxes[:, None, :2] + (predicted + 1) / 2 * boxes[:, None, 2:]) / synthface.SIZE
@@ -168,14 +168,14 @@ def viewer(results: Path | str | None = None) -> tuple[list[Image.Image], dict[s
     return pictures, data
 
 
-def _viewer_runs(results: Path | str | None) -> Sequence[Run]:
+def _viewer_runs(records: Records) -> Sequence[Run]:
     configs = [
         RunConfig.at(
-            "reduced", "synthface", loss=loss, distance=distance, protocol=PROTOCOLS["reduced"]
+            "reduced", "synthface", loss=loss, distance=distance, protocol=protocol_of("reduced")
         )
         for loss, distance in VIEWER_ARMS
     ]
-    return read(configs, results)
+    return records.of(configs)
 
 
 def _rounded(values: NDArray | torch.Tensor, digits: int = 4) -> list:

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from companion.exhibits.tables import frame_of, label, percent, spread
-from starlib.files import results_folder
 from starlib.runs.records import Run, read_record
 from starlib.training.config import RunConfig
 from starlib.training.naming import varied_arm
@@ -42,11 +41,10 @@ def _arm(config: RunConfig) -> str:
     return label(varied_arm(config))
 
 
-def flip_average_table(results: Path | str | None = None) -> pd.DataFrame:
-    """NME in % of networks alone, from their records, and averaged with the mirror image of each
-    crop, which `python -m starlib evaluate --flip-average --out` wrote to
+def flip_average_table(folder: Path) -> pd.DataFrame:
+    """NME in % of networks alone, from the records of a results folder, and averaged with the
+    mirror image of each crop, which `python -m starlib evaluate --flip-average --out` wrote to
     results/evaluations/flip_average/<run>.json; mean ± SD over seeds."""
-    folder = results_folder(results)
     pairs: dict[str, list[tuple[float, float]]] = {}
     for path in sorted((folder / "evaluations" / "flip_average").glob("*.json")):
         run = read_record(folder / "runs" / path.name)

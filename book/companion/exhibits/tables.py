@@ -1,28 +1,21 @@
 """Tables of the book: the paper's numbers beside those recomputed from the run records."""
 
 import re
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from companion.evidence.effects import (
-    DRAWS,
     Effect,
-    bounds,
-    comparison_effects,
     counted,
     error_matrix,
-    holm,
     interval,
-    p_text,
 )
-from companion.evidence.published import Published, published_values
+from companion.evidence.published import Published, printed_for, published_values
 from companion.experiments.experiment import Experiment
-from companion.experiments.paper import EXPERIMENTS
-from companion.experiments.select import ArmRuns
+from companion.experiments.records import ArmRuns
 
 pd.set_option("display.max_colwidth", None)  # notebooks show whole sentences
 
@@ -58,76 +51,48 @@ def spread(values: np.ndarray) -> str:
 
 
 def effect_table(
-    experiment: Experiment | str,
-    dataset: str,
-    comparisons: Sequence[str] | None = None,
-    scale: str = "reduced",
-    seeds: Sequence[int] | None = None,
-    results: Path | str | None = None,
-    **which: str,
+    experiment: Experiment, dataset: str, effects: Mapping[str, Effect]
 ) -> pd.DataFrame:
-    """The comparisons of any experiment: the paper's NMEs and effect, ours with intervals.
+    """The effects of comparisons: NME without and with, ours and the paper's, and the effects.
 
-    "paper" is its NME without and with, "inside" or "outside" where its effect lies beside our
-    interval. The p-values are Holm's within this table. Where runs are missing it says "not run";
-    a column that would be empty is left out.
-
-    Args:
-        experiment: one of `companion.experiments.paper`, or its name.
-        dataset: data set of the runs.
-        comparisons: those to show; all of the experiment otherwise.
-        scale, seeds, results: which runs.
-        which: `subset`, `against` and `region` of `companion.evidence.effects.face_errors`.
+    A paper's number of another data set names it. Where runs are missing it says "not run"; a
+    column that would be empty is left out.
     """
-    chosen = EXPERIMENTS[experiment] if isinstance(experiment, str) else experiment
-    effects = comparison_effects(
-        chosen, dataset, comparisons, scale, seeds, results, DRAWS, **which
-    )
-    printed = {name: published_values(chosen.comparisons[name], dataset) for name in effects}
-    return effects_as_table(effects, printed)
+    pairs = {name: experiment.comparisons[name] for name in effects}
+    printed = {name: published_values(pair, dataset) for name, pair in pairs.items()}
+    where = {name: printed_for(pair, dataset) for name, pair in pairs.items()}
+    others = {name: label(data) for name, data in where.items() if data not in (None, dataset)}
+    return effects_as_table(effects, printed, others)
 
 
 def effects_as_table(
-    effects: Mapping[str, Effect], printed: Mapping[str, Published | None] | None = None
+    effects: Mapping[str, Effect],
+    printed: Mapping[str, Published | None] | None = None,
+    others: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
-    """Rows of `effect_table` from effects of two arms each."""
-    printed = printed or {}
-    paper = any(value is not None for value in printed.values())
-    adjusted = holm([effect.p for effect in effects.values()])
+    """Rows of `effect_table` from effects of two arms each; `others`: comparison -> the other data
+    set that the paper's numbers are of."""
     rows = []
-    for (name, effect), p in zip(effects.items(), adjusted, strict=True):
+    for name, effect in effects.items():
         row: dict[str, Any] = {"comparison": label(name)}
-        if paper:
-            row |= _paper_cells(printed.get(name), effect)
-        rows.append(row | _our_cells(effect, p))
+        pairs = zip(("without", "with"), effect.means, effect.deviations, strict=True)
+        row |= {column: _mean_text(mean, deviation) for column, mean, deviation in pairs}
+        row["effect [95 %]"] = interval(effect) if effect.run else ""
+        row["seeds"] = counted(effect.seeds)
+        row["the paper's"] = (
+            _paper(value, (others or {}).get(name)) if (value := (printed or {}).get(name)) else ""
+        )
+        rows.append(row)
     table = frame_of(rows, "comparison")
     return table.drop(columns=[name for name in table if (table[name] == "").all()])
 
 
-def _paper_cells(value: Published | None, effect: Effect) -> dict[str, str]:
-    cells = {"paper": "", "paper's effect": ""}
-    if value is not None:
-        if value.without is not None and value.with_ is not None:
-            cells["paper"] = f"{value.without:.2f} / {value.with_:.2f}"
-        place = {None: "", True: ", outside", False: ", inside"}[effect.excludes_published]
-        cells["paper's effect"] = f"{value.effect:+.2f}{place}"
-    return cells
-
-
-def _our_cells(effect: Effect, p: float) -> dict[str, Any]:
-    cells: dict[str, Any] = {
-        name: _mean_text(mean, deviation)
-        for name, mean, deviation in zip(
-            ("without", "with"), effect.means, effect.deviations, strict=True
-        )
-    }
-    cells["effect [95 %]"] = interval(effect) if effect.run else ""
-    cells["p (Holm)"] = "" if np.isnan(p) else p_text(p).removeprefix("= ")
-    cells["bootstrap"] = bounds(*effect.bootstrap) if effect.run else ""
-    cells["seeds"] = counted(effect.seeds)
-    power = effect.power()
-    cells["power"] = "" if np.isnan(power) else f"{100 * power:.0f} %"
-    return cells
+def _paper(value: Published, other: str | None) -> str:
+    """The paper's effect, after its NMEs where it prints them."""
+    text = f"{value.effect:+.2f}"
+    if value.without is not None and value.with_ is not None:
+        text = f"{value.without:.2f} → {value.with_:.2f}: {text}"
+    return f"{text} ({other})" if other else text
 
 
 def _mean_text(mean: float, deviation: float) -> str:

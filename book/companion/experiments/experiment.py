@@ -14,6 +14,13 @@ BLOCKS: Arms = {"basic": {}, "dr": {"dr": True}, "aam": {"aam": True}}  # of Tab
 # Closed scales: the protocol of their committed runs, of which all seeds are read.
 PROTOCOLS = {"reduced": 1}
 CLOSED_SEEDS = tuple(range(10))
+
+
+def protocol_of(scale: str) -> int:
+    """The protocol of a scale's runs."""
+    return PROTOCOLS.get(scale, PROTOCOL)
+
+
 SUFFIXES = {"basic": "", "dr": " +DR", "aam": " +AAM"}
 
 
@@ -62,7 +69,7 @@ class Experiment:
 
     def config(self, arm: str, dataset: str, seed: int, scale: str = "reduced") -> RunConfig:
         """The config of one run."""
-        fields = {"protocol": PROTOCOLS.get(scale, PROTOCOL), **self.arms[arm]}
+        fields = {"protocol": protocol_of(scale), **self.arms[arm]}
         return RunConfig.at(scale, dataset, seed=seed, **fields)
 
     def configs(

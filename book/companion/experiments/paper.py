@@ -115,6 +115,9 @@ def _restriction() -> Experiment:
         "detach over none": Comparison(
             "STAR none", "STAR detach", (f"{basic}/none", f"{basic}/detach")
         ),
+        "detach over baseline": Comparison(
+            "baseline", "STAR detach", (f"{basic}/baseline", f"{basic}/detach")
+        ),
         "value over detach": Comparison(
             "STAR detach", "STAR", (f"{basic}/detach", f"{basic}/value")
         ),

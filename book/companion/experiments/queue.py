@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from companion.experiments.paper import EXPERIMENTS
+from companion.experiments.records import Records
 from starlib.data.synthface import VARIANTS
-from starlib.runs.finished import load_all, read
 from starlib.runs.records import Run
 from starlib.runs.run import faces_decide
 from starlib.schemes import SCHEME_OF
@@ -59,7 +59,7 @@ class Entry:
 
 
 def entries(
-    results: Path | str | None = None,
+    records: Records,
     scale: str = "long",
     experiments: Sequence[str] | None = None,
     datasets: Sequence[str] | None = None,
@@ -83,8 +83,7 @@ def entries(
                 if seeds is None or config.seed in seeds:
                     users.setdefault(config, []).append(experiment.name)
                     arms.setdefault(config, arm)
-    known = load_all(results)
-    done = {run.config: run for run in read(users, results)}
+    done = {run.config: run for run in records.of(users)}
     found = []
     for config, names in users.items():
         if experiments and not set(experiments) & set(names):
@@ -92,7 +91,7 @@ def entries(
         run = done.get(config)
         if run is None and config.protocol != PROTOCOL:
             continue  # an older protocol is closed
-        minutes = run.provenance["seconds"] / 60 if run else expected_minutes(config, known)
+        minutes = run.provenance["seconds"] / 60 if run else expected_minutes(config, records.runs)
         found.append(Entry(config, arms[config], run, minutes, tuple(dict.fromkeys(names))))
     return sorted(found, key=_order)
 

@@ -15,7 +15,7 @@ import torch
 from starlib.devices import AUTO, available_device
 from starlib.files import results_folder
 from starlib.runs.baseline import beside
-from starlib.runs.finished import by_config, key_of, load_all, load_run, read
+from starlib.runs.finished import by_config, key_of, load_all, load_run
 from starlib.runs.progress import Progress
 from starlib.runs.records import Run
 from starlib.runs.run import faces_decide, known_fingerprints, run
@@ -149,26 +149,6 @@ def _side_by_side(
             failure = failure or error
     if failure is not None:
         raise failure
-
-
-def read_or_train(
-    configs: Iterable[RunConfig],
-    train_missing: bool = False,
-    device: str = AUTO,
-    workers: int = 1,
-    results: Path | str | None = None,
-    data_root: Path | str | None = None,
-) -> list[Run]:
-    """The finished runs of the configs; what is missing is trained only when asked to."""
-    if not isinstance(train_missing, bool):
-        raise ValueError(f"train: expected True or False, got {train_missing!r}")
-    if train_missing:
-        return run_all(configs, device, workers, results, data_root or None, say=_silent)
-    return read(configs, results)
-
-
-def _silent(_: str) -> None:
-    """Notebooks keep their output the same from run to run."""
 
 
 def _one(

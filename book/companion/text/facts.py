@@ -10,8 +10,8 @@ from companion.evidence.claims import parameter_count
 from companion.evidence.published import printed_number
 from companion.exhibits import run_tables, tables
 from companion.experiments.paper import EXPERIMENTS
+from companion.experiments.records import Records
 from companion.experiments.schedule import ARMS, BASELINE_AT_MOST, GAIN_AT_MOST, judged
-from companion.experiments.select import arm_runs
 from starlib.data.crops import STORE_MARGIN, VIEW_MARGIN
 from starlib.runs.records import Run
 from starlib.training.config import SCALES, RunConfig
@@ -76,10 +76,10 @@ def processors(runs: Sequence[Run]) -> str:
     return markdown_table(head, rows)
 
 
-def schedules(results: Path | None) -> str:
+def schedules(records: Records) -> str:
     """Each schedule that was tried, beside the criteria and the paper's own distances between the
     same arms."""
-    runs = arm_runs(EXPERIMENTS["schedule"], "300w", results=results)
+    runs = records.arm_runs(EXPERIMENTS["schedule"], "300w")
     lengths = dict.fromkeys(name.split(": ")[0] for name in runs)
     paper = {arm: printed_number(f"table3/300w/{where}/0") for arm, where in PRINTED.items()}
     known = {arm: nme for arm, nme in paper.items() if nme is not None}

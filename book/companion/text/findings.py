@@ -4,20 +4,20 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from companion.evidence.claims import Verdict
+from companion.evidence.claims import Judgement
 from companion.evidence.effects import Effect, bounds, counted, interval, points
-from companion.evidence.verdicts import brief, summary
 from companion.exhibits.tables import label
+from companion.text.verdicts import summary
 
 
-def finding(verdicts: Sequence[Verdict], effects: Mapping[str, Effect] | None = None) -> str:
-    """The verdicts in a quotation that opens a page, then of `effects` those that neither a verdict
-    nor the paper gives: with their intervals where these exclude zero, else by name (Markdown)."""
-    if not verdicts:
+def finding(judgements: Sequence[Judgement], effects: Mapping[str, Effect] | None = None) -> str:
+    """The judgements in a quotation that opens a page, then of `effects` those that neither a claim
+    nor the paper has: with their intervals where these exclude zero, else by name (Markdown)."""
+    if not judgements:
         return "> **Finding.** No claim of the paper can be decided here."
-    lines = [f"**Finding.** {summary([verdict.verdict for verdict in verdicts])}"]
-    lines += [f"- **{v.verdict}**: {v.claim.strip()} *{label(brief(v.reason))}*" for v in verdicts]
-    judged = {name for v in verdicts for name in v.rule.get("comparisons", ())}
+    lines = [f"**Finding.** {summary(judgements)}"]
+    lines += [f"- **{j.verdict}**: {j.claim.strip()} *{label(j.reason)}*" for j in judgements]
+    judged = {name for j in judgements for name in j.rule.get("comparisons", ())}
     others = {
         name: effect
         for name, effect in (effects or {}).items()

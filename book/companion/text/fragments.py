@@ -11,11 +11,11 @@ from companion.bench import summary as costs
 from companion.evidence import claims
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.queue import entries
+from companion.experiments.records import Records
 from companion.files import BOOK, read_yaml
 from companion.text.facts import markdown_table
 from companion.text.verdicts import answer, counts, ledger, words
 from starlib.files import ROOT
-from starlib.runs.finished import load_all
 from starlib.training.config import RunConfig
 
 PRICES: dict[str, dict[str, Any]] = read_yaml(BOOK / "prices.yml")
@@ -26,16 +26,16 @@ EXTRA = (  # what is no experiment of arms: title, place in the paper, page
 )
 
 
-def texts(results: str | None = None) -> dict[str, str]:
+def texts(records: Records) -> dict[str, str]:
     """Name -> Markdown of every fragment."""
-    verdicts = claims.judge_all(results)
+    verdicts = claims.judge_all(records)
     return {
         "ledger": ledger(verdicts),
         "counts": counts(verdicts),
-        "words": words(verdicts, results),
-        "answer": answer(verdicts, results),
+        "words": words(verdicts, records),
+        "answer": answer(verdicts, records),
         "magnitudes": magnitudes(),
-        "budget": budget(results),
+        "budget": budget(records),
         "setup": setup(),
         "contents": contents(),
     }
@@ -69,25 +69,25 @@ def _value_and_gradient(loss: Any, map_: torch.Tensor, label: torch.Tensor) -> I
     return value.item(), gradient.norm().item()
 
 
-def budget(results: str | None = None) -> str:
+def budget(records: Records) -> str:
     """Time and money per run and for all planned runs at each scale: measured where there are
     records, else from the benchmark (every run on 300-W then, for the scale's own epochs); the
     hour's price from prices.yml."""
-    planned = entries(results)
+    planned = entries(records)
     rows: list[list[object]] = []
     devices = {"cpu"}
-    folders = {"smoke": ROOT / "results" / "live", "reduced": results}  # the first: made here
-    for scale, folder in folders.items():
-        kept = [r.provenance for r in load_all(folder) if r.config.scale == scale]
+    live = Records.load(ROOT / "results" / "live")  # made here
+    for scale, source in {"smoke": live, "reduced": records}.items():
+        kept = [r.provenance for r in source.runs if r.config.scale == scale]
         if kept:
             hours = float(np.median([where["seconds"] for where in kept])) / 3600
-            where = "while this book was built" if folder is not results else "committed"
+            where = "while this book was built" if source is live else "committed"
             basis = f"median of {len(kept)} runs, {where}, {kept[0]['threads']} thread"
             # The reduced scale is that of the plan: each run as long as it took or is expected to.
             total = sum(entry.minutes or 0.0 for entry in planned) / 60 if scale == "reduced" else 0
             rows.append(_cost_row(scale, basis, hours, "cpu", kept[0]["threads"], total))
     full = RunConfig.at("full", "300w")
-    for record in costs.load(results):
+    for record in costs.load(records.folder):
         rate = record["step"]["batch"] / costs.medians(record["step"]["seconds"])["step with star"]
         hours, machine = FACES_300W * full.epochs / rate / 3600, record["machine"]
         basis = f"from {rate:.1f} faces a second, {machine['device_name']}"

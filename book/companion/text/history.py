@@ -3,21 +3,25 @@ by the first rule and by the one that stands."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from companion.evidence.claims import judge_all
 from companion.evidence.effects import arms_effect, comparison_weights
 from companion.evidence.statistics import Effect, interval
-from companion.evidence.verdicts import CONTRADICTED, NOT_RUN, REPLICATED, UNDERPOWERED
 from companion.experiments.experiment import DISTANCES
 from companion.experiments.paper import EXPERIMENTS, WEIGHTS
-from companion.experiments.select import arm_runs
+from companion.experiments.records import Records
+from companion.files import BOOK, read_yaml
 from companion.text.facts import markdown_table
 
 FIRST = "23 November"  # the first version of claims.yml
 SECOND = "24 November"  # its rewriting
+THIRD = "29 November"  # sign, size and setting apart
+BEFORE = BOOK / "verdicts_before.yml"
+# The words of verdicts until then
+REPLICATED, CONTRADICTED, UNDERPOWERED = "replicated", "contradicted", "underpowered"
+NOT_RUN = "not run yet"
 
 
 @dataclass(frozen=True)
@@ -28,14 +32,14 @@ class Changed:
     claim: str
     first: str
     now: str
-    by_first: Callable[[Path], tuple[str, str]] | None
+    by_first: Callable[[Records], tuple[str, str]] | None
 
 
-def _mean(experiment: str, comparisons: list[str]) -> Callable[[Path], tuple[str, str]]:
+def _mean(experiment: str, comparisons: list[str]) -> Callable[[Records], tuple[str, str]]:
     """Whether the mean effect's interval lies above zero."""
 
-    def decide(results: Path) -> tuple[str, str]:
-        effect = _effect(experiment, comparisons, results)
+    def decide(records: Records) -> tuple[str, str]:
+        effect = _effect(experiment, comparisons, records)
         if not effect.decidable:
             return NOT_RUN, ""
         verdict = REPLICATED if effect.low > 0 else UNDERPOWERED
@@ -44,15 +48,15 @@ def _mean(experiment: str, comparisons: list[str]) -> Callable[[Path], tuple[str
     return decide
 
 
-def _effect(experiment: str, comparisons: list[str], results: Path) -> Effect:
+def _effect(experiment: str, comparisons: list[str], records: Records) -> Effect:
     named = EXPERIMENTS[experiment]
     weights = comparison_weights(named, comparisons)
-    runs = arm_runs(named, "300w", arms=list(weights), results=results)
+    runs = records.arm_runs(named, "300w", arms=list(weights))
     return arms_effect(runs, weights, draws=0)
 
 
-def _within(results: Path) -> tuple[str, str]:
-    effect = _effect("restriction", ["value over detach"], results)
+def _within(records: Records) -> tuple[str, str]:
+    effect = _effect("restriction", ["value over detach"], records)
     if not effect.decidable:
         return NOT_RUN, ""
     inside = effect.low > -0.0005 and effect.high < 0.0005
@@ -61,9 +65,9 @@ def _within(results: Path) -> tuple[str, str]:
     return (CONTRADICTED if outside else verdict), interval(effect)
 
 
-def _range(results: Path) -> tuple[str, str]:
+def _range(records: Records) -> tuple[str, str]:
     arms = ["STAR", *(f"STAR w {w}" for w in WEIGHTS)]
-    runs = arm_runs(EXPERIMENTS["restriction"], "300w", arms=arms, results=results)
+    runs = records.arm_runs(EXPERIMENTS["restriction"], "300w", arms=arms)
     means = [
         np.mean([run.metrics["common"]["nme"] for run in by_seed.values()])
         for by_seed in runs.values()
@@ -104,14 +108,27 @@ CHANGED = (
 )  # fmt: skip
 
 
-def changed_rules(results: Path) -> str:
+def changed_rules(records: Records) -> str:
     """The changed rules, one row each."""
-    verdicts = {verdict.id: verdict.verdict for verdict in judge_all(results)}
+    before = read_yaml(BEFORE)
     rows = []
     for change in CHANGED:
-        verdict, effect = change.by_first(results) if change.by_first else ("not evaluated", "")
-        now = verdicts[change.claim]
+        verdict, effect = change.by_first(records) if change.by_first else ("not evaluated", "")
+        now = before[change.claim]["before"]
         shown = f"{verdict} ({effect})" if effect else verdict
         rows.append([f"`{change.claim}`", change.first, change.now, shown, now])
     head = ["claim", f"rule of {FIRST}", f"rule since {SECOND}", "by the first", "by the second"]
+    return markdown_table(head, rows)
+
+
+def changed_verdicts(records: Records) -> str:
+    """Each claim's verdict by the words and rules until THIRD, from the records of that day, beside
+    the one that stands."""
+    before = read_yaml(BEFORE)
+    rows = [
+        [f"`{j.id}`", before[j.id]["before"], str(j.verdict), before[j.id].get("change", "")]
+        for j in judge_all(records)
+        if j.id in before
+    ]
+    head = ["claim", f"until {THIRD}", "since", "the rule, where it changed"]
     return markdown_table(head, rows)

@@ -1,25 +1,24 @@
 """The numbers that prose uses as `{{ name }}`: from records, published.yml and the code."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from companion.bench import summary as costs
 from companion.evidence.claims import parameter_count
 from companion.evidence.published import published
 from companion.exhibits import play
+from companion.experiments.records import Records
 from starlib import distances, schemes
 from starlib.data.synthface import SIZE, SPLITS, STRENGTH
-from starlib.files import results_folder
-from starlib.runs.finished import load_all
 from starlib.runs.records import Run
 from starlib.synthface import faces
 from starlib.training.config import SCALES, RunConfig
 
 
-def numbers(results: str | None = None) -> dict[str, Any]:
+def numbers(records: Records) -> dict[str, Any]:
     """Nested names -> text, for MyST's substitutions: `{{ paper.table3.wflw.basic.l2[0] }}`."""
-    runs = load_all(results)
+    runs = records.runs
     return {
         "paper": printed(published()),
         "scale": {name: _scale(name) for name in SCALES},
@@ -29,9 +28,9 @@ def numbers(results: str | None = None) -> dict[str, Any]:
         "play": {"unit": f"{100 * play.UNIT:g}", "picture": str(play.PICTURE)},
         "smooth": f"{distances.SMOOTH_L1_THRESHOLD:g}",
         "runs": _runs(runs),
-        "cost": _cost(results),
+        "cost": _cost(records),
         "parameters": _parameters(),
-        "repeated": _repeated(results),
+        "repeated": _repeated(records),
     }
 
 
@@ -54,7 +53,7 @@ def _scale(name: str) -> dict[str, str]:
     return {key: f"{value:,}" for key, value in config.to_dict().items() if type(value) is int}
 
 
-def _synthface(runs: list[Run]) -> dict[str, str]:
+def _synthface(runs: Sequence[Run]) -> dict[str, str]:
     own = [run.metrics for run in runs if run.config.dataset == "synthface"]
     noise = [metrics["annotation_noise"]["nme"] for metrics in own if "annotation_noise" in metrics]
     slides = {f"slide{start}": percent(slide) for start, _, _, slide in faces.CURVES}
@@ -80,17 +79,17 @@ def _optimum() -> dict[str, str]:
     return {"error": f"{error:g}", "cells": cells, **deviations}
 
 
-def _runs(runs: list[Run]) -> dict[str, str]:
+def _runs(runs: Sequence[Run]) -> dict[str, str]:
     hours = sum(run.provenance["seconds"] for run in runs) / 3600
     reduced = sum(run.config.scale == "reduced" for run in runs)
     return {"count": f"{len(runs):,}", "reduced": f"{reduced:,}", "hours": f"{hours:.0f}"}
 
 
-def _cost(results: str | None) -> dict[str, str]:
-    records = costs.load(results)
-    if not records:
+def _cost(records: Records) -> dict[str, str]:
+    kept = costs.load(records.folder)
+    if not kept:
         return {"share": "not measured", "added": "not measured", "faster": "not measured"}
-    record = records[0]
+    record = kept[0]
     shares = costs.shares(record)
     longest = max(record["loss"]["sizes"], key=lambda size: size["batch"] * size["points"])
     return {
@@ -105,8 +104,8 @@ def _parameters() -> dict[str, str]:
     return {f"depth{depth}": f"{parameter_count(depth) / 1e6:.2f}" for depth in (3, 4)}
 
 
-def _repeated(results: str | None) -> dict[str, str]:
+def _repeated(records: Records) -> dict[str, str]:
     """NME of a committed run, and of the same run with the code of a later commit."""
-    path = results_folder(results) / "analyses" / "reruns.json"
+    path = records.folder / "analyses" / "reruns.json"
     record, _, later = json.loads(path.read_text(encoding="utf-8"))["runs"]
     return {"record": f"{100 * record['nme']:.3f}", "now": f"{100 * later['nme']:.3f}"}

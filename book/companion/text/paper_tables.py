@@ -2,24 +2,23 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from companion.evidence.effects import comparison_effects
 from companion.evidence.published import contradictions, published
 from companion.exhibits import tables
 from companion.exhibits.tables import label
 from companion.experiments.paper import DISTANCES, EXPERIMENTS, WEIGHTS
+from companion.experiments.records import Records
 from companion.text import facts
 from companion.text.facts import markdown_table
-from companion.text.history import changed_rules
-from starlib.files import results_folder
-from starlib.runs.finished import load_all
+from companion.text.history import changed_rules, changed_verdicts
 from starlib.runs.records import Run
 from starlib.training.naming import arm
 
-# Fragment -> experiment, and groups of its comparisons: each a table with Holm's correction
+# Fragment -> experiment, and groups of its comparisons, each a table
 TABLES: dict[str, tuple[str, list[list[str]]]] = {
     "table1": ("accuracy", [["aam smooth_l1"]]),
     "table3": (
@@ -40,25 +39,26 @@ TABLES: dict[str, tuple[str, list[list[str]]]] = {
 }  # fmt: skip
 
 
-def fragments(results: Path | str | None = None) -> dict[str, str]:
+def fragments(records: Records) -> dict[str, str]:
     """Name -> Markdown of every fragment."""
-    runs = load_all(results)
+    runs = records.runs
     return {
         "contradictions": contradiction_rows(),
-        "table1": table1(results),
+        "table1": table1(records),
         "table2": table2(),
-        **{name: effects_beside(name, results) for name in TABLES if name != "table1"},
+        **{name: effects_beside(name, records) for name in TABLES if name != "table1"},
         **{f"printed{number}": printed_table(number) for number in (3, 4, 5, 6)},
         "scales": facts.scales(),
         "reduced": facts.reduced(runs),
-        "schedules": facts.schedules(results_folder(results)),
+        "schedules": facts.schedules(records),
         "processors": facts.processors(runs),
         "crops": facts.crops(),
         "parameters": facts.parameters(),
         "others": others(runs),
-        "transfer": facts.transfer(results_folder(results)),
+        "transfer": facts.transfer(records.folder),
         "provenance": facts.provenance(runs),
-        "changed_rules": changed_rules(results_folder(results)),
+        "changed_rules": changed_rules(records),
+        "changed_verdicts": changed_verdicts(records),
     }
 
 
@@ -82,7 +82,7 @@ def _alike(values: Sequence[float]) -> str:
     return ", ".join(f"{value:.{digits}f}" for value in values)
 
 
-def table1(results: Path | str | None = None) -> str:
+def table1(records: Records) -> str:
     """Table 1 as printed; then our runs of the same arm on the faces that we have."""
     columns = {
         "backbone": "backbone", "parameters": "parameters (M)", "wflw": "WFLW", "fr10": "FR10",
@@ -95,7 +95,7 @@ def table1(results: Path | str | None = None) -> str:
         for m in [*printed["methods"], printed["ours"]]
     ]
     paper = markdown_table(["method", *columns.values()], rows)
-    return f"{paper}\n\n{effects_beside('table1', results)}"
+    return f"{paper}\n\n{effects_beside('table1', records)}"
 
 
 def _printed(column: str, value: object) -> object:
@@ -133,11 +133,17 @@ def printed_table(number: int) -> str:
     return markdown_table(head, cells)
 
 
-def effects_beside(fragment: str, results: Path | str | None = None) -> str:
+def effects_beside(fragment: str, records: Records) -> str:
     """Our effects on 300-W beside those of one of the paper's tables, a table for each group."""
-    experiment, groups = TABLES[fragment]
-    found = (tables.effect_table(experiment, "300w", names, results=results) for names in groups)
-    return "\n\n".join(frame(table) for table in found)
+    name, groups = TABLES[fragment]
+    experiment = EXPERIMENTS[name]
+    shown = (
+        tables.effect_table(
+            experiment, "300w", comparison_effects(records, experiment, "300w", names, draws=0)
+        )
+        for names in groups
+    )
+    return "\n\n".join(frame(table) for table in shown)
 
 
 def others(runs: Sequence[Run]) -> str:

@@ -1,11 +1,13 @@
 """Fragments of the pages (Markdown) about the verdicts: the answer, the counts, the ledger."""
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
-from typing import Any
+
+import networkx
 
 from companion.evidence.breakdown import seed_means
-from companion.evidence.claims import Verdict
+from companion.evidence.claims import Judgement
 from companion.evidence.effects import (
     Effect,
     arms_effect,
@@ -16,138 +18,180 @@ from companion.evidence.effects import (
     points,
 )
 from companion.evidence.statistics import ENOUGH
-from companion.evidence.verdicts import CONTRADICTED, NO_EFFECT, REPLICATED, UNDERPOWERED, summary
-from companion.exhibits.tables import label
+from companion.evidence.verdicts import Verdict
+from companion.exhibits.tables import DISTANCE_NAMES, label
 from companion.experiments.paper import EXPERIMENTS, WEIGHTS
-from companion.experiments.select import arm_runs
+from companion.experiments.records import Records
 from companion.text.facts import markdown_table
 
-GROUPS = {  # experiment, or kind of rule, of a claim -> heading
+PARTS = {  # of the ledger -> its kinds of rules
+    "Effects, run anew": (
+        "effect", "largest", "difference", "equivalent", "not_worse", "stability", "cost",
+    ),
+    "Mechanism": ("interaction", "angle", "correlation", "ratio", "width"),
+    "Errata": ("parameters", "printed_mean"),
+    "Not testable here": ("not_testable",),
+}  # fmt: skip
+GROUPS = {  # experiment of a claim -> heading
     "ablation_distance": "Accuracy, by distance and trick",
     "resolution": "Resolution",
     "restriction": "The restriction",
     "stability": "Stability",
-    "ambiguity": "What the heatmap shows",
     "compare_adl": "Against its neighbours",
     "compare_luvli": "Against its neighbours",
     "backbones": "Other networks",
-    "cost": "Cost and size",
-    "parameters": "Cost and size",
-    "printed_mean": "Means printed in the text",
-    "not_testable": "Not testable here",
 }
-
-NAMES = {"l1": "l1", "smooth_l1": "smooth-l1", "l2": "l2", "wing": "Wing"}
-BASIC = {f"improves-{name.replace('_', '-')}": name for name in NAMES}  # claim -> distance
+BASIC = {f"improves-{name.replace('_', '-')}": name for name in DISTANCE_NAMES}  # claim -> distance
 ANSWERS = {
-    REPLICATED: "yes",
-    CONTRADICTED: "it harms",
-    NO_EFFECT: "the paper's gain is not seen at our scale",
-    UNDERPOWERED: "we cannot tell",
+    Verdict.SAME_SIZE: "yes",
+    Verdict.OTHER_SIZE: "yes, by another size than the paper's",
+    Verdict.OPPOSITE: "it harms",
+    Verdict.NOT_SEEN: "the paper's gain is not seen at our scale",
+    Verdict.TOO_FEW: "we cannot tell",
 }
 
 
-def counts(verdicts: Sequence[Verdict]) -> str:
-    """How many claims have which verdict, in a sentence."""
-    return summary([verdict.verdict for verdict in verdicts], " of the paper")
+def part_of(judgement: Judgement) -> str:
+    """The part of the ledger that a claim belongs to."""
+    return next(part for part, kinds in PARTS.items() if judgement.rule["kind"] in kinds)
 
 
-def ledger(verdicts: Sequence[Verdict]) -> str:
-    """Every claim with its verdict, grouped, one box each."""
+def counts(judgements: Sequence[Judgement]) -> str:
+    """How many claims have which verdict, a sentence for each part of the ledger."""
+    sentences = []
+    for part in PARTS:
+        group = [j for j in judgements if part_of(j) == part]
+        sentences.append(f"{part}: {summary(group)}")
+        if part == next(iter(PARTS)):
+            sentences[-1] += f" {_independent(group)} of their comparisons share no arm."
+    return "\n".join(f"- {sentence}" for sentence in sentences)
 
-    def heading(verdict: Verdict) -> str:
-        return GROUPS.get(verdict.rule.get("experiment", verdict.rule["kind"]), "More")
 
-    parts = []
-    for name, group in groupby(verdicts, heading):
-        parts += [f"## {name}", *(_box(verdict) for verdict in group)]
-    return "\n\n".join(parts)
+def summary(judgements: Sequence[Judgement]) -> str:
+    """How many claims there are, and how many have which verdict, in a sentence."""
+    number = Counter(j.verdict for j in judgements)
+    shares = ", ".join(f"{number[v]} {v}" for v in Verdict if number[v])
+    claims = "claim" if len(judgements) == 1 else "claims"
+    return f"{len(judgements)} {claims} ({shares})."
 
 
-def _box(verdict: Verdict) -> str:
-    kind = verdict.verdict.replace(" ", "-")
+def _independent(judgements: Sequence[Judgement]) -> int:
+    """The largest number of pairs of arms behind the decided effects that share no arm."""
+    graph = networkx.Graph()
+    for judgement in judgements:
+        if judgement.verdict.supports is None:
+            continue
+        for effect in judgement.effects:
+            signs = list(zip(effect.arms, effect.weights, strict=True))
+            without = [arm for arm, weight in signs if weight > 0]
+            with_ = [arm for arm, weight in signs if weight < 0]
+            where = judgement.rule["experiment"]  # arms of one name are other runs elsewhere
+            pairs = zip(without, with_, strict=False)
+            graph.add_edges_from((_run(where, one), _run(where, other)) for one, other in pairs)
+    return len(networkx.max_weight_matching(graph, maxcardinality=True))
+
+
+def _run(experiment: str, arm: str) -> str:
+    """An arm by its fields: the same runs stand in several experiments."""
+    fields = EXPERIMENTS[experiment].arms.get(arm)
+    return arm if fields is None else str(sorted(({"loss": "star"} | fields).items()))
+
+
+def ledger(judgements: Sequence[Judgement]) -> str:
+    """Every claim with its verdict: a part for each kind of question, grouped by experiment."""
+    lines = []
+    for part in PARTS:
+        lines.append(f"## {part}")
+        group = [j for j in judgements if part_of(j) == part]
+        for name, members in groupby(group, lambda j: GROUPS.get(j.rule.get("experiment", ""))):
+            if name and part == next(iter(PARTS)):
+                lines.append(f"### {name}")
+            lines += [_box(judgement) for judgement in members]
+    return "\n\n".join(lines)
+
+
+def _box(judgement: Judgement) -> str:
+    supports = {True: "holds", False: "fails", None: "open"}[judgement.verdict.supports]
     return (
-        f"::::{{div}} claim claim-{kind}\n:name: claim-{verdict.id}\n\n"
-        f"[{verdict.verdict}]{{.verdict}} [{verdict.source}]{{.source}}\n\n"
-        f"**{verdict.claim.strip()}**\n\n{label(verdict.reason.strip())}\n::::"
+        f"::::{{div}} claim claim-{supports}\n:name: claim-{judgement.id}\n\n"
+        f"[{judgement.verdict}]{{.verdict}} [{judgement.source}]{{.source}}\n\n"
+        f"**{judgement.claim.strip()}**\n\n{label(judgement.reason.strip())}\n::::"
     )
 
 
-def answer(verdicts: Sequence[Verdict], results: str | None = None) -> str:
-    """Does it help? The effects on 300-W, and on rendered faces against the truth, as a table."""
-    table3 = EXPERIMENTS["ablation_distance"]
-    asked: dict[
-        str, tuple[str, str, dict[str, Any]]
-    ] = {  # claim -> comparison, data set, what the error is measured against
-        "improves-l1": ("l1", "300w", {}),
-        "improves-smooth-l1": ("smooth_l1", "300w", {}),
-        "improves-l2": ("l2", "300w", {}),
-        "improves-wing": ("wing", "300w", {}),
-        "improves-known-ambiguity": ("smooth_l1", "synthface", {"against": "clean"}),
-        "improves-known-ambiguity-l2": ("l2", "synthface", {"against": "clean"}),
-    }
-    verdict_of = {verdict.id: verdict.verdict for verdict in verdicts}
+ASKED = {  # claim -> what a model was trained with
+    "improves-l1": "l1",
+    "improves-smooth-l1": "smooth-l1",
+    "improves-l2": "l2",
+    "improves-wing": "Wing",
+    "improves-with-dr": "DR (mean of smooth-l1 and l2)",
+    "improves-with-aam": "AAM (smooth-l1)",
+}
+DOUBLED = "smooth-l1 and w = 2, which is the released code's w = 1"
+
+
+def answer(judgements: Sequence[Judgement], records: Records) -> str:
+    """Does it help? The effects on 300-W as a table; smooth-l1 with both readings of w = 1."""
+    known = {judgement.id: judgement for judgement in judgements}
     rows = []
-    for claim, (name, dataset, which) in asked.items():
-        effects = comparison_effects(table3, dataset, [name], results=results, draws=0, **which)
-        faces = "300-W" if dataset == "300w" else "rendered faces"
-        verdict = f"{{ref}}`{verdict_of[claim]} <claim-{claim}>`"
-        rows.append([f"{NAMES[name]}, {faces}", *_paper_and_ours(effects[name]), verdict])
-    head = ["trained with", "paper", "ours, 95 %", "verdict"]
-    return markdown_table(head, rows)
+    for claim, name in ASKED.items():
+        verdict = f"{{ref}}`{known[claim].verdict} <claim-{claim}>`"
+        rows.append([name, *_paper_and_ours(known[claim].effects[0]), verdict])
+        if claim == "improves-smooth-l1":
+            rows.append([DOUBLED, "–", _paper_and_ours(doubled(records))[1], "no claim"])
+    return markdown_table(["trained with", "paper", "ours, 95 %", "verdict"], rows)
 
 
-def words(verdicts: Sequence[Verdict], results: str | None = None) -> str:
-    """The answer in words: the verdicts on 300-W, without and with DR and AAM, and the best weight
-    of the restriction beside the restriction alone."""
-    groups: dict[str, list[str]] = {}
-    for verdict in verdicts:
-        if verdict.id in BASIC:
-            groups.setdefault(verdict.verdict, []).append(NAMES[BASIC[verdict.id]])
+def doubled(records: Records) -> Effect:
+    """The effect of STAR loss with smooth-l1 at w = 2, which is w = 1 in the released code."""
+    name = "w 2 over baseline"
+    return comparison_effects(records, EXPERIMENTS["released_code"], "300w", [name], draws=0)[name]
+
+
+def words(judgements: Sequence[Judgement], records: Records) -> str:
+    """The answer in words: the verdicts on 300-W, and the best weight of the restriction beside the
+    restriction alone."""
+    groups: dict[Verdict, list[str]] = {}
+    for judgement in judgements:
+        if judgement.id in BASIC:
+            groups.setdefault(judgement.verdict, []).append(ASKED[judgement.id])
     basic = "; ".join(
         f"with {' and '.join(groups[verdict])}, {say}"
         for verdict, say in ANSWERS.items()
         if verdict in groups
     )
-    text = " ".join([*([f"In the basic model: {basic}."] if basic else []), *_tricks(verdicts)])
-    restriction = EXPERIMENTS["restriction"]
-    alone = "regression with restriction"
-    arms = {w: f"STAR w {w}" for w in WEIGHTS}
-    runs = arm_runs(restriction, "300w", results=results)
-    known = {w: runs[arm] for w, arm in arms.items() if len(runs[arm]) >= ENOUGH}
-    if not known:
-        return text
-    best = min(known, key=lambda w: seed_means(known[w]).mean())
-    effect = arms_effect(runs, {"baseline": 1.0, arms[best]: -1.0}, draws=0)
-    without_star = arms_effect(runs, {"baseline": 1.0, alone: -1.0}, draws=0)
-    control = ""
-    if without_star.run:
-        control = "; the restriction alone, without STAR and with $w = 1$, gains "
-        control += interval(without_star)
-    return (
-        f"{text} That is with the weight $w = 1$ of the restriction. With $w = {best}$, the best "
-        f"of those that were tried, smooth-l1 gains {interval(effect)} points{control} "
-        "([Tables 4 and 5](experiments/restriction.ipynb)). The weight was chosen by these same "
-        "test errors, so its gain is overstated, and no rule judges it."
-    )
-
-
-TRICKS = {"improves-with-dr": "DR (smooth-l1 and l2)", "improves-with-aam": "AAM (smooth-l1)"}
-
-
-def _tricks(verdicts: Sequence[Verdict]) -> list[str]:
-    """A sentence on the model with DR and one on that with AAM, as far as they are decided."""
-    return [
-        f"With {TRICKS[verdict.id]} the effect is {interval(verdict.effects[0])} points "
-        f"({{ref}}`{verdict.verdict} <claim-{verdict.id}>`)."
-        for verdict in verdicts
-        if verdict.id in TRICKS and verdict.effects
-    ]
+    sentences = [f"In the basic model: {basic}."] if basic else []
+    effect = doubled(records)
+    if effect.run:
+        sentences.append(
+            "That is with the weight $w = 1$ of the restriction as the paper writes it. The "
+            "released code leaves out the factor ½, so that its $w = 1$ is the paper's 2, with "
+            f"which smooth-l1 gains {interval(effect)} points."
+        )
+    runs = records.arm_runs(EXPERIMENTS["restriction"], "300w")
+    weights = {w: runs[f"STAR w {w}"] for w in WEIGHTS if len(runs[f"STAR w {w}"]) >= ENOUGH}
+    if weights:
+        best = min(weights, key=lambda w: seed_means(weights[w]).mean())
+        gains = [
+            arms_effect(runs, {"baseline": 1.0, arm: -1.0}, draws=0)
+            for arm in (f"STAR w {best}", "regression with restriction")
+        ]
+        sentences.append(
+            f"With $w = {best}$, the best of those that were tried, smooth-l1 gains "
+            f"{interval(gains[0])} points. The weight was chosen by these same test errors, so its "
+            "gain is overstated."
+        )
+        if gains[1].run:
+            sentences.append(
+                "The restriction alone, added to the regression loss without STAR, gains "
+                f"{interval(gains[1])} ([Tables 4 and 5](experiments/restriction.ipynb))."
+            )
+    return " ".join(sentences)
 
 
 def _paper_and_ours(effect: Effect) -> tuple[str, str]:
     paper = "–" if effect.published is None else points(effect.published)
     if not effect.run:
-        return paper, "not run yet"
+        return paper, "not run"
     ours = f"**{points(effect.mean)}** {bounds(effect.low, effect.high)}"
     return paper, f"{ours}, {counted(effect.seeds)} seeds"

@@ -1,0 +1,218 @@
+"""What the page of an experiment shows: its runs, effects, judgements, tables and figures."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from IPython.display import Markdown
+from matplotlib.figure import Figure
+
+from companion.evidence.claims import Judgement, judge_all
+from companion.evidence.effects import Effect, comparison_effects
+from companion.exhibits import figures, run_tables, tables
+from companion.experiments.experiment import Comparison, Experiment
+from companion.experiments.paper import EXPERIMENTS
+from companion.experiments.records import ArmRuns, Records
+from companion.experiments.train_all import run_all
+from companion.text import findings
+from starlib.files import ROOT, in_checkout
+from starlib.runs.records import Run
+from starlib.schemes import SCHEME_OF, is_path
+from starlib.training.config import SCALES, RunConfig
+
+
+def experiment_page(
+    name: str,
+    dataset: str,
+    scale: str,
+    seeds: int | Sequence[int] = (),
+    device: str = "auto",
+    train: bool = False,
+    workers: int = 2,
+    results: str = "",
+    data_root: str = "",
+    comparisons: Sequence[str] | None = None,
+    need_runs: bool = True,
+) -> "Page":
+    """Read, or with `train` train, the runs of an experiment.
+
+    Args:
+        name: of companion.experiments.paper.EXPERIMENTS.
+        dataset: a data set, or your own .yml file.
+        scale: of starlib.training.config.SCALES.
+        seeds: one or several; those of the experiment if empty.
+        results: folder of the run records; if empty $STARLIB_RESULTS, else that of the checkout.
+        data_root: folder of the data sets; if empty $STARLIB_DATA.
+        comparisons: some of the experiment's; all otherwise.
+
+    ValueError names a parameter that is not of its type, and the folder where it holds none of the
+    runs, unless `need_runs` is False.
+    """
+    for key, value in {"dataset": dataset, "device": device, "results": results,
+                       "data_root": data_root}.items():  # fmt: skip
+        check(key, value, str)
+    if not is_path(dataset) and dataset not in SCHEME_OF:
+        known = ", ".join(SCHEME_OF)
+        raise ValueError(f"dataset: expected one of {known}, or a .yml file, got {dataset!r}")
+    if scale not in SCALES:
+        raise ValueError(f"scale: expected one of {', '.join(SCALES)}, got {scale!r}")
+    check("train", train, bool)
+    check("workers", workers, int)
+    chosen = check_list("seeds", [seeds] if type(seeds) is int else seeds, int)
+    if chosen and min(chosen) < 0:
+        raise ValueError(f"seeds: expected integers >= 0, got {seeds!r}")
+    experiment = EXPERIMENTS[name]
+    shown = experiment.comparisons if comparisons is None else comparisons
+    pairs = [experiment.comparisons[comparison] for comparison in shown]
+    arms = list(dict.fromkeys(arm for pair in pairs for arm in (pair.without, pair.with_)))
+    arms = arms if comparisons is not None else list(experiment.arms)
+    configs = experiment.configs(
+        dataset, scale, list(chosen) or None, arms if comparisons is not None else None
+    )
+    folder = results_of(results)
+    if train:
+        # A page says the same from run to run, so nothing of the training is printed.
+        run_all(configs, device, workers, folder, data_root or None, say=lambda _: None)
+    records = Records.load(folder)
+    if need_runs and not records.of(configs):
+        raise ValueError(
+            f"results: expected records of {name} on {dataset} at scale {scale} in "
+            f"{records.folder.resolve() / 'runs'}, got none of {len(configs)} runs; train=True "
+            "trains them"
+        )
+    return Page(experiment, dataset, scale, list(chosen) or None, tuple(shown), tuple(arms),
+                tuple(configs), records)  # fmt: skip
+
+
+def results_of(results: str) -> Path | None:
+    """The folder of a notebook's parameter; if empty $STARLIB_RESULTS, else that of the checkout
+    that the companion belongs to, wherever the notebook runs."""
+    check("results", results, str)
+    if chosen := results or os.environ.get("STARLIB_RESULTS"):
+        return Path(chosen)
+    return ROOT / "results" if in_checkout() else None
+
+
+def records_of(results: str) -> Records:
+    """The records in the folder of a notebook's parameter."""
+    return Records.load(results_of(results))
+
+
+def check(name: str, value: object, kind: type) -> None:
+    """ValueError unless a notebook's parameter is of this type."""
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        hint = " (true and false are written True and False)" if kind is bool else ""
+        raise ValueError(f"{name}: expected {_NAMES[kind]}{hint}, got {value!r}")
+
+
+_NAMES = {str: "a text", bool: "True or False", int: "an integer"}
+
+
+def check_list(
+    name: str, values: Any, kind: type, allowed: Sequence[Any] | None = None
+) -> Sequence[Any]:
+    """A notebook's list parameter; ValueError unless it is a list of this type, each value one of
+    those that are allowed and there once."""
+    example = f"as in papermill's -y '{name}: [{(allowed or [0])[0]}]'"
+    if isinstance(values, (str, Mapping)) or not isinstance(values, Sequence):
+        raise ValueError(f"{name}: expected a list, {example}, got {values!r}")
+    if allowed is not None and not values:
+        raise ValueError(f"{name}: expected one or more of {', '.join(allowed)}, got none")
+    for value in values:
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise ValueError(f"{name}: expected {_NAMES[kind]} in the list, got {value!r}")
+        if allowed is not None and value not in allowed:
+            raise ValueError(f"{name}: expected some of {', '.join(allowed)}, got {value!r}")
+    if len(set(values)) < len(values):
+        raise ValueError(f"{name}: expected each once, got {values!r}")
+    return values
+
+
+@dataclass(frozen=True)
+class Page:
+    """An experiment on a data set at a scale, with what its page shows.
+
+    seeds: None for those of the experiment. comparisons, arms: what is shown. configs: the runs
+    that it takes, finished or not.
+    """
+
+    experiment: Experiment
+    dataset: str
+    scale: str
+    seeds: list[int] | None
+    comparisons: tuple[str, ...]
+    arms: tuple[str, ...]
+    configs: tuple[RunConfig, ...]
+    records: Records
+
+    @property
+    def pairs(self) -> dict[str, Comparison]:
+        """The comparisons that are shown, by name."""
+        return {name: self.experiment.comparisons[name] for name in self.comparisons}
+
+    @cached_property
+    def runs(self) -> list[Run]:
+        """The finished ones of `configs`."""
+        return self.records.of(self.configs)
+
+    @cached_property
+    def by_arm(self) -> ArmRuns:
+        return self.on(self.dataset)
+
+    def on(self, dataset: str) -> ArmRuns:
+        """The runs of the same arms on another data set."""
+        return self.records.arm_runs(
+            self.experiment, dataset, self.scale, self.seeds, list(self.arms)
+        )
+
+    @cached_property
+    def effects(self) -> dict[str, Effect]:
+        """Comparison -> effect on the error against the labels."""
+        return comparison_effects(
+            self.records, self.experiment, self.dataset, self.comparisons, self.scale, self.seeds
+        )
+
+    @cached_property
+    def judgements(self) -> list[Judgement]:
+        """The claims that the shown comparisons decide."""
+        found = judge_all(self.records, self.dataset, self.scale, self.experiment.name, self.seeds)
+        shown = set(self.comparisons)
+        keys = ("comparisons", "minus_comparisons")
+        return [j for j in found if {n for key in keys for n in j.rule.get(key, ())} <= shown]
+
+    @property
+    def finding(self) -> Markdown:
+        """What the claims' judgements say; where there are none, what the intervals do."""
+        if self.judgements:
+            return Markdown(findings.finding(self.judgements, self.effects))
+        ours = self.experiment.paper == "not in the paper"
+        opening = findings.EFFECTS if ours else findings.UNDECIDED
+        return Markdown(findings.effect_finding(self.effects, opening))
+
+    @property
+    def sources(self) -> Markdown:
+        """Where the runs come from, and which are missing."""
+        return Markdown(run_tables.sources(self.runs, self.records.missing(self.configs)))
+
+    @property
+    def effect_table(self) -> pd.DataFrame:
+        return tables.effect_table(self.experiment, self.dataset, self.effects)
+
+    def forest(self, *left_out: str) -> Figure:
+        """The effects beside the paper's, without the comparisons that name one of these."""
+        effects = self.effects.items()
+        return figures.forest({n: e for n, e in effects if not any(out in n for out in left_out)})
+
+    def curves(
+        self, groups: Mapping[str, Sequence[str]] | None = None, curve: str = "error"
+    ) -> Figure:
+        """As companion.exhibits.figures.curves."""
+        return figures.curves(self.by_arm, groups, curve)
+
+    @property
+    def run_table(self) -> pd.DataFrame:
+        return run_tables.run_table(self.runs)

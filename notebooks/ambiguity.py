@@ -24,8 +24,12 @@
 # The paper's figures show a network trained with l2 and DR, so that is the arm that decides.
 
 # %%
+import numpy as np
+
+from companion.evidence.ambiguity import angle_to_noise
 from companion.exhibits import experiment_tables, face_figures, tables
 from companion.page import experiment_page
+from companion.text import statements
 from starlib.files import ROOT
 
 # %% tags=["parameters"]
@@ -42,7 +46,9 @@ data_root = ""  # folder of the data sets; empty: $STARLIB_DATA
 page = experiment_page(
     "ambiguity", dataset, scale, seeds, device, train, workers, results, data_root
 )
-page.finding
+deciding = page.by_arm["STAR l2 +DR"]
+angle = np.mean([angle_to_noise(run) for run in deciding.values()])
+page.say(statements.ambiguity(angle, page.effects))
 
 # %% [markdown]
 # ## The runs
@@ -71,7 +77,7 @@ page.forest()
 # construction. The network is the first one of the arm that decides.
 
 # %%
-face_figures.ellipses(page.by_arm["STAR l2 +DR"])
+face_figures.ellipses(deciding)
 
 # %% [markdown]
 # ## Ellipses on a photograph

@@ -25,6 +25,7 @@
 from companion.evidence.breakdown import stability_effects
 from companion.exhibits import experiment_tables, face_figures, figures, paper_figures
 from companion.page import experiment_page
+from companion.text import statements
 
 # %% tags=["parameters"]
 dataset = "300w"
@@ -40,7 +41,8 @@ data_root = ""  # folder of the data sets; empty: $STARLIB_DATA
 page = experiment_page(
     "stability", dataset, scale, seeds, device, train, workers, results, data_root
 )
-page.finding
+effects = {name: stability_effects(page.by_arm, pair)["all"] for name, pair in page.pairs.items()}
+page.say(statements.stability(effects))
 
 # %% [markdown]
 # ## The runs
@@ -55,7 +57,6 @@ page.sources
 # interval of the jackknife over seeds. To the right of zero the predictions vary less with STAR.
 
 # %%
-effects = {name: stability_effects(page.by_arm, pair)["all"] for name, pair in page.pairs.items()}
 axis = "spread without minus spread with, in % (right: STAR is steadier)"
 figures.forest(effects, axis=axis, unit="% of the normalising distance")
 

@@ -19,6 +19,7 @@ from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import ArmRuns, Records
 from companion.experiments.train_all import run_all
 from companion.text import findings
+from companion.text.statements import STATEMENTS, Statement
 from starlib.files import ROOT, in_checkout
 from starlib.runs.records import Run
 from starlib.schemes import SCHEME_OF, is_path
@@ -186,7 +187,24 @@ class Page:
 
     @property
     def finding(self) -> Markdown:
-        """What the claims' judgements say; where there are none, what the intervals do."""
+        """The author's sentence where there is one for these runs, else what the claims' judgements
+        say; where there are none, what the intervals do."""
+        write = STATEMENTS.get((self.experiment.name, self.dataset, self.scale))
+        whole = self.seeds is None and all(effect.run for effect in self.effects.values())
+        return self.say(write(self.effects) if write and whole else None)
+
+    def say(self, statement: Statement | None) -> Markdown:
+        """A statement, with the judgements of the claims folded below it.
+
+        ValueError with the statement that the committed records no longer bear; of other records
+        such a statement is left out.
+        """
+        if statement is not None and not statement.holds:
+            if self.records.folder.resolve() == ROOT / "results":
+                raise ValueError(f"{self.experiment.name}: no longer true: {statement.text}")
+            statement = None
+        if statement is not None:
+            return Markdown(findings.stated(statement.text, self.judgements))
         if self.judgements:
             return Markdown(findings.finding(self.judgements, self.effects))
         ours = self.experiment.paper == "not in the paper"

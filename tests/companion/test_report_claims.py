@@ -141,7 +141,7 @@ def test_effects_are_averaged_over_comparisons(tmp_path):
 def test_a_difference_of_gains_subtracts_one_gain_from_the_other(tmp_path):
     nmes = {"smooth_l1 +DR": 0.05, "STAR smooth_l1 +DR": 0.051}
     nmes |= {"smooth_l1 +AAM": 0.05, "STAR smooth_l1 +AAM": 0.048}
-    write_arms(ABLATION, "300w", tmp_path, nmes)
+    write_arms(ABLATION, "300w", tmp_path, nmes, spread=0.0003)
     found = verdicts(tmp_path)["aam-suits-star-better-than-dr"]
     assert found.effects[0].mean == pytest.approx(0.003, abs=1e-4)
     assert found.effects[0].published == pytest.approx(0)  # 0.06 and 0.06 in Table 3

@@ -230,3 +230,16 @@ def noise_table(effects: Mapping[str, Mapping[str, Effect]]) -> pd.DataFrame:
         for name, row in effects_as_table(by_distance).iterrows()
     ]
     return frame_of(rows, "noise").fillna("")  # where nothing was run
+
+
+def residual_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `mechanism.at_equal_training_error`: negative is better than the training error
+    says."""
+    if rows.empty:
+        return rows
+    text = [
+        f"{mean:+.1f} [{low:+.1f}, {high:+.1f}]"
+        for mean, low, high in rows[["NME (%)", "low (%)", "high (%)"]].to_numpy()
+    ]
+    columns = {"NME at equal training error, %": text, "runs": rows["runs"].astype(int)}
+    return pd.DataFrame(columns, index=rows.index)

@@ -24,6 +24,7 @@ from companion.exhibits.figures import (
 )
 from companion.exhibits.tables import label
 from companion.experiments.experiment import Comparison
+from companion.experiments.paper import EXPERIMENTS, WEIGHTS
 from companion.experiments.records import ArmRuns
 
 Series = Mapping[str, Mapping[float, NDArray]]  # name -> place on the axis -> NME of each seed
@@ -163,7 +164,7 @@ def resolution_series(
     runs: ArmRuns, distances: Sequence[str] = ("smooth_l1", "l2")
 ) -> dict[str, dict[float, NDArray]]:
     """The lines of Fig. 4: each distance without and with STAR by the input's side in pixels."""
-    sizes = sorted({int(arm.split()[0]) for arm in runs})
+    sizes = sorted({fields["image_size"] for fields in EXPERIMENTS["resolution"].arms.values()})
     return {
         f"{star}{distance}": arm_series(runs, {n: f"{n} {star}{distance}" for n in sizes})
         for distance in distances
@@ -173,9 +174,8 @@ def resolution_series(
 
 def weight_series(runs: ArmRuns) -> dict[str, dict[float, NDArray]]:
     """The lines of Table 4: STAR and regression with the value restriction by its weight w."""
-    weights = sorted(int(arm.split()[-1]) for arm in runs if arm.startswith("STAR w "))
     restricted = "regression with restriction"
     return {
-        "STAR": arm_series(runs, {1: "STAR", **{w: f"STAR w {w}" for w in weights}}),
+        "STAR": arm_series(runs, {1: "STAR", **{w: f"STAR w {w}" for w in WEIGHTS}}),
         restricted: arm_series(runs, {1: restricted, 20: f"{restricted} w 20"}),
     }

@@ -180,11 +180,12 @@ def controls() -> Experiment:
         "isotropic l2 +AAM": {"loss": "star_isotropic", "aam": True, **l2},
         "random directions l2 +AAM": {"loss": "star_random", "aam": True, **l2},
     }
-    basic = [name for name in arms if not name.endswith("+AAM")]
+    basic = [name for name, fields in arms.items() if not fields.get("aam")]
+    attentive = [name for name in arms if name not in basic]
     comparisons = {
         f"{name} over l2": Comparison("l2", name) for name in basic if name not in ("l2", "STAR l2")
     }
-    for star, rivals in (("STAR l2", basic), ("STAR l2 +AAM", [*arms][len(basic) :])):
+    for star, rivals in (("STAR l2", basic), ("STAR l2 +AAM", attentive)):
         comparisons |= star_over(arms, [name for name in rivals if name != star], star)
     return Experiment(
         "controls", "Which part of STAR loss lowers the error?", "not in the paper",

@@ -45,7 +45,7 @@ def _ablation_distance() -> Experiment:
         published = (table3("dr", d)[1], table3("aam", d)[1])
         pair = (f"STAR {d} +DR", f"STAR {d} +AAM")
         comparisons[f"aam over dr {d}"] = Comparison(*pair, published)
-    tricks = [name for d in ("smooth_l1", "l2") for name in arms if name.split(" +")[0].endswith(d)]
+    common = [name for name, fields in arms.items() if fields["distance"] in ("smooth_l1", "l2")]
     return Experiment(
         name="ablation_distance",
         title="STAR loss with each distance, with DR and with AAM",
@@ -54,7 +54,7 @@ def _ablation_distance() -> Experiment:
         comparisons=comparisons,
         datasets=("300w", "synthface", "scut-fbp5500"),
         plan={
-            "300w": dict.fromkeys([*tricks, *star_pairs(after=SUFFIXES["aam"])], 3)
+            "300w": dict.fromkeys([*common, *star_pairs(after=SUFFIXES["aam"])], 3)
             | dict.fromkeys(basic, 5),
             "synthface": dict.fromkeys(star_pairs(("smooth_l1", "l2")), 3),
             "scut-fbp5500": {},
@@ -76,10 +76,10 @@ def _resolution() -> Experiment:
         for d in DISTANCES:
             name = f"{d}, {half} px with STAR over {2 * half} px without"
             comparisons[name] = Comparison(f"{2 * half} {d}", f"{half} STAR {d}")
-    seeds = {"64": 3, "96": 5, "128": 3, "256": 0}  # 256 pixels take seven times the 96
+    seeds = {64: 3, 96: 5, 128: 3, 256: 0}  # 256 pixels take seven times the 96
     return Experiment(
         "resolution", "Resolution of the input", "Figure 4", arms, comparisons,
-        plan={"300w": {name: seeds[name.split()[0]] for name in arms}},
+        plan={"300w": {name: seeds[fields["image_size"]] for name, fields in arms.items()}},
     )  # fmt: skip
 
 

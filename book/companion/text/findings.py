@@ -36,6 +36,20 @@ def finding(judgements: Sequence[Judgement], effects: Mapping[str, Effect] | Non
     return _quoted(lines)
 
 
+def stated(text: str, judgements: Sequence[Judgement]) -> str:
+    """A sentence that opens a page; the claims that it rests on are folded below (Markdown)."""
+    opening = f"> **Finding.** {text}"
+    if not judgements:
+        return opening
+    number = len(judgements)
+    claims = "1 claim of the paper is" if number == 1 else f"{number} claims of the paper are"
+    lines = "\n".join(
+        f"- **{j.verdict}**: {j.claim.strip()} *{label(j.reason)}*" for j in judgements
+    )
+    summary = f"<summary>{claims} judged on this page</summary>"
+    return f"{opening}\n\n<details>{summary}\n\n{lines}\n\n</details>"
+
+
 UNCORRECTED = "in points of NME, not corrected for their number:"
 EFFECTS = f"The effects, {UNCORRECTED}"
 TRUTH = f"The effects on the error against the truth, {UNCORRECTED}"

@@ -1,0 +1,91 @@
+"""Figures on what STAR loss does: the heatmaps' width, and the error beside the training error."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from companion.evidence import mechanism
+from companion.evidence.effects import Effect
+from companion.exhibits.figures import COLOURS, MARKERS, done, legends_below, nothing, panels
+from companion.exhibits.tables import label
+from starlib.runs.records import Run
+
+UNIT = "[-1, 1] of the view"
+
+
+def width_law(table: pd.DataFrame) -> Figure:
+    """Measured widths of `mechanism.widths` over the optimum; on the line they are equal."""
+    if table.empty:
+        return nothing("widths: not in the records")
+    figure, [axes] = panels(1, width=3.6, height=3.2)
+    for index, (distance, arms) in enumerate(table.groupby("distance")):
+        style: Any = {
+            "color": COLOURS[index % len(COLOURS)],
+            "marker": MARKERS[index % len(MARKERS)],
+        }
+        axes.plot(arms["optimum"], arms["width"], ls="", label=label(str(distance)), **style)
+    ends = [0.9 * table[["optimum", "width"]].min().min(), 1.1 * table["width"].max()]
+    axes.plot(ends, ends, color="black", lw=1, label="width = √λ*")
+    axes.set(xscale="log", yscale="log", xlabel=f"√λ* = (d/w)^⅓, {UNIT}", ylabel="measured width")
+    ticks = [0.1, 0.15, 0.2, 0.3, 0.4]
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_ticks(ticks, [f"{tick:g}" for tick in ticks])
+        axis.set_minor_formatter("")
+    legends_below(figure, [axes])
+    return done(figure, table)
+
+
+def error_law(runs: Iterable[Run]) -> Figure:
+    """Test NME over the training error of the last epoch, each run a mark, by kind of arm, with the
+    line through the arms without STAR, DR and AAM."""
+    runs = list(runs)
+    groups = {n: [r for r in runs if kind(r.config)] for n, kind in mechanism.KINDS.items()}
+    plain = next(iter(groups))
+    if len(groups[plain]) < 2:
+        return nothing()
+    figure, [axes] = panels(1, width=3.6, height=3.2)
+    data = []
+    for index, (name, group) in enumerate(groups.items()):
+        if not group:
+            continue
+        training, test = (np.exp(values) for values in mechanism.errors(group))
+        style: Any = {
+            "color": COLOURS[index % len(COLOURS)],
+            "marker": MARKERS[index % len(MARKERS)],
+        }
+        axes.plot(training, 100 * test, ls="", ms=4, alpha=0.7, label=name, **style)
+        columns = {f"training error ({UNIT})": training, "NME (%)": 100 * test}
+        data.append(pd.DataFrame({"arms": name, **columns}))
+    found = mechanism.line(groups[plain])
+    ends = np.array([min(d.iloc[:, 1].min() for d in data), max(d.iloc[:, 1].max() for d in data)])
+    axes.plot(ends, 100 * np.exp(found.constant) * ends**found.slope, color="black", lw=1)
+    axes.set(xscale="log", yscale="log", xlabel=f"training error, {UNIT}", ylabel="test NME, %")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter("{x:g}")
+    axes.tick_params(which="both", labelsize=7)
+    legends_below(figure, [axes])
+    return done(figure, pd.concat(data))
+
+
+def noise_gain(effects: Mapping[str, Effect]) -> Figure:
+    """Noise of the labels -> gain of STAR loss against the truth, with its 95 % interval."""
+    run = {name: effect for name, effect in effects.items() if effect.run}
+    if not run:
+        return nothing()
+    figure, [axes] = panels(1, width=3.6, height=2.4)
+    rows = []
+    for place, (name, effect) in enumerate(run.items()):
+        mean, low, high = (100 * value for value in (effect.mean, effect.low, effect.high))
+        ends = [[mean - low], [high - mean]]
+        axes.errorbar(place, mean, ends, fmt="o", color=COLOURS[0], capsize=4)
+        rows.append({"noise": name, "gain (points of NME)": mean, "lower limit, 95 %": low,
+                     "upper limit, 95 %": high})  # fmt: skip
+    axes.axhline(0, color="black", lw=1)
+    axes.set_xticks(range(len(run)), [name.replace(", ", ",\n") for name in run], fontsize=8)
+    axes.set_xlim(-0.5, len(run) - 0.5)
+    axes.set_ylabel("gain, points of NME")
+    return done(figure, pd.DataFrame(rows))

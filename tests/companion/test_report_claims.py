@@ -7,7 +7,7 @@ import yaml
 from companion.bench import summary as costs
 from companion.evidence import ambiguity, claims, rules
 from companion.evidence.statistics import contrast
-from companion.evidence.verdicts import by_sign, summary
+from companion.evidence.verdicts import by_leads, by_not_worse, by_sign, summary
 from companion.experiments.paper import EXPERIMENTS
 from tests.fakes import write_arms, write_run
 
@@ -137,6 +137,37 @@ def test_not_worse_needs_the_interval_above_the_margin(tmp_path, nme, spread, ve
     found = verdicts(tmp_path)["half-resolution-suffices"]
     assert found.verdict == verdict
     assert found.reason.startswith("smooth_l1, 64 px with STAR over 128 px without: ")
+
+
+def around(centre, spread=0.0001):
+    """The effect of two arms on three seeds: `centre` points, interval ± 3 spreads or so."""
+    seeds = spread * np.array([-1, 0, 1])
+    return contrast([0.05 + centre / 100 + seeds, 0.05 + seeds])
+
+
+def test_a_loss_within_the_margin_is_not_worse_and_one_beyond_it_is():
+    rule = {"margin": 0.1}
+    for centre, verdict in ((-0.06, "replicated"), (-0.1, "underpowered"), (-0.2, "contradicted")):
+        effect = around(centre)
+        assert by_not_worse(rule, [effect], [])[0] == verdict
+    assert around(-0.06).high < 0  # worse than 0, and yet within the margin
+
+
+def test_one_lead_that_is_lost_contradicts_the_largest():
+    rule, ahead, behind = {"comparisons": ["a", "b", "c"]}, around(0.5), around(-0.5)
+    assert by_leads(rule, [ahead, ahead], [0.01, 0.01])[0] == "replicated"
+    assert by_leads(rule, [ahead, behind], [0.01, 0.01])[0] == "contradicted"
+    assert by_leads(rule, [ahead, behind], [0.01, 0.2])[0] == "underpowered"
+
+
+def test_claims_that_cannot_be_decided_do_not_make_a_verdict_harder(tmp_path):
+    decided = {"l2": 0.05, "STAR l2": 0.0484}
+    write_arms(ABLATION, "300w", tmp_path, decided, spread=0.0006)
+    alone = verdicts(tmp_path)["improves-l2"].adjusted
+    write_arms(ABLATION, "300w", tmp_path, {"l1": 0.05, "STAR l1": 0.049}, seeds=2)
+    beside = verdicts(tmp_path)
+    assert beside["improves-l1"].verdict == "not run yet"
+    assert beside["improves-l2"].adjusted == alone
 
 
 def test_the_claim_that_none_is_worse_holds_if_its_error_is_higher(tmp_path):

@@ -5,35 +5,35 @@ anew. As a Sphinx extension (see _config.yml) it does the same, so that `jupyter
 book/` alone works.
 """
 
-import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import papermill
 import yaml
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell
 
 import captions
 import data_lines
-import openings
+import sources
 from captions import COLUMNS
 
 BOOK = Path(__file__).resolve().parents[1]
 ROOT = BOOK.parent
 EXECUTED = BOOK / "experiments"
 FRAGMENTS = BOOK / "fragments"
-# page -> notebook, title, parameters, paper, leave_out
+# page -> notebook, title, parameters, paper, leave_out, experiments, reads, imports
 PAGES: dict[str, dict[str, Any]] = yaml.safe_load(
     (BOOK / "notebooks.yml").read_text(encoding="utf-8")
 )
-# The code, claims and published numbers that the pages are computed with.
-SOURCES = ("starlib/**/*.py", "book/companion/**/*.py", "book/claims.yml", "book/published.yml")
+FINDING = "> **Finding.**"
 CAPTIONS: dict[str, Any] = yaml.safe_load((BOOK / "captions.yml").read_text(encoding="utf-8"))
 
 
@@ -59,8 +59,8 @@ def execute(page: str) -> None:
         ],
     )
     executed = nbformat.read(partial, as_version=4)
-    openings.put_finding_first(executed)
-    openings.leave_out(executed, PAGES[page].get("leave_out", []))
+    put_finding_first(executed)
+    leave_out(executed, PAGES[page].get("leave_out", []))
     fold_code(executed)
     numbered = PAGES[page].get("paper", {})
     captions.add(executed, page, command_of(page), numbered, CAPTIONS["notebooks"])
@@ -81,7 +81,60 @@ def command_of(page: str) -> str:
     return " ".join(["papermill", *options])
 
 
-def fold_code(notebook: nbformat.NotebookNode) -> None:
+def put_finding_first(notebook: NotebookNode) -> None:
+    """Move the finding that the first code cells show to right below the title.
+
+    The cells up to it become one folded cell below the text that opens the notebook, with what else
+    they show; defaults that injected parameters replace are left out. A notebook whose first code
+    cells show no finding stays as it is.
+    """
+    first, *others = notebook.cells
+    setup: list[NotebookNode] = []
+    found: list[NotebookNode] = []
+    for cell in takewhile(lambda cell: cell.cell_type == "code", others):
+        setup.append(cell)
+        found = [output for output in cell.outputs if _markdown(output).startswith(FINDING)]
+        if found:
+            break
+    if not found:
+        return
+    finding = _markdown(found[0])
+    title, _, opening = first.source.partition("\n")
+    box = "\n".join(line.removeprefix(">").removeprefix(" ") for line in finding.splitlines())
+    tags = {tag for cell in setup for tag in cell.metadata.get("tags", [])}
+    left_out = "parameters" if "injected-parameters" in tags else None
+    code = "\n\n".join(c.source for c in setup if left_out not in c.metadata.get("tags", []))
+    shown = [output for cell in setup for output in cell.outputs if output is not found[0]]
+    folded = new_code_cell(code, execution_count=setup[-1].execution_count, outputs=shown)
+    folded.metadata["mystnb"] = {"code_prompt_show": "Show imports, parameters and records"}
+    notebook.cells = [
+        new_markdown_cell(title),
+        new_markdown_cell(f"::::{{div}} finding\n\n{box}\n::::"),
+        new_markdown_cell(opening.strip()),
+        folded,
+        *others[len(setup) :],
+    ]
+
+
+def leave_out(notebook: NotebookNode, headings: Sequence[str]) -> None:
+    """Remove sections, each from the cell that begins with its heading to the next heading's.
+
+    ValueError if the notebook has no such section.
+    """
+    for heading in headings:
+        starts = [n for n, cell in enumerate(notebook.cells) if cell.source.startswith("## ")]
+        own = [n for n in starts if notebook.cells[n].source.splitlines()[0] == f"## {heading}"]
+        if not own:
+            raise ValueError(f"leave_out: expected a section of the notebook, got {heading!r}")
+        end = min((n for n in starts if n > own[0]), default=len(notebook.cells))
+        del notebook.cells[own[0] : end]
+
+
+def _markdown(output: NotebookNode) -> str:
+    return output.get("data", {}).get("text/markdown", "")
+
+
+def fold_code(notebook: NotebookNode) -> None:
     """Fold every code cell; defaults that injected parameters replace are left out, unless the
     notebook shows them."""
     cells = {tag: cell for cell in notebook.cells for tag in cell.metadata.get("tags", [])}
@@ -94,44 +147,15 @@ def fold_code(notebook: nbformat.NotebookNode) -> None:
             _tag(cell, "hide-input")
 
 
-def _tag(cell: nbformat.NotebookNode, tag: str) -> None:
+def _tag(cell: NotebookNode, tag: str) -> None:
     tags = cell.metadata.setdefault("tags", [])
     if tag not in tags:
         tags.append(tag)
 
 
 def digest(page: str) -> str:
-    """A hash of all that a page depends on: its entry in notebooks.yml, the captions, its notebook,
-    the code with the claims and the published numbers, and the records that it reads."""
-    results = PAGES[page].get("parameters", {}).get("results", "results")
-    parts = [json.dumps([PAGES[page], CAPTIONS["notebooks"]], sort_keys=True)]
-    parts.append(_notebook_digest(notebook_of(page)))
-    parts += [_code_digest(), *_records(ROOT / results)]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-def _file_digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _notebook_digest(path: Path) -> str:
-    """Of the cells alone: stored outputs have no part in the executed copy."""
-    cells = nbformat.read(path, as_version=4).cells
-    parts = [[cell.cell_type, cell.source, cell.metadata.get("tags", [])] for cell in cells]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-
-@cache
-def _code_digest() -> str:
-    files = sorted(path for pattern in SOURCES for path in ROOT.glob(pattern))
-    digests = [_file_digest(path) for path in files]
-    return hashlib.sha256("".join(digests).encode()).hexdigest()
-
-
-def _records(results: Path) -> Iterator[str]:
-    """Name and digest of each record under a folder of results."""
-    for path in sorted(results.glob("*/*.json")):
-        yield f"{path.relative_to(results)} {_file_digest(path)}"
+    """A hash of all that a page depends on, see `sources`; the captions are part of it."""
+    return sources.digest(PAGES[page], notebook_of(page), CAPTIONS["notebooks"])
 
 
 def stale(page: str) -> bool:

@@ -13,7 +13,7 @@ SPEC = importlib.util.spec_from_file_location("prepare", ROOT / "book/_ext/prepa
 sys.path.insert(0, str(ROOT / "book/_ext"))  # its modules import each other
 prepare = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(prepare)
-openings, stylesheets = (importlib.import_module(name) for name in ("openings", "stylesheets"))
+stylesheets = importlib.import_module("stylesheets")
 
 
 def tags_after(*tags):
@@ -49,54 +49,18 @@ def test_every_page_is_in_the_table_of_contents_and_has_a_notebook_with_its_para
         [defaults] = [c for c in cells if "parameters" in c.metadata.get("tags", [])]
         known = {line.split(" = ")[0] for line in defaults.source.splitlines()}
         assert set(entry.get("parameters", {})) <= known, page
-        assert set(entry) <= {"notebook", "title", "parameters", "paper", "leave_out"}, page
+        names = {"notebook", "title", "parameters", "paper", "leave_out"}
+        assert set(entry) <= names | {"experiments", "reads", "imports"}, page
 
 
-@pytest.fixture
-def book(tmp_path, monkeypatch):
-    """A repository with one notebook, one module and one record, whose page was just made."""
-    for path, text in {
-        "book/claims.yml": "[]",
-        "starlib/losses.py": "x = 1",
-        "results/runs/a.json": "{}",
-    }.items():
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_text(text)
-    (tmp_path / "notebooks").mkdir()
-    nbformat.write(new_notebook(cells=[new_code_cell("x")]), tmp_path / "notebooks/page.ipynb")
-    monkeypatch.setattr(prepare, "ROOT", tmp_path)
+def test_a_page_is_executed_again_only_if_it_was_made_from_something_else(tmp_path, monkeypatch):
     monkeypatch.setattr(prepare, "EXECUTED", tmp_path)
-    monkeypatch.setattr(prepare, "PAGES", {"page": {}})
-    prepare._code_digest.cache_clear()
-    made = new_notebook(metadata={"made_from": prepare.digest("page")})
-    nbformat.write(made, tmp_path / "page.ipynb")
-    yield tmp_path
-    prepare._code_digest.cache_clear()
-
-
-def test_a_page_whose_sources_did_not_change_is_not_executed_again(book):
-    assert not prepare.stale("page")
-    (book / "starlib/losses.py").touch()
-    prepare._code_digest.cache_clear()
-    assert not prepare.stale("page")
-
-
-@pytest.mark.parametrize("path", ["starlib/losses.py", "book/companion/new.py", "book/claims.yml",
-                                  "results/runs/a.json", "results/bench/new.json"])  # fmt: skip
-def test_a_page_is_out_of_date_when_what_it_is_made_from_changes(book, path):
-    (book / path).parent.mkdir(exist_ok=True)
-    (book / path).write_text("[1]")
-    prepare._code_digest.cache_clear()
-    assert prepare.stale("page")
-
-
-def test_a_page_is_out_of_date_when_its_notebook_or_parameters_change(book, monkeypatch):
-    monkeypatch.setattr(prepare, "PAGES", {"page": {"parameters": {"seeds": [0]}}})
-    assert prepare.stale("page")
-    monkeypatch.setattr(prepare, "PAGES", {"page": {}})
-    assert not prepare.stale("page")
-    nbformat.write(new_notebook(cells=[new_code_cell("y")]), book / "notebooks/page.ipynb")
-    assert prepare.stale("page")
+    assert prepare.stale("cost")
+    made = new_notebook(metadata={"made_from": prepare.digest("cost")})
+    nbformat.write(made, tmp_path / "cost.ipynb")
+    assert not prepare.stale("cost")
+    monkeypatch.setitem(prepare.PAGES, "cost", prepare.PAGES["cost"] | {"title": "Another"})
+    assert prepare.stale("cost")
 
 
 def test_pairs_of_notebook_and_script_hold_the_same_cells():
@@ -131,7 +95,7 @@ def test_a_finding_stands_below_the_title_and_what_made_it_is_one_folded_cell():
         new_markdown_cell("## More"),
     ]
     notebook = new_notebook(cells=cells)
-    openings.put_finding_first(notebook)
+    prepare.put_finding_first(notebook)
     title, box, claim, code, more = notebook.cells
     assert title.source == "# Title" and claim.source == "The claim."
     assert box.source == "::::{div} finding\n\n**Finding.** Two.\n\n- one\n::::"
@@ -142,7 +106,7 @@ def test_a_finding_stands_below_the_title_and_what_made_it_is_one_folded_cell():
 def test_a_notebook_without_a_finding_stays_as_it_is():
     notebook = new_notebook(cells=[new_markdown_cell("# Title"), new_code_cell("x")])
     before = list(notebook.cells)
-    openings.put_finding_first(notebook)
+    prepare.put_finding_first(notebook)
     assert notebook.cells == before
 
 
@@ -156,7 +120,7 @@ def test_what_stands_after_a_finding_stays_in_its_place():
         new_code_cell("table()", outputs=[table]),
     ]
     notebook = new_notebook(cells=list(cells))
-    openings.put_finding_first(notebook)
+    prepare.put_finding_first(notebook)
     *_, folded, after = notebook.cells
     assert folded.outputs == [table] and after == cells[-1]
 
@@ -164,10 +128,10 @@ def test_what_stands_after_a_finding_stays_in_its_place():
 def test_a_section_is_left_out_with_all_its_cells():
     sources = ["# Title", "## One", "one", "## Two\n\nText.", "two", "more", "## Three"]
     notebook = new_notebook(cells=[new_markdown_cell(source) for source in sources])
-    openings.leave_out(notebook, ["Two"])
+    prepare.leave_out(notebook, ["Two"])
     assert [cell.source for cell in notebook.cells] == ["# Title", "## One", "one", "## Three"]
     with pytest.raises(ValueError, match="section of the notebook, got 'Two'"):
-        openings.leave_out(notebook, ["Two"])
+        prepare.leave_out(notebook, ["Two"])
 
 
 CSS = """@import "x.css"; /* .gone { } */ a, .kept:hover, .gone { color: red; }

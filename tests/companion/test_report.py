@@ -10,7 +10,14 @@ from companion.evidence import ambiguity, breakdown
 from companion.evidence.claims import Judgement
 from companion.evidence.effects import comparison_effects
 from companion.evidence.verdicts import Verdict
-from companion.exhibits import experiment_tables, figures, paper_figures, run_tables, tables
+from companion.exhibits import (
+    experiment_tables,
+    face_figures,
+    figures,
+    paper_figures,
+    run_tables,
+    tables,
+)
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records
 from companion.text import facts, findings, paper_tables
@@ -118,6 +125,20 @@ def test_errors_against_the_truth_and_along_it(tmp_path):
     assert set(effects) == {"along", "across"} and all(e.mean > 0 for e in effects.values())
     assert 0 < breakdown.relative(effects["along"]) < 1
     assert ambiguity.noise_covariance("synthface-0", 4).shape == (4, 98, 2, 2)
+
+
+def test_a_face_fails_above_ten_per_cent(tmp_path):
+    clean = write_run(ABLATION.config("l2", "synthface", 0), tmp_path, 0.0).landmarks()["target"]
+    nmes = {"l2": 0.11, "STAR l2": 0.09}
+    write_arms(ABLATION, "synthface", tmp_path, nmes, seeds=2, clean=clean)
+    runs = Records.load(tmp_path).arm_runs(ABLATION, "synthface")
+    said = face_figures.failure_counts(runs, ABLATION.comparisons["l2"])
+    assert said.startswith("Of 12 rendered faces, 12.0 fail with") and "and 0.0 with" in said
+
+
+def test_ellipses_hold_their_share_of_a_gaussian():
+    for share, limit in experiment_tables.LEVELS.items():
+        assert limit == pytest.approx(-2 * np.log(1 - share), abs=1e-3)  # χ² of two variables
 
 
 def test_a_network_that_predicts_one_face_for_all_has_no_spread(tmp_path):

@@ -7,7 +7,7 @@ import yaml
 from companion.bench import summary as costs
 from companion.evidence import ambiguity, claims, rules
 from companion.evidence.statistics import contrast
-from companion.evidence.verdicts import Measured, Verdict, by_sign
+from companion.evidence.verdicts import Measured, Verdict, by_leads, by_not_worse, by_sign
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records
 from companion.text.verdicts import PARTS, counts
@@ -187,6 +187,38 @@ def test_not_worse_needs_the_interval_above_the_margin(tmp_path, nme, spread, ve
     found = verdicts(tmp_path)["half-resolution-suffices"]
     assert found.verdict is verdict
     assert found.reason.startswith("smooth_l1, 64 px with STAR over 128 px without: ")
+
+
+def around(centre, spread=0.0001):
+    """The effect of two arms on three seeds: `centre` points, interval ± 3 spreads or so."""
+    seeds = spread * np.array([-1, 0, 1])
+    return contrast([0.05 + centre / 100 + seeds, 0.05 + seeds])
+
+
+def test_a_loss_within_the_margin_is_not_worse_and_one_beyond_it_is():
+    rule = {"margin": 0.1}
+    cases = ((-0.06, Verdict.NOT_WORSE), (-0.1, Verdict.TOO_FEW), (-0.2, Verdict.WORSE))
+    for centre, verdict in cases:
+        effect = around(centre)
+        assert by_not_worse(Measured(rule, [effect], []))[0] is verdict
+    assert around(-0.06).high < 0  # worse than 0, and yet within the margin
+
+
+def test_one_lead_that_is_lost_contradicts_the_largest():
+    rule, ahead, behind = {"comparisons": ["a", "b", "c"]}, around(0.5), around(-0.5)
+    assert by_leads(Measured(rule, [ahead, ahead], [0.01, 0.01]))[0] is Verdict.SAME_SIGN
+    assert by_leads(Measured(rule, [ahead, behind], [0.01, 0.01]))[0] is Verdict.OPPOSITE
+    assert by_leads(Measured(rule, [ahead, behind], [0.01, 0.2]))[0] is Verdict.TOO_FEW
+
+
+def test_claims_that_cannot_be_decided_do_not_make_a_verdict_harder(tmp_path):
+    decided = {"l2": 0.05, "STAR l2": 0.0484}
+    write_arms(ABLATION, "300w", tmp_path, decided, spread=0.0006)
+    alone = verdicts(tmp_path)["improves-l2"].adjusted
+    write_arms(ABLATION, "300w", tmp_path, {"l1": 0.05, "STAR l1": 0.049}, seeds=2)
+    beside = verdicts(tmp_path)
+    assert beside["improves-l1"].verdict is Verdict.TOO_FEW
+    assert beside["improves-l2"].adjusted == alone
 
 
 @pytest.mark.parametrize(("widths", "verdict"), [((1.0, 0.3), Verdict.SAME_SIGN),

@@ -178,6 +178,13 @@ def test_the_bootstrap_beside_it_is_too_narrow_with_three_seeds():
     assert 0.65 < covered / 300 < 0.9
 
 
+def test_the_bootstrap_of_one_seed_is_the_normal_interval_over_its_faces():
+    errors = np.random.default_rng(3).normal(0.05, 0.02, (1, 500))
+    low, high = bootstrap([errors], [1.0])
+    width = 2 * 1.96 * errors.std() / np.sqrt(500)
+    assert high - low == pytest.approx(width, rel=0.04)
+
+
 def test_power_agrees_with_simulation_and_seeds_needed_reach_it():
     rng = np.random.default_rng(2)
     effect = contrast([[0.051, 0.050, 0.049], [0.050, 0.049, 0.048]], published=0.002)
@@ -274,6 +281,18 @@ def test_known_directions_are_recognised(tmp_path):
     assert np.isnan(ambiguity.angle_to_noise(older))
     with pytest.raises(ValueError, match="dataset: expected one of synthface"):
         ambiguity.noise_covariance("300w", 4)
+
+
+@pytest.mark.parametrize("degrees", [20, -20])
+def test_a_turned_direction_has_the_angle_that_it_was_turned_by(tmp_path, degrees):
+    noise = ambiguity.noise_covariance("synthface", 20)
+    cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    turn = np.array([[cos, -sin], [sin, cos]])
+    turned = 50 * turn @ noise @ turn.T
+    turned = (turned + turned.swapaxes(-1, -2)) / 2  # rounding
+    config = EXPERIMENTS["ambiguity"].config("STAR l2 +DR", "synthface", 0)
+    run = write_run(config, tmp_path, 0.05, faces=20, covariance=turned)
+    assert ambiguity.angle_to_noise(run) == pytest.approx(20, abs=0.1)
 
 
 def test_errors_are_split_along_and_across_the_ambiguity(tmp_path):

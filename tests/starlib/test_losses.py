@@ -46,6 +46,13 @@ def test_star_agrees_with_a_literal_transcription_in_float64(distance, restricti
         assert worst <= 1e-4 * expected_gradient.abs().max(), (mean, sigma)
 
 
+def test_a_map_on_one_cell_counts_as_spread_evenly_over_it():
+    heatmaps = torch.zeros(1, 1, 8, 8)
+    heatmaps[0, 0, 3, 5] = 1.0  # at (0.375, -0.125); a cell is 0.25 wide
+    loss = starlib.STARLoss("l1", "none")(heatmaps, torch.tensor([[[0.575, 0.275]]]))
+    assert loss.item() == pytest.approx((0.2 + 0.4) / (0.25 / 12**0.5), rel=1e-5)
+
+
 def test_detach_keeps_the_value_and_cuts_the_gradient_through_the_covariance():
     heatmaps = oracle.gaussian((20.0, 30.0), anisotropic(3.0))
     landmarks = torch.tensor([[[0.31, -0.12]]], dtype=torch.float64)

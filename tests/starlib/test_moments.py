@@ -32,6 +32,15 @@ def test_two_equal_cells_have_the_unbiased_variance_of_two_samples():
     assert biased[0, 0].tolist() == [[0.25, 0], [0, 0]]
 
 
+@pytest.mark.parametrize("share", [0.1, 1e-3, 1e-5])
+def test_two_cells_have_half_their_squared_distance_as_variance_whatever_their_shares(share):
+    heatmaps = torch.zeros(1, 1, 4, 4, dtype=torch.float64)
+    heatmaps[0, 0, 2, 0], heatmaps[0, 0, 2, 2] = share, 1 - share  # one apart
+    _, covariance = starlib.heatmap_moments(heatmaps)
+    expected = torch.tensor([[0.5, 0], [0, 0]], dtype=torch.float64)
+    torch.testing.assert_close(covariance[0, 0], expected)
+
+
 def test_moments_do_not_depend_on_the_scale_of_a_map():
     heatmaps = torch.rand(2, 3, 16, 16)
     mean, covariance = starlib.heatmap_moments(heatmaps)

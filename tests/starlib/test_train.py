@@ -60,6 +60,17 @@ def test_the_weights_of_the_result_are_the_average_over_the_steps(tmp_path):
     assert not torch.allclose(weights(found), raw, rtol=1e-4)
 
 
+def test_weights_count_half_after_as_many_faces_as_the_half_life():
+    config = dataclasses.replace(CONFIG, batch_size=5, ema_half_life=40)
+    state = State(config, SCHEME, "none", torch.device("cpu"))
+    for value in (0.0, *[1.0] * 8):  # the first are taken as they are; eight steps see 40 faces
+        for parameter in state.model.parameters():
+            parameter.data.fill_(value)
+        state.average.update_parameters(state.model)
+    averages = torch.cat([p.flatten() for p in state.average.parameters()])
+    torch.testing.assert_close(averages, torch.full_like(averages, 0.5))
+
+
 def test_star_is_trained_on_the_batches_of_the_baseline(monkeypatch):
     seen = {}
     for loss in ("regression", "star"):

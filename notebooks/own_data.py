@@ -33,7 +33,7 @@ from companion.exhibits import figures
 from starlib.__main__ import main
 from starlib.data import crop_store, load_dataset
 from starlib.files import results_folder
-from starlib.runs.baseline import beside
+from starlib.runs.evaluation import beside
 from starlib.runs.run import run
 from starlib.synthface.faces import render_faces
 from starlib.training.config import RunConfig

@@ -16,8 +16,8 @@ os.environ["STARLIB_CHECKPOINT_SECONDS"] = "0"
 
 from starlib.data import DataError, load_dataset
 from starlib.schemes import SCHEMES
-from starlib.training.build import build_model
 from starlib.training.config import RunConfig
+from starlib.training.state import build_model
 from tests.released import released_parts, small
 
 # pytest-xdist gives each core a process of its own.

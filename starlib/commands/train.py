@@ -16,16 +16,14 @@ from typing import Any
 from starlib.data import load_dataset
 from starlib.devices import AUTO
 from starlib.files import results_folder
-from starlib.runs.baseline import MEAN_SHAPE, beside
+from starlib.runs.evaluation import MEAN_SHAPE, beside
 from starlib.runs.progress import Progress
 from starlib.runs.records import Run
 from starlib.runs.run import run
 from starlib.schemes import is_path
 from starlib.training import distributed
-from starlib.training.config import RunConfig
-from starlib.training.epochs import enough_epochs
+from starlib.training.config import RunConfig, describe, enough_epochs
 from starlib.training.loop import StoppedError
-from starlib.training.naming import describe
 
 
 def add(parser: argparse.ArgumentParser) -> None:

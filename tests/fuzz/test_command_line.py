@@ -25,7 +25,7 @@ from starlib.data import DataError, synthface
 from starlib.schemes import SCHEMES
 from starlib.training import config as training_config
 from starlib.training import loop
-from starlib.training.build import build_model
+from starlib.training.state import build_model
 from tests.conftest import SMALL_RUN, write_pts
 from tests.fuzz import TALLY, times
 

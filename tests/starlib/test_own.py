@@ -15,13 +15,12 @@ from starlib.data import DataError, load_dataset
 from starlib.data.augment import augment
 from starlib.data.faces import DataWarning, image_size, open_image
 from starlib.data.own.schemes import read_scheme, scheme_of
-from starlib.runs.baseline import beside
+from starlib.runs.evaluation import beside
 from starlib.runs.finished import load_all, load_run
 from starlib.runs.records import verify
 from starlib.runs.run import run
 from starlib.schemes import SCHEMES
-from starlib.training.config import RunConfig
-from starlib.training.epochs import enough_epochs
+from starlib.training.config import RunConfig, enough_epochs
 from tests.conftest import write_pts
 from tests.starlib.test_runs import with_fake_training
 

@@ -17,7 +17,7 @@ from companion.text.history import changed_rules
 from starlib.files import results_folder
 from starlib.runs.finished import load_all
 from starlib.runs.records import Run
-from starlib.training.naming import arm
+from starlib.training.config import arm
 
 # Fragment -> experiment, and groups of its comparisons: each a table with Holm's correction
 TABLES: dict[str, tuple[str, list[list[str]]]] = {

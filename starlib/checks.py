@@ -1,7 +1,11 @@
 """Checks of what losses and moments are given: each raises ValueError naming the argument."""
 
+import difflib
 import math
 import numbers
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,18 +16,64 @@ DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)  # of hea
 FARTHEST = 1e6
 
 
-def choose(argument: str, value: Any, allowed: tuple[str, ...]) -> str:
+@dataclass(frozen=True)
+class Rule:
+    """What a value must be, in words and as a test; `names`: its usual values, to suggest."""
+
+    expected: str
+    holds: Callable[[Any], bool]
+    names: tuple[str, ...] = ()
+
+    def check(self, argument: str, value: Any) -> None:
+        """Raise ValueError naming the argument unless the rule holds for its value."""
+        if not self.holds(value):
+            hint = meant(value, self.names)
+            raise ValueError(f"{argument}: expected {self.expected}, got {value!r}{hint}")
+
+
+def one_of(names: Iterable[str]) -> Rule:
+    """The rule for one of the names."""
+    names = tuple(names)
+    return Rule(f"one of {', '.join(names)}", lambda v: isinstance(v, str) and v in names, names)
+
+
+def integer(least: int, most: float = math.inf) -> Rule:
+    """The rule for integers from `least` to `most`."""
+
+    def holds(value: Any) -> bool:
+        return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+
+    return Rule(f"an integer >= {least}" + (f" and <= {most}" if most < math.inf else ""), holds)
+
+
+def number(expected: str, holds: Callable[[float], bool]) -> Rule:
+    """The rule for numbers, given the bounds in words and as a test."""
+
+    def is_number(value: Any) -> bool:
+        return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+    return Rule(expected, lambda value: is_number(value) and holds(value))
+
+
+def meant(value: Any, names: Iterable[str]) -> str:
+    """The words "; did you mean …?" with the name most like the value, or with one whose words
+    begin with its letters (lr: learning_rate); none where no name is like it."""
+    names, text = list(names), str(value)
+    short = {"".join(re.findall(r"(?<![a-z0-9])[a-z]", name)): name for name in names}
+    like = [short[text.strip("-")]] if text.strip("-") in short else []
+    like += difflib.get_close_matches(text, names, 1)
+    return f"; did you mean {like[0]}?" if like else ""
+
+
+def choose(argument: str, value: Any, allowed: Iterable[str]) -> str:
     """The value if it is an allowed one, else ValueError naming the argument."""
-    if not isinstance(value, str) or value not in allowed:
-        raise ValueError(f"{argument}: expected one of {', '.join(allowed)}, got {value!r}")
+    one_of(allowed).check(argument, value)
     return value
 
 
 def check_number(argument: str, value: Any, least: float) -> float:
     """The value as a float; ValueError naming the argument unless it is finite and >= `least`."""
-    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not number or not least <= value < math.inf:
-        raise ValueError(f"{argument}: expected a finite number >= {least:g}, got {value!r}")
+    number(f"a finite number >= {least:g}", lambda v: least <= v < math.inf).check(argument, value)
     return float(value)
 
 

@@ -98,5 +98,5 @@ def beside(found: dict[str, dict[str, float]]) -> str:
         return f"; mean training shape {100 * mean:.3f} %"
     return (
         f"; WORSE than the mean training shape, {100 * mean:.3f} %: check the landmarks, or train "
-        "for more epochs (--set epochs=…)"
+        "for more epochs (--epochs …)"
     )

@@ -33,7 +33,7 @@ from companion.exhibits import figures
 from starlib.__main__ import main
 from starlib.data import crop_store, load_dataset
 from starlib.files import results_folder
-from starlib.runs.baseline import beside
+from starlib.runs.evaluation import beside
 from starlib.runs.run import run
 from starlib.synthface.faces import render_faces
 from starlib.training.config import RunConfig
@@ -131,7 +131,7 @@ _ = main(["data", "check", "faces.yml"])
 # ```
 #
 # It trains at the scale "reduced" for as many epochs as your number of faces needs, some minutes on
-# one core; `--scale` and `--set epochs=…` choose otherwise, and the scale "full" is the paper's
+# one core; `--scale` and `--epochs` choose otherwise, and the scale "full" is the paper's
 # protocol. Here the network is smaller still, so that the page is built in about a minute. Beside
 # the error stands that of the mean training shape, which a network must beat to have learned
 # anything.

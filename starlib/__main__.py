@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Mapping
 
 from starlib import __version__
+from starlib.checks import meant
 
 COMMANDS = {  # module in starlib.commands -> what it does, and the extras that it needs
     "train": ("train one config, once for each seed", "data,train"),
@@ -31,8 +32,9 @@ def command_line(
     parser.add_argument("--version", action="version", version=f"starlib {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     given = sys.argv[1:] if arguments is None else arguments
+    options_of: list[str] = []
     for name, (text, extras) in known.items():
-        added = commands.add_parser(name, help=text, description=text)
+        added = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
         if name not in given[:1]:  # the others' packages need not be installed
             continue
         try:
@@ -41,7 +43,14 @@ def command_line(
             install = f"pip install 'starloss[{extras}]', or '.[{extras}]' in a checkout"
             print(f"error: {name} needs the package {error.name}: {install}", file=sys.stderr)
             return 2
-    options = parser.parse_args(given)
+        options_of = [o for action in added._actions for o in action.option_strings]
+    if given and not given[0].startswith("-") and given[0] not in known:
+        parser.error(
+            f"expected one of {', '.join(known)}, got {given[0]!r}{meant(given[0], known)}"
+        )
+    options, unknown = parser.parse_known_args(given)
+    if unknown:
+        parser.error(f"unknown: {' '.join(unknown)}{meant(unknown[0], options_of)}")
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show(warnings.showwarning)

@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 from torch import Tensor
 
+from starlib.checks import choose
+
 SMOOTH_L1_THRESHOLD = 0.01  # s of Eq. 8
 WING_WIDTH, WING_CURVATURE = 0.01, 2.0  # ω and ε as the released code sets them
 
@@ -53,6 +55,4 @@ DISTANCES: dict[str, Callable[[Tensor], Tensor]] = {
 
 def get_distance(name: str) -> Callable[[Tensor], Tensor]:
     """The distance of that name, or ValueError listing the names."""
-    if not isinstance(name, str) or name not in DISTANCES:
-        raise ValueError(f"distance: expected one of {', '.join(DISTANCES)}, got {name!r}")
-    return DISTANCES[name]
+    return DISTANCES[choose("distance", name, tuple(DISTANCES))]

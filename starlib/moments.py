@@ -12,13 +12,13 @@ Coordinates are (x, y) in [-1, 1]. `grid="centers"` puts cell j of W at (2j + 1)
 import torch
 from torch import Tensor
 
+from starlib.checks import DTYPES, check_heatmaps
 from starlib.kernels import first_moment, second_moments
 
 # 1 - V2 / V1² below this is rounding: the mass is on one cell, whose covariance is zero.
 ONE_CELL = 1e-6
 # (λ1 - λ2) / (λ1 + λ2) below this is rounding of a float32 covariance: no direction is defined.
 ISOTROPIC = 1e-5
-DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)  # of heatmaps
 
 
 def grid_positions(size: int, grid: str = "centers", like: Tensor | None = None) -> Tensor:
@@ -30,36 +30,6 @@ def grid_positions(size: int, grid: str = "centers", like: Tensor | None = None)
     if grid == "centers":
         return (2 * steps + 1) / size - 1
     return 2 * steps / max(size - 1, 1) - 1
-
-
-def check_flag(argument: str, value: object) -> bool:
-    """The value if it is True or False, else ValueError naming the argument."""
-    if not isinstance(value, bool):
-        raise ValueError(f"{argument}: expected True or False, got {value!r}")
-    return value
-
-
-def check_heatmaps(heatmaps: Tensor, values: bool = True, name: str = "heatmaps") -> None:
-    """Raise ValueError naming the argument unless heatmaps are [B, N, H, W], finite and >= 0.
-
-    `values=False` skips the value check, which forces a GPU synchronisation; compiled and exported
-    code skips it too.
-    """
-    check_flag("check_values", values)
-    if not isinstance(heatmaps, Tensor):
-        raise ValueError(f"{name}: expected a tensor, got {type(heatmaps).__name__}")
-    if heatmaps.dim() != 4 or heatmaps.shape[-1] * heatmaps.shape[-2] == 0:
-        raise ValueError(f"{name}: expected shape [B, N, H, W], got {list(heatmaps.shape)}")
-    if heatmaps.dtype not in DTYPES:
-        raise ValueError(f"{name}: expected a floating dtype, got {heatmaps.dtype}")
-    # In this order: a number of elements that is looked at becomes fixed in a graph of torch 2.6.
-    if values and not torch.compiler.is_compiling() and heatmaps.numel():
-        lowest, highest = torch.aminmax(heatmaps.detach())
-        if not (lowest >= 0 and highest < torch.inf):
-            raise ValueError(
-                f"{name}: expected finite values >= 0, "
-                f"got values from {float(lowest):g} to {float(highest):g}"
-            )
 
 
 def soft_argmax(heatmaps: Tensor, grid: str = "centers") -> Tensor:

@@ -14,10 +14,11 @@ from PIL import Image
 # Before starlib is imported, here and in the processes that tests start: every epoch is kept.
 os.environ["STARLIB_CHECKPOINT_SECONDS"] = "0"
 
+from starlib.commands.train import option
 from starlib.data import DataError, load_dataset
 from starlib.schemes import SCHEMES
-from starlib.training.build import build_model
 from starlib.training.config import RunConfig
+from starlib.training.state import build_model
 from tests.released import released_parts, small
 
 # pytest-xdist gives each core a process of its own.
@@ -70,6 +71,11 @@ def without_rights(folder: Path) -> Iterator[None]:
         os.setegid(0)
         for path, mode in closed.items():
             path.chmod(mode)
+
+
+def options_of(fields: dict[str, object]) -> list[str]:
+    """Options of `python -m starlib train` for the fields of a config."""
+    return [word for name, value in fields.items() for word in (option(name), str(value))]
 
 
 def write_pts(path: Path, points: np.ndarray, header: bool = True) -> None:

@@ -5,48 +5,52 @@ Under torchrun all processes train each run together.
 
 import argparse
 import contextlib
-import dataclasses
-import json
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from starlib.data import load_dataset
 from starlib.devices import AUTO
 from starlib.files import results_folder
-from starlib.runs.baseline import MEAN_SHAPE, beside
+from starlib.runs.evaluation import MEAN_SHAPE, beside
 from starlib.runs.progress import Progress
 from starlib.runs.records import Run
 from starlib.runs.run import run
 from starlib.schemes import is_path
 from starlib.training import distributed
-from starlib.training.config import RunConfig
-from starlib.training.epochs import enough_epochs
+from starlib.training.config import RunConfig, config_fields, describe, enough_epochs
 from starlib.training.loop import StoppedError
-from starlib.training.naming import describe
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--dataset", help="a data set's name, or your own .yml file; default synthface"
-    )
-    parser.add_argument(
+    what = parser.add_argument_group("what is trained", "a scale, and fields of its config")
+    what.add_argument(
         "--scale",
         help="smoke, reduced, long or full; default smoke; one run of your own "
         "data is at reduced by default, for as many epochs as its number of faces needs",
     )
-    parser.add_argument("--seeds", type=int, nargs="+", help="default 0")
-    parser.add_argument(
-        "--set",
-        nargs="+",
-        default=[],
-        metavar="FIELD=VALUE",
-        help="fields of RunConfig, as in --set loss=adl adl_ratio=5 aam=true",
-    )
+    what.add_argument("--seeds", type=int, nargs="+", default=[0], help="a run of each; default 0")
+    for name, (kind, meaning, rule) in config_fields().items():
+        if name in ("seed", "protocol"):
+            continue
+        kinds = (kind, *get_args(kind))
+        how: dict[str, Any] = {"type": next((k for k in (int, float) if k in kinds), str)}
+        if kind is bool:
+            how = {"action": argparse.BooleanOptionalAction}
+        elif tuple[float, ...] == kind:
+            how["nargs"] = "+"
+        what.add_argument(option(name), dest=name, help=f"{meaning}; {rule.expected}", **how)
     add_how(parser)
+    parser.usage = "%(prog)s [--dataset DATASET] [--scale SCALE] [--seeds SEED ...] [options]"
+    parser.epilog = "For example: python -m starlib train --dataset 300w --scale long --weight 20"
     parser.set_defaults(do=_train)
+
+
+def option(field: str) -> str:
+    """The option of a config's field."""
+    return "--" + field.replace("_", "-")
 
 
 def add_how(parser: argparse.ArgumentParser) -> None:
@@ -80,9 +84,10 @@ def _trained(options: argparse.Namespace, device: str) -> int:
     def late() -> bool:
         return options.minutes is not None and time.time() >= started + 60 * options.minutes
 
-    fields, seeds = dict(_field(text) for text in options.set), options.seeds or [0]
-    dataset = options.dataset or "synthface"
-    configs = [_config(dataset, options.scale, fields | {"seed": seed}) for seed in seeds]
+    fields = {name: getattr(options, name, None) for name in config_fields()}
+    fields = {name: value for name, value in fields.items() if value is not None}
+    dataset = str(fields.pop("dataset", "synthface"))
+    configs = [_config(dataset, options.scale, fields | {"seed": seed}) for seed in options.seeds]
     left = 0
     for config in dict.fromkeys(configs):
         try:
@@ -148,18 +153,3 @@ def print_run(found: Run, results: Path, started: float) -> None:
         print(f"weights: {weights}")
     else:
         print("no weights come with a record: the same command with --anew trains them")
-
-
-def _field(text: str) -> tuple[str, Any]:
-    """Name and value of FIELD=VALUE; the value as JSON where it is, else a word."""
-    name, equals, value = text.partition("=")
-    if not equals or name in ("dataset", "scale", "seed"):
-        raise ValueError(
-            f"--set: expected FIELD=VALUE, and --dataset, --scale, --seeds for those; got {text!r}"
-        )
-    if name not in {field.name for field in dataclasses.fields(RunConfig)}:
-        RunConfig.from_dict({"dataset": "synthface", name: value})  # names the known ones
-    try:
-        return name, json.loads(value)
-    except json.JSONDecodeError:
-        return name, value

@@ -4,9 +4,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from starlib.checks import check_inputs, check_number
 from starlib.devices import cached, constant
 from starlib.distances import get_distance
-from starlib.losses import check_inputs, check_number
 from starlib.moments import heatmap_moments
 from starlib.schemes import Scheme
 from starlib.unlabelled import filled, masked

@@ -4,10 +4,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from starlib.checks import check_heatmaps, check_landmarks
 from starlib.comparisons.dr import HEATMAP_SIGMA, gaussian_maps
 from starlib.kernels import widened
-from starlib.losses import check_landmarks
-from starlib.moments import check_heatmaps
 from starlib.unlabelled import filled, masked
 
 OMEGA, THETA, EPSILON, ALPHA = 14.0, 0.5, 1.0, 2.1  # of AWing

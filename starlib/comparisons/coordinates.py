@@ -2,8 +2,9 @@
 
 from torch import Tensor
 
+from starlib.checks import check_decoded
 from starlib.distances import get_distance, wing
-from starlib.losses import RegressionLoss, check_decoded
+from starlib.losses import RegressionLoss
 from starlib.unlabelled import filled, masked
 
 WING_WIDTH, WING_CURVATURE = 10.0, 2.0  # ω and ε of the Wing paper, in pixels of the input

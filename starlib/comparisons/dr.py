@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
+from starlib.checks import check_inputs
 from starlib.kernels import scaled, widened
-from starlib.losses import check_inputs
 from starlib.moments import grid_positions
 from starlib.unlabelled import filled, masked
 

@@ -6,10 +6,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from starlib.checks import check_decoded, check_landmarks, choose
 from starlib.comparisons.adl import root
-from starlib.comparisons.star_variants import decomposed, project
+from starlib.comparisons.star_variants import decomposed
 from starlib.kernels import widened
-from starlib.losses import check_decoded, check_landmarks, choose, floored
+from starlib.losses import floored, project
 from starlib.unlabelled import filled, masked
 
 

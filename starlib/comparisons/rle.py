@@ -5,10 +5,10 @@ import math
 import torch
 from torch import Tensor, nn
 
+from starlib.checks import check_flag
 from starlib.comparisons.likelihoods import check_prediction
 from starlib.devices import constant
 from starlib.kernels import widened
-from starlib.moments import check_flag
 from starlib.unlabelled import filled, masked
 
 

@@ -10,9 +10,10 @@ import math
 import torch
 from torch import Tensor
 
+from starlib.checks import check_inputs, check_number, choose
 from starlib.devices import constant
 from starlib.distances import get_distance
-from starlib.losses import RESTRICTIONS, check_inputs, check_number, choose, floored, restricted
+from starlib.losses import RESTRICTIONS, floored, project, restricted, star
 from starlib.moments import heatmap_moments, principal_components
 from starlib.unlabelled import filled, masked
 
@@ -52,7 +53,7 @@ def star_isotropic(
         heatmaps, landmarks, restriction, check_values
     )
     mean = floored(eigenvalues.mean(-1, keepdim=True), heatmaps)
-    loss = (get_distance(distance)(project(eigenvectors, error)) / mean.sqrt()).sum(-1)
+    loss = star(get_distance(distance), error, mean, eigenvectors)
     return masked(restricted(loss, eigenvalues, restriction, weight), missing)
 
 
@@ -73,8 +74,7 @@ def star_random(
     angle = (math.pi * (mixed.sin() * 43758.5453).frac()).to(error.dtype)
     cos, sin = angle.cos(), angle.sin()
     directions = torch.stack((cos, -sin, sin, cos), dim=-1).unflatten(-1, (2, 2))
-    deviations = floored(eigenvalues, heatmaps).sqrt()
-    loss = (get_distance(distance)(project(directions, error)) / deviations).sum(-1)
+    loss = star(get_distance(distance), error, floored(eigenvalues, heatmaps), directions)
     return masked(restricted(loss, eigenvalues, restriction, weight), missing)
 
 
@@ -109,8 +109,3 @@ def decomposed(
     if restriction == "detach":
         eigenvalues, eigenvectors = eigenvalues.detach(), eigenvectors.detach()
     return landmarks.to(mean.dtype) - mean, eigenvalues, eigenvectors, missing
-
-
-def project(directions: Tensor, error: Tensor) -> Tensor:
-    """v_kᵀ e [..., 2] for directions [..., 2, 2] in columns and errors [..., 2]."""
-    return (directions * error[..., None]).sum(-2)

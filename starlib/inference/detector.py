@@ -21,8 +21,8 @@ from starlib.inference.predictor import Predictor
 from starlib.models.released import IMAGE_SIZE, is_released, released_network, released_points
 from starlib.models.weights import read_tensors
 from starlib.schemes import SCHEMES, Scheme, get_scheme
-from starlib.training.build import build_model
 from starlib.training.config import RunConfig
+from starlib.training.state import build_model
 
 
 @dataclass(frozen=True)

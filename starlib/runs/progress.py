@@ -3,8 +3,7 @@
 import time
 from collections.abc import Callable
 
-from starlib.training.config import RunConfig
-from starlib.training.naming import describe
+from starlib.training.config import RunConfig, describe
 
 EVERY = 30.0  # seconds between lines
 

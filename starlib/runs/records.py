@@ -18,8 +18,7 @@ from starlib.data.own.schemes import scheme_of
 from starlib.data.synthface import VARIANTS
 from starlib.files import atomically
 from starlib.runs import arrays
-from starlib.runs.baseline import MEAN_SHAPE
-from starlib.runs.evaluation import evaluation_metrics
+from starlib.runs.evaluation import MEAN_SHAPE, evaluation_metrics
 from starlib.schemes import Scheme
 from starlib.training.config import RunConfig
 

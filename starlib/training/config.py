@@ -1,13 +1,14 @@
 """What defines a run: a frozen, validated record that, with the faces, names it."""
 
 import dataclasses
+import functools
 import hashlib
-import itertools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, get_args, get_type_hints
 
+from starlib.checks import Rule, integer, meant, number, one_of
 from starlib.comparisons import table
 from starlib.data.augment import AUGMENTATIONS
 from starlib.data.crops import CROPS
@@ -26,108 +27,93 @@ PRECISIONS = ("float32", "bfloat16")
 PROTOCOL = 2  # goes up when the same config would train differently; records of older ones are read
 BACKBONES = ("hrnet_w18", "hrnet_w18_small", "resnet18", "resnet50")  # of timm
 
+DATASET = Rule(
+    f"one of {', '.join(SCHEME_OF)}, or the path of a .yml file",
+    lambda value: is_path(value) or (isinstance(value, str) and value in SCHEME_OF),
+    tuple(SCHEME_OF),
+)
+FLAG = Rule("True or False", lambda value: isinstance(value, bool))
+WIDTH = Rule("a multiple of 4", lambda value: integer(1).holds(value) and value % 4 == 0)
+SHARES = Rule(
+    "rising numbers in (0, 1)",
+    lambda values: (
+        all(isinstance(v, int | float) and 0 < v < 1 for v in values)
+        and list(values) == sorted(set(values))
+    ),
+)
+COUNT, RATE = integer(1), number("a number in (0, 1)", lambda value: 0 < value < 1)
+WEIGHT = number("a finite number >= 0", lambda value: 0 <= value < float("inf"))
+FACTOR = number("a finite number > 0", lambda value: 0 < value < float("inf"))
+RATIO = number("a number >= 1", lambda value: 1 <= value < 1e9)
+
 
 @dataclass(frozen=True)
 class RunConfig:
-    """One training and its evaluation. Raises ValueError naming the field that is out of range."""
+    """One training and its evaluation. Raises ValueError naming the field that is out of range.
 
-    dataset: str
-    loss: str = "star"
-    distance: str = "smooth_l1"  # of regression, the STAR losses and ADL; other losses keep this
-    restriction: str = "value"  # of the STAR losses and Mahalanobis; others keep this
-    weight: float = 1.0  # w of the value restriction; else 1
-    seed: int = 0
-    image_size: int = 256
-    stacks: int = 4
-    width: int = 256
-    depth: int = 4
-    epochs: int = 500
-    batch_size: int = 64
-    learning_rate: float = 1e-3
-    ema_half_life: int = 10_000  # training faces after which a weight counts half
-    precision: str = "bfloat16"
-    train_faces: int | None = None  # the first n of the split; None: all
-    protocol: int = PROTOCOL
-    dr: bool = False  # add distribution regularisation
-    aam: bool = False  # anisotropic attention module: point and edge heads and their losses
-    adl_ratio: float | None = None  # ADL's hand-set λ; None: from the heatmap
-    convention: str = "paper"  # of regression and STAR, and of the decoder's grid; or "released"
-    augmentation: str = "paper"  # or "released"
-    crop: str = "longer"  # by which side of the landmarks' box; or "released"
-    milestones: tuple[float, ...] = (
-        0.4,
-        0.7,
-        0.9,
-    )  # shares of the epochs; then a tenth of the rate
-    loss_weight: float = 1.0  # factor of the landmark loss
-    covariance: str = "heatmap"  # of the likelihoods; "cholesky": predicted by a head
-    backbone: str = "hourglass"  # or a network of timm
-    output: str = "heatmaps"  # "coordinates": a linear layer on timm's pooled features
+    Each field has its type, what it means, and the rule for its value; `python -m starlib train`
+    has an option for each.
+    """
+
+    dataset: Annotated[str, "what is trained and tested on", DATASET]
+    loss: Annotated[str, "what is minimised", one_of(LOSSES)] = "star"
+    distance: Annotated[str, "d of regression, the STAR losses and ADL", one_of(DISTANCES)] = (
+        "smooth_l1"
+    )
+    restriction: Annotated[
+        str, "of the eigenvalues, for STAR losses and Mahalanobis", one_of(RESTRICTIONS)
+    ] = "value"
+    weight: Annotated[float, "w of the value restriction", WEIGHT] = 1.0
+    seed: Annotated[int, "draws weights, order and augmentation", integer(0)] = 0
+    image_size: Annotated[int, "side of the input in pixels", COUNT] = 256
+    stacks: Annotated[int, "hourglasses one after the other", COUNT] = 4
+    width: Annotated[int, "channels of an hourglass", WIDTH] = 256
+    depth: Annotated[int, "halvings inside an hourglass", integer(1, 10)] = 4
+    epochs: Annotated[int, "passes over the training faces", COUNT] = 500
+    batch_size: Annotated[int, "faces of a step", COUNT] = 64
+    learning_rate: Annotated[float, "of Adam, before the first milestone", RATE] = 1e-3
+    ema_half_life: Annotated[int, "training faces after which a weight counts half", COUNT] = 10_000
+    precision: Annotated[str, "of the network's forward pass", one_of(PRECISIONS)] = "bfloat16"
+    train_faces: Annotated[int | None, "the first n of the training faces", COUNT] = None
+    protocol: Annotated[int, "version of the rules of training", COUNT] = PROTOCOL
+    dr: Annotated[bool, "add distribution regularisation", FLAG] = False
+    aam: Annotated[bool, "point and edge heads, their losses, and attention", FLAG] = False
+    adl_ratio: Annotated[float | None, "ADL's hand-set λ; else from the heatmap", RATIO] = None
+    convention: Annotated[
+        str, "of regression and STAR, and of the decoder's grid", one_of(CONVENTIONS)
+    ] = "paper"
+    augmentation: Annotated[str, "whose augmentation", one_of(AUGMENTATIONS)] = "paper"
+    crop: Annotated[str, "by which side of the landmarks' box", one_of(CROPS)] = "longer"
+    milestones: Annotated[
+        tuple[float, ...], "shares of the epochs after which the rate is a tenth", SHARES
+    ] = (0.4, 0.7, 0.9)
+    loss_weight: Annotated[float, "factor of the landmark loss", FACTOR] = 1.0
+    covariance: Annotated[
+        str, "of the likelihoods; cholesky: predicted by a head", one_of(COVARIANCES)
+    ] = "heatmap"
+    backbone: Annotated[
+        str, "the network; others are timm's", one_of(("hourglass", *BACKBONES))
+    ] = "hourglass"
+    output: Annotated[str, "coordinates: a linear layer on timm's features", one_of(OUTPUTS)] = (
+        "heatmaps"
+    )
 
     def __post_init__(self) -> None:
-        for name, allowed in (
-            ("loss", LOSSES),
-            ("distance", tuple(DISTANCES)),
-            ("restriction", RESTRICTIONS),
-            ("precision", PRECISIONS),
-            ("convention", CONVENTIONS),
-            ("augmentation", AUGMENTATIONS),
-            ("crop", CROPS),
-            ("covariance", COVARIANCES),
-            ("backbone", ("hourglass", *BACKBONES)),
-            ("output", OUTPUTS),
-        ):
-            if getattr(self, name) not in allowed:
-                raise ValueError(
-                    f"{name}: expected one of {', '.join(allowed)}, got {getattr(self, name)!r}"
-                )
-        if self.dataset not in SCHEME_OF and not is_path(self.dataset):
-            raise ValueError(
-                f"dataset: expected one of {', '.join(SCHEME_OF)}, or the path of a .yml file, "
-                f"got {self.dataset!r}"
-            )
-        for name in (
-            "image_size",
-            "stacks",
-            "width",
-            "depth",
-            "epochs",
-            "batch_size",
-            "ema_half_life",
-            "protocol",
-        ):
-            _check_integer(name, getattr(self, name), 1)
-        _check_integer("seed", self.seed, 0)
-        if self.train_faces is not None:
-            _check_integer("train_faces", self.train_faces, 1)
-        for name in ("learning_rate", "weight", "loss_weight"):  # 2 and 2.0 are one run
+        for name, (kind, _, rule) in config_fields().items():
             value = getattr(self, name)
-            if not isinstance(value, int | float) or isinstance(value, bool):
-                raise ValueError(f"{name}: expected a number, got {value!r}")
-            object.__setattr__(self, name, float(value))
-        if self.width % 4:
-            raise ValueError(f"width: expected a multiple of 4, got {self.width}")
+            if value is None and type(None) in get_args(kind):
+                continue
+            if kind == tuple[float, ...]:  # JSON has a list
+                value = tuple(value) if isinstance(value, list | tuple) else (value,)
+            rule.check(name, value)
+            if float in (kind, *get_args(kind)):  # 2 and 2.0 are one run
+                value = tuple(map(float, value)) if isinstance(value, tuple) else float(value)
+            object.__setattr__(self, name, value)
         if self.image_size % (4 * 2**self.depth):
             raise ValueError(
                 f"image_size: expected a multiple of {4 * 2**self.depth} for depth {self.depth}, "
                 f"got {self.image_size}"
             )
-        if not 0 < self.learning_rate < 1:
-            raise ValueError(
-                f"learning_rate: expected a number in (0, 1), got {self.learning_rate!r}"
-            )
-        if not 0 <= self.weight < float("inf"):
-            raise ValueError(f"weight: expected a finite number >= 0, got {self.weight!r}")
-        if not 0 < self.loss_weight < float("inf"):
-            raise ValueError(f"loss_weight: expected a finite number > 0, got {self.loss_weight!r}")
-        for name in ("dr", "aam"):
-            if not isinstance(getattr(self, name), bool):
-                raise ValueError(f"{name}: expected True or False, got {getattr(self, name)!r}")
-        if self.adl_ratio is not None:
-            if not isinstance(self.adl_ratio, int | float) or not 1 <= self.adl_ratio < 1e9:
-                raise ValueError(f"adl_ratio: expected a number >= 1, got {self.adl_ratio!r}")
-            object.__setattr__(self, "adl_ratio", float(self.adl_ratio))
-        object.__setattr__(self, "milestones", _shares("milestones", self.milestones))
         self._check_combination()
 
     def _check_combination(self) -> None:
@@ -171,8 +157,7 @@ class RunConfig:
 
         Where they change what makes the scale, such as its epochs, the config's scale is "custom".
         """
-        if scale not in SCALES:
-            raise ValueError(f"scale: expected one of {', '.join(SCALES)}, got {scale!r}")
+        one_of(SCALES).check("scale", scale)
         return cls.from_dict({"dataset": dataset, **SCALES[scale], **changes})
 
     @classmethod
@@ -181,7 +166,10 @@ class RunConfig:
         known = {field.name for field in dataclasses.fields(cls)}
         unknown = sorted(set(values) - known)
         if unknown:
-            raise ValueError(f"{', '.join(unknown)}: unknown; known are {', '.join(sorted(known))}")
+            raise ValueError(
+                f"{', '.join(unknown)}: unknown{meant(unknown[0], known)}; "
+                f"known are {', '.join(sorted(known))}"
+            )
         return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:
@@ -217,19 +205,11 @@ class RunConfig:
         return hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def _check_integer(name: str, value: object, least: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ValueError(f"{name}: expected an integer >= {least}, got {value!r}")
-
-
-def _shares(name: str, values: Any) -> tuple[float, ...]:
-    """The values as a rising tuple of numbers in (0, 1); JSON has them as a list."""
-    numbers = values if isinstance(values, list | tuple) else [values]
-    if not all(isinstance(v, int | float) and 0 < v < 1 for v in numbers) or any(
-        after <= before for before, after in itertools.pairwise(numbers)
-    ):
-        raise ValueError(f"{name}: expected rising numbers in (0, 1), got {values!r}")
-    return tuple(float(value) for value in numbers)
+@functools.cache
+def config_fields() -> dict[str, tuple[Any, str, Rule]]:
+    """Type, meaning and rule of each field of `RunConfig`, by name."""
+    hints = get_type_hints(RunConfig, include_extras=True)
+    return {name: get_args(hint) for name, hint in hints.items()}
 
 
 # smoke: a few minutes per run; shows that everything works, and nothing else.
@@ -256,3 +236,50 @@ SCALES: dict[str, dict[str, Any]] = {
     "full": {"precision": "float32"},
 }  # fmt: skip
 _SIZES = {name for fields in SCALES.values() for name in fields} - {"precision"}
+
+STEPS = 4500  # about those of 300-W at the reduced scale: five minutes on one core
+# Each epoch writes a checkpoint and measures heatmaps, about a step and a half more.
+MOST, LEAST = 1000, 4
+
+
+def enough_epochs(faces: int, batch_size: int) -> int:
+    """Epochs in which `faces` training faces give STEPS steps, between LEAST and MOST."""
+    steps = max(1, faces // batch_size)
+    return min(max(-(-STEPS // steps), LEAST), MOST)
+
+
+def describe(config: RunConfig) -> str:
+    """A config in a few words, for logs."""
+    return f"{config.dataset} {config.scale} {varied_arm(config)} seed {config.seed}"
+
+
+NUMBERS = ("image_size", "epochs", "learning_rate", "loss_weight", "ema_half_life")
+
+
+def varied_arm(config: RunConfig) -> str:
+    """An arm with what is not usual at its scale, or at `reduced` where sizes are of no scale."""
+    usual = RunConfig.at("reduced" if config.scale == "custom" else config.scale, config.dataset)
+    words = [arm(config)]
+    for name in (*NUMBERS, "convention", "augmentation"):
+        value = getattr(config, name)
+        text = f"{value:g}" if name in NUMBERS else value
+        words += [f"{name.replace('_', ' ')} {text}"] * (value != getattr(usual, name))
+    return " ".join(words)
+
+
+def arm(config: RunConfig) -> str:
+    """What a config compares with others: loss, distance and additions, in a few words."""
+    words = [config.loss]
+    if config.loss in (*STAR_LOSSES, "mahalanobis"):
+        words[0] += f"-{config.restriction}"
+        if config.weight != 1:
+            words.append(f"w {config.weight:g}")
+    if config.loss in (*STAR_LOSSES, "regression", "adl"):
+        words.append(config.distance)
+    if config.adl_ratio is not None:
+        words.append(f"λ {config.adl_ratio:g}")
+    words += [name for name in ("dr", "aam") if getattr(config, name)]
+    for name in ("covariance", "backbone", "output"):
+        default = RunConfig.__dataclass_fields__[name].default
+        words += [getattr(config, name)] * (getattr(config, name) != default)
+    return " ".join(words)

@@ -1,4 +1,4 @@
-"""The training loop: epochs, the learning rate's schedule, checkpoints; and prediction."""
+"""The training loop: epochs, the learning rate's schedule, batches; and prediction."""
 
 import math
 import time
@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from starlib.data.augment import VIEW_OF_STORE, augment, view
-from starlib.data.batches import Faces
 from starlib.data.crops import CropStore
 from starlib.devices import to_device
 from starlib.models.heads import StackOutput, output_moments
@@ -23,8 +22,9 @@ from starlib.training.config import PROTOCOL, RunConfig
 from starlib.training.precision import forward_pass
 from starlib.training.state import State
 
-DECAY = 0.1
+DECAY = 0.1  # of the learning rate at each milestone
 PROBE = 32  # training faces whose heatmaps are measured after every epoch
+GPU_SHARE = 0.25  # of a GPU's free memory that crops may take; several trainings may share it
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class StoppedError(Exception):
     """Training was asked to stop between two epochs; its checkpoint is written."""
 
 
-def _train_epoch(state: State, faces: Faces, scheme: Scheme) -> None:
+def _train_epoch(state: State, faces: "Faces", scheme: Scheme) -> None:
     started = time.monotonic()
     config = state.config
     rate = learning_rate(config, state.epoch)
@@ -137,6 +137,41 @@ def _train_epoch(state: State, faces: Faces, scheme: Scheme) -> None:
         values["width"] /= VIEW_OF_STORE
     for name, value in values.items():
         state.curves[name].append(value)
+
+
+class Faces:
+    """The first `count` crops of a store for trainings on `device`.
+
+    On a GPU the crops are copied there if they take at most GPU_SHARE of its free memory.
+    Otherwise each batch is read from the memory-mapped store, so that memory does not grow with it.
+    ValueError for infinite landmarks, which augmentation could turn into NaN, the unlabelled ones.
+    """
+
+    def __init__(self, crops: CropStore, count: int, device: torch.device):
+        infinite = np.isinf(crops.landmarks[:count]).any((1, 2))
+        if infinite.any():
+            raise ValueError(
+                "crops: expected finite landmarks, or NaN where unlabelled, "
+                f"face {int(infinite.argmax())} has infinite ones"
+            )
+        self.stored, self.device, self.count = crops.images[:count], device, count
+        self.landmarks = torch.from_numpy(crops.landmarks[:count]).to(device)
+        self.images = torch.from_numpy(np.array(self.stored)).to(device) if self._fit() else None
+
+    def _fit(self) -> bool:
+        if self.device.type != "cuda":
+            return False
+        free, _ = torch.cuda.mem_get_info(self.device)
+        return self.stored.nbytes <= GPU_SHARE * free
+
+    def batches(self, order: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """Images uint8 [B, 3, S, S] and landmarks [B, N, 2] of each row of order [steps, B]."""
+        for here, there in zip(order.numpy(), to_device(order, self.device), strict=True):
+            if self.images is None:
+                images = to_device(torch.from_numpy(self.stored[here]), self.device)
+            else:
+                images = self.images[there]
+            yield images, self.landmarks[there]
 
 
 @torch.inference_mode()

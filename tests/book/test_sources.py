@@ -21,7 +21,7 @@ FILES = {
     "book/claims.yml": "[]",
     "book/prices.yml": "[]",
     "book/companion/__init__.py": "",
-    "book/companion/tables.py": "from starlib import losses",
+    "book/companion/families.py": "from starlib import losses",
     "book/companion/claims.py": "def read(book):\n    return book / 'claims.yml'",
     "starlib/__init__.py": "",
     "starlib/losses.py": "def loss():\n    from starlib.moments import mean",
@@ -32,7 +32,7 @@ FILES = {
     "results/bench/a.json": "{}",
 }
 ENTRY = {"reads": ["results/bench/*.json"], "imports": ["starlib.commands.train"]}
-CODE = "import companion.tables\nfrom companion.claims import read"
+CODE = "import companion.families\nfrom companion.claims import read"
 ABLATION, OTHER = EXPERIMENTS["ablation_distance"], EXPERIMENTS["compare_adl"]
 
 
@@ -61,7 +61,7 @@ def digest(book, **changes):
     return sources.digest(ENTRY | changes, book / "ablation_distance.ipynb", {"captions": 1})
 
 
-@pytest.mark.parametrize("path", ["book/companion/tables.py", "starlib/losses.py",
+@pytest.mark.parametrize("path", ["book/companion/families.py", "starlib/losses.py",
                                   "starlib/moments.py", "starlib/__init__.py", "book/claims.yml",
                                   "starlib/commands/train.py", "results/bench/a.json"])  # fmt: skip
 def test_what_a_page_is_made_from_makes_it_out_of_date(book, path):
@@ -106,11 +106,11 @@ def test_a_page_declares_what_its_code_does_not_name(page):
     assert (ROOT / "starlib/commands/predict.py" in files) == (page == "own_data")
     experiments = PAGES[page].get("experiments", [notebook.stem])
     assert set(experiments) <= set(EXPERIMENTS)
-    tables = {}  # a p-value is corrected over all claims of its table
+    families = {}  # a p-value is corrected over all claims of its family
     for claim in claims.read_claims():
-        if {"table", "experiment"} <= set(claim["rule"]):
-            tables.setdefault(claim["rule"]["table"], set()).add(claim["rule"]["experiment"])
-    for sharing in tables.values():
+        if {"family", "experiment"} <= set(claim["rule"]):
+            families.setdefault(claim["rule"]["family"], set()).add(claim["rule"]["experiment"])
+    for sharing in families.values():
         assert not sharing & set(experiments) or sharing <= set(experiments)
     for pattern in PAGES[page].get("reads", []):
         assert list(ROOT.glob(pattern)), pattern

@@ -10,10 +10,10 @@ from starlib.data import FaceSet, crop_store
 from starlib.distances import wing
 from starlib.metrics import nme
 from starlib.synthface.faces import render_faces
-from starlib.training.build import build_model
 from starlib.training.config import LOSSES
 from starlib.training.loop import predict, train
 from starlib.training.objective import Objective
+from starlib.training.state import build_model
 from tests.starlib.test_objective import SCHEME, SIZE, config
 
 # The arms of the experiments, with small networks of the same kinds, and the two regularisers.

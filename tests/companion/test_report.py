@@ -22,8 +22,7 @@ from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records
 from companion.text import facts, findings, paper_tables
 from starlib.runs.finished import load_all
-from starlib.training.config import RunConfig
-from starlib.training.naming import describe
+from starlib.training.config import RunConfig, describe
 from tests.fakes import write_arms, write_run
 
 ABLATION = EXPERIMENTS["ablation_distance"]

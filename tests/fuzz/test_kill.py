@@ -112,7 +112,7 @@ def training(data, results, workers):
     command = [sys.executable]
     if workers == 0:
         command += ["-m", "starlib", "train", "--seeds", "0", "1"]
-        command += ["--set", "epochs=100000", "image_size=32"]
+        command += ["--epochs", "100000", "--image-size", "32"]
     else:
         command += ["-c", LONG, "train", "--experiment", "accuracy"]
         command += ["--workers", str(workers)]

@@ -5,8 +5,7 @@ import pytest
 
 from starlib.data import CropStore, FaceSet
 from starlib.runs import arrays
-from starlib.runs.baseline import mean_shape
-from starlib.runs.evaluation import evaluation_metrics
+from starlib.runs.evaluation import evaluation_metrics, mean_shape
 from starlib.schemes import SCHEMES
 
 

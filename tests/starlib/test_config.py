@@ -46,6 +46,7 @@ def test_unknown_keys_and_values_out_of_range_are_named():
         "seed": -1,
         "batch_size": 2.5,
         "stacks": True,
+        "depth": 10**30,
         "learning_rate": 0.0,
         "weight": -1.0,
         "train_faces": 0,

@@ -8,7 +8,7 @@ from starlib.data.crops import CropStore
 from starlib.moments import principal_components
 from starlib.runs.evaluation import calibration
 from starlib.schemes import SCHEMES
-from starlib.training.build import build_model
+from starlib.training.state import build_model
 from starlib.training.config import RunConfig
 from starlib.training.loop import covariances, predict
 

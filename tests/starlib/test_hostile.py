@@ -20,7 +20,7 @@ from starlib.runs.run import run
 from starlib.schemes import SCHEMES
 from starlib.training.config import RunConfig
 from starlib.training.loop import train
-from tests.conftest import without_rights
+from tests.conftest import options_of, without_rights
 
 resource = pytest.importorskip("resource", reason="needs limits of file sizes")
 SMALL = {"image_size": 32, "width": 8, "depth": 2, "epochs": 1, "batch_size": 2}
@@ -107,7 +107,7 @@ def test_a_run_without_space_says_so_and_goes_on_when_there_is_some(
 ):
     results = tmp_path / "results"
     given = ["train", "--dataset", "300w", "--results", str(results), "--data-root", str(tiny_300w)]
-    given += ["--set", *(f"{name}={value}" for name, value in SMALL.items())]
+    given += options_of(SMALL)
     file_limit(kilobytes * 1024)
     code = main(given)
     errors = capsys.readouterr().err
@@ -121,7 +121,7 @@ FULL = """
 import sys
 from pathlib import Path
 from starlib.data import crop_store, load_dataset
-from tests.conftest import without_rights
+from tests.conftest import options_of, without_rights
 crop_store(load_dataset("300w", "train", sys.argv[1]), 64, Path(sys.argv[2]))
 """
 

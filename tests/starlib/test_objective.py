@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from starlib.schemes import SCHEMES
-from starlib.training.build import build_model
 from starlib.training.config import RunConfig
 from starlib.training.objective import Objective
+from starlib.training.state import build_model
 
 SCHEME = SCHEMES["wflw"]
 SIZE = 32

@@ -15,14 +15,13 @@ from starlib.data import DataError, load_dataset
 from starlib.data.augment import augment
 from starlib.data.faces import DataWarning, image_size, open_image
 from starlib.data.own.schemes import read_scheme, scheme_of
-from starlib.runs.baseline import beside
+from starlib.runs.evaluation import beside
 from starlib.runs.finished import load_all, load_run
 from starlib.runs.records import verify
 from starlib.runs.run import run
 from starlib.schemes import SCHEMES
-from starlib.training.config import RunConfig
-from starlib.training.epochs import enough_epochs
-from tests.conftest import write_pts
+from starlib.training.config import RunConfig, enough_epochs
+from tests.conftest import options_of, write_pts
 from tests.starlib.test_runs import with_fake_training
 
 CATS = {
@@ -341,9 +340,9 @@ def test_test_faces_that_are_training_faces_are_named_and_counted(cats, capsys):
     message = r"1 of 4 test faces are in training pictures too: test 1.png"
     with pytest.warns(DataWarning, match=message):
         load_dataset(path, "test")
-    small = [f"{k}={v}" for k, v in SMALL.items()]
+    small = options_of(SMALL)
     results = ["--results", str(folder / "results")]
-    assert main(["train", "--dataset", path, "--set", *small, *results]) == 0
+    assert main(["train", "--dataset", path, *small, *results]) == 0
     shown = capsys.readouterr()
     assert "warning: " in shown.err and "1 of 4 test faces" in shown.err
     assert "mean training shape" in shown.out

@@ -21,8 +21,8 @@ from starlib.inference.face_boxes import BOXES, FROM_DETECTOR, face_boxes
 from starlib.inference.locate import locate, moved_boxes
 from starlib.inference.pictures import Source, pictures, sources
 from starlib.schemes import SCHEMES
-from starlib.training.build import build_model
 from starlib.training.loop import covariances
+from starlib.training.state import build_model
 from tests.conftest import SMALL_RUN
 
 

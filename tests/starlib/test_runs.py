@@ -1,3 +1,5 @@
+import argparse
+import contextlib
 import dataclasses
 import json
 import os
@@ -10,6 +12,7 @@ import pytest
 import torch
 
 from starlib.__main__ import main
+from starlib.commands.train import add
 from starlib.data import DataError, synthface
 from starlib.files import ROOT, results_folder
 from starlib.runs import records
@@ -203,11 +206,39 @@ class Here(Executor):
         return future
 
 
+MEANT = {
+    "trian": "train",
+    "train --epoch 3": "--epochs",
+    "train --lr 0.1": "--learning-rate",
+    "train --loss sta": "star",
+    "train --scale smok": "smoke",
+    "train --dataset 300": "300w",
+}
+
+
+def test_every_field_of_a_config_is_an_option_with_help():
+    parser = argparse.ArgumentParser()
+    add(parser)
+    options = {action.dest: action for action in parser._actions}
+    fields = {field.name for field in dataclasses.fields(RunConfig)} - {"seed", "protocol"}
+    assert fields < set(options) and all(options[name].help for name in fields)
+    given = "--epochs 3 --learning-rate 0.1 --no-dr --aam --milestones 0.5 0.9 --train-faces 7"
+    found = vars(parser.parse_args(given.split()))
+    wanted = {"epochs": 3, "learning_rate": 0.1, "dr": False, "aam": True, "train_faces": 7}
+    assert {n: found[n] for n in fields if found[n] is not None} == wanted | {
+        "milestones": [0.5, 0.9]
+    }
+
+
 def test_command_line_trains_reads_and_names_mistakes(tiny_300w, results, capsys):
     where = ["--data-root", str(tiny_300w), "--results", str(results)]
     wrong = ["train", "--dataset", "300w", "--scale", "tiny", *where]
     assert main(wrong) == 2
     assert "scale: expected one of smoke, reduced, long, full" in capsys.readouterr().err
+    for given, suggested in MEANT.items():
+        with contextlib.suppress(SystemExit):  # argparse's
+            assert main([*given.split(), *where]) == 2
+        assert f"did you mean {suggested}?" in capsys.readouterr().err, given
     many = ["train", "--dataset", "300w", "--seeds", "0", "1", *where]
     assert main([*many, "--minutes", "-1"]) == 2
     assert "minutes: expected a number >= 0" in capsys.readouterr().err
@@ -222,7 +253,7 @@ def test_command_line_trains_reads_and_names_mistakes(tiny_300w, results, capsys
 def test_what_a_command_read_and_where_weights_are_is_said(tiny_300w, results, monkeypatch, capsys):
     with_fake_training(monkeypatch)
     command = ["train", "--dataset", "300w", "--data-root", str(tiny_300w)]
-    command += ["--results", str(results), "--set", "epochs=2"]
+    command += ["--results", str(results), "--epochs", "2"]
     assert main(command) == 0
     [weights] = results.glob("weights/*.pt")
     assert f"trained; weights: {weights}" in capsys.readouterr().out

@@ -12,11 +12,10 @@ import torch
 from starlib.data.crops import CropStore
 from starlib.moments import soft_argmax
 from starlib.schemes import SCHEMES
-from starlib.training.build import build_model
 from starlib.training.checkpoints import last_checkpoint, read_checkpoint
 from starlib.training.config import SCALES, RunConfig
 from starlib.training.loop import StoppedError, learning_rate, predict, train
-from starlib.training.state import State
+from starlib.training.state import State, build_model
 
 CONFIG = RunConfig.at("smoke", "300w", image_size=32, width=8, depth=2, epochs=4, batch_size=4)
 SCHEME = SCHEMES["300w"]

@@ -13,11 +13,10 @@ from starlib.data.augment import augment, view
 from starlib.data.synthface import album
 from starlib.models.heads import StackOutput
 from starlib.schemes import SCHEMES
-from starlib.training.build import build_model
 from starlib.training.config import RunConfig
 from starlib.training.loop import train
 from starlib.training.objective import Objective
-from starlib.training.state import State
+from starlib.training.state import State, build_model
 from starlib.unlabelled import labelled_mean
 from tests.losses import SCHEME, default_losses, every_loss, prediction
 

@@ -26,12 +26,11 @@ from starlib import metrics
 from starlib.data import synthface
 from starlib.data.crops import STORE_MARGIN, landmark_boxes
 from starlib.files import atomically
-from starlib.runs.baseline import MEAN_SHAPE
+from starlib.runs.evaluation import MEAN_SHAPE
 from starlib.runs.records import Run
 from starlib.schemes import SCHEMES
 from starlib.synthface import render_faces
-from starlib.training.config import SCALES, RunConfig
-from starlib.training.naming import arm
+from starlib.training.config import SCALES, RunConfig, arm
 
 UNIT = 1e-4  # of NME in the data of the effect explorer
 NAMES = (

@@ -9,8 +9,7 @@ import pandas as pd
 
 from companion.exhibits.tables import frame_of, label, percent, spread
 from starlib.runs.records import Run, read_record
-from starlib.training.config import RunConfig
-from starlib.training.naming import varied_arm
+from starlib.training.config import RunConfig, varied_arm
 
 
 def run_table(runs: Sequence[Run]) -> pd.DataFrame:

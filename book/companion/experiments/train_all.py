@@ -14,16 +14,15 @@ import torch
 
 from starlib.devices import AUTO, available_device
 from starlib.files import results_folder
-from starlib.runs.baseline import beside
+from starlib.runs.evaluation import beside
 from starlib.runs.finished import by_config, key_of, load_all, load_run
 from starlib.runs.progress import Progress
 from starlib.runs.records import Run
 from starlib.runs.run import faces_decide, known_fingerprints, run
 from starlib.schemes import is_path
 from starlib.training import distributed
-from starlib.training.config import RunConfig
+from starlib.training.config import RunConfig, describe
 from starlib.training.loop import StoppedError
-from starlib.training.naming import describe
 
 
 def run_all(

@@ -16,7 +16,7 @@ from companion.text import facts
 from companion.text.facts import markdown_table
 from companion.text.history import changed_rules, changed_verdicts
 from starlib.runs.records import Run
-from starlib.training.naming import arm
+from starlib.training.config import arm
 
 # Fragment -> experiment, and groups of its comparisons, each a table
 TABLES: dict[str, tuple[str, list[list[str]]]] = {

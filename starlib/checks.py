@@ -1,0 +1,156 @@
+"""Checks of what losses and moments are given: each raises ValueError naming the argument."""
+
+import difflib
+import math
+import numbers
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)  # of heatmaps
+# Landmarks farther out are a mistake, and squares of their errors over a variance would overflow.
+FARTHEST = 1e6
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a value must be, in words and as a test; `names`: its usual values, to suggest."""
+
+    expected: str
+    holds: Callable[[Any], bool]
+    names: tuple[str, ...] = ()
+
+    def check(self, argument: str, value: Any) -> None:
+        """Raise ValueError naming the argument unless the rule holds for its value."""
+        if not self.holds(value):
+            hint = meant(value, self.names)
+            raise ValueError(f"{argument}: expected {self.expected}, got {value!r}{hint}")
+
+
+def one_of(names: Iterable[str]) -> Rule:
+    """The rule for one of the names."""
+    names = tuple(names)
+    return Rule(f"one of {', '.join(names)}", lambda v: isinstance(v, str) and v in names, names)
+
+
+def integer(least: int, most: float = math.inf) -> Rule:
+    """The rule for integers from `least` to `most`."""
+
+    def holds(value: Any) -> bool:
+        return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+
+    return Rule(f"an integer >= {least}" + (f" and <= {most}" if most < math.inf else ""), holds)
+
+
+def number(expected: str, holds: Callable[[float], bool]) -> Rule:
+    """The rule for numbers, given the bounds in words and as a test."""
+
+    def is_number(value: Any) -> bool:
+        return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+    return Rule(expected, lambda value: is_number(value) and holds(value))
+
+
+def meant(value: Any, names: Iterable[str]) -> str:
+    """The words "; did you mean …?" with the name most like the value, or with one whose words
+    begin with its letters (lr: learning_rate); none where no name is like it."""
+    names, text = list(names), str(value)
+    short = {"".join(re.findall(r"(?<![a-z0-9])[a-z]", name)): name for name in names}
+    like = [short[text.strip("-")]] if text.strip("-") in short else []
+    like += difflib.get_close_matches(text, names, 1)
+    return f"; did you mean {like[0]}?" if like else ""
+
+
+def choose(argument: str, value: Any, allowed: Iterable[str]) -> str:
+    """The value if it is an allowed one, else ValueError naming the argument."""
+    one_of(allowed).check(argument, value)
+    return value
+
+
+def check_number(argument: str, value: Any, least: float) -> float:
+    """The value as a float; ValueError naming the argument unless it is finite and >= `least`."""
+    number(f"a finite number >= {least:g}", lambda v: least <= v < math.inf).check(argument, value)
+    return float(value)
+
+
+def check_flag(argument: str, value: object) -> bool:
+    """The value if it is True or False, else ValueError naming the argument."""
+    if not isinstance(value, bool):
+        raise ValueError(f"{argument}: expected True or False, got {value!r}")
+    return value
+
+
+def check_heatmaps(heatmaps: Tensor, values: bool = True, name: str = "heatmaps") -> None:
+    """Raise ValueError naming the argument unless heatmaps are [B, N, H, W], finite and >= 0.
+
+    `values=False` skips the value check, which forces a GPU synchronisation; compiled and exported
+    code skips it too.
+    """
+    check_flag("check_values", values)
+    if not isinstance(heatmaps, Tensor):
+        raise ValueError(f"{name}: expected a tensor, got {type(heatmaps).__name__}")
+    if heatmaps.dim() != 4 or heatmaps.shape[-1] * heatmaps.shape[-2] == 0:
+        raise ValueError(f"{name}: expected shape [B, N, H, W], got {list(heatmaps.shape)}")
+    if heatmaps.dtype not in DTYPES:
+        raise ValueError(f"{name}: expected a floating dtype, got {heatmaps.dtype}")
+    # In this order: a number of elements that is looked at becomes fixed in a graph of torch 2.6.
+    if values and not torch.compiler.is_compiling() and heatmaps.numel():
+        lowest, highest = torch.aminmax(heatmaps.detach())
+        if not (lowest >= 0 and highest < torch.inf):
+            raise ValueError(
+                f"{name}: expected finite values >= 0, "
+                f"got values from {float(lowest):g} to {float(highest):g}"
+            )
+
+
+def check_landmarks(
+    landmarks: Tensor,
+    shape: tuple[int, ...],
+    values: bool = True,
+    name: str = "landmarks",
+    labels: bool = True,
+) -> None:
+    """Raise ValueError naming the argument unless `landmarks` has the shape [B, N, 2], a floating
+    dtype and no value beyond FARTHEST; `values` as in `check_inputs`. Only `labels` may be NaN."""
+    check_flag("check_values", values)
+    if not isinstance(landmarks, Tensor):
+        raise ValueError(f"{name}: expected a tensor, got {type(landmarks).__name__}")
+    if landmarks.shape != shape:
+        raise ValueError(f"{name}: expected shape {list(shape)}, got {list(landmarks.shape)}")
+    if landmarks.dtype not in DTYPES:
+        raise ValueError(f"{name}: expected a floating dtype, got {landmarks.dtype}")
+    if values and not torch.compiler.is_compiling():
+        size = landmarks.detach().abs()
+        limit = min(FARTHEST, torch.finfo(size.dtype).max)  # in float16 FARTHEST is infinite
+        wrong = size > limit if labels else ~(size <= limit)
+        if wrong.any():
+            raise ValueError(
+                f"{name}: expected finite values in units of [-1, 1], at most {FARTHEST:g} "
+                f"in size{' (NaN: unlabelled)' * labels}, got {float(size[wrong].max()):g}"
+            )
+
+
+def check_decoded(
+    predicted: Tensor, landmarks: Tensor, values: bool = True, name: str = "predicted"
+) -> None:
+    """`check_inputs` for landmarks that are decoded already, [B, N, 2] like the annotated ones."""
+    if not isinstance(predicted, Tensor) or predicted.dim() != 3 or predicted.shape[-1] != 2:
+        shape = list(predicted.shape) if isinstance(predicted, Tensor) else predicted
+        raise ValueError(f"{name}: expected shape [B, N, 2], got {shape}")
+    check_landmarks(predicted, tuple(predicted.shape), values, name, labels=False)
+    check_landmarks(landmarks, tuple(predicted.shape), values)
+
+
+def check_inputs(heatmaps: Tensor, landmarks: Tensor, values: bool = True) -> None:
+    """Raise ValueError naming the argument unless a loss can be computed from heatmaps
+    [B, N, H, W] >= 0 and landmarks [B, N, 2].
+
+    `values=False` skips the value check, which forces a GPU synchronisation; compiled and exported
+    code skips it too.
+    """
+    check_heatmaps(heatmaps, values)
+    check_landmarks(landmarks, (*heatmaps.shape[:2], 2), values)

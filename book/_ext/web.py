@@ -86,7 +86,8 @@ class Picture(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         drawings = "".join(self._read(name) for name in self.arguments)
         alt = html.escape(" ".join(self.options["alt"].split()))
-        picture = f'<div class="picture" role="img" aria-label="{alt}">{drawings}</div>'
+        role = "group" if "<a " in drawings else "img"  # of a picture with links
+        picture = f'<div class="picture" role="{role}" aria-label="{alt}">{drawings}</div>'
         classes = self.options.get("class", [])
         figure = nodes.figure("", nodes.raw("", picture, format="html"), classes=classes)
         figure["files"] = [self.env.relfn2path(name)[0] for name in self.arguments]

@@ -26,6 +26,8 @@ ALLOWED = re.compile(
        \d+(?:\.\d+)*(?:(?:,|\ and|\ or|\ to|\ from)\ \d+(?:\.\d+)*)*
     | \b300-?V?W\b | SCUT-FBP5500 | smooth-l1 | \bl[12]\b | \bv[12]\b
     | \b(?:19|20)\d\d\b             # years
+    | \b\d\d?\ November\b
+    | contour\ point\ 5              # as the paper's Figure 1 names it
     | 2\s?[\u00d72]\s?2              # 2 x 2 matrices
     | \b(?:68|98|29|86)[ -](?:points?|landmarks?)\b
     | 95\s?% | 10\s?%                 # of intervals; threshold of FR and AUC

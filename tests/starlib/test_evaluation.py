@@ -8,9 +8,9 @@ from starlib.data.crops import CropStore
 from starlib.moments import principal_components
 from starlib.runs.evaluation import calibration
 from starlib.schemes import SCHEMES
-from starlib.training.state import build_model
 from starlib.training.config import RunConfig
 from starlib.training.loop import covariances, predict
+from starlib.training.state import build_model
 
 CONFIG = RunConfig.at("smoke", "300w", image_size=32, width=8, depth=2)
 

@@ -46,11 +46,13 @@ def forest(
     factor: float = 100,
     axis: str = "effect in points of NME (right: lower error)",
     unit: str = "points of NME",
+    links: Mapping[str, str] | None = None,
 ) -> Figure:
-    """Any effects with their 95 % intervals, the paper's beside them where it prints one."""
+    """Any effects with their 95 % intervals, the paper's beside them where it prints one. `links`:
+    effect -> an address that its mark leads to."""
     if not any(effect.run for effect in effects.values()):
         return nothing()
-    data = effect_rows(effects, factor, unit)
+    data, names = effect_rows(effects, factor, unit), list(effects)
     with sns.axes_style("whitegrid"):
         figure, axes = plt.subplots(figsize=(4.6, 0.42 * len(effects) + 1.4))
     for row, (_, mean, low, high, paper, _) in enumerate(data.itertuples(index=False)):
@@ -60,7 +62,8 @@ def forest(
             continue
         if not np.isnan(low):
             axes.plot([low, high], [row, row], "-", color=WITHOUT, lw=2, label="95 % interval")
-        axes.plot(mean, row, "o", color=WITHOUT, ms=5, label="ours")
+        [mark] = axes.plot(mean, row, "o", color=WITHOUT, ms=5, label="ours")
+        mark.set_url((links or {}).get(names[row]))
         if not np.isnan(paper):
             axes.plot(paper, row, "D", mfc="none", mec="black", ms=7, label="paper")
     axes.axvline(0, color="black", lw=1)

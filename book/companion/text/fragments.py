@@ -14,7 +14,8 @@ from companion.experiments.queue import entries
 from companion.experiments.records import Records
 from companion.files import BOOK, read_yaml
 from companion.text.facts import markdown_table
-from companion.text.verdicts import answer, counts, ledger, words
+from companion.text.front import first_screen
+from companion.text.verdicts import answer, counts, ledger
 from starlib.files import ROOT
 from starlib.training.config import RunConfig
 
@@ -32,7 +33,7 @@ def texts(records: Records) -> dict[str, str]:
     return {
         "ledger": ledger(verdicts),
         "counts": counts(verdicts),
-        "words": words(verdicts, records),
+        "first": first_screen(records),
         "answer": answer(verdicts, records),
         "magnitudes": magnitudes(),
         "budget": budget(records),

@@ -6,21 +6,17 @@ from itertools import groupby
 
 import networkx
 
-from companion.evidence.breakdown import seed_means
 from companion.evidence.claims import Judgement
 from companion.evidence.effects import (
     Effect,
-    arms_effect,
     bounds,
     comparison_effects,
     counted,
-    interval,
     points,
 )
-from companion.evidence.statistics import ENOUGH
 from companion.evidence.verdicts import Verdict
-from companion.exhibits.tables import DISTANCE_NAMES, label
-from companion.experiments.paper import EXPERIMENTS, WEIGHTS
+from companion.exhibits.tables import label
+from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records
 from companion.text.facts import markdown_table
 
@@ -40,14 +36,6 @@ GROUPS = {  # experiment of a claim -> heading
     "compare_adl": "Against its neighbours",
     "compare_luvli": "Against its neighbours",
     "backbones": "Other networks",
-}
-BASIC = {f"improves-{name.replace('_', '-')}": name for name in DISTANCE_NAMES}  # claim -> distance
-ANSWERS = {
-    Verdict.SAME_SIZE: "yes",
-    Verdict.OTHER_SIZE: "yes, by another size than the paper's",
-    Verdict.OPPOSITE: "it harms",
-    Verdict.NOT_SEEN: "the paper's gain is not seen at our scale",
-    Verdict.TOO_FEW: "we cannot tell",
 }
 
 
@@ -146,47 +134,6 @@ def doubled(records: Records) -> Effect:
     """The effect of STAR loss with smooth-l1 at w = 2, which is w = 1 in the released code."""
     name = "w 2 over baseline"
     return comparison_effects(records, EXPERIMENTS["released_code"], "300w", [name], draws=0)[name]
-
-
-def words(judgements: Sequence[Judgement], records: Records) -> str:
-    """The answer in words: the verdicts on 300-W, and the best weight of the restriction beside the
-    restriction alone."""
-    groups: dict[Verdict, list[str]] = {}
-    for judgement in judgements:
-        if judgement.id in BASIC:
-            groups.setdefault(judgement.verdict, []).append(ASKED[judgement.id])
-    basic = "; ".join(
-        f"with {' and '.join(groups[verdict])}, {say}"
-        for verdict, say in ANSWERS.items()
-        if verdict in groups
-    )
-    sentences = [f"In the basic model: {basic}."] if basic else []
-    effect = doubled(records)
-    if effect.run:
-        sentences.append(
-            "That is with the weight $w = 1$ of the restriction as the paper writes it. The "
-            "released code leaves out the factor ½, so that its $w = 1$ is the paper's 2, with "
-            f"which smooth-l1 gains {interval(effect)} points."
-        )
-    runs = records.arm_runs(EXPERIMENTS["restriction"], "300w")
-    weights = {w: runs[f"STAR w {w}"] for w in WEIGHTS if len(runs[f"STAR w {w}"]) >= ENOUGH}
-    if weights:
-        best = min(weights, key=lambda w: seed_means(weights[w]).mean())
-        gains = [
-            arms_effect(runs, {"baseline": 1.0, arm: -1.0}, draws=0)
-            for arm in (f"STAR w {best}", "regression with restriction")
-        ]
-        sentences.append(
-            f"With $w = {best}$, the best of those that were tried, smooth-l1 gains "
-            f"{interval(gains[0])} points. The weight was chosen by these same test errors, so its "
-            "gain is overstated."
-        )
-        if gains[1].run:
-            sentences.append(
-                "The restriction alone, added to the regression loss without STAR, gains "
-                f"{interval(gains[1])} ([Tables 4 and 5](experiments/restriction.ipynb))."
-            )
-    return " ".join(sentences)
 
 
 def _paper_and_ours(effect: Effect) -> tuple[str, str]:

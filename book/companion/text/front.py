@@ -5,7 +5,7 @@ from companion.evidence.effects import Effect, counted
 from companion.evidence.headline import TABLE3, headline_effects
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records
-from companion.text.statements import Statement, cost, gain, higher, lower, open_, paper, unseen
+from companion.text.statements import Statement, cost, gain, higher, lower, paper, unseen
 
 
 def first_screen(records: Records) -> str:
@@ -44,7 +44,7 @@ def first_screen(records: Records) -> str:
             f"photographs the {most} gains most ({100 * regions[most].mean:.2f}), not the contour "
             f"({100 * regions['contour'].mean:.2f}). [What it does "
             "instead](experiments/mechanism.ipynb).",
-            lower(exact, noisy) and noisy.low < exact.mean and most != "contour" and open_(e["Wing"]),
+            lower(exact, noisy) and noisy.low < exact.mean and most != "contour",
         ),
         "How far to trust this.": Statement(
             f"Networks of one hourglass, {config.image_size}-pixel pictures, {config.epochs} "

@@ -14,11 +14,12 @@ from companion.evidence.effects import (
     counted,
     points,
 )
-from companion.evidence.verdicts import Verdict
+from companion.evidence.verdicts import Rule, Verdict
 from companion.exhibits.tables import label
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records
 from companion.text.facts import markdown_table
+from starlib.training.config import RunConfig
 
 PARTS = {  # of the ledger -> its kinds of rules
     "Effects, run anew": (
@@ -73,16 +74,15 @@ def _independent(judgements: Sequence[Judgement]) -> int:
             signs = list(zip(effect.arms, effect.weights, strict=True))
             without = [arm for arm, weight in signs if weight > 0]
             with_ = [arm for arm, weight in signs if weight < 0]
-            where = judgement.rule["experiment"]  # arms of one name are other runs elsewhere
             pairs = zip(without, with_, strict=False)
-            graph.add_edges_from((_run(where, one), _run(where, other)) for one, other in pairs)
+            rule = judgement.rule
+            graph.add_edges_from((_run(rule, one), _run(rule, other)) for one, other in pairs)
     return len(networkx.max_weight_matching(graph, maxcardinality=True))
 
 
-def _run(experiment: str, arm: str) -> str:
-    """An arm by its fields: the same runs stand in several experiments."""
-    fields = EXPERIMENTS[experiment].arms.get(arm)
-    return arm if fields is None else str(sorted(({"loss": "star"} | fields).items()))
+def _run(rule: Rule, arm: str) -> RunConfig:
+    """The first seed of an arm: the same runs stand in several experiments by other names."""
+    return EXPERIMENTS[rule["experiment"]].config(arm, rule["dataset"], 0)
 
 
 def ledger(judgements: Sequence[Judgement]) -> str:

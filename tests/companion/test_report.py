@@ -38,18 +38,18 @@ def test_a_table_puts_the_papers_numbers_beside_ours(tmp_path):
     write_arms(ABLATION, "300w", tmp_path, NMES, spread=0.001)
     table = table_of(tmp_path, "300w", ["l1", "l2", "wing"])
     assert list(table.index) == ["l1", "l2", "Wing"]
-    assert table.loc["l2", "without"] == "5.20 ± 0.16"
-    assert table.loc["l2", "effect [95 %]"].startswith("+0.20 [-0.03")
+    assert table.loc["l2", "without (%)"] == "5.20 ± 0.16"
+    assert table.loc["l2", "effect in points [95 %]"].startswith("+0.20 [-0.03")
     assert table.loc["l2", "the paper's"] == "3.45 → 3.05: +0.40"
-    assert table.loc["l1", "effect [95 %]"].startswith("-0.10 [")
-    assert table.loc["Wing", "without"] == "not run"
+    assert table.loc["l1", "effect in points [95 %]"].startswith("-0.10 [")
+    assert table.loc["Wing", "without (%)"] == "not run"
     assert table.loc["Wing", "seeds"] == "0"
 
 
 def test_a_data_set_that_the_paper_lacks_has_ours_alone(tmp_path):
     write_arms(ABLATION, "synthface", tmp_path, NMES)
     table = table_of(tmp_path, "synthface", ["l2"])
-    assert list(table.columns) == ["without", "with", "effect [95 %]", "seeds"]
+    assert list(table.columns) == ["without (%)", "with (%)", "effect in points [95 %]", "seeds"]
     with pytest.raises(ValueError, match="comparisons: expected some of l1, .*; got 'l3'"):
         table_of(tmp_path, "synthface", ["l3"])
 
@@ -58,7 +58,7 @@ def test_a_table_takes_a_subset_and_a_region(tmp_path):
     write_arms(ABLATION, "300w", tmp_path, NMES)
     for which in ({"subset": "common"}, {"region": "mouth"}):
         table = table_of(tmp_path, "300w", ["l2"], **which)
-        assert table.loc["l2", "without"] == "5.20 ± 0.16"
+        assert table.loc["l2", "without (%)"] == "5.20 ± 0.16"
 
 
 def test_what_the_book_shows_can_be_drawn_from_any_set_of_runs(tmp_path):
@@ -148,7 +148,7 @@ def test_a_network_that_predicts_one_face_for_all_has_no_spread(tmp_path):
     table = experiment_tables.collapse_table(runs)
     assert list(table.index) == ["baseline", "STAR"]
     assert list(table["width of the heatmaps"]) == ["not recorded", "0.250"]
-    assert table.loc["STAR", "NME, %"] == "5.00"
+    assert table.loc["STAR", "NME (%)"] == "5.00"
     assert experiment_tables.spread_over_faces(run) == pytest.approx(1, abs=1e-3)
     arrays = run.landmarks()
     arrays["predicted"] = np.broadcast_to(arrays["predicted"][:1], arrays["predicted"].shape)

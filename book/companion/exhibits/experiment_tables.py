@@ -8,8 +8,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from companion.evidence import ambiguity, breakdown
-from companion.evidence.effects import Effect, comparison_effects, interval
-from companion.exhibits.tables import NOT_RUN, effects_as_table, frame_of, label, percent
+from companion.evidence.effects import Effect, comparison_effects, counted
+from companion.exhibits import cells
+from companion.exhibits.tables import label
 from companion.experiments.experiment import Comparison
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import ArmRuns, Records
@@ -19,10 +20,10 @@ from starlib.runs.records import Run
 LEVELS = {0.5: 1.386, 0.9: 4.605, 0.95: 5.991}  # share of a Gaussian -> χ² of two variables
 
 
-def _change(effect: Effect) -> str:
+def _change(effect: Effect) -> cells.Cell:
     """Signed change in %, relative to the value without STAR."""
-    change = round(-100 * breakdown.relative(effect))
-    return f"{change:+d} %" if change else "0 %"
+    change = -100 * breakdown.relative(effect)
+    return cells.Cell(f"{round(change):+d}" if round(change) else "0", {"": change})
 
 
 def region_table(runs: ArmRuns, comparisons: Mapping[str, Comparison]) -> pd.DataFrame:
@@ -36,24 +37,29 @@ def region_table(runs: ArmRuns, comparisons: Mapping[str, Comparison]) -> pd.Dat
                     {
                         "comparison": label(name),
                         "landmarks": region,
-                        "spread without": percent(effect.means[0]),
-                        "spread with": percent(effect.means[1]),
-                        "effect [95 %]": interval(effect),
-                        "change": _change(effect),
+                        "spread without (%)": cells.percent(effect.means[0]),
+                        "spread with (%)": cells.percent(effect.means[1]),
+                        "effect in points [95 %]": cells.effect(effect),
+                        "change (%)": _change(effect),
                     }
                 )
-    return frame_of(rows, "comparison")
+    return cells.table_of(rows, "comparison")
 
 
 def region_errors(runs: ArmRuns, comparisons: Mapping[str, Comparison]) -> pd.DataFrame:
     """Effect on the error of each region's landmarks, in points of NME with its 95 % interval:
     a row for each region, a column for each comparison that was run."""
-    columns: dict[str, dict[str, str]] = {}
+    columns: dict[str, dict[str, Effect]] = {}
     for name, pair in comparisons.items():
         effects = breakdown.region_effects(runs, pair, draws=0)
         if effects["all"].run:
-            columns[label(name)] = {region: interval(e) for region, e in effects.items()}
-    return pd.DataFrame(columns)
+            columns[label(name)] = effects
+    regions = list(next(iter(columns.values()), {}))
+    rows = [
+        {"region": region, **{name: cells.effect(e[region]) for name, e in columns.items()}}
+        for region in regions
+    ]
+    return cells.table_of(rows, "region")
 
 
 def _over_seeds(runs: Mapping[int, Run], value: Callable[[Run], float]) -> NDArray:
@@ -61,14 +67,13 @@ def _over_seeds(runs: Mapping[int, Run], value: Callable[[Run], float]) -> NDArr
     return values[~np.isnan(values)]
 
 
-def _mean(values: NDArray, digits: int, seeds: int | None = None) -> str:
+def _mean(values: NDArray, digits: int, seeds: int | None = None) -> cells.Cell:
     """Mean ± standard deviation; how many values these are, if there are more `seeds`."""
-    if not len(values):
-        return "not recorded"
-    text = f"{values.mean():.{digits}f}"
-    if len(values) > 1:
-        text += f" ± {values.std(ddof=1):.{digits}f}"
-    return text if seeds in (None, len(values)) else f"{text} ({len(values)} seeds)"
+    cell = cells.spread(values, digits, 1)
+    text = cell.text if len(values) else cells.NOT_RECORDED
+    if len(values) and seeds not in (None, len(values)):
+        text = f"{text} ({len(values)} seeds)"
+    return cells.Cell(text, cell.numbers)
 
 
 def spread_over_faces(run: Run) -> float:
@@ -87,7 +92,7 @@ def collapse_table(runs: ArmRuns) -> pd.DataFrame:
     rows = [
         {
             "arm": label(arm),
-            "NME, %": _mean(100 * breakdown.seed_means(by_seed), 2),
+            "NME (%)": cells.spread(breakdown.seed_means(by_seed)),
             "width of the heatmaps": _mean(_over_seeds(by_seed, _last_width), 3, len(by_seed)),
             "spread over faces, as a share of the labels'": _mean(
                 _over_seeds(by_seed, spread_over_faces), 3
@@ -97,7 +102,7 @@ def collapse_table(runs: ArmRuns) -> pd.DataFrame:
         for arm, by_seed in runs.items()
         if by_seed
     ]
-    return frame_of(rows, "arm")
+    return cells.table_of(rows, "arm")
 
 
 def width_table(runs: ArmRuns, comparisons: Mapping[str, Comparison]) -> pd.DataFrame:
@@ -110,9 +115,9 @@ def width_table(runs: ArmRuns, comparisons: Mapping[str, Comparison]) -> pd.Data
         row: dict[str, Any] = {"comparison": label(name)}
         for column, arm in (("without", pair.without), ("with", pair.with_)):
             widths = _over_seeds(runs[arm], _last_width)
-            row[column] = _mean(widths, 3, len(runs[arm])) if runs[arm] else NOT_RUN
+            row[column] = _mean(widths, 3, len(runs[arm])) if runs[arm] else cells.spread([])
         rows.append(row)
-    return frame_of(rows, "comparison")
+    return cells.table_of(rows, "comparison")
 
 
 def _last_width(run: Run) -> float:
@@ -139,14 +144,14 @@ def ambiguity_table(runs: ArmRuns) -> pd.DataFrame:
             rows.append(
                 {
                     "arm": label(arm),
-                    "angle, °": _mean(angles, 1),
+                    "angle (°)": _mean(angles, 1),
                     "rank correlation of λ1/λ2": _mean(ranks, 2),
                     "of λ1": _mean(energies, 2),
                     "contour / eye corners": _mean(ratios, 2),
                     "seeds": len(angles),
                 }
             )
-    return frame_of(rows, "arm")
+    return cells.table_of(rows, "arm")
 
 
 def squared_distances(run: Run) -> NDArray | None:
@@ -175,18 +180,18 @@ def calibration_table(runs: ArmRuns) -> pd.DataFrame:
         if not raw:
             continue
         row: dict[str, object] = {"arm": label(arm)}
-        row["squared distance (2 if calibrated)"] = f"{np.mean(raw):.2f}"
+        row["squared distance (2 if calibrated)"] = cells.number(float(np.mean(raw)))
         for share, limit in LEVELS.items():
             name = f"in the {100 * share:.0f} % ellipse"
             fitted = [values / factor for values, factor in zip(raw, factors, strict=True)]
-            row[name], row[f"{name}, with factor"] = (
-                f"{100 * np.mean([(values < limit).mean() for values in group]):.0f} %"
+            row[f"{name} (%)"], row[f"{name}, with factor (%)"] = (
+                cells.percent(float(np.mean([(values < limit).mean() for values in group])), 0)
                 for group in (raw, fitted)
             )
         row["factor"] = _mean(factors, 3)
         row["seeds"] = len(raw)
         rows.append(row)
-    return frame_of(rows, "arm")
+    return cells.table_of(rows, "arm")
 
 
 def direction_table(runs: ArmRuns, comparisons: Mapping[str, Comparison]) -> pd.DataFrame:
@@ -199,14 +204,14 @@ def direction_table(runs: ArmRuns, comparisons: Mapping[str, Comparison]) -> pd.
                     {
                         "comparison": label(name),
                         "direction": direction,
-                        "error without": percent(effect.means[0]),
-                        "error with": percent(effect.means[1]),
-                        "effect [95 %]": interval(effect),
-                        "change": _change(effect),
+                        "error without (%)": cells.percent(effect.means[0]),
+                        "error with (%)": cells.percent(effect.means[1]),
+                        "effect in points [95 %]": cells.effect(effect),
+                        "change (%)": _change(effect),
                         "seeds": " / ".join(map(str, effect.seeds)),
                     }
                 )
-    return frame_of(rows, "comparison")
+    return cells.table_of(rows, "comparison")
 
 
 def noise_effects(
@@ -224,22 +229,34 @@ def noise_effects(
 
 def noise_table(effects: Mapping[str, Mapping[str, Effect]]) -> pd.DataFrame:
     """The effects of `noise_effects`, a row for each strength and distance."""
-    rows = [
-        {"noise": noise, "distance": name, **row}
-        for noise, by_distance in effects.items()
-        for name, row in effects_as_table(by_distance).iterrows()
-    ]
-    return frame_of(rows, "noise").fillna("")  # where nothing was run
+    rows = []
+    for noise, by_distance in effects.items():
+        for name, effect in by_distance.items():
+            pairs = zip(("without", "with"), effect.means, effect.deviations, strict=True)
+            errors = {f"{column} (%)": cells.mean(value, sd) for column, value, sd in pairs}
+            row = {"noise": noise, "distance": label(name), **errors}
+            rows.append(
+                row
+                | {"effect in points [95 %]": cells.effect(effect), "seeds": counted(effect.seeds)}
+            )
+    return cells.table_of(rows, "noise")
 
 
 def residual_table(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows of `mechanism.at_equal_training_error`: negative is better than the training error
     says."""
-    if rows.empty:
-        return rows
-    text = [
-        f"{mean:+.1f} [{low:+.1f}, {high:+.1f}]"
-        for mean, low, high in rows[["NME (%)", "low (%)", "high (%)"]].to_numpy()
-    ]
-    columns = {"NME at equal training error, %": text, "runs": rows["runs"].astype(int)}
-    return pd.DataFrame(columns, index=rows.index)
+    columns = ["NME (%)", "low (%)", "high (%)"]
+    return cells.table_of(
+        [
+            {
+                "arms": name,
+                "NME at equal training error (%)": cells.Cell(
+                    "{:+.1f} [{:+.1f}, {:+.1f}]".format(*row[columns]),
+                    dict(zip(("", *cells.LIMITS), row[columns], strict=True)),
+                ),
+                "runs": int(row["runs"]),
+            }
+            for name, row in rows.iterrows()
+        ],
+        "arms",
+    )

@@ -15,9 +15,10 @@ from PIL import Image
 
 from companion.evidence.ambiguity import components, noise_covariance, stored_covariance
 from companion.evidence.effects import counted, error_matrix
+from companion.exhibits.cells import percent
 from companion.exhibits.figures import COLOURS, MARKERS, WITH, WITHOUT, done, nothing
 from companion.exhibits.plotted import landmark_rows
-from companion.exhibits.tables import label, percent
+from companion.exhibits.tables import label
 from companion.experiments.experiment import Comparison
 from companion.experiments.records import ArmRuns
 from starlib.data import synthface
@@ -167,7 +168,7 @@ def failures(runs: ArmRuns, pair: Comparison, count: int = 3) -> Figure:
     figure, rows = _grid(2, count, 2.3)
     data = []
     for axes, number in zip(rows.flat, [*order[:count], *order[::-1][:count]], strict=True):
-        change = " → ".join(percent(mean[number], 1) for mean in means)
+        change = " → ".join(percent(mean[number], 1).text for mean in means)
         _show(axes, face(int(number)), f"{change} %")
         axes.plot(*truth[number].T, ".", color="white", ms=1.5)
         data.append(landmark_rows(truth[number], face=number, arm="truth"))

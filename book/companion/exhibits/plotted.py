@@ -7,6 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from companion.exhibits import cells
+
 CSV = "text/csv"
 
 
@@ -42,10 +44,15 @@ def landmark_rows(
 
 
 def load_ipython_extension(shell: Any) -> None:
-    """Cells of a notebook whose value is a figure give its data as CSV beside the picture."""
+    """Cells of a notebook whose value is a figure or a table give its data as CSV beside it, and a
+    table as Markdown."""
 
     def bundle(figure: Figure) -> dict[str, str]:
         data = data_of(figure)
         return {} if data is None else {CSV: as_csv(data)}
 
+    def with_numbers(table: pd.DataFrame) -> dict[str, str]:
+        return {"text/markdown": cells.frame(table), CSV: as_csv(cells.data_of(table))}
+
     shell.display_formatter.mimebundle_formatter.for_type(Figure, bundle)
+    shell.display_formatter.mimebundle_formatter.for_type(pd.DataFrame, with_numbers)

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from companion.exhibits.tables import frame_of, label, percent, spread
+from companion.exhibits import cells
+from companion.exhibits.tables import label
 from starlib.runs.records import Run, read_record
 from starlib.training.config import RunConfig, varied_arm
 
@@ -25,15 +26,15 @@ def run_table(runs: Sequence[Run]) -> pd.DataFrame:
                 **({"data": label(run.config.dataset)} if several else {}),
                 "arm": _arm(run.config),
                 "seed": run.config.seed,
-                f"NME % ({subset})": percent(values["nme"], 3),
-                "FR10 %": percent(values["failure_rate_10"]),
-                "AUC10": f"{values['auc_10']:.3f}",
+                f"NME, {subset} (%)": cells.percent(values["nme"], 3),
+                "FR10 (%)": cells.percent(values["failure_rate_10"]),
+                "AUC10": cells.number(values["auc_10"], 3),
                 "commit": run.commit,
                 "device": device_of(run),
-                "minutes": f"{where['seconds'] / 60:.1f}",
+                "minutes": cells.number(where["seconds"] / 60, 1),
             }
         )
-    return frame_of(rows, "run")
+    return cells.table_of(rows, "run")
 
 
 def _arm(config: RunConfig) -> str:
@@ -56,13 +57,13 @@ def flip_average_table(folder: Path) -> pd.DataFrame:
         rows.append(
             {
                 "arm": name,
-                "alone": spread(alone),
-                "with the mirror image": spread(averaged),
-                "gain": f"{100 * (alone - averaged).mean():+.2f}",
+                "alone (%)": cells.spread(alone),
+                "with the mirror image (%)": cells.spread(averaged),
+                "gain (points)": cells.percent((alone - averaged).mean(), sign="+"),
                 "seeds": len(alone),
             }
         )
-    return frame_of(rows, "arm")
+    return cells.table_of(rows, "arm")
 
 
 def sources(runs: Sequence[Run], lacking: Sequence[RunConfig] = ()) -> str:

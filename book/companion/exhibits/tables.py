@@ -4,28 +4,17 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from companion.evidence.effects import (
-    Effect,
-    counted,
-    error_matrix,
-    interval,
-)
+from companion.evidence.effects import Effect, counted, error_matrix
 from companion.evidence.published import Published, printed_for, published_values
+from companion.exhibits import cells
 from companion.experiments.experiment import Experiment
 from companion.experiments.records import ArmRuns
 
 pd.set_option("display.max_colwidth", None)  # notebooks show whole sentences
 
 DISTANCE_NAMES = {"l1": "l1", "smooth_l1": "smooth-l1", "l2": "l2", "wing": "Wing"}
-NOT_RUN = "not run"
-
-
-def frame_of(rows: list[dict[str, Any]], index: str) -> pd.DataFrame:
-    """Rows as a table with that column as its index; an empty one without rows."""
-    return pd.DataFrame(rows).set_index(index).rename_axis(None) if rows else pd.DataFrame()
 
 
 def label(name: str) -> str:
@@ -36,18 +25,6 @@ def label(name: str) -> str:
     words |= {"star_random": "STAR random", "restricted_regression": "restricted regression"}
     words |= {f"category-{x}": f"category {x.upper()}" for x in "abc"}
     return re.sub(rf"\b({'|'.join(words)})\b", lambda word: words[word[0]], name)
-
-
-def percent(fraction: float, digits: int = 2) -> str:
-    """A fraction in %, without the sign."""
-    return f"{100 * fraction:.{digits}f}"
-
-
-def spread(values: np.ndarray) -> str:
-    """Mean ± standard deviation over seeds, in %."""
-    if len(values) < 2:
-        return percent(values.mean())
-    return f"{percent(values.mean())} ± {percent(values.std(ddof=1))}"
 
 
 def effect_table(
@@ -76,38 +53,34 @@ def effects_as_table(
     for name, effect in effects.items():
         row: dict[str, Any] = {"comparison": label(name)}
         pairs = zip(("without", "with"), effect.means, effect.deviations, strict=True)
-        row |= {column: _mean_text(mean, deviation) for column, mean, deviation in pairs}
-        row["effect [95 %]"] = interval(effect) if effect.run else ""
+        row |= {f"{column} (%)": cells.mean(value, sd) for column, value, sd in pairs}
+        row["effect in points [95 %]"] = cells.effect(effect)
         row["seeds"] = counted(effect.seeds)
-        row["the paper's"] = (
-            _paper(value, (others or {}).get(name)) if (value := (printed or {}).get(name)) else ""
-        )
+        if value := (printed or {}).get(name):
+            row["the paper's"] = _paper(value, (others or {}).get(name))
         rows.append(row)
-    table = frame_of(rows, "comparison")
-    return table.drop(columns=[name for name in table if (table[name] == "").all()])
+    return cells.table_of(rows, "comparison")
 
 
-def _paper(value: Published, other: str | None) -> str:
+def _paper(value: Published, other: str | None) -> cells.Cell:
     """The paper's effect, after its NMEs where it prints them."""
     text = f"{value.effect:+.2f}"
     if value.without is not None and value.with_ is not None:
         text = f"{value.without:.2f} → {value.with_:.2f}: {text}"
-    return f"{text} ({other})" if other else text
-
-
-def _mean_text(mean: float, deviation: float) -> str:
-    if np.isnan(mean):
-        return NOT_RUN
-    return percent(mean) + ("" if np.isnan(deviation) else f" ± {percent(deviation)}")
+    return cells.Cell(f"{text} ({other})" if other else text, {" effect": value.effect})
 
 
 def arm_table(runs: ArmRuns, **which: str) -> pd.DataFrame:
-    """NME of each arm, mean ± standard deviation over seeds; `which` as in `effect_table`."""
-    rows = []
-    for name, by_seed in runs.items():
-        nme = spread(error_matrix(by_seed, **which).mean(1)) if by_seed else NOT_RUN
-        rows.append({"arm": label(name), "NME %": nme, "seeds": len(by_seed)})
-    return frame_of(rows, "arm")
+    """NME of each arm, mean ± standard deviation over seeds; `which` as in `face_errors`."""
+    rows = [
+        {
+            "arm": label(name),
+            "NME (%)": cells.spread(error_matrix(by_seed, **which).mean(1) if by_seed else []),
+            "seeds": len(by_seed),
+        }
+        for name, by_seed in runs.items()
+    ]
+    return cells.table_of(rows, "arm")
 
 
 def against_truth(runs: ArmRuns) -> pd.DataFrame:
@@ -118,16 +91,16 @@ def against_truth(runs: ArmRuns) -> pd.DataFrame:
     if not known:
         names = sorted({run.config.dataset for run in every})
         return pd.DataFrame({"true landmarks": "not known"}, index=names)
-    noise = percent(known[0].metrics["annotation_noise"]["nme"])
+    noise = cells.percent(known[0].metrics["annotation_noise"]["nme"])
     rows = [
         {
             "arm": label(name),
-            "against the labels": spread(error_matrix(by_seed).mean(1)),
-            "against the truth": spread(error_matrix(by_seed, against="clean").mean(1)),
-            "labels against the truth": noise,
+            "against the labels (%)": cells.spread(error_matrix(by_seed).mean(1)),
+            "against the truth (%)": cells.spread(error_matrix(by_seed, against="clean").mean(1)),
+            "labels against the truth (%)": noise,
             "seeds": len(by_seed),
         }
         for name, by_seed in runs.items()
         if by_seed
     ]
-    return frame_of(rows, "arm")
+    return cells.table_of(rows, "arm")

@@ -9,20 +9,13 @@ import numpy as np
 from companion.evidence.claims import parameter_count
 from companion.evidence.published import printed_number
 from companion.exhibits import run_tables, tables
+from companion.exhibits.cells import markdown_table, percent
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records
 from companion.experiments.schedule import ARMS, BASELINE_AT_MOST, GAIN_AT_MOST, judged
 from starlib.data.crops import STORE_MARGIN, VIEW_MARGIN
 from starlib.runs.records import Run
 from starlib.training.config import SCALES, RunConfig
-
-
-def markdown_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """A Markdown table; bars in cells are escaped."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(
-        "| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines
-    )
 
 
 def scales() -> str:
@@ -176,7 +169,7 @@ def transfer(results: Path) -> str:
         record = json.loads(path.read_text(encoding="utf-8"))
         trained = path.stem.removesuffix(f"-{record['dataset']}")
         for subset, values in record["metrics"].items():
-            numbers = [tables.percent(values[n]) for n in ("nme", "failure_rate_10")]
+            numbers = [percent(values[n]).text for n in ("nme", "failure_rate_10")]
             pair = f"{tables.label(trained)} → {tables.label(record['dataset'])}"
             rows.append([pair, subset, values["faces"], *numbers, f"{values['auc_10']:.3f}"])
     head = ["trained on → tested on", "subset", "faces", "NME %", "FR10 %", "AUC10"]

@@ -9,11 +9,11 @@ import torch
 import starlib
 from companion.bench import summary as costs
 from companion.evidence import claims
+from companion.exhibits.cells import markdown_table
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.queue import entries
 from companion.experiments.records import Records
 from companion.files import BOOK, read_yaml
-from companion.text.facts import markdown_table
 from companion.text.front import first_screen
 from companion.text.verdicts import answer, counts, ledger
 from starlib.files import ROOT

@@ -9,11 +9,11 @@ import numpy as np
 from companion.evidence.claims import judge_all
 from companion.evidence.effects import arms_effect, comparison_weights
 from companion.evidence.statistics import Effect, interval
+from companion.exhibits.cells import markdown_table
 from companion.experiments.experiment import DISTANCES
 from companion.experiments.paper import EXPERIMENTS, WEIGHTS
 from companion.experiments.records import Records
 from companion.files import BOOK, read_yaml
-from companion.text.facts import markdown_table
 
 FIRST = "23 November"  # the first version of claims.yml
 SECOND = "24 November"  # its rewriting

@@ -4,16 +4,15 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 
 from companion.evidence.effects import comparison_effects
 from companion.evidence.published import contradictions, published
 from companion.exhibits import tables
+from companion.exhibits.cells import frame, markdown_table, spread
 from companion.exhibits.tables import label
 from companion.experiments.paper import DISTANCES, EXPERIMENTS, WEIGHTS
 from companion.experiments.records import Records
 from companion.text import facts
-from companion.text.facts import markdown_table
 from companion.text.history import changed_rules, changed_verdicts
 from starlib.runs.records import Run
 from starlib.training.config import arm
@@ -60,12 +59,6 @@ def fragments(records: Records) -> dict[str, str]:
         "changed_rules": changed_rules(records),
         "changed_verdicts": changed_verdicts(records),
     }
-
-
-def frame(table: pd.DataFrame) -> str:
-    """A DataFrame as a Markdown table, its index first."""
-    rows = [[name, *row] for name, row in zip(table.index, table.to_numpy(), strict=True)]
-    return markdown_table(["", *table.columns], rows)
 
 
 def contradiction_rows() -> str:
@@ -167,6 +160,6 @@ def others(runs: Sequence[Run]) -> str:
         nmes = np.array([run.metrics[subset]["nme"] for run in group])
         faces = f"{group[0].metrics[subset]['faces']:,}"
         place = [label(dataset), scale, name, f"{subset}, {faces}"]
-        rows.append([*place, tables.spread(nmes), len(nmes)])
+        rows.append([*place, spread(nmes).text, len(nmes)])
     head = ["data set", "scale", "arm", "test faces", "NME %", "seeds"]
     return opening + markdown_table(head, rows)

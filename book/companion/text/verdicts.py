@@ -15,10 +15,10 @@ from companion.evidence.effects import (
     points,
 )
 from companion.evidence.verdicts import Rule, Verdict
+from companion.exhibits.cells import markdown_table
 from companion.exhibits.tables import label
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records
-from companion.text.facts import markdown_table
 from starlib.training.config import RunConfig
 
 PARTS = {  # of the ledger -> its kinds of rules

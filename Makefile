@@ -36,7 +36,10 @@ $(STAMP): requirements.lock pyproject.toml book/pyproject.toml
 	$(call timed,environment,$(PYTHON) -m venv $(VENV) && $(PIP) -r requirements.lock && $(PIP) --no-deps --no-build-isolation -e . -e book/)
 	@touch $@
 
+BEGAN := $(shell date +%s)
+
 book: html  ## train the embedded experiment, run every notebook, build the book
+	@echo "== make book: $$(($$(date +%s) - $(BEGAN))) s in all"
 	@echo "Open $(CURDIR)/book/_build/html/index.html"
 
 # Executes into book/experiments every notebook whose page is not up to date, one of which trains live.

@@ -8,6 +8,8 @@ book/` alone works.
 import json
 import os
 import sys
+import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import takewhile
@@ -21,9 +23,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 import captions
-import data_lines
 import sources
-from captions import COLUMNS
 
 BOOK = Path(__file__).resolve().parents[1]
 ROOT = BOOK.parent
@@ -42,8 +42,9 @@ def notebook_of(page: str) -> Path:
     return ROOT / "notebooks" / f"{PAGES[page].get('notebook', page)}.ipynb"
 
 
-def execute(page: str) -> None:
-    """Execute the notebook of a page; the executed copy appears whole or not at all."""
+def execute(page: str, made_from: str = "") -> None:
+    """Execute the notebook of a page; the executed copy appears whole or not at all. It keeps the
+    digest `made_from`, by default with the records that it has just written."""
     partial = EXECUTED / f"{page}.partial.ipynb"
     EXECUTED.mkdir(exist_ok=True)
     papermill.execute_notebook(
@@ -53,9 +54,11 @@ def execute(page: str) -> None:
         kernel_name="python3",
         cwd=ROOT,
         progress_bar=False,
+        start_timeout=600,  # of a kernel on a busy machine
         extra_arguments=[
             "--InlineBackend.figure_formats=svg",
             "--InteractiveShellApp.extra_extensions=companion.exhibits.plotted",
+            "--IPKernelApp.log_level=CRITICAL",  # it calls its own end an error
         ],
     )
     executed = nbformat.read(partial, as_version=4)
@@ -63,11 +66,11 @@ def execute(page: str) -> None:
     leave_out(executed, PAGES[page].get("leave_out", []))
     fold_code(executed)
     numbered = PAGES[page].get("paper", {})
-    captions.add(executed, page, command_of(page), numbered, CAPTIONS["notebooks"])
+    captions.add(executed, page, EXECUTED, numbered, CAPTIONS["notebooks"])
     if title := PAGES[page].get("title"):  # the first line of the first cell is the page's title
         lines = executed.cells[0].source.split("\n")
         executed.cells[0].source = "\n".join([f"# {title}", *lines[1:]])
-    executed.metadata["made_from"] = digest(page)  # with the records that it has just written
+    executed.metadata["made_from"] = made_from or digest(page)
     nbformat.write(executed, partial)
     os.replace(partial, EXECUTED / f"{page}.ipynb")
 
@@ -175,9 +178,22 @@ def execute_pages(pages: list[str], workers: int = 2) -> None:
     with ThreadPoolExecutor(workers) as pool:
         for page in pages:
             print(f"executing {page}", file=sys.stderr)
-        list(pool.map(execute, [page for page in pages if page not in alone]))
+        together = [page for page in pages if page not in alone]
+        digests = [digest(page) for page in together]  # Python 3.11 parses in one thread alone
+        list(pool.map(execute, together, digests))
     for page in alone:
+        done = threading.Event()
+        threading.Thread(target=tell, args=(page, done), daemon=True).start()
         execute(page)
+        done.set()
+
+
+def tell(page: str, done: threading.Event, every: float = 20.0) -> None:
+    """Say now and then how far a page is that trains, until it is done."""
+    runs, start = ROOT / PAGES[page]["parameters"]["results"] / "runs", time.monotonic()
+    while not done.wait(every):
+        finished, seconds = len(list(runs.glob("*.json"))), time.monotonic() - start
+        print(f"{page}: training, {finished} runs finished, {seconds:.0f} s", file=sys.stderr)
 
 
 def write_fragments() -> None:
@@ -191,30 +207,11 @@ def write_fragments() -> None:
     pages = {name: experiment for name, (experiment, _) in paper_tables.TABLES.items()}
     pages["answer"] = "ablation_distance"
     for name, text in (paper_tables.fragments(records) | fragments.texts(records)).items():
-        whole = captioned(text, CAPTIONS.get(name, []), pages.get(name, ""))
+        classes = f"computed records-of-{pages[name]}" if name in pages else "computed"
+        whole = captions.captioned(text, CAPTIONS.get(name, []), classes)
         _write_if_new(FRAGMENTS / f"{name}.md", whole + "\n")
     for name, text in page_figures.drawn(FRAGMENTS, records).items():
         _write_if_new(FRAGMENTS / name, text)
-
-
-def captioned(text: str, captions: str | list[str], records: str = "") -> str:
-    """Markdown whose tables have these captions, one each; ValueError if there are more or less.
-
-    `records`: the page that lists the records behind them.
-    """
-    waiting = [captions] if isinstance(captions, str) else list(captions)
-    kind = (
-        f"{data_lines.COMPUTED} {data_lines.RECORDS}{records}" if records else data_lines.COMPUTED
-    )
-    blocks = text.split("\n\n")
-    tables = [number for number, block in enumerate(blocks) if block.startswith("|")]
-    if waiting and len(waiting) != len(tables) > 0:
-        raise ValueError(f"captions.yml: expected {len(tables)} captions, got {waiting}")
-    for number, caption in zip(tables, waiting, strict=False):
-        wide = blocks[number].partition("\n")[0].count("|") - 1 > COLUMNS
-        whole = f":::{{table}} {caption}\n:class: {kind}\n\n{blocks[number]}\n:::"
-        blocks[number] = f"::::{{div}} full-width\n{whole}\n::::" if wide else whole
-    return "\n\n".join(blocks)
 
 
 def _write_if_new(path: Path, text: str) -> None:
@@ -230,15 +227,18 @@ def write_playground() -> None:
     play.write(ROOT / "book" / "playground" / "play" / "data", Records.load())
 
 
-def setup(app: Any) -> dict[str, Any]:
-    """Sphinx's hook: make what is not there before the table of contents is read."""
-    execute_pages([page for page in PAGES if stale(page)])
+def make(everything: bool = False) -> None:
+    """Make what is missing or out of date, or everything anew."""
+    execute_pages([page for page in PAGES if everything or stale(page)])
     write_fragments()
     write_playground()
+
+
+def setup(app: Any) -> dict[str, Any]:
+    """Sphinx's hook: make what is not there before the table of contents is read."""
+    make()
     return {"parallel_read_safe": True}
 
 
 if __name__ == "__main__":
-    execute_pages([page for page in PAGES if "--all" in sys.argv or stale(page)])
-    write_fragments()
-    write_playground()
+    make("--all" in sys.argv)

@@ -1,5 +1,6 @@
 """The packaging files agree with each other: ranges, lock, conda environment, table of contents."""
 
+import json
 import re
 import subprocess
 import sys
@@ -10,6 +11,8 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+import starlib
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -105,6 +108,39 @@ def test_the_companion_needs_starlib_alone_with_extras_that_it_has():
     [needed] = map(Requirement, COMPANION["project"]["dependencies"])
     assert needed.name == PYPROJECT["project"]["name"] and not needed.specifier
     assert needed.extras <= set(PYPROJECT["project"]["optional-dependencies"])
+
+
+def test_every_file_that_names_the_version_names_the_same():
+    version = PYPROJECT["project"]["version"]
+    assert COMPANION["project"]["version"] == starlib.__version__ == version
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    metadata = json.loads((ROOT / "codemeta.json").read_text(encoding="utf-8"))
+    assert citation["version"] == metadata["version"] == version
+    bibtex = (ROOT / "book/index.md").read_text(encoding="utf-8")
+    for entry in (citation, citation["preferred-citation"]):
+        assert f"title={{{entry['title']}}}" in re.sub(r"title += ", "title=", bibtex)
+    assert f"{{{version}}}" in bibtex
+
+
+def test_continuous_integration_and_the_container_run_the_two_commands():
+    workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8"))
+    [job] = workflow["jobs"].values()
+    commands = {case["command"] for case in job["strategy"]["matrix"]["include"]}
+    assert commands == {"make book", "make test"}
+    assert {"run": "${{ matrix.command }}"} in job["steps"]
+    container = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    assert 'CMD ["make", "book"]' in container and "RUN make env" in container
+
+
+def test_a_clone_with_the_line_ends_of_windows_has_those_of_this_one(tmp_path):
+    clone = ["git", "clone", "--quiet", "--depth", "1", "-c", "core.autocrlf=true"]
+    done = subprocess.run([*clone, ROOT.as_uri(), tmp_path / "clone"], capture_output=True)
+    if done.returncode:
+        pytest.skip("not a git checkout")
+    for name in (".ci/run", "Makefile", "requirements.lock", "starlib/losses.py"):
+        assert b"\r" not in (tmp_path / "clone" / name).read_bytes(), name
+    shell = subprocess.run(["bash", "-n", tmp_path / "clone" / ".ci/run"], capture_output=True)
+    assert shell.returncode == 0, shell.stderr
 
 
 def test_conda_environment_installs_the_lock_and_both_packages():

@@ -71,19 +71,6 @@ def test_pairs_of_notebook_and_script_hold_the_same_cells():
         assert [c.source for c in ours] == [c.source for c in theirs], script
 
 
-def test_each_table_of_a_fragment_has_its_caption():
-    text = "| a |\n| --- |\n| 1 |\n\nbetween\n\n| b |\n| --- |"
-    first = ":::{table} One.\n:class: computed\n\n| a |\n| --- |\n| 1 |\n:::"
-    second = ":::{table} Two.\n:class: computed\n\n| b |\n| --- |\n:::"
-    assert prepare.captioned(text, ["One.", "Two."]) == f"{first}\n\nbetween\n\n{second}"
-    assert prepare.captioned(text, []) == text
-    assert ":class: computed records-of-x\n" in prepare.captioned(text, ["One.", "Two."], "x")
-    wide = "|".join(["", *"abcdefgh", ""]) + "\n" + "|---" * 8 + "|"
-    assert prepare.captioned(wide, "Wide.").startswith("::::{div} full-width\n:::{table} Wide.")
-    with pytest.raises(ValueError, match="expected 2 captions"):
-        prepare.captioned(text, "One.")
-
-
 def test_a_finding_stands_below_the_title_and_what_made_it_is_one_folded_cell():
     shown = new_output("display_data", data={"text/markdown": "> **Finding.** Two.\n>\n> - one"})
     cells = [

@@ -43,6 +43,13 @@ def landmark_rows(
     return pd.DataFrame(same | columns)
 
 
+def table_bundle(table: pd.DataFrame) -> dict[str, str]:
+    """A table as Markdown with its numbers as CSV; nothing for an empty one."""
+    if table.empty:
+        return {}
+    return {"text/markdown": cells.frame(table), CSV: as_csv(cells.data_of(table))}
+
+
 def load_ipython_extension(shell: Any) -> None:
     """Cells of a notebook whose value is a figure or a table give its data as CSV beside it, and a
     table as Markdown."""
@@ -51,8 +58,5 @@ def load_ipython_extension(shell: Any) -> None:
         data = data_of(figure)
         return {} if data is None else {CSV: as_csv(data)}
 
-    def with_numbers(table: pd.DataFrame) -> dict[str, str]:
-        return {"text/markdown": cells.frame(table), CSV: as_csv(cells.data_of(table))}
-
     shell.display_formatter.mimebundle_formatter.for_type(Figure, bundle)
-    shell.display_formatter.mimebundle_formatter.for_type(pd.DataFrame, with_numbers)
+    shell.display_formatter.mimebundle_formatter.for_type(pd.DataFrame, table_bundle)

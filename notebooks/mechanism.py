@@ -23,9 +23,10 @@
 
 # %%
 from companion.evidence import mechanism
-from companion.exhibits import experiment_tables
+from companion.exhibits import annotators, experiment_tables
 from companion.exhibits import mechanism as drawn
 from companion.exhibits.run_tables import run_table
+from companion.experiments.paper import EXPERIMENTS
 from companion.page import experiment_page
 from companion.text import statements
 
@@ -84,6 +85,25 @@ drawn.error_law(trained)
 
 # %%
 experiment_tables.residual_table(mechanism.at_equal_training_error(trained))
+
+# %% [markdown]
+# ## Three people and a heatmap
+#
+# Three workers labelled faces of LFPW that are also test faces of 300-W. Shown are their labels'
+# scatter at the points that both share, and the heatmaps of networks of the scale `long`, scaled to
+# the same mean area, as ellipses of two standard deviations in a face whose eyes are level. The
+# angle is between the long axes of both, averaged over points; its controls are chance, 45°, and
+# the edges of the picture, whose axes need no network. Networks with STAR loss appear here when
+# they are trained.
+
+# %%
+arms = ["l2", "STAR l2", "smooth_l1", "STAR smooth_l1"]
+trained_long = page.records.arm_runs(EXPERIMENTS["ablation_distance"], "300w", "long", arms=arms)
+measured = annotators.load(page.records.folder)
+annotators.figure(trained_long, measured)
+
+# %%
+annotators.table(annotators.agreements(trained_long, measured) if measured else {})
 
 # %% [markdown]
 # ## The runs

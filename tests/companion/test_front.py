@@ -1,0 +1,102 @@
+"""The first screen's sentences follow from the records, and fail when these no longer bear them."""
+
+import re
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from companion.experiments.paper import EXPERIMENTS
+from companion.experiments.records import Records
+from companion.page import Page, experiment_page
+from companion.text.front import first_screen
+from companion.text.statements import STATEMENTS, Statement
+from tests.fakes import write_arms
+
+ROOT = Path(__file__).resolve().parents[2]
+ABLATION = EXPERIMENTS["ablation_distance"]
+
+
+@pytest.fixture(scope="module")
+def committed():
+    return Records.load(ROOT / "results")
+
+
+def test_the_readme_gives_the_answer_of_the_first_screen(committed):
+    paragraphs = first_screen(committed).split("\n\n")[:3]
+    without_links = [re.sub(r" \[[^\]]*\]\([^)]*\)\.", "", text) for text in paragraphs]
+    expected = "\n\n".join(textwrap.fill(text, 100) for text in without_links)
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert expected == readme.partition("a test holds it -->")[2].partition("<!-- end")[0].strip()
+
+
+def test_the_first_screen_says_what_it_can_in_few_words(committed):
+    assert len(first_screen(committed).split()) <= 200
+    empty = Records(committed.folder, ())
+    assert first_screen(empty) == "The runs behind the first page are not in these records."
+
+
+@pytest.mark.parametrize("key", STATEMENTS, ids=" ".join)
+def test_the_committed_records_bear_each_page_s_sentence(committed, key):
+    name, dataset, scale = key
+    page = experiment_page(name, dataset, scale, results=str(committed.folder))
+    statement = STATEMENTS[key](page.effects)
+    assert statement.holds, statement.text
+    assert re.search(r"\d\.\d\d", statement.text)
+
+
+def page_of(results):
+    experiment = EXPERIMENTS["ablation_distance"]
+    return Page(experiment, "300w", "reduced", None, ("l2",), ("l2", "STAR l2"), (),
+                Records.load(results))  # fmt: skip
+
+
+def test_a_sentence_that_is_no_longer_true_stops_the_book_and_not_somebody_else_s_page(
+    tmp_path, monkeypatch
+):
+    write_arms(ABLATION, "300w", tmp_path / "results", {"l2": 0.05, "STAR l2": 0.04})
+    page, false = page_of(tmp_path / "results"), Statement("STAR loss harms.", False)
+    assert "STAR loss harms" not in page.say(false).data
+    assert page.say(Statement("STAR loss helps.", True)).data.startswith("> **Finding.** STAR loss")
+    monkeypatch.setattr("companion.page.ROOT", tmp_path)
+    with pytest.raises(ValueError, match="ablation_distance: no longer true: STAR loss harms"):
+        page.say(false)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"seeds": "0"}, r"^seeds: expected a list, as in papermill's -y 'seeds: \[0\]', got '0'"),
+        ({"seeds": [0, 0]}, "^seeds: expected each once"),
+        ({"seeds": -1}, "^seeds: expected integers >= 0, got -1"),
+        ({"train": "false"}, r"^train: expected True or False \(.*\), got 'false'"),
+        ({"workers": "2"}, "^workers: expected an integer, got '2'"),
+        ({"scale": "tiny"}, "^scale: expected one of smoke, .*, got 'tiny'"),
+        ({"dataset": "300W"}, "^dataset: expected one of .*, or a .yml file, got '300W'"),
+        ({"results": 3}, "^results: expected a text, got 3"),
+    ],
+)
+def test_parameters_of_a_page_are_checked_by_type(given, message):
+    with pytest.raises(ValueError, match=message):
+        experiment_page("ablation_distance", **({"dataset": "300w", "scale": "reduced"} | given))
+
+
+def test_seed_0_is_one_seed(committed):
+    page = experiment_page("ablation_distance", "300w", "reduced", 0, results=str(committed.folder))
+    assert {run.config.seed for run in page.runs} == {0}
+    assert {j.verdict.supports for j in page.judgements} == {None}  # one seed decides nothing
+
+
+def test_committed_records_are_found_from_any_folder_and_none_is_an_error(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("STARLIB_RESULTS", raising=False)
+    assert experiment_page("accuracy", "300w", "reduced").runs
+    with pytest.raises(ValueError, match=r"results: expected records of accuracy .* got none of"):
+        experiment_page("accuracy", "300w", "reduced", results="nothing")
+
+
+def test_claims_follow_the_comparisons_that_are_shown(committed):
+    page = experiment_page(
+        "ablation_distance", "300w", "reduced", comparisons=["l2"], results=str(committed.folder)
+    )
+    assert [j.id for j in page.judgements] == ["improves-l2"]

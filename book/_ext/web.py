@@ -26,7 +26,7 @@ CORRECTED = {
     ' role="doc-biblioentry"': ' role="listitem"',  # given up by ARIA
 }
 STYLES = {"mystnb": "cell", "sphinx-design": "sd-", "togglebutton": "toggle"}  # -> who needs it
-COLAB = "https://colab.research.google.com/"
+COLAB = "https://colab.research.google.com/github/"
 
 
 def git(*arguments: str) -> str:
@@ -164,17 +164,15 @@ def _deferred(script: Any) -> Any:
 
 
 def _notebook_links(page: str) -> str:
+    """Links to a page's notebook, where the code has an address; nothing without one."""
+    if not (address := repository()):
+        return ""
     import prepare
 
-    notebook = f"notebooks/{prepare.notebook_of(page.removeprefix('experiments/')).name}"
-    if address := repository():
-        path = address.removeprefix("https://github.com/")
-        links = [f'<a href="{COLAB}github/{path}/blob/HEAD/{notebook}">Open in Colab</a>']
-        links.append(f'<a href="{address}/blob/HEAD/{notebook}">Source</a>')
-    else:
-        links = [
-            f'<a href="{COLAB}#create=false">Open in Colab</a> (upload <code>{notebook}</code>)'
-        ]
+    notebook = f"blob/HEAD/notebooks/{prepare.notebook_of(page.removeprefix('experiments/')).name}"
+    path = address.removeprefix("https://github.com/")
+    links = [f'<a href="{COLAB}{path}/{notebook}">Open in Colab</a>']
+    links.append(f'<a href="{address}/{notebook}">Source</a>')
     return f'<p class="notebook-links">{" · ".join(links)}</p>'
 
 

@@ -191,3 +191,11 @@ def test_no_committed_text_names_someones_home_folder():
     paths = [ROOT / name for name in names if not name.startswith("book/vendor/")]
     found = [str(path) for path in paths if path.is_file() and home.search(path.read_bytes())]
     assert not found
+
+
+def test_the_way_from_a_training_to_a_cell_names_functions_that_exist():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    steps = re.findall(r"\| `(\S+\.py)` \| `(\w+)` \|", text)
+    assert len(steps) > 10
+    for path, name in steps:
+        assert re.search(rf"(def|class) {name}\b", (ROOT / path).read_text(encoding="utf-8")), path

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from starlib.checks import LANDMARK_LIMIT, check_number, choose
 from starlib.distances import get_distance
 from starlib.first_call import InputCheck
+from starlib.metrics import cell_variance
 from starlib.moments import (
     GRIDS,
     heatmap_moments,
@@ -48,8 +49,8 @@ def project(directions: Tensor, error: Tensor) -> Tensor:
 
 def floored(eigenvalues: Tensor, heatmaps: Tensor, grid: str = "centers") -> Tensor:
     """λ, at least a twelfth of a cell's area: the variance of a map spread evenly over one cell."""
-    cell = 2 / max(max(heatmaps.shape[-2:]) - (grid == "corners"), 1)
-    return eigenvalues.clamp_min(cell**2 / 12)
+    cells = max(max(heatmaps.shape[-2:]) - (grid == "corners"), 1)
+    return eigenvalues.clamp_min(cell_variance(cells))
 
 
 class LandmarkLoss(nn.Module):

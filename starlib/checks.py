@@ -12,7 +12,9 @@ import torch
 from torch import Tensor
 
 DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)  # of heatmaps
-# Landmarks farther out are a mistake, and squares of their errors over a variance would overflow.
+# Labels farther out are in other units; a crop's own end at 1, augmented ones rarely pass 2.
+LANDMARK_LIMIT = 2.0
+# Predictions farther out: squares of their errors over a variance would overflow.
 FARTHEST = 1e6
 
 
@@ -111,11 +113,12 @@ def check_landmarks(
     landmarks: Tensor,
     shape: tuple[int, ...],
     values: bool = True,
+    limit: float = LANDMARK_LIMIT,
     name: str = "landmarks",
     labels: bool = True,
 ) -> None:
     """Raise ValueError naming the argument unless `landmarks` has the shape [B, N, 2], a floating
-    dtype and no value beyond FARTHEST; `values` as in `check_inputs`. Only `labels` may be NaN."""
+    dtype and no value beyond the limit; `values` as in `check_inputs`. Only `labels` may be NaN."""
     check_flag("check_values", values)
     if not isinstance(landmarks, Tensor):
         raise ValueError(f"{name}: expected a tensor, got {type(landmarks).__name__}")
@@ -125,32 +128,40 @@ def check_landmarks(
         raise ValueError(f"{name}: expected a floating dtype, got {landmarks.dtype}")
     if values and not torch.compiler.is_compiling():
         size = landmarks.detach().abs()
-        limit = min(FARTHEST, torch.finfo(size.dtype).max)  # in float16 FARTHEST is infinite
+        limit = min(limit, torch.finfo(size.dtype).max)  # in float16 FARTHEST is infinite
         wrong = size > limit if labels else ~(size <= limit)
         if wrong.any():
             raise ValueError(
-                f"{name}: expected finite values in units of [-1, 1], at most {FARTHEST:g} "
+                f"{name}: expected finite values in units of [-1, 1], at most {limit:g} "
                 f"in size{' (NaN: unlabelled)' * labels}, got {float(size[wrong].max()):g}"
+                + "; of pixels (2 x + 1) / side - 1 makes them"
+                * (labels and limit < FARTHEST)
             )
 
 
 def check_decoded(
-    predicted: Tensor, landmarks: Tensor, values: bool = True, name: str = "predicted"
+    predicted: Tensor,
+    landmarks: Tensor,
+    values: bool = True,
+    limit: float = LANDMARK_LIMIT,
+    name: str = "predicted",
 ) -> None:
     """`check_inputs` for landmarks that are decoded already, [B, N, 2] like the annotated ones."""
     if not isinstance(predicted, Tensor) or predicted.dim() != 3 or predicted.shape[-1] != 2:
         shape = list(predicted.shape) if isinstance(predicted, Tensor) else predicted
         raise ValueError(f"{name}: expected shape [B, N, 2], got {shape}")
-    check_landmarks(predicted, tuple(predicted.shape), values, name, labels=False)
-    check_landmarks(landmarks, tuple(predicted.shape), values)
+    check_landmarks(predicted, tuple(predicted.shape), values, FARTHEST, name, labels=False)
+    check_landmarks(landmarks, tuple(predicted.shape), values, limit)
 
 
-def check_inputs(heatmaps: Tensor, landmarks: Tensor, values: bool = True) -> None:
+def check_inputs(
+    heatmaps: Tensor, landmarks: Tensor, values: bool = True, limit: float = LANDMARK_LIMIT
+) -> None:
     """Raise ValueError naming the argument unless a loss can be computed from heatmaps
-    [B, N, H, W] >= 0 and landmarks [B, N, 2].
+    [B, N, H, W] >= 0 and landmarks [B, N, 2], at most the limit in size.
 
     `values=False` skips the value check, which forces a GPU synchronisation; compiled and exported
     code skips it too.
     """
     check_heatmaps(heatmaps, values)
-    check_landmarks(landmarks, (*heatmaps.shape[:2], 2), values)
+    check_landmarks(landmarks, (*heatmaps.shape[:2], 2), values, limit)

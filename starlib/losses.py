@@ -5,22 +5,27 @@ over the labelled ones is `starlib.unlabelled.labelled_mean`.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from starlib.checks import check_flag, check_inputs, check_number, choose
+from starlib.checks import LANDMARK_LIMIT, check_number, choose
 from starlib.distances import get_distance
+from starlib.first_call import InputCheck
+from starlib.metrics import cell_variance
 from starlib.moments import (
+    GRIDS,
     heatmap_moments,
     principal_components,
     released_moments,
     soft_argmax,
 )
-from starlib.unlabelled import filled, masked
+from starlib.unlabelled import filled, labelled_mean, masked
 
 CONVENTIONS = ("paper", "released")
 RESTRICTIONS = ("value", "detach", "none")
+REDUCTIONS = ("none", "mean", "sum")
 RELEASED_EPSILON = 1e-5
 
 
@@ -42,13 +47,48 @@ def project(directions: Tensor, error: Tensor) -> Tensor:
     return (directions * error[..., None]).sum(-2)
 
 
-def floored(eigenvalues: Tensor, heatmaps: Tensor) -> Tensor:
+def floored(eigenvalues: Tensor, heatmaps: Tensor, grid: str = "centers") -> Tensor:
     """λ, at least a twelfth of a cell's area: the variance of a map spread evenly over one cell."""
-    cell = 2 / max(heatmaps.shape[-2:])
-    return eigenvalues.clamp_min(cell**2 / 12)
+    cells = max(max(heatmaps.shape[-2:]) - (grid == "corners"), 1)
+    return eigenvalues.clamp_min(cell_variance(cells))
 
 
-class STARLoss(nn.Module):
+class LandmarkLoss(nn.Module):
+    """What both losses share: a distance, a grid, the check of inputs, and the reduction."""
+
+    def __init__(
+        self,
+        distance: str,
+        convention: str,
+        check_values: bool,
+        reduction: str,
+        beta: float | None,
+        grid: str,
+        landmark_limit: float,
+        **settings: Any,
+    ):
+        super().__init__()
+        self.distance = get_distance(distance, beta)
+        self.convention = choose("convention", convention, CONVENTIONS)
+        self.reduction = choose("reduction", reduction, REDUCTIONS)
+        self.grid = choose("grid", grid, GRIDS) if convention == "paper" else "corners"
+        self.check = InputCheck(check_values, landmark_limit)
+        self.settings = {"distance": distance} | ({"beta": beta} if beta is not None else {})
+        self.settings |= {**settings, "convention": convention, "grid": self.grid}
+        self.settings |= {"reduction": reduction, "check_values": check_values}
+
+    def extra_repr(self) -> str:
+        return ", ".join(f"{name}={value!r}" for name, value in self.settings.items())
+
+    def reduced(self, loss: Tensor, missing: Tensor) -> Tensor:
+        """The losses [B, N] of the landmarks that are not missing: each, their mean or sum."""
+        if self.reduction == "mean":
+            return labelled_mean(loss, missing)
+        loss = masked(loss, missing)
+        return loss.sum() if self.reduction == "sum" else loss
+
+
+class STARLoss(LandmarkLoss):
     """Self-adapTive Ambiguity Reduction loss (Eq. 6) with an eigenvalue restriction.
 
         L = d(v1ᵀe) / √λ1 + d(v2ᵀe) / √λ2 + w (λ1 + λ2) / 2,    e = y_t - μ
@@ -60,17 +100,29 @@ class STARLoss(nn.Module):
     finite non-negative map. `convention="released"` is the released code's form: corner grid,
     1e-5 added to V1, V2 and λ, value restriction w (λ1 + λ2).
 
+    There are a first and a second derivative in reverse mode (forward mode raises: take
+    torch.func.jacrev of jacrev, not hessian). `torch.compile(loss, dynamic=True)` makes one graph
+    for all batch sizes above one; without `dynamic` the first other size compiles once more.
+    torch.func.vmap needs `check_values=False`: a value cannot decide there what is computed.
+
     Args:
         distance: "l1", "l2", "smooth_l1" or "wing".
         restriction: "value", "detach" or "none".
         weight: w >= 0 of the value restriction.
         convention: "paper" or "released".
-        check_values: look for NaN, infinite and negative values and far landmarks; this forces a
-            GPU synchronisation, so training loops switch it off.
+        check_values: look for NaN, infinite and negative values and far landmarks at every call;
+            this forces a GPU synchronisation, so training loops switch it off. The first call, and
+            under torch.compile it alone, is looked at in any case.
+        reduction: "none", "mean" (over the labelled landmarks) or "sum".
+        beta: s of smooth-l1 (Eq. 8) in [-1, 1] units, 0.01 if None; torch's own has 1.
+        grid: "centers": the borders of the heatmap are at -1 and 1, as in dsntnn; "corners": the
+            outermost cells' centres are, as with kornia and `align_corners=True`.
+        landmark_limit: the size above which a landmark is refused, being in other units; up to 1e6.
 
     Call with heatmaps [B, N, H, W] >= 0, normalised or not, and landmarks [B, N, 2] (x, y) in
-    [-1, 1], at most 1e6 in size, or NaN where unlabelled; returns [B, N] >= 0 in float32 (float64
-    for float64 heatmaps), 0 where unlabelled.
+    [-1, 1], or NaN where unlabelled; returns [B, N] >= 0 in float32 (float64 for float64
+    heatmaps), 0 where unlabelled, or one value for "mean" and "sum". The first call warns of
+    landmarks that all lie in [0, 1], and of many that are exactly (-1, -1) or (0, 0).
 
     Raises:
         ValueError: naming the argument that has another type, shape, dtype or value.
@@ -83,71 +135,71 @@ class STARLoss(nn.Module):
         weight: float = 1.0,
         convention: str = "paper",
         check_values: bool = True,
+        *,
+        reduction: str = "none",
+        beta: float | None = None,
+        grid: str = "centers",
+        landmark_limit: float = LANDMARK_LIMIT,
     ):
-        super().__init__()
-        self.distance = get_distance(distance)
+        own = {"restriction": restriction, "weight": weight}
+        super().__init__(
+            distance, convention, check_values, reduction, beta, grid, landmark_limit, **own
+        )
         self.restriction = choose("restriction", restriction, RESTRICTIONS)
         self.weight = check_number("weight", weight, 0)
-        self.convention = choose("convention", convention, CONVENTIONS)
-        self.check_values = check_flag("check_values", check_values)
 
     def forward(self, heatmaps: Tensor, landmarks: Tensor) -> Tensor:
-        check_inputs(heatmaps, landmarks, self.check_values)
-        landmarks, missing = filled(landmarks)
+        landmarks, missing = filled(self.check(heatmaps, landmarks))
         released = self.convention == "released"
-        mean, covariance = released_moments(heatmaps) if released else heatmap_moments(heatmaps)
+        moments = released_moments(heatmaps) if released else heatmap_moments(heatmaps, self.grid)
+        mean, covariance = moments
         eigenvalues, eigenvectors = principal_components(covariance)
         if self.restriction == "detach":
             eigenvalues, eigenvectors = eigenvalues.detach(), eigenvectors.detach()
         error = landmarks.to(mean.dtype) - mean
-        variances = eigenvalues + RELEASED_EPSILON if released else floored(eigenvalues, heatmaps)
+        if released:
+            variances, weight = eigenvalues + RELEASED_EPSILON, 2 * self.weight
+        else:
+            variances, weight = floored(eigenvalues, heatmaps, self.grid), self.weight
         loss = star(self.distance, error, variances, eigenvectors)
-        # The released code's w is twice the paper's.
-        loss = restricted(loss, eigenvalues, self.restriction, self.weight * (1 + released))
-        return masked(loss, missing)
+        loss = restricted(loss, eigenvalues, self.restriction, weight)
+        return self.reduced(loss, missing)
 
 
-class RegressionLoss(nn.Module):
+class RegressionLoss(LandmarkLoss):
     """The baseline: d(y_t - μ) of Eq. 2, with μ the soft-argmax of the heatmap (Eq. 1).
 
     `convention="paper"` adds d over x and y, so that STAR with unit eigenvalues is this loss.
     `convention="released"` has the corner grid, l1 and l2 averaged over x and y, and smooth-l1
     and Wing of the Euclidean norm of the error.
 
-    Args:
-        distance: "l1", "l2", "smooth_l1" or "wing".
-        convention: "paper" or "released".
-        check_values: look for NaN, infinite and negative values and far landmarks; this forces a
-            GPU synchronisation, so training loops switch it off.
-
-    Call with heatmaps [B, N, H, W] >= 0, normalised or not, and landmarks [B, N, 2] (x, y) in
-    [-1, 1], at most 1e6 in size, or NaN where unlabelled; returns [B, N] >= 0 in float32 (float64
-    for float64 heatmaps), 0 where unlabelled.
-
-    Raises:
-        ValueError: naming the argument that has another type, shape, dtype or value.
+    Arguments, call and errors are those of `STARLoss`.
     """
 
     def __init__(
-        self, distance: str = "smooth_l1", convention: str = "paper", check_values: bool = True
+        self,
+        distance: str = "smooth_l1",
+        convention: str = "paper",
+        check_values: bool = True,
+        *,
+        reduction: str = "none",
+        beta: float | None = None,
+        grid: str = "centers",
+        landmark_limit: float = LANDMARK_LIMIT,
     ):
-        super().__init__()
-        self.distance = get_distance(distance)
-        self.convention = choose("convention", convention, CONVENTIONS)
+        super().__init__(distance, convention, check_values, reduction, beta, grid, landmark_limit)
         self.norm = convention == "released" and distance in ("smooth_l1", "wing")
-        self.check_values = check_flag("check_values", check_values)
 
     def forward(self, heatmaps: Tensor, landmarks: Tensor) -> Tensor:
-        check_inputs(heatmaps, landmarks, self.check_values)
-        grid = "corners" if self.convention == "released" else "centers"
-        return self.of_means(soft_argmax(heatmaps, grid), landmarks)
+        landmarks = self.check(heatmaps, landmarks)
+        return self.of_means(soft_argmax(heatmaps, self.grid), landmarks)
 
     def of_means(self, means: Tensor, landmarks: Tensor) -> Tensor:
-        """The loss [B, N] of means [B, N, 2] that are decoded already."""
+        """The loss of means [B, N, 2] that are decoded already."""
         landmarks, missing = filled(landmarks)
         error = landmarks.to(means.dtype) - means
         if self.norm:
-            return masked(self.distance(torch.linalg.vector_norm(error, dim=-1)), missing)
+            return self.reduced(self.distance(torch.linalg.vector_norm(error, dim=-1)), missing)
         distances = self.distance(error)
         loss = distances.mean(-1) if self.convention == "released" else distances.sum(-1)
-        return masked(loss, missing)
+        return self.reduced(loss, missing)

@@ -29,7 +29,7 @@ def point_errors(predicted: ArrayLike, target: ArrayLike, scheme: Scheme | str) 
         raise ValueError(f"target: expected shape [F, {scheme.points}, 2], got {target.shape}")
     if predicted.shape != target.shape:
         raise ValueError(f"predicted: expected shape {target.shape}, got {predicted.shape}")
-    distance = normalising_distance(target, scheme)
+    distance = scheme.unit(target)
     if not (distance > 0).all():
         raise ValueError(
             f"target: normalising distance is zero or NaN in face {int((~(distance > 0)).argmax())}"
@@ -44,18 +44,23 @@ def point_errors(predicted: ArrayLike, target: ArrayLike, scheme: Scheme | str) 
     return np.linalg.norm(predicted - target, axis=-1) / distance[:, None]
 
 
-def normalising_distance(target: NDArray, scheme: Scheme) -> NDArray:
-    """Distance [F] of the means of the labelled points of the scheme's two groups, from landmarks
-    [F, N, 2]; NaN where a group has none."""
-    labelled = np.where(np.isnan(target).any(-1, keepdims=True), np.nan, target)
-    left, right = (_mean(labelled[:, list(ends)], 1) for ends in scheme.normaliser)
-    return np.linalg.norm(left - right, axis=-1)
-
-
 def _mean(values: NDArray, axis: int) -> NDArray:
     """The mean of what is not NaN; NaN where all is."""
     with np.errstate(invalid="ignore"):
         return np.nansum(values, axis) / (~np.isnan(values)).sum(axis)
+
+
+def squared_mahalanobis(error: NDArray, covariance: NDArray, floor: float = 0.0) -> NDArray:
+    """eᵀ (Σ + floor · 1)⁻¹ e [...] of errors [..., 2] and covariances [..., 2, 2]; the floor is for
+    those without an inverse, such as that of a map on one cell."""
+    inverse = np.linalg.inv(covariance + floor * np.eye(2, dtype=covariance.dtype))
+    return np.einsum("...i,...ij,...j->...", error, inverse, error)
+
+
+def cell_variance(cells: float, side: float = 2.0) -> float:
+    """Variance along one axis of a map that is spread evenly over one of the cells of a side, the
+    least that a heatmap resolves."""
+    return (side / cells) ** 2 / 12
 
 
 def nme(predicted: ArrayLike, target: ArrayLike, scheme: Scheme | str) -> NDArray:

@@ -6,15 +6,17 @@ Coordinates are (x, y) in [-1, 1]. `grid="centers"` puts cell j of W at (2j + 1)
      |  cell 0  |  cell 1  |  cell 2  |  cell 3  |      W = 4
         -0.75      -0.25       0.25       0.75
 
-`grid="corners"` puts it at 2j / (W - 1) - 1, as the decoder of the authors' released code does.
+`grid="corners"` puts it at 2j / (W - 1) - 1, so that the outermost centres are at -1 and 1, as the
+decoder of the authors' released code does, and `align_corners=True` of torch and kornia.
 """
 
 import torch
 from torch import Tensor
 
-from starlib.checks import DTYPES, check_heatmaps
+from starlib.checks import DTYPES, check_heatmaps, choose
 from starlib.kernels import first_moment, second_moments
 
+GRIDS = ("centers", "corners")
 # 1 - V2 / V1² below this is rounding: the mass is on one cell, whose covariance is zero.
 ONE_CELL = 1e-6
 # (λ1 - λ2) / (λ1 + λ2) below this is rounding of a float32 covariance: no direction is defined.
@@ -23,8 +25,7 @@ ISOTROPIC = 1e-5
 
 def grid_positions(size: int, grid: str = "centers", like: Tensor | None = None) -> Tensor:
     """Positions [size] of a heatmap's columns (or rows) in [-1, 1]; dtype and device of `like`."""
-    if grid not in ("centers", "corners"):
-        raise ValueError(f"grid: expected 'centers' or 'corners', got {grid!r}")
+    choose("grid", grid, GRIDS)
     dtype, device = (like.dtype, like.device) if like is not None else (torch.float32, None)
     steps = torch.arange(size, dtype=dtype, device=device)
     if grid == "centers":

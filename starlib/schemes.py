@@ -1,12 +1,18 @@
-"""Landmark schemes: the curves points lie on, their mirror images, the normalising points."""
+"""Landmark schemes: the curves points lie on, their mirror images, the normalising points, and the
+parts of the face."""
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 Edge = tuple[tuple[int, ...], bool]
+FaceBox = tuple[str, tuple[float, float, float, float]]
+PARTS = ("contour", "brows", "nose", "eyes", "mouth")  # regions that share out every landmark
 
 
 def _edge(first: int, last: int, closed: bool = False) -> Edge:
@@ -21,6 +27,9 @@ class Scheme:
     flip: for every point the index of its mirror image.
     normaliser: two groups of points; NME is divided by the distance of their means.
     unscored: points that NME leaves out, because people place them by different definitions.
+    regions: points of the parts of the face, PARTS and "eye corners"; none for schemes of your own.
+    face_box: what the box of the points reaches around, and its sides beside the box from the brows
+        to the chin and from ear to ear, as shares of that box; None for schemes of your own.
     """
 
     name: str
@@ -28,6 +37,8 @@ class Scheme:
     flip: tuple[int, ...]
     normaliser: tuple[tuple[int, ...], tuple[int, ...]]
     unscored: tuple[int, ...] = ()
+    regions: Mapping[str, tuple[int, ...]] = field(default_factory=dict, compare=False)
+    face_box: FaceBox | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         every = range(self.points)
@@ -54,21 +65,42 @@ class Scheme:
         """Whether points have mirror images; without, a mirrored picture has no landmarks."""
         return any(i != mirror for i, mirror in enumerate(self.flip))
 
+    def unit(self, landmarks: NDArray) -> NDArray:
+        """Distance [F] that errors are divided by, of the means of the labelled points of the two
+        groups of the normaliser, from landmarks [F, N, 2]; NaN where a group has none."""
+        labelled = ~np.isnan(landmarks).any(-1, keepdims=True)
+        placed = np.where(labelled, landmarks, 0)
+        with np.errstate(invalid="ignore"):
+            left, right = (
+                placed[:, list(points)].sum(1) / labelled[:, list(points)].sum(1)
+                for points in self.normaliser
+            )
+        return np.linalg.norm(left - right, axis=-1)
+
+    def region(self, name: str) -> list[int]:
+        """Points of a region; ValueError for one that the scheme does not have."""
+        if name not in self.regions:
+            known = ", ".join(self.regions) or f"none for scheme {self.name}"
+            raise ValueError(f"region: expected one of {known}, got {name!r}")
+        return list(self.regions[name])
+
     def to_dict(self) -> dict[str, Any]:
-        """Every field by name, for JSON and for weights files; `unscored` only where there are
-        such points, so that the fingerprints of other schemes stay what they were."""
-        values = dataclasses.asdict(self)
+        """What makes the scheme this one, by name, for JSON and for weights files; `unscored` only
+        where there are such points, so that fingerprints of other schemes stay what they were."""
+        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.compare}
         if not self.unscored:
             del values["unscored"]
         return values
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Scheme":
-        """The scheme of `to_dict`, tuples given as lists."""
+        """The scheme of `to_dict`, tuples given as lists; a known one is itself."""
         edges = tuple((tuple(points), bool(closed)) for points, closed in values["edges"])
         left, right = (tuple(group) for group in values["normaliser"])
         unscored = tuple(values.get("unscored", ()))
-        return cls(values["name"], edges, tuple(values["flip"]), (left, right), unscored)
+        scheme = cls(values["name"], edges, tuple(values["flip"]), (left, right), unscored)
+        known = SCHEMES.get(scheme.name)
+        return known if known == scheme else scheme
 
 
 def _mirrored(points: int, *groups: tuple[list[int], list[int]]) -> tuple[int, ...]:
@@ -81,6 +113,10 @@ def _mirrored(points: int, *groups: tuple[list[int], list[int]]) -> tuple[int, .
 
 def _runs(*pairs: tuple[int, int]) -> list[int]:
     return [i for first, last in pairs for i in range(first, last + 1)]
+
+
+def _points(*pairs: tuple[int, int]) -> tuple[int, ...]:
+    return tuple(_runs(*pairs))
 
 
 # fmt: off
@@ -96,6 +132,23 @@ _COFW_EDGES = tuple(
 _COFW_FLIP = _mirrored(
     29, ([0, 2, 4, 5, 8, 10, 12, 13, 16, 18, 22], [1, 3, 6, 7, 9, 11, 14, 15, 17, 19, 23])
 )
+# Medians: WFLW's points for COFW, and SCUT-FBP5500's test faces.
+_FACE: FaceBox = ("brows to chin and ear to ear", (0.0, 0.0, 0.0, 0.0))
+
+
+def _cofw(name: str, normaliser: tuple[tuple[int, ...], tuple[int, ...]]) -> Scheme:
+    return Scheme(
+        name, _COFW_EDGES, _COFW_FLIP, normaliser,
+        regions={
+            "contour": (28,), "brows": _points((0, 7)), "nose": _points((18, 21)),  # the chin
+            "eyes": _points((8, 17)), "mouth": _points((22, 27)), "eye corners": (8, 9, 10, 11),
+        },
+        face_box=(
+            "brows to chin and from one brow's outer end to the other's", (0.11, 0.0, -0.11, 0.0),
+        ),
+    )
+
+
 SCHEMES = {
     scheme.name: scheme
     for scheme in (
@@ -113,6 +166,12 @@ SCHEMES = {
                 ([48, 49, 50, 58, 59, 60, 61, 67], [54, 53, 52, 56, 55, 64, 63, 65]),
             ),
             ((36,), (45,)),
+            regions={
+                "contour": _points((0, 16)), "brows": _points((17, 26)), "nose": _points((27, 35)),
+                "eyes": _points((36, 47)), "mouth": _points((48, 67)),
+                "eye corners": (36, 39, 42, 45),
+            },
+            face_box=_FACE,
         ),
         Scheme(  # WFLW, 98 points
             "wflw",
@@ -130,9 +189,15 @@ SCHEMES = {
                 ([76, 77, 78, 87, 86, 88, 89, 95, 96], [82, 81, 80, 83, 84, 92, 91, 93, 97]),
             ),
             ((60,), (72,)),
+            regions={
+                "contour": _points((0, 32)), "brows": _points((33, 50)), "nose": _points((51, 59)),
+                "eyes": _points((60, 75), (96, 97)), "mouth": _points((76, 95)),
+                "eye corners": (60, 64, 68, 72),
+            },
+            face_box=_FACE,
         ),
-        Scheme("cofw", _COFW_EDGES, _COFW_FLIP, ((16,), (17,))),  # NME by the pupils
-        Scheme("cofw-ocular", _COFW_EDGES, _COFW_FLIP, ((8,), (9,))),  # by the outer eye corners
+        _cofw("cofw", ((16,), (17,))),  # NME by the pupils
+        _cofw("cofw-ocular", ((8,), (9,))),  # by the outer eye corners
         Scheme(  # SCUT-FBP5500, 86 points; the outline, 0-21, goes around the whole face
             "scut-fbp5500",
             (
@@ -148,6 +213,12 @@ SCHEMES = {
                  [59, 72, 71, 70, 69, 68, 67, 79, 78, 77, 85, 84, 83]),
             ),
             ((46,), (50,)),
+            regions={
+                "contour": _points((0, 21)), "brows": _points((22, 41)), "nose": _points((60, 72)),
+                "eyes": _points((42, 59)), "mouth": _points((73, 85)),
+                "eye corners": (42, 46, 50, 54),
+            },
+            face_box=("hairline to chin and ear to ear", (0.015, -0.33, -0.01, -0.02)),
         ),
         # Cephalograms, 19 points from sella to articulare: a side view, so nothing mirrors. People
         # define soft-tissue pogonion, 15, in two ways.
@@ -157,6 +228,7 @@ SCHEMES = {
             _COFW_EDGES,
             (*_COFW_FLIP[:28], 29, 28, 31, 30, 33, 32, 34),
             ((8,), (9,)),
+            face_box=_FACE,
         ),
     )
 }

@@ -20,6 +20,7 @@ CHOICES = {
     "ratio": (None, 5.0),
     "image_size": (256,),
     "scheme": (SCHEME,),
+    "landmark_limit": (1e6,),
 }
 
 

@@ -15,11 +15,12 @@ from starlib.devices import AUTO
 from starlib.files import atomically
 from starlib.inference.detector import Detector, load_detector
 from starlib.inference.drawing import draw_faces
-from starlib.inference.face_boxes import BOXES, face_boxes
+from starlib.inference.face_boxes import face_boxes
 from starlib.inference.locate import locate
 from starlib.inference.pictures import Picture, Source, pictures, sources
 from starlib.inference.results import picture_record, table_header, table_rows
 from starlib.inference.shipped import DEFAULT, shipped, shipped_names, weights_path
+from starlib.schemes import SCHEMES
 
 FORMATS = ("json", "png", "csv")
 TABLE = "predictions.csv"
@@ -35,7 +36,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         help=f"{', '.join(shipped_names())}: networks that come with the project, default "
         f"{DEFAULT}; or a file: the authors' .pkl, results/weights/<hash>.pt of a run",
     )
-    meanings = "; ".join(f"{name}: {reach}" for name, (reach, _) in BOXES.items())
+    meanings = "; ".join(f"{s.name}: {s.face_box[0]}" for s in SCHEMES.values() if s.face_box)
     parser.add_argument(
         "--box",
         nargs=4,

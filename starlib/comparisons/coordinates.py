@@ -15,7 +15,7 @@ class DecodedRegression(RegressionLoss):
     grid, so that no heatmap is decoded twice. Call with these and the annotated ones."""
 
     def forward(self, predicted: Tensor, landmarks: Tensor) -> Tensor:
-        check_decoded(predicted, landmarks, self.check_values)
+        check_decoded(predicted, landmarks, self.check.values, self.check.limit)
         return self.of_means(predicted, landmarks)
 
 

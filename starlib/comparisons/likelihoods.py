@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from starlib.checks import check_decoded, check_landmarks, choose
+from starlib.checks import FARTHEST, check_decoded, check_landmarks, choose
 from starlib.comparisons.adl import root
 from starlib.comparisons.star_variants import decomposed
 from starlib.kernels import widened
@@ -91,8 +91,8 @@ def cholesky_nll(
 
 def check_prediction(mean: Tensor, scale_tril: Tensor, landmarks: Tensor, values: bool) -> None:
     """Raise ValueError naming the argument unless a likelihood can be computed from the three."""
-    check_decoded(mean, landmarks, values, "mean")
-    check_landmarks(scale_tril, (*mean.shape, 2), values, "scale_tril", labels=False)
+    check_decoded(mean, landmarks, values, name="mean")
+    check_landmarks(scale_tril, (*mean.shape, 2), values, FARTHEST, "scale_tril", labels=False)
     if values and not torch.compiler.is_compiling():
         diagonal = scale_tril.detach().diagonal(dim1=-2, dim2=-1)
         if not (diagonal >= SMALLEST_DEVIATION).all():

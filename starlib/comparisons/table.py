@@ -74,7 +74,7 @@ LOSSES: dict[str, tuple[Loss, ...]] = {
         Loss(DecodedRegression, takes=("landmarks",), options=("distance", "convention")),
         Loss(coordinate_loss, "coordinates", ("landmarks",), ("distance", "image_size")),
     ),
-    "star": (Loss(STARLoss, options=(*RESTRICTED, "convention")),),
+    "star": (Loss(STARLoss, options=(*RESTRICTED, "convention", "landmark_limit")),),
     "star_inside": (Loss(star_inside, options=RESTRICTED),),
     "star_isotropic": (Loss(star_isotropic, options=RESTRICTED),),
     "star_random": (Loss(star_random, options=RESTRICTED),),

@@ -17,23 +17,10 @@ CONFIDENCE = 70  # in percent: fewer is seldom a face
 # its width and height: medians over 149 faces of WFLW's test set.
 FROM_DETECTOR = (-0.02, 0.235, 0.02, 0.02)
 
-# What the box of a scheme's points reaches around, and its sides beside the box from the brows to
-# the chin and from ear to ear, as shares of that box (medians: WFLW's points for COFW, and
-# SCUT-FBP5500's test faces).
-_FACE = ("brows to chin and ear to ear", (0.0, 0.0, 0.0, 0.0))
-BOXES = {
-    "300w": _FACE,
-    "wflw": _FACE,
-    "cofw": ("brows to chin and from one brow's outer end to the other's", (0.11, 0.0, -0.11, 0.0)),
-    "scut-fbp5500": ("hairline to chin and ear to ear", (0.015, -0.33, -0.01, -0.02)),
-}
-BOXES["cofw-ocular"] = BOXES["cofw"]
-BOXES["lfpw-35"] = _FACE
-
 
 def box_meaning(scheme: Scheme) -> str:
     """What a box of the scheme's landmarks reaches around."""
-    return BOXES[scheme.name][0] if scheme.name in BOXES else "around all points of the scheme"
+    return scheme.face_box[0] if scheme.face_box else "around all points of the scheme"
 
 
 def face_boxes(image: Image.Image, scheme: Scheme) -> tuple[NDArray[np.float64], NDArray]:
@@ -48,8 +35,8 @@ def face_boxes(image: Image.Image, scheme: Scheme) -> tuple[NDArray[np.float64],
     boxes: NDArray[np.float64] = np.concatenate(
         (found[:, :2], found[:, :2] + found[:, 2:4]), axis=1
     )
-    shares = BOXES.get(scheme.name, _FACE)[1]
-    for sides in (FROM_DETECTOR, shares):
+    own = scheme.face_box[1] if scheme.face_box else (0.0, 0.0, 0.0, 0.0)
+    for sides in (FROM_DETECTOR, own):
         size = boxes[:, 2:] - boxes[:, :2]
         boxes = boxes + np.array(sides) * np.concatenate((size, size), axis=1)
     order = np.argsort(-np.prod(boxes[:, 2:] - boxes[:, :2], axis=1), kind="stable")

@@ -55,6 +55,11 @@ def evaluation_metrics(arrays: dict[str, NDArray], scheme: Scheme) -> dict[str, 
     return found
 
 
+def map_floor(config: RunConfig) -> float:
+    """Variance of a map on one cell, in the square of the stored crops' [-1, 1]."""
+    return metrics.cell_variance(config.image_size / 4, 2 * VIEW_OF_STORE)
+
+
 def calibration(model: nn.Module, crops: CropStore, config: RunConfig) -> dict[str, float]:
     """The factor by which the network's covariances must be multiplied so that the squared
     Mahalanobis distance of the labels of training faces averages 2; empty without covariances."""
@@ -63,9 +68,7 @@ def calibration(model: nn.Module, crops: CropStore, config: RunConfig) -> dict[s
     if spread is None:
         return {}
     error = crops.landmarks[:CALIBRATION_FACES] - predict(model, images, config)
-    # A map on one cell has no inverse; it counts with a covariance of its cell's size.
-    floor = (2 * VIEW_OF_STORE / (config.image_size / 4)) ** 2 / 12 * np.eye(2, dtype=np.float32)
-    squared = np.einsum("fni,fnij,fnj->fn", error, np.linalg.inv(spread + floor), error)
+    squared = metrics.squared_mahalanobis(error, spread, map_floor(config))
     return {"factor": float(np.nanmean(squared) / 2), "faces": len(images)}  # of labelled points
 
 

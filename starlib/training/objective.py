@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from starlib.checks import FARTHEST
 from starlib.comparisons.aam import edge_targets, edges_missing, point_targets
 from starlib.comparisons.awing import awing
 from starlib.comparisons.dr import distribution_regularisation
@@ -30,6 +31,7 @@ class Objective(nn.Module):
         self.takes = entry.takes
         self.loss = entry.build(
             check_values=False,
+            landmark_limit=FARTHEST,  # crops are in units of [-1, 1], those of profiles beyond 2
             distance=config.distance,
             restriction=config.restriction,
             weight=config.weight,

@@ -15,11 +15,10 @@ from companion.evidence.effects import (
     holm,
 )
 from companion.evidence.published import contradictions, published, published_values
-from companion.evidence.regions import PARTS, REGIONS
 from companion.evidence.statistics import pooled_deviation, power
 from companion.experiments.paper import EXPERIMENTS, Comparison, Experiment
 from companion.experiments.records import Records
-from starlib.schemes import SCHEME_OF, SCHEMES
+from starlib.schemes import PARTS, SCHEME_OF, SCHEMES
 from starlib.training.config import RunConfig
 from tests.fakes import write_arms, write_run
 
@@ -234,12 +233,11 @@ def test_face_errors_take_a_subset_a_region_and_the_truth(tmp_path):
 
 @pytest.mark.parametrize("name", ["300w", "wflw", "cofw", "scut-fbp5500"])
 def test_regions_share_out_every_landmark(name):
-    taken = sorted(i for part in PARTS for i in REGIONS[name][part])
+    taken = sorted(i for part in PARTS for i in SCHEMES[name].region(part))
     assert taken == list(range(SCHEMES[name].points))
-    assert set(REGIONS[name]["eye corners"]) <= set(REGIONS[name]["eyes"])
-    assert sorted(SCHEMES[name].flip[i] for i in REGIONS[name]["eye corners"]) == sorted(
-        REGIONS[name]["eye corners"]
-    )
+    corners = SCHEMES[name].region("eye corners")
+    assert set(corners) <= set(SCHEMES[name].region("eyes"))
+    assert sorted(SCHEMES[name].flip[i] for i in corners) == sorted(corners)
 
 
 def test_the_jackknife_of_the_spread_covers_the_truth(tmp_path):

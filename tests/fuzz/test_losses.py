@@ -10,7 +10,7 @@ from tests.fuzz import SCALE, times
 from tests.losses import SCHEME, every_loss, prediction
 
 N = SCHEME.points
-ALL = list(every_loss())
+ALL = list(zip(every_loss(), every_loss(False), strict=True))
 EXAMPLES = times(10)
 DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 SIZES = ((8, 8), (16, 16), (32, 32), (1, 1), (1, 8), (8, 1), (2, 3))
@@ -95,9 +95,13 @@ def test_value_and_gradient_of_every_loss_are_finite_or_the_input_is_refused(
     generator = torch.Generator().manual_seed(seed)
     maps = drawn_maps(kind, size, scale, dtype, generator)
     landmarks = drawn_landmarks(place, maps, distance, generator)
-    far = float(landmarks.abs().max()) > 1e6
-    for label, takes, loss in ALL:
+    largest = float(landmarks.nan_to_num().abs().max())
+    for (label, takes, loss), (_, _, unchecked) in ALL:
         inputs = prediction(maps, takes)
+        far = largest > (1e6 if label.startswith("star heatmaps") else 2)
+        if far and largest <= 1e6 and not label.startswith("RegressionLoss"):
+            loss = unchecked  # what is not refused is finite
+            far = False
         try:
             value = loss(*inputs, landmarks)
         except ValueError as error:

@@ -1,4 +1,6 @@
+import copy
 import itertools
+import pickle
 
 import numpy as np
 import pytest
@@ -209,23 +211,121 @@ def test_bad_landmarks_and_settings_raise_an_error_naming_the_argument():
         ("convention", torch.ones(2)),
         ("check_values", torch.ones(2)),
         ("check_values", None),
+        ("reduction", "max"),
+        ("grid", "kornia"),
+        ("landmark_limit", 0),
+        ("landmark_limit", 1e7),
     ):
         with pytest.raises(ValueError, match=f"^{argument}: expected"):
             starlib.STARLoss(**{argument: value})
-        if argument in ("distance", "convention", "check_values"):
+        if argument not in ("restriction", "weight"):
             with pytest.raises(ValueError, match=f"^{argument}: expected"):
                 starlib.RegressionLoss(**{argument: value})
 
 
-@pytest.mark.parametrize("loss", [starlib.STARLoss(), starlib.RegressionLoss()])
-def test_landmarks_far_out_are_refused_and_those_just_outside_are_not(loss):
+@pytest.mark.parametrize("kind", [starlib.STARLoss, starlib.RegressionLoss])
+def test_landmarks_far_out_are_refused_unless_they_are_asked_for(kind):
     heatmaps = torch.rand(1, 2, 8, 8)
-    for far in (2e6, 1e30, -3e38):
-        with pytest.raises(ValueError, match="^landmarks: expected finite values .* at most 1e"):
-            loss(heatmaps, torch.full((1, 2, 2), far))
-    assert torch.isfinite(loss(heatmaps, torch.full((1, 2, 2), -1e6))).all()
+    for far in (2.1, 256.0, 1e30, -3e38):
+        with pytest.raises(ValueError, match="^landmarks: expected finite values .* at most 2 in"):
+            kind()(heatmaps, torch.full((1, 2, 2), far))
+    assert torch.isfinite(kind()(heatmaps, torch.full((1, 2, 2), -2.0))).all()
+    meant = kind(landmark_limit=1e6)
+    assert torch.isfinite(meant(heatmaps, torch.full((1, 2, 2), -1e6))).all()
+    with pytest.raises(ValueError, match="at most 1e[+]06 in size"):
+        meant(heatmaps, torch.full((1, 2, 2), 2e6))
 
 
-def test_the_check_of_values_can_be_switched_off():
-    heatmaps = torch.full((1, 2, 8, 8), torch.nan)
-    assert starlib.STARLoss(check_values=False)(heatmaps, torch.zeros(1, 2, 2)).shape == (1, 2)
+WRONG = {
+    "logits": (torch.randn(2, 5, 8, 8), torch.zeros(2, 5, 2) + 0.1, "heatmaps: expected finite"),
+    "pixels": (torch.rand(2, 5, 8, 8), 256 * torch.rand(2, 5, 2), "landmarks: expected finite"),
+}
+NOT_IN_UNITS = {
+    "shares": (torch.rand(2, 5, 2) * 0.98 + 0.01, "all lie in [[]0, 1[]]"),
+    "none as -1": (torch.rand(2, 5, 2).sub(0.5).index_fill(0, torch.tensor([1]), -1), "5 of 10"),
+    "none as 0": (torch.rand(2, 5, 2).sub(0.5).index_fill(0, torch.tensor([1]), 0), "5 of 10"),
+}
+
+
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("kind", [starlib.STARLoss, starlib.RegressionLoss])
+def test_the_first_call_is_checked_though_checks_are_off(kind, compiled):
+    torch._dynamo.reset()
+    loss = kind(check_values=False)
+    call = torch.compile(loss, backend="aot_eager", fullgraph=True) if compiled else loss
+    for heatmaps, landmarks, message in WRONG.values():
+        with pytest.raises(ValueError, match=f"^{message}"):  # until a call was good
+            call(heatmaps, landmarks)
+    call(torch.rand(2, 5, 8, 8), torch.rand(2, 5, 2) - 0.5)
+    for heatmaps, landmarks, _ in WRONG.values():
+        assert call(heatmaps, landmarks).shape == (2, 5)
+
+
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("name", NOT_IN_UNITS)
+def test_labels_in_other_units_are_warned_of_once(name, compiled, recwarn):
+    torch._dynamo.reset()
+    landmarks, message = NOT_IN_UNITS[name]
+    loss = starlib.STARLoss(check_values=not compiled)
+    call = torch.compile(loss, backend="aot_eager", fullgraph=True) if compiled else loss
+    with pytest.warns(UserWarning, match=f"^landmarks: .*{message}"):
+        call(torch.rand(2, 5, 8, 8), landmarks)
+    recwarn.clear()
+    call(torch.rand(2, 5, 8, 8), landmarks)
+    assert not [w for w in recwarn if "landmarks" in str(w.message)]
+
+
+def test_a_copy_of_a_loss_has_a_first_call_of_its_own():
+    loss = starlib.STARLoss(check_values=False)
+    loss(torch.rand(1, 2, 8, 8), torch.zeros(1, 2, 2))
+    for copied in (copy.deepcopy(loss), pickle.loads(pickle.dumps(loss))):
+        with pytest.raises(ValueError, match="^heatmaps"):
+            copied(-torch.rand(1, 2, 8, 8), torch.zeros(1, 2, 2))
+    assert loss(-torch.rand(1, 2, 8, 8), torch.zeros(1, 2, 2)).shape == (1, 2)
+
+
+@pytest.mark.parametrize("kind", [starlib.STARLoss, starlib.RegressionLoss])
+def test_reductions_are_over_the_labelled_landmarks(kind):
+    heatmaps, landmarks = torch.rand(2, 3, 8, 8), torch.rand(2, 3, 2) - 0.5
+    landmarks[0, 1] = torch.nan
+    each = kind()(heatmaps, landmarks)
+    torch.testing.assert_close(kind(reduction="sum")(heatmaps, landmarks), each.sum())
+    torch.testing.assert_close(kind(reduction="mean")(heatmaps, landmarks), each.sum() / 5)
+
+
+def test_beta_is_that_of_torch():
+    heatmaps, landmarks = torch.rand(2, 3, 8, 8), torch.rand(2, 3, 2) - 0.5
+    for beta in (0.05, 1.0):
+        expected = torch.nn.functional.smooth_l1_loss(
+            starlib.soft_argmax(heatmaps), landmarks, beta=beta, reduction="none"
+        )
+        found = starlib.RegressionLoss(beta=beta)(heatmaps, landmarks)
+        torch.testing.assert_close(found, expected.sum(-1))
+    for distance, beta in (("l2", 1.0), ("smooth_l1", 0.0), ("smooth_l1", "x")):
+        with pytest.raises(ValueError, match="^beta: expected"):
+            starlib.STARLoss(distance, beta=beta)
+
+
+def test_the_grid_of_corners_is_that_of_aligned_corners():
+    """A map that is turned to a larger grid with `align_corners=True` keeps its mean and loss."""
+    for name in ("corners", "centers"):
+        maps = torch.zeros(1, 1, 9, 9)
+        maps[..., 0, 8] = 1  # the upper right corner
+        edge = torch.tensor([[[1.0, -1.0]]]) * (1 if name == "corners" else 8 / 9)
+        assert starlib.RegressionLoss(grid=name)(maps, edge) <= 1e-6
+    heatmaps = oracle.gaussian((20.0, 30.0), anisotropic(3.0))
+    found = starlib.STARLoss(grid="corners")(heatmaps, torch.tensor([[[0.3, -0.1]]]).double())
+    mean, covariance = starlib.heatmap_moments(heatmaps, "corners")
+    values, vectors = torch.linalg.eigh(covariance)
+    error = torch.tensor([[[0.3, -0.1]]]).double() - mean
+    projected = (vectors.mT @ error[..., None])[..., 0]
+    expected = (smooth_l1(projected) / values.sqrt()).sum(-1) + values.sum(-1) / 2
+    torch.testing.assert_close(found, expected)
+
+
+def test_a_loss_prints_its_settings():
+    shown = repr(starlib.STARLoss("smooth_l1", weight=5.0, beta=0.1, reduction="mean"))
+    for part in ("smooth_l1", "weight=5.0", "beta=0.1", "reduction='mean'", "grid='centers'"):
+        assert part in shown

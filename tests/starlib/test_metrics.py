@@ -77,10 +77,24 @@ def test_predictions_that_are_not_finite_count_where_the_target_is_labelled_alon
 def test_the_normalising_distance_is_that_of_labelled_points():
     scheme = Scheme("two", (), (0, 1, 2, 3), ((0, 1), (2, 3)))
     target = np.array([[[0, 0], [np.nan, 5], [3, 4], [3, 4]]])
-    assert metrics.normalising_distance(target, scheme).tolist() == [5]
+    assert scheme.unit(target).tolist() == [5]
     assert metrics.nme(np.zeros((1, 4, 2)), target, scheme) == pytest.approx(2 / 3)
     target[0, 0] = np.nan
     with pytest.raises(ValueError, match="target: normalising distance is zero or NaN in face 0"):
         metrics.nme(np.zeros((1, 4, 2)), target, scheme)
     with pytest.raises(ValueError, match="target: expected a labelled point, face 1 has none"):
         metrics.labelled_mean(np.array([[1.0, np.nan], [np.nan, np.nan]]))
+
+
+def test_the_squared_mahalanobis_distance_has_a_floor():
+    covariance = np.array([[[4.0, 0.0], [0.0, 1.0]], [[0.0, 0.0], [0.0, 0.0]]])
+    error = np.array([[2.0, 3.0], [1.0, 0.0]])
+    found = metrics.squared_mahalanobis(error[:1], covariance[:1])
+    assert found == pytest.approx([1 + 9])
+    assert metrics.squared_mahalanobis(error, covariance, 0.5)[1] == pytest.approx(2)
+
+
+def test_a_cell_has_a_twelfth_of_its_area_as_variance():
+    inside = np.linspace(-1 / 64, 1 / 64, 100_001)
+    assert metrics.cell_variance(64) == pytest.approx(inside.var(), rel=1e-4)
+    assert metrics.cell_variance(64, side=1.0) == pytest.approx(inside.var() / 4, rel=1e-4)

@@ -8,7 +8,6 @@ import torch
 from numpy.typing import NDArray
 from scipy import stats
 
-from companion.evidence.regions import region_points
 from starlib.data.synthface import SPLITS, VARIANTS
 from starlib.moments import principal_components
 from starlib.runs.records import Run
@@ -89,7 +88,7 @@ def region_ratio(run: Run, regions: tuple[str, str]) -> float:
     if covariance is None:
         return float("nan")
     ratio = eigenvalue_ratio(covariance)
-    one, other = (ratio[:, region_points(run.config.dataset, name)].mean() for name in regions)
+    one, other = (ratio[:, run.scheme.region(name)].mean() for name in regions)
     return float(one / other)
 
 
@@ -101,12 +100,11 @@ def errors_along_across(
     arrays = run.landmarks()
     predicted, target = arrays["predicted"].astype(np.float64), arrays[against].astype(np.float64)
     noise = noise_covariance(run.config.dataset, len(predicted))
-    left, right = (target[:, list(e)].mean(1) for e in run.scheme.normaliser)
-    unit = np.linalg.norm(left - right, axis=-1)
+    unit = run.scheme.unit(target)
     projected = np.abs(np.einsum("fnik,fni->fnk", components(noise)[1], predicted - target))
     directed = eigenvalue_ratio(noise) > AMBIGUOUS
     if region is not None:
-        wanted = np.isin(np.arange(directed.shape[1]), region_points(run.config.dataset, region))
+        wanted = np.isin(np.arange(directed.shape[1]), run.scheme.region(region))
         directed &= wanted
     along, across = (
         (np.where(directed, projected[..., k], 0).sum(1) / directed.sum(1) / unit) for k in (0, 1)

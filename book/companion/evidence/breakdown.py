@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 from companion.evidence.ambiguity import errors_along_across
 from companion.evidence.effects import Effect, arms_effect, contrast, error_matrix
-from companion.evidence.regions import PARTS
 from companion.evidence.stability import spread_samples
 from companion.experiments.experiment import Comparison
 from companion.experiments.records import ArmRuns
 from starlib.runs.records import Run
+from starlib.schemes import PARTS
 
 
 def seed_means(runs: Mapping[int, Run], **which: Any) -> NDArray:

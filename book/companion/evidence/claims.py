@@ -11,7 +11,6 @@ import torch
 
 from companion.bench import summary as costs
 from companion.evidence.published import mean_effect, printed_for
-from companion.evidence.regions import region_points
 from companion.evidence.rules import KINDS, rule_arms
 from companion.evidence.statistics import ENOUGH, Effect, holm, pooled_deviation
 from companion.evidence.verdicts import Decision, Measured, Rule, Verdict
@@ -19,6 +18,7 @@ from companion.experiments.experiment import Experiment
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import ArmRuns, Records
 from companion.files import BOOK, read_yaml
+from starlib.data.own.schemes import scheme_of
 from starlib.models.hourglass import StackedHourglass
 from starlib.schemes import SCHEME_OF
 from starlib.training.config import RunConfig
@@ -188,7 +188,7 @@ def _check_names(claim: str, rule: Rule) -> None:
         known("against", rule["against"], ("target", "clean"))
     for region in (*rule.get("regions", ()), *(rule[k] for k in ("region", "minus") if k in rule)):
         try:
-            region_points(rule["dataset"], region)
+            scheme_of(rule["dataset"]).region(region)
         except ValueError as error:
             raise ValueError(f"{claim}: {error}") from None
 

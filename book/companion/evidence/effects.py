@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from companion.evidence.published import published_values
-from companion.evidence.regions import region_points
 from companion.evidence.statistics import (
     ALPHA,
     DRAWS,
@@ -51,7 +50,7 @@ def face_errors(
     if region is None:
         errors = metrics.scored(errors, run.scheme)
     else:
-        errors = errors[:, region_points(run.config.dataset, region)]
+        errors = errors[:, run.scheme.region(region)]
     nmes = metrics.labelled_mean(errors)
     return nmes if subset is None else nmes[run.landmarks()[f"subset_{subset}"]]
 

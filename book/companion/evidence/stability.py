@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from companion.evidence.regions import region_points
-from starlib import metrics
+from starlib.data.own.schemes import scheme_of
 from starlib.runs.records import Run
 
 
@@ -15,7 +14,7 @@ def predictions(runs: Mapping[int, Run]) -> NDArray[np.float64]:
     arrays = [runs[seed].landmarks() for seed in sorted(runs)]
     target = arrays[0]["target"].astype(np.float64)
     scheme = next(iter(runs.values())).scheme
-    unit = metrics.normalising_distance(target, scheme)[:, None, None]
+    unit = scheme.unit(target)[:, None, None]
     return np.stack([a["predicted"] / unit for a in arrays])
 
 
@@ -42,8 +41,8 @@ def spread_samples(
     predicted = predictions(runs)
     dataset = next(iter(runs.values())).config.dataset
     every = range(predicted.shape[2])
-    points = region_points(dataset, region) if region else every
-    others = region_points(dataset, minus) if minus else ()
+    points = scheme_of(dataset).region(region) if region else every
+    others = scheme_of(dataset).region(minus) if minus else ()
     seeds = len(predicted)
     whole = mean_spread(predicted, points, others)
     without = [mean_spread(np.delete(predicted, s, 0), points, others) for s in range(seeds)]

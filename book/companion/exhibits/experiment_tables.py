@@ -14,7 +14,9 @@ from companion.exhibits.tables import label
 from companion.experiments.experiment import Comparison
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import ArmRuns, Records
+from starlib import metrics
 from starlib.data.synthface import VARIANTS
+from starlib.runs.evaluation import map_floor
 from starlib.runs.records import Run
 
 LEVELS = {0.5: 1.386, 0.9: 4.605, 0.95: 5.991}  # share of a Gaussian -> χ² of two variables
@@ -163,9 +165,7 @@ def squared_distances(run: Run) -> NDArray | None:
     covariance = arrays["covariance"].astype(np.float64)
     faces = len(covariance)
     error = arrays["target"][:faces].astype(np.float64) - arrays["predicted"][:faces]
-    floor = ambiguity.SMALLEST * np.eye(2)
-    inverse = np.linalg.inv(covariance + floor)
-    squared = np.einsum("fni,fnij,fnj->fn", error, inverse, error)
+    squared = metrics.squared_mahalanobis(error, covariance, map_floor(run.config))
     return squared[~np.isnan(squared)]
 
 

@@ -36,7 +36,7 @@ def measure(
     """
     faces = load_dataset(dataset, "test", data_root)
     side = landmark_boxes(faces.landmarks)[:, 2]
-    ocular = _distance(faces.landmarks, faces.scheme.normaliser)
+    ocular = faces.scheme.unit(faces.landmarks)
     shift = np.zeros((len(faces), 2))
     for run in runs:
         arrays = run.landmarks()
@@ -57,11 +57,6 @@ def measure(
             size = f"{low:.0f} to {high:.0f} px between the eyes"
             rows.append({"source": source, "size": size, **_row(shift[part], ocular[part])})
     return {"dataset": dataset, "runs": len(runs), "rows": rows}
-
-
-def _distance(landmarks: NDArray, normaliser: tuple[tuple[int, ...], tuple[int, ...]]) -> NDArray:
-    left, right = (landmarks[:, list(group)].mean(1) for group in normaliser)
-    return np.linalg.norm(left - right, axis=-1)
 
 
 def _row(shift: NDArray, ocular: NDArray) -> dict[str, Any]:

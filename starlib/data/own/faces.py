@@ -24,7 +24,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from starlib import metrics
 from starlib.data.faces import (
     DataError,
     DataWarning,
@@ -129,7 +128,7 @@ def _scan(path: Path, split: str) -> tuple[Scheme, list[ImageFace], list[str]]:
 def _scorable(face: ImageFace, scheme: Scheme) -> bool:
     """Whether the face has the distances that errors are divided by."""
     schemes = normalisations(scheme).values()
-    distances = [metrics.normalising_distance(face.landmarks[None], by) for by in schemes]
+    distances = [by.unit(face.landmarks[None]) for by in schemes]
     return all((distance > 0).all() for distance in distances)
 
 

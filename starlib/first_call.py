@@ -1,0 +1,102 @@
+"""The values of a loss's first inputs are looked at, also where their check is off, and under
+torch.compile: its graph keeps one operation, which does nothing after the first call."""
+
+import itertools
+import warnings
+import weakref
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from starlib.checks import check_flag, check_inputs, number
+
+LIMIT = number("a number > 0 and <= 1e6", lambda value: 0 < value <= 1e6)
+FEW = 5  # landmarks, that may well lie in one quarter of the picture
+
+_KEYS = itertools.count()
+_CHECKS: weakref.WeakValueDictionary[int, "InputCheck"] = weakref.WeakValueDictionary()
+
+
+class InputCheck:
+    """Checks heatmaps and landmarks of a loss (`check_inputs`): their shapes at every call, their
+    values at every one or, for `values=False` and when compiled, at the first alone.
+
+    Where there are no values at the first call (on the meta device, under torch.func.vmap, while a
+    CUDA graph is captured or a program exported), `values=False` leaves the check to the next one.
+    """
+
+    def __init__(self, values: bool, limit: float):
+        LIMIT.check("landmark_limit", limit)
+        self.values, self.limit = check_flag("check_values", values), float(limit)
+        self.first, self.key = True, next(_KEYS)
+        _CHECKS[self.key] = self
+
+    def __reduce__(self) -> tuple[type["InputCheck"], tuple[bool, float]]:
+        return InputCheck, (self.values, self.limit)  # a copy has a key of its own
+
+    def __call__(self, heatmaps: Tensor, landmarks: Tensor) -> Tensor:
+        """The landmarks; ValueError names the argument that is not as expected."""
+        check_inputs(heatmaps, landmarks, values=False)
+        if torch.compiler.is_compiling():
+            return landmarks if _exporting() else landmarks + _first(heatmaps, landmarks, self.key)
+        if self.values or self.first:
+            self.look(heatmaps, landmarks)
+        return landmarks
+
+    def look(self, heatmaps: Tensor, landmarks: Tensor) -> None:
+        """Check the values, and on the first call warn of units and of numbers that mean "none"."""
+        if heatmaps.is_cuda and torch.cuda.is_current_stream_capturing():
+            return
+        try:
+            check_inputs(heatmaps, landmarks, True, self.limit)
+        except RuntimeError:  # no values
+            if self.values:
+                raise
+            return
+        if self.first:
+            self.first = False
+            warn_of_units(landmarks.detach())
+
+
+@torch.library.custom_op("starlib::first_call", mutates_args=())
+def _first_call(heatmaps: Tensor, landmarks: Tensor, key: int) -> Tensor:
+    check = _CHECKS.get(key)
+    if check is not None and check.first:
+        check.look(heatmaps, landmarks)
+    return landmarks.new_zeros(())
+
+
+@_first_call.register_fake
+def _(heatmaps: Tensor, landmarks: Tensor, key: int) -> Tensor:
+    return landmarks.new_zeros(())
+
+
+def _first(heatmaps: Tensor, landmarks: Tensor, key: int) -> Tensor:
+    """0, which is added to the landmarks so that the operation stays in the graph."""
+    zero: Tensor = torch.ops.starlib.first_call(heatmaps.detach(), landmarks.detach(), key)
+    return zero
+
+
+def _exporting() -> bool:
+    exporting: Any = getattr(torch.compiler, "is_exporting", None)  # torch 2.7
+    return bool(exporting is not None and exporting())
+
+
+def warn_of_units(landmarks: Tensor) -> None:
+    """Warn of labels [B, N, 2] that are not in [-1, 1], or not there: UserWarning."""
+    labels = landmarks[~landmarks.isnan().any(-1)]
+    none = (labels == -1).all(-1) | (labels == 0).all(-1)
+    if none.sum() >= max(FEW, 0.02 * len(labels)):
+        warnings.warn(
+            f"landmarks: {int(none.sum())} of {len(labels)} are exactly (-1, -1) or (0, 0); "
+            "NaN marks an unlabelled one, everything else is trained on",
+            stacklevel=2,
+        )
+    labels = labels[~none]
+    if len(labels) >= FEW and ((labels >= 0) & (labels <= 1)).all():
+        warnings.warn(
+            "landmarks: all lie in [0, 1], expected x and y from -1 to 1 across the picture; "
+            "2 * landmarks - 1 makes them of shares of its sides",
+            stacklevel=2,
+        )

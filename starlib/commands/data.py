@@ -71,6 +71,7 @@ def _check(options: argparse.Namespace) -> int:
     known = sum(official is not None for _, official in checked.counts.values())
     if checked.source and (checked.problems or complete < known):
         print(f"{options.name} is distributed at {checked.source}")
-    state = f"; complete: {complete} of {known}" if known else ""
+    state = f"; warnings: {len(checked.doubts)}" if checked.doubts else ""
+    state += f"; complete: {complete} of {known}" if known else ""
     print(f"problems: {len(checked.problems)}{state}")
     return 1 if checked.problems else 0

@@ -113,11 +113,21 @@ def check_dataset(name: str, root: Path | str | None = None) -> Checked:
 
     Raises ValueError for a name that has no files to check, DataError without a folder.
     """
-    if not is_path(name):
-        _check_name(name, list(READERS))
+    if is_path(name):
+        return _check_own(Path(name))
+    _check_name(name, list(READERS))
     reader, where = _reader(name, root)
-    source = getattr(reader, "SOURCE", None)  # your own data has none
     problems, doubts = reader.problems(where), getattr(reader, "doubts", None)
     messages = doubts(where) if doubts and not problems else []
-    said = reader.notes(where) if hasattr(reader, "notes") else []
-    return Checked(reader.counts(where), reader.UNIT, problems, source, messages, said)
+    return Checked(reader.counts(where), reader.UNIT, problems, reader.SOURCE, messages)
+
+
+def _check_own(path: Path) -> Checked:
+    from starlib.data import own  # needs PyYAML
+
+    found = own.scans(path)
+    counts: dict[str, tuple[int, int | None]] = {s: (len(f.faces), None) for s, f in found.items()}
+    problems = own.problems_of(path, found)
+    notes = [note for scanned in found.values() for note in scanned.notes]
+    doubts = list(own.doubts(path, found))
+    return Checked(counts, own.UNIT, problems, None, doubts, notes)

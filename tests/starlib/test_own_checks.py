@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
+from PIL import Image, ImageColor
 
 from starlib.__main__ import main
+from starlib.data.crops import landmark_boxes
 from starlib.data.own.checks import axes_doubt
 from starlib.data.own.shapes import mean_shape
+from starlib.inference.sheet import COLUMNS, TILE
 from starlib.schemes import SCHEMES
 from tests.starlib.test_own import cats, describe, write_rows, write_symmetric
 
@@ -53,7 +56,7 @@ def missing(value):
         (in_face_4(lambda p: p[:, ::-1]), "4.png (row 5) (x and y are exchanged)"),
         (in_face_4(lambda p: p[[8, 1, 2, 3, 4, 5, 6, 7, 0]]), "(row 5) (points 0 and 8 are exc"),
         (in_face_4(lambda p: (100, 90) - p), "1 are turned: even 4.png (row 5) (by "),
-        (in_face_4(lambda p: 45 + (p - 45) / 5), "1 are smaller: even 4.png (row 5) (9)"),
+        (in_face_4(lambda p: 45 + (p - 45) / 5), "1 are smaller: even 4.png (row 5) ("),
     ],
 )
 def test_labels_that_cannot_be_right_are_named(cats, capsys, change, message):
@@ -73,6 +76,20 @@ def test_labels_in_percent_are_told_from_a_thumbnails(cats, capsys, monkeypatch)
     monkeypatch.setattr("starlib.data.own.checks.image_size", lambda _: (400, 300))
     shown = check(cats[0], lambda _, p: p, capsys)
     assert "are they percent of the picture's size?" in shown
+
+
+def test_a_contact_sheet_shows_the_oddest_faces_first_with_their_points(cats, capsys):
+    shown = check(cats[0], in_face_4(lambda p: p[::-1]), capsys)
+    path = cats[0] / "cats-check/train.png"
+    assert f"train: look at {path}" in shown
+    sheet = Image.open(path).convert("RGB")
+    assert sheet.size == (COLUMNS * TILE, 4 * (TILE + 20))
+    [line] = (cats[0] / "train.csv").read_text().splitlines()[4:5]
+    landmarks = np.array(line.split(",")[1:], np.float32).reshape(1, 9, 2) + 0.5
+    box = landmark_boxes(landmarks)[0]
+    for number, (x, y) in enumerate((landmarks[0] - box[:2]) / box[2] * TILE):
+        colour = "#ffd23f" if number == 0 else "#ffffff"
+        assert sheet.getpixel((round(x), round(y))) == ImageColor.getrgb(colour)
 
 
 def test_an_empty_list_of_missing_values_takes_every_point_as_it_is(cats, capsys):

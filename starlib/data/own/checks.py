@@ -51,6 +51,14 @@ def doubts_of(faces: Sequence[ImageFace], scheme: Scheme) -> Iterator[str]:
         yield copies
 
 
+def least_alike_first(faces: Sequence[ImageFace]) -> list[ImageFace]:
+    """The faces, those farthest from the mean shape first; in their order where they are few."""
+    if len(faces) < LEAST_SHAPES or len(faces[0].landmarks) < 3:
+        return list(faces)
+    apart = mean_shape(np.stack([face.landmarks for face in faces])).apart
+    return [faces[i] for i in np.argsort(-apart, kind="stable")]
+
+
 def _odd_faces(names: Sequence[str], landmarks: NDArray, shapes: Shapes) -> Iterator[str]:
     """Faces unlike the others, the farthest first, and what would make each like them; and faces
     that are turned."""

@@ -3,9 +3,13 @@
 import argparse
 from pathlib import Path
 
-from starlib.data import READERS, check_dataset
+from starlib.data import READERS, DataError, check_dataset
+from starlib.data.faces import ImageFace
 from starlib.data.fetch import fetch
 from starlib.data.own.split import split_list
+from starlib.files import atomically
+from starlib.inference.sheet import contact_sheet
+from starlib.schemes import Scheme
 
 OPTIONS = {"fetch": ("url", "sha256"), "split": ("by", "test", "seed")}  # of one action alone
 
@@ -49,6 +53,18 @@ def _split(options: argparse.Namespace) -> int:
     return 0
 
 
+def _write_sheets(path: Path, faces: dict[str, list[ImageFace]], scheme: Scheme) -> None:
+    """A picture for each split beside the .yml file; a line says where, or why there is none."""
+    for split, some in faces.items():
+        sheet = path.parent / f"{path.stem}-check" / f"{split}.png"
+        try:
+            if some:
+                atomically(sheet, contact_sheet(some, scheme).save)
+                print(f"{split}: look at {sheet}, faces with their points, the oddest first")
+        except (OSError, DataError) as error:
+            print(f"{split}: no contact sheet ({error})")
+
+
 def _check(options: argparse.Namespace) -> int:
     """Count what is there, name everything missing or unreadable, say where to get the data set."""
     checked = check_dataset(options.name, options.data_root)
@@ -68,9 +84,12 @@ def _check(options: argparse.Namespace) -> int:
         print(problem)
     for doubt in checked.doubts:
         print(f"warning: {doubt}")
+    if checked.scheme is not None:
+        _write_sheets(Path(options.name), checked.faces, checked.scheme)
     known = sum(official is not None for _, official in checked.counts.values())
     if checked.source and (checked.problems or complete < known):
         print(f"{options.name} is distributed at {checked.source}")
-    state = f"; complete: {complete} of {known}" if known else ""
+    state = f"; warnings: {len(checked.doubts)}" if checked.doubts else ""
+    state += f"; complete: {complete} of {known}" if known else ""
     print(f"problems: {len(checked.problems)}{state}")
     return 1 if checked.problems else 0

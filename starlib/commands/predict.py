@@ -18,7 +18,7 @@ from starlib.inference.drawing import draw_faces
 from starlib.inference.face_boxes import face_boxes
 from starlib.inference.locate import locate
 from starlib.inference.pictures import Picture, Source, pictures, sources
-from starlib.inference.results import picture_record, table_header, table_rows
+from starlib.inference.results import listed_name, picture_record, table_header, table_rows
 from starlib.inference.shipped import DEFAULT, shipped, shipped_names, weights_path
 from starlib.schemes import SCHEMES
 
@@ -111,7 +111,7 @@ def _predict_source(
             faces += len(record["faces"])
             if record["faces"]:
                 _write(picture, record, drawn, options.format, out)
-                name = str(source.path) if picture.frame is None else picture.name
+                name = listed_name(source.path, out) if picture.frame is None else picture.name
                 rows.extend(table_rows(record, name))
     except DataError as error:
         return error.problems, ""

@@ -18,8 +18,8 @@ from starlib.data import (
     wflw68,
 )
 from starlib.data.crops import CropStore, crop_store
-from starlib.data.faces import DataError, FaceSet
-from starlib.schemes import is_path
+from starlib.data.faces import DataError, FaceSet, ImageFace
+from starlib.schemes import Scheme, is_path
 
 READERS: dict[str, ModuleType] = {
     "300w": w300,
@@ -97,7 +97,8 @@ class Checked:
     """counts: what is counted -> (found, official number or None), in `unit`.
 
     problems: a line each. doubts: what looks wrong without being an error, a line each. notes: what
-    else there is to say, a line each. source: where to get the data set.
+    else there is to say, a line each. source: where to get the data set. faces: of your own data by
+    split, those least like the others first; scheme: theirs.
     """
 
     counts: dict[str, tuple[int, int | None]]
@@ -106,6 +107,8 @@ class Checked:
     source: str | None
     doubts: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    faces: dict[str, list[ImageFace]] = field(default_factory=dict)
+    scheme: Scheme | None = None
 
 
 def check_dataset(name: str, root: Path | str | None = None) -> Checked:
@@ -113,11 +116,23 @@ def check_dataset(name: str, root: Path | str | None = None) -> Checked:
 
     Raises ValueError for a name that has no files to check, DataError without a folder.
     """
-    if not is_path(name):
-        _check_name(name, list(READERS))
+    if is_path(name):
+        return _check_own(Path(name))
+    _check_name(name, list(READERS))
     reader, where = _reader(name, root)
-    source = getattr(reader, "SOURCE", None)  # your own data has none
     problems, doubts = reader.problems(where), getattr(reader, "doubts", None)
     messages = doubts(where) if doubts and not problems else []
-    said = reader.notes(where) if hasattr(reader, "notes") else []
-    return Checked(reader.counts(where), reader.UNIT, problems, source, messages, said)
+    return Checked(reader.counts(where), reader.UNIT, problems, reader.SOURCE, messages)
+
+
+def _check_own(path: Path) -> Checked:
+    from starlib.data import own  # needs PyYAML
+
+    found = own.scans(path)
+    counts: dict[str, tuple[int, int | None]] = {s: (len(f.faces), None) for s, f in found.items()}
+    problems = own.problems_of(path, found)
+    notes = [note for scanned in found.values() for note in scanned.notes]
+    doubts = list(own.doubts(path, found))
+    faces = {s: own.least_alike_first(f.faces) for s, f in found.items()}
+    scheme = next((f.scheme for f in found.values()), None)
+    return Checked(counts, own.UNIT, problems, None, doubts, notes, faces, scheme)

@@ -32,6 +32,7 @@ from starlib.data.faces import (
     landmark_problem,
     unreadable,
 )
+from starlib.data.paths import named_file
 from starlib.schemes import SCHEMES
 
 SOURCE = (
@@ -73,7 +74,7 @@ def _scan(root: Path) -> Listed:
     for film, by_person in rows.items():
         if not {*DENTISTS} <= {*by_person} or any(row.points is None for row in by_person.values()):
             continue  # is among the problems
-        path = root / "images" / f"{film}.jpg"
+        path = named_file(root / "images", f"{film}.jpg")
         if not os.path.isfile(path):
             where = by_person[DENTISTS[0]].where
             listed.missing.append(f"{path}: expected the picture of {where}, missing")

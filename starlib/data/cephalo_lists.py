@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from starlib.data.faces import DataError
-from starlib.data.tables import finite_numbers, table_rows
+from starlib.data.text import finite_numbers, table_rows
 
 POINTS = (
     "sella", "nasion", "orbitale", "porion", "A point", "B point", "pogonion", "menton", "gnathion",

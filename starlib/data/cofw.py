@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from starlib.data.faces import DataError, FaceSet, files_stamp, landmark_problem
-from starlib.data.pts import as_float32
+from starlib.data.text import as_float32
 from starlib.schemes import SCHEMES
 
 SOURCE = "https://data.caltech.edu/records/bc0bf-nc666 (direct: python -m starlib data fetch cofw)"

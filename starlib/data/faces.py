@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -113,6 +114,7 @@ def files_stamp(paths: Iterable[Path]) -> str:
 
 # Where faces at an image's border are annotated beyond it: by this share of the face at most.
 CUT_OFF = 0.5
+HEIF = (".heic", ".heif")
 # The EXIF entry that says how a camera was held, and its values for a picture lying on its side.
 _ORIENTATION, _LYING = 0x0112, (5, 6, 7, 8)
 
@@ -140,13 +142,25 @@ def image_size(path: Path) -> tuple[int, int]:
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
     """The image file, not decoded; whatever fails while it is open becomes a DataError."""
+    if path.suffix.lower() in HEIF:
+        _read_heif()
     try:
         with Image.open(path) as image:
             yield image
     except MemoryError as error:
         raise DataError([f"{path}: expected an image that fits into memory"]) from error
     except Exception as error:  # decoders of damaged files raise nearly anything
-        raise DataError([f"{path}: expected a readable image ({error})"]) from error
+        hint = "; pip install pillow-heif reads these" if path.suffix.lower() in HEIF else ""
+        raise DataError([f"{path}: expected a readable image ({error}){hint}"]) from error
+
+
+@cache
+def _read_heif() -> None:
+    """Let Pillow read what telephones write, where the package for it is installed."""
+    with contextlib.suppress(ImportError):
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
 
 
 def unreadable(paths: Iterable[Path]) -> list[str]:

@@ -14,7 +14,6 @@ the outer eye corners, nose and mouth by up to 7 %, ears and chin by up to 15 %.
 """
 
 import dataclasses
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,8 +29,9 @@ from starlib.data.faces import (
     landmark_problem,
     unreadable,
 )
-from starlib.data.pts import IMAGE_SUFFIXES, read_pts
-from starlib.data.tables import finite_numbers, table_rows
+from starlib.data.paths import image_named
+from starlib.data.pts import read_pts
+from starlib.data.text import finite_numbers, table_rows
 from starlib.schemes import SCHEMES
 
 SOURCE = "https://neerajkumar.org/databases/lfpw/ (kbvt_lfpw_v1_test.csv; pictures are 300-W's)"
@@ -149,8 +149,7 @@ def _scan(root: Path) -> Listed:
         return Listed([], [], [], error.problems)
     listed = Listed([], [], [], problems)
     for image, marked in images.items():
-        paths = [_pictures(root) / f"{image}{suffix}" for suffix in IMAGE_SUFFIXES]
-        path = next((path for path in paths if os.path.isfile(path)), None)
+        path = image_named(_pictures(root), image)
         if path is None:
             place = f"{_pictures(root) / image}.png or .jpg"
             listed.missing.append(f"{place}: expected the picture of {marked.where}, missing")

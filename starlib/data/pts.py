@@ -5,11 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from starlib.data.faces import DataError, image_size, landmark_problem
+from starlib.data.paths import derived, is_image, visible_files
+from starlib.data.text import as_float32, read_text
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
 _POINTS = re.compile(r"\{([^}]*)\}", re.DOTALL)
 
 
@@ -18,10 +19,7 @@ def read_pts(path: Path, points: int) -> NDArray[np.float32]:
 
     The `version:` and `n_points:` lines may be missing. Raises DataError naming the file.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError([f"{path}: expected a readable .pts file ({error})"]) from error
+    text = read_text(path, ".pts file")
     match = _POINTS.search(text)
     try:
         numbers = [float(word) for word in (match.group(1) if match else text).split()]
@@ -32,12 +30,6 @@ def read_pts(path: Path, points: int) -> NDArray[np.float32]:
     if len(numbers) != 2 * points:
         raise DataError([f"{path}: expected {points} points, found {len(numbers) / 2:g}"])
     return as_float32(numbers).reshape(points, 2)
-
-
-def as_float32(numbers: ArrayLike) -> NDArray[np.float32]:
-    """Numbers as an array; those beyond float32 become infinite, which readers name."""
-    with np.errstate(over="ignore"):
-        return np.asarray(numbers, np.float64).astype(np.float32)
 
 
 def read_binary_pts(path: Path, points: int) -> NDArray[np.float32]:
@@ -84,14 +76,19 @@ def pairs(
 ) -> tuple[list[tuple[Path, Path]], list[str]]:
     """Each image of a folder with its `.pts` file, and a problem for each without a partner.
 
-    The `.pts` files lie beside the images, or in the folder `annotations`.
+    The `.pts` files lie beside the images, or in the folder `annotations`. Hidden files and copies
+    are left out (`starlib.data.paths`).
     """
     beside = annotations or folder
+    pictures = [path for path in visible_files(folder) if is_image(path)]
+    copies = derived(pictures)
     images: dict[str, list[Path]] = {}
-    for path in _files(folder):
-        if path.suffix.lower() in IMAGE_SUFFIXES:
+    for path in pictures:
+        if path not in copies:
             images.setdefault(path.stem, []).append(path)
-    found = {path.stem: path for path in _files(beside) if path.suffix.lower() == ".pts"}
+    left_out = {path.stem for path in copies} - set(images)
+    listed = [path for path in visible_files(beside) if path.suffix.lower() == ".pts"]
+    found = {path.stem: path for path in listed if path.stem not in left_out}
     problems = [
         f"{beside / stem}.pts: expected the landmarks of {paths[0].name}, the file is missing"
         for stem, paths in images.items()
@@ -110,10 +107,3 @@ def pairs(
     if not images and not found:
         problems.append(f"{folder}: expected images with .pts files, the folder is empty")
     return [(paths[0], found[stem]) for stem, paths in images.items() if stem in found], problems
-
-
-def _files(folder: Path) -> list[Path]:
-    try:
-        return sorted(path for path in folder.iterdir() if path.is_file())
-    except OSError as error:
-        raise DataError([f"{folder}: expected a readable folder ({error})"]) from error

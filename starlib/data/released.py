@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from starlib.data.faces import DataError, extent
+from starlib.data.text import read_text
 
 BOX_MARGIN = 1.05
 SAME_FACE = 2.0  # mean distance in pixels below which two annotations are of one face
@@ -53,10 +54,7 @@ def metadata_boxes(path: Path | str, landmarks: NDArray) -> NDArray[np.float32]:
     and for faces without a line.
     """
     path = Path(path)
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError([f"{path}: expected the authors' table of faces ({error})"]) from error
+    lines = read_text(path, "table of faces of the authors").splitlines()
     points, squares = [], []
     for number, line in enumerate(lines, 1):
         words = line.split("\t")

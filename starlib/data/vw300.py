@@ -23,7 +23,8 @@ from starlib.data.faces import (
     landmark_problem,
     open_image,
 )
-from starlib.data.pts import IMAGE_SUFFIXES, read_pts
+from starlib.data.paths import image_named, named_file, visible_files
+from starlib.data.pts import read_pts
 from starlib.schemes import SCHEMES
 
 SOURCE = "https://ibug.doc.ic.ac.uk/resources/300-VW/ (form on that page)"
@@ -79,18 +80,18 @@ class _Frames:
         self.last: Image.Image | None = None
 
     def read(self, video: Path, number: int) -> Image.Image:
-        if video != self.video or number < self.number:
+        if video != self.video or self.frames is None or number < self.number:
             if self.frames is not None:
                 self.frames.close()
             self.video, self.number, self.frames, self.last = video, 0, decode(video), None
-        assert self.frames is not None
         while self.number < number:
             self.last = next(self.frames, None)
             if self.last is None:
-                have, self.video = self.number, None
-                raise DataError([f"{video}: expected frame {number}, it ends after {have}"])
+                break
             self.number += 1
-        assert self.last is not None
+        if self.last is None:
+            have, self.video = self.number, None
+            raise DataError([f"{video}: expected frame {number}, it ends after {have}"])
         return self.last
 
 
@@ -104,22 +105,22 @@ def _first_frame_size(video: Path) -> tuple[int, int]:
 
 def _annotations(folder: Path) -> tuple[list[tuple[int, Path]], list[str]]:
     """Frame number and `.pts` file of each annotated frame of a video, and problems."""
-    paths = sorted((folder / "annot").glob("*.pts")) if (folder / "annot").is_dir() else []
-    problems = [f"{p}: expected a frame number as name" for p in paths if not p.stem.isdecimal()]
+    files = visible_files(folder / "annot") if (folder / "annot").is_dir() else []
+    paths = [path for path in files if path.suffix.lower() == ".pts"]
+    numbered = [(int(path.stem), path) for path in paths if path.stem.isdecimal()]
+    problems = [
+        f"{path}: expected a frame number from 1 as name"
+        for path in paths
+        if not path.stem.isdecimal() or int(path.stem) < 1
+    ]
     if not paths:
         problems.append(f"{folder / 'annot'}: expected .pts files, there are none")
-    return [(int(path.stem), path) for path in paths if path.stem.isdecimal()], problems
-
-
-def _image_of(folder: Path, annotation: Path) -> Path | None:
-    """The image of a frame in imgs/, for a video without vid.avi."""
-    candidates = (folder / "imgs" / (annotation.stem + suffix) for suffix in IMAGE_SUFFIXES)
-    return next((path for path in candidates if path.is_file()), None)
+    return [(number, path) for number, path in numbered if number >= 1], problems
 
 
 def _scan(folder: Path) -> tuple[list[tuple[str, Path, int, NDArray[np.float32]]], list[str]]:
     """Name, source (video or image), frame number and landmarks of each face of a video."""
-    video = folder / "vid.avi"
+    video = named_file(folder, "vid.avi")
     annotations, problems = _annotations(folder)
     found: list[tuple[str, Path, int, NDArray[np.float32]]] = []
     size = None
@@ -129,7 +130,7 @@ def _scan(folder: Path) -> tuple[list[tuple[str, Path, int, NDArray[np.float32]]
         except DataError as error:
             return [], problems + error.problems
     for number, annotation in annotations:
-        source = video if size else _image_of(folder, annotation)
+        source = video if size else image_named(folder / "imgs", annotation.stem)
         if source is None:
             problems.append(f"{annotation}: expected vid.avi or imgs/{annotation.stem}.jpg")
             continue
@@ -163,13 +164,13 @@ def problems(root: Path) -> list[str]:
                 _read(frames, source, number)
             except DataError as error:
                 lines += error.problems
-                if source.suffix == ".avi":
+                if source.suffix.lower() == ".avi":
                     break
     return lines or ([] if _videos(root) else [f"{root}: expected folders 001, …, none is there"])
 
 
 def _read(frames: _Frames, source: Path, number: int) -> Image.Image:
-    return frames.read(source, number) if source.suffix == ".avi" else open_image(source)
+    return frames.read(source, number) if source.suffix.lower() == ".avi" else open_image(source)
 
 
 def load(root: Path, split: str) -> FaceSet:

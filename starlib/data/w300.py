@@ -11,7 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from starlib.data.copies import few, twice
 from starlib.data.faces import DataError, FaceSet, ImageFace, face_set, unreadable
+from starlib.data.paths import copied_images
 from starlib.data.pts import pairs, read_face
 from starlib.schemes import SCHEMES
 
@@ -50,6 +52,15 @@ def problems(root: Path) -> list[str]:
     if not lines and not any(found for found, _ in counts(root).values()):
         lines = [f"{root}: expected the folders {', '.join(FOLDERS)}, none is there"]
     return list(dict.fromkeys(lines))
+
+
+def doubts(root: Path) -> list[str]:
+    """One line for the copies that are left out, and one for faces that are there twice."""
+    folders = [root / name for name in FOLDERS if (root / name).is_dir()]
+    copies = [path.name for folder in folders for path in copied_images(folder)]
+    lines = [f"{root}: {len(copies)} copies are left out: {few(copies)}"] if copies else []
+    same = twice(_scan(root, "train")[0] + _scan(root, "test")[0])
+    return lines + ([f"{root}: {same}"] if same else [])
 
 
 def _scan(root: Path, split: str) -> tuple[list[ImageFace], list[str]]:

@@ -20,7 +20,8 @@ from starlib.data.faces import (
     landmark_problem,
     unreadable,
 )
-from starlib.data.pts import as_float32
+from starlib.data.paths import named_file
+from starlib.data.text import as_float32, read_text
 from starlib.schemes import SCHEMES
 
 SOURCE = "https://wywu.github.io/projects/LAB/WFLW.html (images on Google Drive or Baidu)"
@@ -44,10 +45,7 @@ class Listed:
 
 def read_list(path: Path, images: Path, points: int) -> Listed:
     """Read a list file with `points` points a line; DataError if there is no such file."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError([f"{path}: expected a readable list of faces ({error})"]) from error
+    lines = read_text(path, "list of faces").splitlines()
     listed = Listed([], [], [])
     for number, line in enumerate(lines, 1):
         if not line.strip():
@@ -84,7 +82,7 @@ def _read_line(where: str, line: str, images: Path, points: int, number: int) ->
         raise DataError([f"{where}: expected six attributes of 0 or 1, got {numbers[-6:]}"])
     tags = tuple(tag for tag, flag in zip(SUBSETS[1:], flags, strict=True) if flag)
     landmarks = values[: 2 * points].reshape(points, 2) + np.float32(0.5)
-    return ImageFace(f"{name.strip()}#{number}", images / name.strip(), landmarks, tags)
+    return ImageFace(f"{name.strip()}#{number}", named_file(images, name.strip()), landmarks, tags)
 
 
 def counts(root: Path) -> dict[str, tuple[int, int | None]]:

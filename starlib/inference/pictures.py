@@ -1,6 +1,7 @@
 """The pictures that a command line names: files, folders, patterns, and frames of videos."""
 
 import glob
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -9,10 +10,9 @@ from pathlib import Path
 from PIL import Image
 
 from starlib.data.faces import open_image
-from starlib.data.pts import IMAGE_SUFFIXES
+from starlib.data.paths import is_image, visible_files
 from starlib.data.vw300 import decode
 
-SUFFIXES = (*IMAGE_SUFFIXES, ".webp", ".tif", ".tiff")
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg")
 
 
@@ -42,39 +42,63 @@ class Picture:
 
 def sources(given: list[str]) -> list[Source]:
     """The files that are given, those of given folders (with the folders in them) that have a
-    picture's or video's suffix, and those that match a pattern such as "*.jpg".
+    picture's or video's suffix, and those that match a pattern such as "*.jpg"; hidden files of
+    folders are left out. Each has a name of its own: its stem, with suffix and folders where
+    others have the same.
 
-    ValueError for what is not there, for a folder without pictures, and for two files of which the
-    same would be written.
+    ValueError for what is not there and for a folder without pictures.
     """
-    found: list[Source] = []
+    found: dict[Path, list[Path]] = {}  # file -> its possible names, the shortest first
     missing = []
     for text in given:
         path = Path(text)
         if path.is_dir():
-            files = [p for p in sorted(path.rglob("*")) if p.is_file() and _is_picture(p)]
+            files = [p for p in visible_files(path, below=True) if _is_picture(p)]
             if not files:
                 raise ValueError(f"photos: expected pictures or videos in {text}, there are none")
-            found += [Source(p, p.relative_to(path).with_suffix("").as_posix()) for p in files]
-        elif path.is_file():
-            found.append(Source(path, path.stem))
         else:
-            matches = [Path(match) for match in sorted(glob.glob(text, recursive=True))]
-            files = [match for match in matches if match.is_file()]
-            found += [Source(match, match.stem) for match in files]
+            files = [path] if path.is_file() else _matches(text)
             missing += [] if files else [text]
+        for file in files:
+            inside = file.relative_to(path) if path.is_dir() else Path(file.name)
+            found.setdefault(file.resolve(), [file, inside])
     if missing:
         raise ValueError(f"photos: expected image files, missing are {', '.join(missing)}")
-    found = list({source.path.resolve(): source for source in found}.values())
-    names = [source.name for source in found]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ValueError(f"photos: expected different names, twice there is {', '.join(twice)}")
-    return found
+    names = _own_names([_longer_names(file, inside) for file, inside in found.values()])
+    return [Source(f, name) for (f, _), name in zip(found.values(), names, strict=True)]
+
+
+def _matches(pattern: str) -> list[Path]:
+    paths = [Path(match) for match in sorted(glob.glob(pattern, recursive=True))]
+    return [path for path in paths if path.is_file()]
+
+
+def _longer_names(file: Path, inside: Path) -> list[str]:
+    """What a file may be called, the shortest first: its place in a given folder without and with
+    suffix, then with one more folder each."""
+    parts = file.resolve().parts[1:]
+    names = [inside.with_suffix("").as_posix(), inside.as_posix()]
+    for count in range(len(inside.parts) + 1, len(parts) + 1):
+        path = Path(*parts[-count:])
+        names += [path.with_suffix("").as_posix(), path.as_posix()]
+    return names
+
+
+def _own_names(candidates: list[list[str]]) -> list[str]:
+    """Of each list of names the first that no other one has, in upper or lower case."""
+    level = [0] * len(candidates)
+    while True:
+        names = [them[min(n, len(them) - 1)] for them, n in zip(candidates, level, strict=True)]
+        counts = Counter(name.casefold() for name in names)
+        twice = [i for i, name in enumerate(names) if counts[name.casefold()] > 1]
+        if not any(level[i] < len(candidates[i]) - 1 for i in twice):
+            return names
+        for index in twice:
+            level[index] += 1
 
 
 def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in (*SUFFIXES, *VIDEO_SUFFIXES)
+    return is_image(path) or path.suffix.lower() in VIDEO_SUFFIXES
 
 
 def pictures(source: Source, every: int = 1) -> Iterator[Picture]:

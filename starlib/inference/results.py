@@ -1,9 +1,12 @@
 """What is written about the faces of a picture: JSON, rows of a table."""
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import starlib
+from starlib.data.own.lists import FIRST_PIXEL
 from starlib.inference.detector import Detector
 from starlib.inference.face_boxes import box_meaning
 from starlib.inference.locate import Located
@@ -71,12 +74,24 @@ def _face_record(
 def table_header(scheme: Scheme) -> list[str]:
     """Names of the columns of `table_rows`."""
     points = [f"{axis}{point}" for point in range(scheme.points) for axis in "xy"]
-    return ["image", *points, "frame", "face", "confidence"]
+    return ["image", *points, FIRST_PIXEL, "frame", "face", "confidence"]
+
+
+def listed_name(image: Path, folder: Path) -> str:
+    """The name of an image in a list that lies in `folder`: its path from there, unless it was
+    given as an absolute one or lies on another drive."""
+    if image.is_absolute():
+        return str(image)
+    try:
+        return Path(os.path.relpath(image, folder)).as_posix()
+    except ValueError:
+        return str(image.resolve())
 
 
 def table_rows(record: dict[str, Any], name: str) -> Iterator[list[Any]]:
-    """A row for each face of a picture's record: image, x and y of each point (as a list of your
-    own data has them), frame, number of the face from 0, confidence."""
+    """A row for each face of a picture's record: image, x and y of each point, the coordinate that
+    they give the first pixel's centre (a list of your own data says it so), frame, number of the
+    face from 0, confidence."""
     for number, face in enumerate(record["faces"]):
         numbers = [value for point in face["landmarks"] for value in point]
-        yield [name, *numbers, record["frame"], number, face["confidence"]]
+        yield [name, *numbers, 0.5, record["frame"], number, face["confidence"]]

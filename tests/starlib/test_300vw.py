@@ -101,3 +101,14 @@ def test_real_frames_in_folders_of_images_are_read(real_data, tmp_path):
     assert train.names == ("001/000006", "001/000009")
     assert test.names == ("401/000731", "401/000732")
     assert train.read(0).size == (1280, 720) and test.read(0).size == (700, 512)
+
+
+def test_frames_counted_from_0_are_refused(tiny_300vw):
+    folder = tiny_300vw / "300vw/114/annot"
+    (folder / "000001.pts").rename(folder / "000000.pts")
+    message = problems_of("300vw", "test", tiny_300vw)
+    assert "000000.pts: expected a frame number from 1 as name" in message
+    (folder / "000000.pts").rename(folder / "._000001.pts")
+    (folder.parent / "vid.avi").rename(folder.parent / "vid.AVI")
+    faces = load_dataset("300vw", "test", tiny_300vw)
+    assert len(faces) == 4 and faces.read(0).size == (96, 80)

@@ -52,8 +52,9 @@ def test_several_faces_give_several_results(two_faces, run_file, tmp_path, capsy
     with (out / "predictions.csv").open() as file:
         header, *rows = csv.reader(file)
     assert header[:3] == ["image", "x0", "y0"] and header[-3:] == ["frame", "face", "confidence"]
+    assert header[-4] == "first_pixel"
     for number, row in enumerate(rows):
-        numbers = np.array(row[1:-3], float).reshape(68, 2)
+        numbers = np.array(row[1:-4], float).reshape(68, 2)
         np.testing.assert_array_equal(numbers, found["faces"][number]["landmarks"])
         assert row[0] == str(tmp_path / "a.png") and row[-2] == str(number)
 
@@ -65,8 +66,8 @@ def test_folders_patterns_and_files_are_all_named_once(tmp_path):
     found = sources([str(tmp_path / "in"), str(tmp_path / "in/*.jpg")])
     assert sorted(source.name for source in found) == ["a", "c", "deep/a", "deep/b"]
     assert [source.name for source in found if source.video] == ["c"]
-    with pytest.raises(ValueError, match="different names, twice there is a"):
-        sources([str(tmp_path / "in/a.jpg"), str(tmp_path / "in/deep/*.png")])
+    found = sources([str(tmp_path / "in/a.jpg"), str(tmp_path / "in/deep/*.png")])
+    assert [source.name for source in found] == ["a.jpg", "a.png"]
 
 
 def test_a_folder_is_finished_and_what_failed_is_named_at_the_end(

@@ -62,3 +62,19 @@ def test_data_check_says_when_a_folder_has_more_than_the_official_number(
     assert "01_Indoor             2 of      1 faces  1 more than the official number" in message
     assert "02_Outdoor            1 of    300 faces  partial" in message
     assert "private               3 of    301 faces  partial" in message
+
+
+def test_hidden_files_and_copies_are_no_faces_and_repeated_ones_are_named(tiny_300w, capsys):
+    folder = tiny_300w / "300w/helen/testset"
+    whole = len(load_dataset("300w", "test", tiny_300w))
+    add_face(tiny_300w, "helen/testset/x")
+    for end in ("png", "pts"):
+        content = (folder / f"x.{end}").read_bytes()
+        for name in ("x_mirror", "x (1)", "same"):
+            (folder / f"{name}.{end}").write_bytes(content)
+        (folder / f"._x.{end}").write_bytes(b"Mac")
+    assert len(load_dataset("300w", "test", tiny_300w)) == whole + 2
+    assert main(["data", "check", "300w", "--data-root", str(tiny_300w)]) == 0
+    shown = capsys.readouterr().out
+    assert "2 copies are left out: x (1).png, x_mirror.png" in shown
+    assert "helen/testset/same.png = helen/testset/x.png" in shown

@@ -1,7 +1,7 @@
 """Coordinates of your own data: from how they are written to landmarks in pixels."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from starlib.data.faces import DataError
-from starlib.data.pts import as_float32
+from starlib.data.own.lists import Row
+from starlib.data.text import as_float32
 
 FIRST_PIXELS = (0, 0.5, 1)
 FLAGS = (0, 1, 2)  # of COCO: not labelled, hidden, visible
@@ -20,43 +21,102 @@ FLAGS = (0, 1, 2)  # of COCO: not labelled, hidden, visible
 class Coordinates:
     """How the files of a description give their points.
 
-    first_pixel: coordinate of the first pixel's centre. missing: values that both x and y of a
-    point have where it is unlabelled.
+    first_pixel: coordinate of the first pixel's centre; None: as each list says, or its format
+    has it. missing: values that both x and y of a point have where it is unlabelled; None: -1, and
+    0 where at least two points are at (0, 0). names: of the points, in the scheme's order.
     """
 
     points: int
-    first_pixel: float = 0
-    missing: tuple[float, ...] = ()
+    first_pixel: float | None = None
+    missing: tuple[float, ...] | None = None
+    names: tuple[str, ...] | None = None
 
-    def landmarks(self, written: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Landmarks [N, 2], 0 at the image's left and top edge, of coordinates [N, 2] as they are
-        written; NaN where unlabelled."""
-        unlabelled = np.zeros(len(written), np.bool_)
-        unlabelled |= np.isnan(written).any(-1)
-        for value in self.missing:
-            unlabelled |= (written == np.float32(value)).all(-1)
-        return np.where(unlabelled[:, None], np.float32(np.nan), written + self._shift)
-
-    @property
-    def _shift(self) -> np.float32:
-        return np.float32(0.5 - self.first_pixel)
-
-    def read(self, where: str, cells: list[Any], flags: bool) -> NDArray[np.float32]:
-        """Landmarks [N, 2] of a row's cells, `flags` saying whether a flag follows each x, y. Empty
-        cells, nan and flag 0 are unlabelled points; DataError says `where` cells are wrong."""
-        width = 3 if flags else 2
-        if len(cells) != width * self.points:
-            expected = f"{width * self.points} numbers ({self.points} points)"
+    def written(self, row: Row, order: tuple[str, ...] | None) -> NDArray[np.float32]:
+        """Coordinates [N, 2] of a row's cells in the scheme's order, `order` where they have names.
+        Empty cells, nan, flag 0 and points that are not there are NaN; DataError names the row."""
+        where, cells = row.where, row.cells
+        if row.names is not None and order is not None:
+            cells = _in_order(row, order)
+        if len(cells) != row.width * self.points:
+            expected = f"{row.width * self.points} numbers ({self.points} points)"
             raise DataError([f"{where}: expected {expected}, found {len(cells)}"])
         try:
-            values = as_float32([_number(cell) for cell in cells]).reshape(self.points, width)
+            values = as_float32([_number(cell) for cell in cells]).reshape(-1, row.width)
         except (ValueError, TypeError, OverflowError) as error:
             raise DataError([f"{where}: expected numbers after the image ({error})"]) from None
-        if flags:
-            if not np.isin(values[:, 2], FLAGS).all():
+        if row.width == 3:
+            if not (np.isin(values[:, 2], FLAGS) | np.isnan(values[:, 2])).all():
                 raise DataError([f"{where}: expected flags 0, 1 or 2 after x and y"])
-            values[values[:, 2] == 0] = np.nan
-        return self.landmarks(values[:, :2])
+            values[~(values[:, 2] > 0)] = np.nan
+        values[np.isnan(values).any(-1)] = np.nan
+        return values[:, :2]
+
+    def unlabelled(self, faces: Sequence[NDArray[np.float32]]) -> tuple[float, ...]:
+        """What x and y both are where a point of these coordinates [N, 2] is not labelled."""
+        if self.missing is not None:
+            return self.missing
+        at_origin = sum(int((face == 0).all(-1).sum()) for face in faces)
+        return (-1.0, 0.0) if at_origin > 1 else (-1.0,)
+
+    def landmarks(
+        self, written: NDArray[np.float32], missing: Sequence[float], first_pixel: float
+    ) -> NDArray[np.float32]:
+        """Landmarks [N, 2], 0 at the image's left and top edge, NaN where unlabelled."""
+        unlabelled = np.asarray(np.isnan(written).any(-1))
+        for value in missing:
+            unlabelled |= (written == np.float32(value)).all(-1)
+        shifted = written + np.float32(0.5 - first_pixel)
+        return np.where(unlabelled[:, None], np.float32(np.nan), shifted)
+
+    def counted_from(self, row: Row) -> float:
+        """The coordinate of the first pixel's centre of a row, by default its format's; DataError
+        where a list says another one than the description, or none of FIRST_PIXELS."""
+        if row.first_pixel is None:
+            return row.usual if self.first_pixel is None else self.first_pixel
+        try:
+            stated = float(row.first_pixel)
+        except ValueError:
+            stated = math.nan
+        expected = FIRST_PIXELS if self.first_pixel is None else (self.first_pixel,)
+        if stated not in expected:
+            words = " or ".join(f"{value:g}" for value in expected)
+            raise DataError([f"{row.where}: first_pixel: expected {words}, got {row.first_pixel}"])
+        return stated
+
+
+def _in_order(row: Row, order: tuple[str, ...]) -> list[Any]:
+    """The cells of a row whose points have names, in that order; of points that it does not have,
+    none."""
+    names = list(row.names or ())
+    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    if twice:
+        raise DataError([f"{row.where}: expected point {twice[0]!r} once, it is there twice"])
+    known = set(order)
+    if strangers := [name for name in names if name not in known]:
+        listed = ", ".join(order[:5]) + (", …" if len(order) > 5 else "")
+        raise DataError([f"{row.where}: expected points {listed}; found {strangers[0]!r}"])
+    parts = {name: row.cells[i * row.width : (i + 1) * row.width] for i, name in enumerate(names)}
+    return [cell for name in order for cell in parts.get(name, [math.nan] * row.width)]
+
+
+def order_of(names: tuple[str, ...], points: int) -> tuple[str, ...]:
+    """The order of the scheme's points by the names in a list: numbers, from 0 or from 1, in their
+    order; words as they stand. DataError where they are not the points of the scheme."""
+    if len(names) != points:
+        raise DataError(
+            [
+                f"expected {points} points, found {len(names)} names; `names` in the .yml lists "
+                "them in the scheme's order where faces lack some"
+            ]
+        )
+    if not all(name.isdecimal() or name == "" for name in names):
+        return names
+    ordered = tuple(sorted(names, key=lambda name: int(name or 0)))
+    numbers = [int(name or 0) for name in ordered]
+    first = 1 if numbers[0] else 0
+    if numbers != list(range(first, first + points)):
+        raise DataError([f"expected points 0 to {points - 1} or 1 to {points}, found {numbers}"])
+    return ordered
 
 
 def _number(cell: Any) -> float:
@@ -66,11 +126,26 @@ def _number(cell: Any) -> float:
 
 def coordinates_of(path: Path, values: Mapping[str, Any], points: int) -> Coordinates:
     """The coordinates of a description; ValueError names the file and the key."""
-    first = values.get("first_pixel", 0)
-    if isinstance(first, bool) or not isinstance(first, int | float) or first not in FIRST_PIXELS:
+    first = values.get("first_pixel")
+    wrong = isinstance(first, bool) or first not in FIRST_PIXELS
+    if "first_pixel" in values and (wrong or not isinstance(first, int | float)):
         raise ValueError(f"{path}: first_pixel: expected 0, 0.5 or 1, got {first!r}")
-    given = values.get("missing", [])
-    missing = given if isinstance(given, list) else [given]
-    if not all(type(value) in (int, float) and abs(value) < 1e30 for value in missing):
-        raise ValueError(f"{path}: missing: expected a number or a list of numbers, got {given!r}")
-    return Coordinates(points, first, tuple(missing))
+    missing = None
+    if "missing" in values:
+        given = values["missing"]
+        missing = tuple(given if isinstance(given, list) else [given])
+        if not all(type(value) in (int, float) and abs(value) < 1e30 for value in missing):
+            expected = "missing: expected a number or a list of numbers"
+            raise ValueError(f"{path}: {expected}, got {given!r}")
+    return Coordinates(points, first, missing, _names(path, values, points))
+
+
+def _names(path: Path, values: Mapping[str, Any], points: int) -> tuple[str, ...] | None:
+    if "names" not in values:
+        return None
+    given = values["names"]
+    right = isinstance(given, list) and all(isinstance(name, str | int) for name in given)
+    names = tuple(map(str, given)) if right else ()
+    if len(set(names)) != points or len(names) != points:
+        raise ValueError(f"{path}: names: expected a list of {points} names, each once")
+    return names

@@ -1,29 +1,35 @@
 """Your own data: a .yml file with a scheme (`starlib.data.own.schemes`) and where the faces are.
 
 ```yaml
-train: train.csv      # or .json, .tsv, or a folder of images with .pts files beside them
+train: train.csv      # or .tsv, .json, .xml, or a folder of images with .pts files beside them
 test: test.csv        # one of the two is enough
 images: pictures      # folder of the images; default: the folder of each list
-first_pixel: 0        # coordinate of the first pixel's centre: 0 (default), 0.5 or 1
+first_pixel: 0        # coordinate of the first pixel's centre: 0, 0.5 or 1
 missing: -1           # or a list: what x and y both are where a point is not labelled
+names: [left, nose]   # of the points, in the scheme's order, where lists name theirs
 ```
 
-Paths are relative to the .yml file; `starlib.data.own.lists` says what the lists look like. Points
-are in pixels of the upright picture, as a viewer shows it. Points without a number (an empty cell,
-nan), of flag 0 in a .json file, or with the value of `missing` are unlabelled: they train nothing
-and test nothing. Flags 1 (hidden) and 2 are not distinguished. Crops follow the labelled landmarks.
-What looks wrong without being an error is a `DataWarning` (`starlib.data.own.checks`).
+Paths are relative to the .yml file; `starlib.data.own.lists` and `starlib.data.own.tools` say what
+the lists look like. Points are in pixels of the upright picture, as a viewer shows it. A list may
+state `first_pixel` in a column of that name, as `predict` writes it; else it is 1 for `.pts` files,
+as in 300-W, 0.5 for tools that count from the picture's edge, and 0. Points without a number (an
+empty cell, nan), of flag 0 in a .json file, or with the value of `missing` are unlabelled: they
+train nothing and test nothing. Where `missing` is not given, (-1, -1) is, and (0, 0) where it is
+there more than once. Flags 1 (hidden) and 2 are not distinguished. Crops follow the labelled
+landmarks. What looks wrong without being an error is a `DataWarning` (`starlib.data.own.checks`).
 """
 
 import os
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from starlib.data.copies import few, repeated_faces
 from starlib.data.faces import (
     DataError,
     DataWarning,
@@ -34,62 +40,77 @@ from starlib.data.faces import (
     landmark_problem,
     unreadable,
 )
-from starlib.data.own.checks import flip_doubt, repeated_faces
-from starlib.data.own.coordinates import Coordinates, coordinates_of
-from starlib.data.own.lists import SUFFIXES, Row, rows
+from starlib.data.own.checks import doubts_of
+from starlib.data.own.coordinates import Coordinates, coordinates_of, order_of
+from starlib.data.own.lists import READERS, Row, Rows
 from starlib.data.own.schemes import data_name, read_description, scheme_from
-from starlib.data.pts import pairs, read_pts
+from starlib.data.own.tools import folder_rows, xml_rows
+from starlib.data.paths import copied_images, named_file
 from starlib.schemes import Scheme, normalisations
 
 UNIT = "faces"
 SPLITS = ("train", "test")
+SUFFIXES = (*READERS, ".xml")
+LEAST_SIDE = 4  # pixels that a face's points reach over; fewer are shares of a picture's size
 
 
-def _face(row: Row, folder: Path, coordinates: Coordinates, flags: bool) -> ImageFace:
-    """The face of a row, `flags` saying whether a flag follows each x, y; DataError names it."""
-    where, image, cells = row
-    landmarks = coordinates.read(where, cells, flags)
-    if not os.path.isfile(folder / image):  # Path.is_file raises for names that are too long
-        raise DataError([f"{where}: expected the image {folder / image}, there is none"])
-    _check(where, landmarks, folder / image)
-    name = f"{image} ({where.rpartition(', ')[2]})"  # an image may hold several faces
-    return ImageFace(name, folder / image, landmarks)
+@dataclass(frozen=True)
+class Scanned:
+    """The faces of a split that can be read, what is wrong, and what there is to say."""
+
+    scheme: Scheme
+    faces: list[ImageFace]
+    problems: list[str]
+    notes: list[str]
 
 
-def _check(where: str, landmarks: NDArray[np.float32], image: Path) -> None:
-    problem = landmark_problem(where, landmarks, image_size(image), unlabelled=True)
-    if problem:
-        raise DataError([problem])
-
-
-def _listed(path: Path, images: Path | None, coordinates: Coordinates) -> Iterator[Any]:
-    """Each face of a list as an ImageFace, or the DataError in its place."""
-    flags = path.suffix == ".json"
+def _rows(source: Path, points: int) -> Rows:
+    """Every face of a list or a folder, or the DataError in its place."""
     try:
-        for row in rows(path, coordinates.points):
-            try:
-                yield _face(row, images or path.parent, coordinates, flags)
-            except DataError as error:
-                yield error
+        if os.path.isdir(source):
+            yield from folder_rows(source, points)
+        elif source.suffix.lower() == ".xml":
+            yield from xml_rows(source)
+        else:
+            yield from READERS[source.suffix.lower()](source, points)
     except DataError as error:
         yield error
 
 
-def _beside(folder: Path, coordinates: Coordinates) -> Iterator[Any]:
-    """The same for a folder of images with `.pts` files."""
-    try:
-        both, problems = pairs(folder)
-    except DataError as error:
-        both, problems = [], error.problems
-    if problems:
-        yield DataError(problems)
-    for image, annotation in both:
-        try:
-            landmarks = coordinates.landmarks(read_pts(annotation, coordinates.points))
-            _check(str(annotation), landmarks, image)
-            yield ImageFace(image.name, image, landmarks)
-        except DataError as error:
-            yield error
+def _order(path: Path, values: dict[str, Any], coordinates: Coordinates) -> tuple[str, ...] | None:
+    """The names of the scheme's points in its order: of the description, or of its first list."""
+    if coordinates.names is not None:
+        return coordinates.names
+    for source in [path.parent / values[s] for s in SPLITS if s in values]:
+        if not (os.path.isdir(source) or source.suffix.lower() in SUFFIXES):
+            continue
+        for row in _rows(source, coordinates.points):
+            if isinstance(row, Row) and row.names is not None:
+                try:
+                    return order_of(row.names, coordinates.points)
+                except DataError as error:
+                    raise DataError([f"{row.where}: {p}" for p in error.problems]) from None
+            break
+    return None
+
+
+def _face(row: Row, folder: Path, landmarks: NDArray[np.float32]) -> ImageFace:
+    """The face of a row; DataError names it."""
+    image = named_file(folder, row.image)
+    if not os.path.isfile(image):
+        raise DataError([f"{row.where}: expected the image {image}, there is none"])
+    if problem := landmark_problem(row.where, landmarks, image_size(image), unlabelled=True):
+        raise DataError([problem])
+    width, height = np.nanmax(landmarks, 0) - np.nanmin(landmarks, 0)
+    if max(width, height) < LEAST_SIDE:
+        raise DataError(
+            [
+                f"{row.where}: expected points in pixels, they reach over {width:.2f} x "
+                f"{height:.2f}: are they shares of the picture's size?"
+            ]
+        )
+    part = row.where.rpartition(", ")[2]
+    return ImageFace(row.name or f"{row.image} ({part})", image, landmarks)
 
 
 def _check_places(path: Path, values: dict[str, Any]) -> None:
@@ -99,30 +120,67 @@ def _check_places(path: Path, values: dict[str, Any]) -> None:
             raise ValueError(f"{path}: {key}: expected a path, got {values[key]!r}")
 
 
-def _scan(path: Path, split: str) -> tuple[Scheme, list[ImageFace], list[str]]:
-    """The scheme, the faces of a split that can be read, and problems."""
+def scan(path: Path, split: str) -> Scanned:
+    """The faces of a split; ValueError for what is wrong with the description itself."""
     values = read_description(path)
     scheme = scheme_from(path, values)
     _check_places(path, values)
     coordinates = coordinates_of(path, values, scheme.points)
+    found = Scanned(scheme, [], [], [])
     if split not in values:
-        return scheme, [], [f"{path}: {split}: expected a list or a folder of faces, got none"]
+        found.problems.append(f"{path}: {split}: expected a list or a folder of faces, got none")
+        return found
     source = path.parent / values[split]
-    images = path.parent / values["images"] if "images" in values else None
-    if os.path.isdir(source):
-        found = list(_beside(source, coordinates))
-    elif source.suffix in SUFFIXES:
-        found = list(_listed(source, images, coordinates))
-    else:
-        kinds = ", ".join(SUFFIXES)
-        return scheme, [], [f"{path}: {split}: expected {kinds} or a folder, got {values[split]!r}"]
-    faces = [face for face in found if isinstance(face, ImageFace)]
-    problems = [p for error in found if isinstance(error, DataError) for p in error.problems]
-    if not found:
-        problems = [f"{source}: expected faces, there are none"]
+    if not os.path.isdir(source) and source.suffix.lower() not in SUFFIXES:
+        kinds = f"{', '.join(SUFFIXES)} or a folder"
+        found.problems.append(f"{path}: {split}: expected {kinds}, got {values[split]!r}")
+        return found
+    folder = source if os.path.isdir(source) else source.parent
+    folder = path.parent / values["images"] if "images" in values else folder
+    try:
+        order = _order(path, values, coordinates)
+    except DataError as error:
+        found.problems.extend(error.problems)
+        return found
+    _read(found, _rows(source, scheme.points), folder, coordinates, order)
+    if not found.faces and not found.problems:
+        found.problems.append(f"{source}: expected faces, there are none")
     if split == "test":
-        problems += [_unscorable(source, face) for face in faces if not _scorable(face, scheme)]
-    return scheme, faces, problems
+        unscorable = [face for face in found.faces if not _scorable(face, scheme)]
+        found.problems.extend(_unscorable(source, face) for face in unscorable)
+    if os.path.isdir(source) and (copies := copied_images(source)):
+        names = few([path.name for path in copies])
+        found.notes.append(f"{len(copies)} copies are left out: {names}")
+    found.notes[:] = [f"{split}: {note}" for note in found.notes + _unlabelled(found)]
+    return found
+
+
+def _read(found: Scanned, rows: Rows, folder: Path, coordinates: Coordinates, order: Any) -> None:
+    """Add the faces of the rows to what is found."""
+    written: list[tuple[Row, NDArray[np.float32], float]] = []
+    for row in rows:
+        try:
+            if isinstance(row, DataError):
+                raise row
+            points = coordinates.written(row, order)
+            written.append((row, points, coordinates.counted_from(row)))
+        except DataError as error:
+            found.problems.extend(error.problems)
+    missing = coordinates.unlabelled([points for _, points, _ in written])
+    for row, points, first in written:
+        try:
+            landmarks = coordinates.landmarks(points, missing, first)
+            found.faces.append(_face(row, folder, landmarks))
+        except DataError as error:
+            found.problems.extend(error.problems)
+    origins = {f"{first:g}" for _, _, first in written}
+    found.notes.append(f"the first pixel's centre is at {' or '.join(sorted(origins))}")
+    if coordinates.missing is None:
+        for value in missing:
+            count = sum(int((points == value).all(-1).sum()) for _, points, _ in written)
+            where = f"points at ({value:g}, {value:g}) are taken for unlabelled"
+            if count:
+                found.notes.append(f"{count} {where}; `missing: []` takes them as they are")
 
 
 def _scorable(face: ImageFace, scheme: Scheme) -> bool:
@@ -139,65 +197,59 @@ def _unscorable(source: Path, face: ImageFace) -> str:
     )
 
 
+def _unlabelled(found: Scanned) -> list[str]:
+    """How many points are unlabelled."""
+    missing = [int(np.isnan(face.landmarks).any(-1).sum()) for face in found.faces]
+    if not any(missing):
+        return []
+    points = f"{sum(missing)} of {found.scheme.points * len(found.faces)} points"
+    where = f"{np.count_nonzero(missing)} of {len(found.faces)} faces"
+    return [f"{points} are unlabelled, in {where}"]
+
+
 def given_splits(path: Path) -> list[str]:
     """Which of "train" and "test" a description has."""
     values = read_description(path)
     return [split for split in SPLITS if split in values]
 
 
-def counts(path: Path) -> dict[str, tuple[int, int | None]]:
-    """Faces found by split; there is no official number."""
-    return {split: (len(_scan(path, split)[1]), None) for split in given_splits(path)}
+def scans(path: Path) -> dict[str, Scanned]:
+    """`scan` of every split that a description has."""
+    return {split: scan(path, split) for split in given_splits(path)}
 
 
-def problems(path: Path) -> list[str]:
+def problems_of(path: Path, found: dict[str, Scanned]) -> list[str]:
     """One line for everything that is wrong with the files of a description, pixels included."""
     messages: list[str] = []
-    splits = given_splits(path)
-    if not splits:
+    if not found:
         messages.append(f"{path}: expected train, test or both, got neither")
-    for split in splits:
-        _, faces, found = _scan(path, split)
-        messages += found + unreadable(face.path for face in faces)
+    for scanned in found.values():
+        messages += scanned.problems + unreadable(face.path for face in scanned.faces)
     return list(dict.fromkeys(messages))
 
 
-def notes(path: Path) -> list[str]:
-    """One line for each split with unlabelled points."""
-    lines: list[str] = []
-    for split in given_splits(path):
-        scheme, faces, _ = _scan(path, split)
-        missing = [int(np.isnan(face.landmarks).any(-1).sum()) for face in faces]
-        if any(missing):
-            points = f"{sum(missing)} of {scheme.points * len(faces)} points"
-            where = f"{np.count_nonzero(missing)} of {len(faces)} faces"
-            lines.append(f"{split}: {points} are unlabelled, in {where}")
-    return lines
-
-
-def doubts(path: Path) -> list[str]:
+def doubts(path: Path, found: dict[str, Scanned]) -> Iterator[str]:
     """One line for everything that looks wrong without being an error."""
-    found = [(split, *_scan(path, split)[:2]) for split in given_splits(path)]
-    messages: list[str] = []
-    for split, scheme, faces in found:
-        messages += _doubts(path, split, scheme, faces)
-    return messages
-
-
-def _doubts(path: Path, split: str, scheme: Scheme, faces: list[ImageFace]) -> list[str]:
-    message: str | None = None
-    if split == "test" and "train" in given_splits(path):
-        message = repeated_faces([f.path for f in _scan(path, "train")[1]], [f.path for f in faces])
-    if split == "train" and faces and scheme.mirrors:
-        message = flip_doubt(np.stack([face.landmarks for face in faces]), scheme.flip)
-    return [f"{path}: {message}"] if message else []
+    for split, scanned in found.items():
+        yield from (f"{path}: {split}: {m}" for m in doubts_of(scanned.faces, scanned.scheme))
+    if len(found) == len(SPLITS):
+        train, test = ([face.path for face in found[split].faces] for split in SPLITS)
+        if message := repeated_faces(train, test):
+            yield f"{path}: {message}"
 
 
 def load(path: Path, split: str) -> FaceSet:
     """The faces of "train" or "test" of a .yml file; DataError tells all problems at once."""
-    scheme, faces, problems = _scan(path, split)
-    if problems:
-        raise DataError(problems)
-    for message in _doubts(path, split, scheme, faces):
+    scanned = scan(path, split)
+    if scanned.problems:
+        raise DataError(scanned.problems)
+    looked_at = {split: scanned}
+    if split == "test" and "train" in given_splits(path):
+        train = [face.path for face in scan(path, "train").faces]
+        message = repeated_faces(train, [face.path for face in scanned.faces])
+        if message:
+            warnings.warn(f"{path}: {message}", DataWarning, stacklevel=3)
+    for message in doubts(path, looked_at):
         warnings.warn(message, DataWarning, stacklevel=3)
-    return face_set(data_name(path, read_description(path)), split, scheme, faces)
+    name = data_name(path, read_description(path))
+    return face_set(name, split, scanned.scheme, scanned.faces)

@@ -1,27 +1,57 @@
-"""Lists of faces of your own data: a row for each face from CSV, TSV or JSON, numbers as written.
+"""Lists of faces of your own data: a row for each face from CSV, TSV or COCO's JSON, as written.
 
 A CSV row is an image and x, y of each point, between commas, semicolons or tabs; with semicolons,
-a comma in a number is its decimal sign. The first row may be a header: names without any number,
-as many as a row has cells. A .json file has the form of COCO key points. A .tsv file is a list as
-the released code (and ADNet's) reads it: image, five points, landmarks "x,y,x,y,…", scale, centre
-x, centre y, with or without a header; only image and landmarks are used.
+a comma in a number is its decimal sign. The first row may be a header: names without any number.
+Columns that it calls x0, y0, … (or nose_x, nose_y, …) are taken by these names, in whichever order
+they stand, and others are left alone but for `image` and `first_pixel`. A .json file has the form
+of COCO key points. A .tsv file is a list as the released code (and ADNet's) reads it: image, five
+points, landmarks "x,y,x,y,…", scale, centre x, centre y, with or without a header; only image and
+landmarks are used.
 """
 
 import csv
+import io
 import json
+import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from starlib.data.faces import DataError
-from starlib.data.pts import IMAGE_SUFFIXES
+from starlib.data.paths import is_image
+from starlib.data.text import read_text
 
 DELIMITERS = "\t;,"
+IMAGE_COLUMNS = ("image", "image_path", "file", "file_name", "filename", "path", "picture")
+FIRST_PIXEL = "first_pixel"  # the column that says where a list counts from
 # Lists of the released code name images from a folder that only their authors have.
 _RAW_IMAGES = "rawImages/"
+_AXIS = (r"{0}(?:[\W_]+(?P<behind>.+)|(?P<number>\d+))?", r"(?P<before>.+?[\W_]+|.*\d){0}")
+_COLUMNS = [(axis, re.compile(form.format(axis))) for axis in "xy" for form in _AXIS]
 
-# Where a face stands (file and row), its image as written, and its numbers as written.
-Row = tuple[str, str, list[Any]]
+
+@dataclass(frozen=True)
+class Row:
+    """A face as it is written.
+
+    where: file and row. cells: `width` numbers for each point (x, y, and a flag of COCO's).
+    names: of these points, None where the list has no names. first_pixel: the coordinate of the
+    first pixel's centre where the list states it, `usual` that of its format. name: of the face,
+    by default its image and row.
+    """
+
+    where: str
+    image: str
+    cells: list[Any]
+    width: int = 2
+    names: tuple[str, ...] | None = None
+    first_pixel: Any = None
+    usual: float = 0
+    name: str = ""
+
+
+Rows = Iterator[Row | DataError]
 
 
 def csv_cells(path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -30,26 +60,21 @@ def csv_cells(path: Path) -> Iterator[tuple[int, list[str]]]:
     The delimiter is the one of DELIMITERS that the first row has most of, the comma last: it may
     be the sign of decimals.
     """
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        first = next((line for line in file if line.strip()), "")
-        file.seek(0)
-        delimiter = max(DELIMITERS, key=first.count)
-        for number, row in enumerate(csv.reader(file, delimiter=delimiter), 1):
+    text = read_text(path, "list of faces")
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    delimiter = max(DELIMITERS, key=first.count)
+    try:
+        for number, row in enumerate(csv.reader(io.StringIO(text), delimiter=delimiter), 1):
             if any(cell.strip() for cell in row):
                 decimal = delimiter == ";"
                 yield number, [row[0], *(c.replace(",", ".") if decimal else c for c in row[1:])]
-
-
-def _csv_rows(path: Path, points: int) -> Iterator[Row]:
-    for number, row in csv_cells(path):
-        if not (number == 1 and is_header(row) and len(row) == 1 + 2 * points):
-            yield f"{path}, row {number}", row[0].strip(), row[1:]
+    except csv.Error as error:
+        raise DataError([f"{path}: expected a readable list of faces ({error})"]) from error
 
 
 def is_header(row: list[str]) -> bool:
     """Whether a row names columns: its first cell is no picture, and none is a number."""
-    picture = Path(row[0].strip()).suffix.lower() in IMAGE_SUFFIXES
-    return not picture and not any(_is_number(word) for word in row)
+    return not is_image(Path(row[0].strip())) and not any(_is_number(word) for word in row)
 
 
 def _is_number(word: str) -> bool:
@@ -60,44 +85,135 @@ def _is_number(word: str) -> bool:
     return True
 
 
-def _tsv_rows(path: Path, points: int) -> Iterator[Row]:
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1):
+@dataclass(frozen=True)
+class Header:
+    """Columns of a list: the image's, x and y of each point by its name, FIRST_PIXEL's."""
+
+    image: int
+    points: dict[str, list[int]]
+    first_pixel: int | None
+
+    @classmethod
+    def of(cls, where: str, names: list[str]) -> "Header":
+        """The columns of a header; DataError for a point with one coordinate, or two of a kind."""
+        words = [name.strip().lower() for name in names]
+        found: dict[str, dict[str, int]] = {}
+        for column, word in enumerate(words):
+            for axis, form in _COLUMNS:
+                if match := form.fullmatch(word):
+                    point = next((part for part in match.groups() if part), "").strip(" _-.")
+                    if axis in found.setdefault(point, {}):
+                        raise DataError([f"{where}: expected {word!r} once, it is there twice"])
+                    found[point][axis] = column
+                    break
+        half = [point for point, axes in found.items() if len(axes) < 2]
+        if half:
+            raise DataError([f"{where}: expected x and y of each point, {half[0]!r} has one"])
+        image = next((words.index(word) for word in IMAGE_COLUMNS if word in words), 0)
+        points = {point: [axes["x"], axes["y"]] for point, axes in found.items()}
+        return cls(image, points, words.index(FIRST_PIXEL) if FIRST_PIXEL in words else None)
+
+    def row(self, where: str, cells: list[str]) -> Row:
+        numbers = [cells[column] for columns in self.points.values() for column in columns]
+        first = None if self.first_pixel is None else cells[self.first_pixel].strip()
+        image = cells[self.image].strip()
+        return Row(where, image, numbers, names=tuple(self.points), first_pixel=first)
+
+
+def _csv_rows(path: Path, points: int) -> Rows:
+    header, width = None, 0
+    for number, cells in csv_cells(path):
+        where = f"{path}, row {number}"
+        if number == 1 and is_header(cells):
+            header, width = Header.of(where, cells), len(cells)
+            if not header.points and width == 1 + 2 * points:  # names that say nothing of x and y
+                header = None
+            elif len(header.points) != points:
+                raise DataError([_expected(where, points, 2 * len(header.points) or width - 1)])
+        elif header is None:
+            yield Row(where, cells[0].strip(), cells[1:])
+        elif len(cells) == width:
+            yield header.row(where, cells)
+        else:
+            yield DataError([f"{where}: expected {width} cells as in row 1, found {len(cells)}"])
+
+
+def _expected(where: str, points: int, found: int) -> str:
+    return f"{where}: expected {2 * points} numbers ({points} points), found {found}"
+
+
+def _tsv_rows(path: Path, points: int) -> Rows:
+    image, landmarks = 0, 2
+    for number, line in enumerate(read_text(path, "list of faces").splitlines(), 1):
         words = line.split("\t")
-        numbers = words[2].split(",") if len(words) > 2 else []
-        header = number == 1 and len(words) > 2 and is_header([words[0], *numbers])
-        if line.strip() and not header:
-            image = words[0].replace("\\", "/").rpartition(_RAW_IMAGES)[2]
-            yield f"{path}, row {number}", image, numbers
+        numbers = words[landmarks].split(",") if len(words) > landmarks else []
+        if number == 1 and len(words) > 2 and is_header([words[0], *words[2].split(",")]):
+            names = [word.strip().lower() for word in words]
+            image = next((names.index(name) for name in IMAGE_COLUMNS if name in names), 0)
+            landmarks = names.index("landmarks_gt") if "landmarks_gt" in names else 2
+        elif line.strip():
+            name = words[image] if len(words) > image else ""
+            yield Row(
+                f"{path}, row {number}",
+                name.replace("\\", "/").rpartition(_RAW_IMAGES)[2].strip(),
+                numbers,
+            )
 
 
-def _json_rows(path: Path, points: int) -> Iterator[Row]:
-    """Rows of 3N numbers: x, y and flag of each point."""
+def read_json(path: Path) -> Any:
+    """What a .json file holds; DataError names one that cannot be read."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        images = {image["id"]: str(image["file_name"]) for image in content["images"]}
-        for number, annotation in enumerate(content["annotations"], 1):
-            image = images[annotation["image_id"]]
-            yield f"{path}, annotation {number}", image, list(annotation["keypoints"])
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise DataError(
-            [f"{path}: expected COCO key points: images, annotations with keypoints ({error!r})"]
-        ) from error
+        return json.loads(read_text(path, "list of faces"))
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError([f"{path}: expected readable JSON ({error})"]) from error
 
 
-_READERS: dict[str, Callable[[Path, int], Iterator[Row]]] = {
+def coco_rows(path: Path, content: Any) -> Rows:
+    """Rows of COCO key points: x, y and flag of each, with the names of their category."""
+    try:
+        images = {image["id"]: image["file_name"] for image in content["images"]}
+        annotations = list(enumerate(content["annotations"], 1))
+        named = [c for c in content.get("categories", []) if c.get("keypoints")]
+        names = {c["id"]: tuple(map(str, c["keypoints"])) for c in named}
+    except (LookupError, TypeError, AttributeError) as error:
+        expected = "expected COCO key points: images, annotations with keypoints"
+        raise DataError([f"{path}: {expected} ({error!r})"]) from error
+    for number, annotation in annotations:
+        where = f"{path}, annotation {number}"
+        try:
+            cells = list(_entry(where, annotation, "keypoints"))
+            image = images[_entry(where, annotation, "image_id")]
+            points = names.get(annotation.get("category_id"))
+            if points and len(points) * 3 != len(cells):
+                raise DataError([f"{where}: expected {len(points)} points as in its category"])
+            yield Row(where, str(image), cells, 3, points)
+        except DataError as error:
+            yield error
+        except (LookupError, TypeError) as error:
+            message = f"{where}: expected COCO key points of an image in `images` ({error!r})"
+            yield DataError([message])
+
+
+def _entry(where: str, annotation: Any, key: str) -> Any:
+    if not isinstance(annotation, dict) or key not in annotation:
+        raise DataError([f"{where}: expected COCO key points with {key!r}, it has none"])
+    return annotation[key]
+
+
+def _json_rows(path: Path, points: int) -> Rows:
+    from starlib.data.own.tools import label_studio_rows
+
+    content = read_json(path)
+    if isinstance(content, list) and content and isinstance(content[0], dict):
+        yield from label_studio_rows(path, content)
+    else:
+        yield from coco_rows(path, content)
+
+
+READERS: dict[str, Callable[[Path, int], Rows]] = {
     ".csv": _csv_rows,
     ".tsv": _tsv_rows,
     ".json": _json_rows,
 }
-SUFFIXES = tuple(_READERS)
-
-
-def rows(path: Path, points: int) -> Iterator[Row]:
-    """The rows of a list of faces with `points` points each; a .json row has flags besides.
-
-    Raises DataError naming a file that cannot be read.
-    """
-    try:
-        yield from _READERS[path.suffix](path, points)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError([f"{path}: expected a readable list of faces ({error})"]) from error

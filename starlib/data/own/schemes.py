@@ -18,10 +18,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from starlib.data.faces import DataError
+from starlib.data.text import read_text
 from starlib.schemes import SCHEME_OF, SCHEMES, Edge, Scheme, is_path
 
 SCHEME_KEYS = ("name", "points", "edges", "flip", "normaliser")
-FACE_KEYS = ("train", "test", "images", "first_pixel", "missing")
+FACE_KEYS = ("train", "test", "images", "first_pixel", "missing", "names")
 MOST_POINTS = 10_000
 
 
@@ -32,8 +34,10 @@ def read_description(path: Path | str) -> dict[str, Any]:
     except ImportError as error:
         raise ImportError("your own data needs PyYAML: pip install 'starloss[data]'") from error
     try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        values = yaml.safe_load(read_text(Path(path), ".yml file"))
+    except DataError:
+        raise
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
         raise ValueError(f"{path}: expected a readable .yml file ({error})") from error
     if not isinstance(values, dict):
         raise ValueError(f"{path}: expected keys and values, got {_short(values)}")

@@ -1,0 +1,52 @@
+"""Faces that a data set has more than once, by the content of their pictures."""
+
+import itertools
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from starlib.data.faces import ImageFace
+from starlib.data.paths import digest, repeats
+
+SAME = 4  # pixels, by which the points of one face differ at most
+_SHOWN = 5
+
+
+def few(words: Sequence[str]) -> str:
+    """The first of the words, and how many more there are."""
+    more = f", … and {len(words) - _SHOWN} more" if len(words) > _SHOWN else ""
+    return ", ".join(words[:_SHOWN]) + more
+
+
+def twice(faces: Sequence[ImageFace]) -> str | None:
+    """Faces that are there twice: the same picture by its content, and nearly the same points."""
+    shared = repeats(face.path for face in faces)
+    groups: dict[str, list[ImageFace]] = {}
+    for face in faces:
+        if face.path in shared:
+            groups.setdefault(shared[face.path], []).append(face)
+    found = [
+        f"{one.name} = {other.name}"
+        for group in groups.values()
+        for one, other in itertools.combinations(group, 2)
+        if np.nanmax(np.abs(one.landmarks - other.landmarks), initial=0) < SAME
+    ]
+    return f"expected each face once, {len(found)} are copies: {few(found)}" if found else None
+
+
+def repeated_faces(train: Iterable[Path], test: Sequence[Path]) -> str | None:
+    """How many test faces are in pictures that training faces are in too, by their content."""
+    sizes: dict[int, set[Path]] = {}
+    for path in dict.fromkeys(train):
+        sizes.setdefault(path.stat().st_size, set()).add(path)
+    alike = [path for path in test if path.stat().st_size in sizes]
+    hashes = {digest(p) for size in {p.stat().st_size for p in alike} for p in sizes[size]}
+    repeated = [path for path in alike if digest(path) in hashes]
+    if not repeated:
+        return None
+    names = list(dict.fromkeys(path.name for path in repeated))
+    return (
+        f"test: expected pictures that are not in train; {len(repeated)} of {len(test)} test faces "
+        f"are in training pictures too: {few(names)}"
+    )

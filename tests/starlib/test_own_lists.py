@@ -1,0 +1,268 @@
+"""Lists of your own data as other hands write them: headers, tools, encodings, copies."""
+
+import codecs
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from starlib.__main__ import main
+from starlib.data import check_dataset, load_dataset
+from starlib.inference.pictures import sources
+from tests.conftest import write_pts
+from tests.starlib.test_own import cats, describe, problems_of, write_rows
+
+__all__ = ["cats"]  # a fixture
+RNG = np.random.default_rng(1)
+XY = [f"{axis}{i}" for i in range(9) for axis in "xy"]
+
+
+def listed(folder, header, cells, **changes):
+    """The landmarks of a list with this header, and for face i the row `cells(i)`."""
+    write_rows(folder / "train.csv", [header, *(cells(i) for i in range(4))])
+    return load_dataset(describe(folder, **changes), "train").landmarks
+
+
+def test_columns_of_a_list_are_taken_by_their_names(cats):
+    folder, points = cats
+    shuffled = RNG.permutation(9)
+    flat = points.reshape(4, 18)
+    cases = [
+        ([f"x{i}" for i in range(9)] + [f"y{i}" for i in range(9)], lambda p: p.T.ravel()),
+        ([f"{a}_{i + 1}" for i in range(9) for a in "yx"], lambda p: p[:, ::-1].ravel()),
+        ([f"{i}_{a.upper()}" for i in shuffled for a in "xy"], lambda p: p[shuffled].ravel()),
+        ([f"{w}-{a}" for w in "abcdefghi" for a in "xy"], lambda p: p.ravel()),
+        ([f"pt{i}" for i in range(18)], lambda p: p.ravel()),  # says nothing of x and y
+    ]
+    for names, order in cases:
+        found = listed(
+            folder, ["image", *names], lambda i, o=order: [f"cat {i}.png", *o(points[i])]
+        )
+        np.testing.assert_allclose(found, points + 0.5, rtol=1e-6)
+    found = listed(
+        folder,
+        ["person", *XY, "first_pixel", "file_name"],
+        lambda i: ["ann", *flat[i], 1, f"cat {i}.png"],
+    )
+    np.testing.assert_allclose(found, points - 0.5, rtol=1e-5)
+
+
+def test_words_are_in_the_order_of_the_training_list_or_of_names(cats):
+    folder, points = cats
+    names = list("abcdefghi")
+
+    def write(split, order, kind):
+        header = ["image", *(f"{names[i]}_{axis}" for i in order for axis in "xy")]
+        rows = [[f"{kind} {i}.png", *points[i][order].ravel()] for i in range(4)]
+        write_rows(folder / f"{split}.csv", [header, *rows])
+
+    write("train", np.arange(9), "cat")
+    write("test", RNG.permutation(9), "test")
+    found = load_dataset(describe(folder), "test").landmarks
+    np.testing.assert_allclose(found, points + 0.5, rtol=1e-6)
+    found = load_dataset(describe(folder, names=names[::-1]), "test").landmarks
+    np.testing.assert_allclose(found[:, ::-1], points + 0.5, rtol=1e-6)
+    names[0] = "ear"
+    write("test", np.arange(9), "test")
+    message = problems_of(describe(folder), "test")
+    assert "test.csv, row 2: expected points a, b, c, d, e, …; found 'ear'" in message
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        (["image", *XY[:-1], "z8"], "row 1: expected x and y of each point, '8' has one"),
+        (["image", *XY[:-2], "x0", "y0"], "row 1: expected 'x0' once, it is there twice"),
+        (["image", *XY[:-2], "x9", "y9"], "expected points 0 to 8 or 1 to 9, found [0, 1, 2"),
+        (["image", "who", *XY[:-2]], "row 1: expected 18 numbers (9 points), found 16"),
+        (["image", *XY, "who"], "row 2: expected 20 cells as in row 1, found 19"),
+    ],
+)
+def test_headers_that_cannot_be_followed_are_refused(cats, header, message):
+    folder, points = cats
+    write_rows(folder / "train.csv", [header, ["cat 0.png", *points[0].ravel()]])
+    assert message in problems_of(describe(folder))
+
+
+def test_what_a_list_says_of_its_first_pixel_agrees_with_the_description(cats):
+    folder, points = cats
+    header = ["image", *XY, "first_pixel"]
+    write_rows(folder / "train.csv", [header, ["cat 0.png", *points[0].ravel(), 0.5]])
+    found = load_dataset(describe(folder, first_pixel=0.5), "train").landmarks
+    np.testing.assert_allclose(found[0], points[0], rtol=1e-6)
+    message = problems_of(describe(folder, first_pixel=1))
+    assert "train.csv, row 2: first_pixel: expected 1, got 0.5" in message
+
+
+def test_pts_files_of_a_folder_count_from_1_and_copies_are_left_out(cats, capsys):
+    folder, points = cats
+    (folder / "faces").mkdir()
+    for index in range(4):
+        (folder / f"cat {index}.png").rename(folder / f"faces/cat {index}.PNG")
+        write_pts(folder / f"faces/cat {index}.PTS", points[index] + 1)
+    for end in ("PNG", "PTS"):
+        (folder / f"faces/._cat 0.{end}").write_bytes(b"\0\5\x16\7Mac OS X")
+        for copy in ("cat 1_mirror", "cat 1 (1)"):
+            shutil.copy(folder / f"faces/cat 1.{end}", folder / f"faces/{copy}.{end}")
+    shutil.copy(folder / "faces/cat 2.PTS", folder / "faces/cat 2 (1).PTS")
+    Image.new("RGB", (100, 90)).save(folder / "faces/cat 2 (1).PNG")  # another picture
+    path = describe(folder, train="faces")
+    faces = load_dataset(path, "train")
+    assert faces.names == ("cat 0.PNG", "cat 1.PNG", "cat 2 (1).PNG", "cat 2.PNG", "cat 3.PNG")
+    np.testing.assert_allclose(faces.landmarks[[0, 1, 3, 4]], points + 0.5, rtol=1e-4)
+    assert main(["data", "check", path]) == 0
+    shown = capsys.readouterr().out
+    assert "train: 2 copies are left out: cat 1 (1).PNG, cat 1_mirror.PNG" in shown
+    assert "train: the first pixel's centre is at 1" in shown
+
+
+def test_faces_that_are_there_twice_are_named(cats, capsys):
+    folder, points = cats
+    shutil.copy(folder / "cat 0.png", folder / "other.png")
+    with (folder / "train.csv").open("a") as file:
+        file.write(",".join(["other.png", *map(str, points[0].ravel())]) + "\n")
+    assert main(["data", "check", describe(folder, test=None)]) == 0
+    message = "expected each face once, 1 are copies: cat 0.png (row 2) = other.png (row 6)"
+    assert message in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_every_list_may_begin_with_a_mark_of_its_encoding(cats, encoding):
+    folder, points = cats
+    text = (folder / "train.csv").read_text()
+    (folder / "train.CSV").write_text(text.replace("cat 1.png", ".\\cat 1.PNG"), encoding=encoding)
+    found = load_dataset(describe(folder, train="train.CSV"), "train").landmarks
+    np.testing.assert_allclose(found, points + 0.5, rtol=1e-6)
+    numbers = np.append(points[0], np.full((9, 1), 2), 1).ravel().tolist()
+    content = {"images": [{"id": 1, "file_name": "cat 0.PNG"}]}
+    content["annotations"] = [{"image_id": 1, "keypoints": numbers}, {"image_id": 1, "bbox": []}]
+    (folder / "train.json").write_text(json.dumps(content), encoding=encoding)
+    description = describe(folder, train="train.json")
+    with open(description, "rb+") as file:
+        whole = codecs.BOM_UTF8 + file.read()
+        file.seek(0)
+        file.write(whole)
+    message = problems_of(description)
+    assert message.endswith("annotation 2: expected COCO key points with 'keypoints', it has none")
+
+
+def test_key_points_are_taken_by_the_names_of_their_category(cats):
+    folder, points = cats
+    order, names = RNG.permutation(9), [f"p{i}" for i in range(9)]
+    numbers = np.append(points[0], np.full((9, 1), 2), 1)[order].ravel().tolist()
+    content = {
+        "images": [{"id": 1, "file_name": "cat 0.png"}],
+        "categories": [{"id": 7, "keypoints": [names[i] for i in order]}],
+        "annotations": [{"image_id": 1, "category_id": 7, "keypoints": numbers}],
+    }
+    (folder / "train.json").write_text(json.dumps(content))
+    faces = load_dataset(describe(folder, train="train.json", names=names), "train")
+    np.testing.assert_allclose(faces.landmarks[0], points[0] + 0.5, rtol=1e-6)
+
+
+def labelme(folder, points):
+    for index, face in enumerate(points):
+        shapes = [{"label": f"p{i}", "points": [list(face[i])]} for i in range(8, -1, -1)]
+        shapes[0]["shape_type"] = "point"
+        shapes.append({"label": "face", "points": [[0, 0], [9, 9]], "shape_type": "rectangle"})
+        (folder / "in").mkdir(exist_ok=True)
+        shutil.copy(folder / f"cat {index}.png", folder / f"in/cat {index}.png")
+        content = {"imagePath": f"..\\elsewhere\\cat {index}.png", "shapes": shapes}
+        (folder / f"in/cat {index}.json").write_text(json.dumps(content))
+    return "in"
+
+
+def cvat(folder, points):
+    lines = ["<?xml version='1.0' encoding='utf-8'?>\n<annotations><version>1.1</version>"]
+    for index, face in enumerate(points):
+        parts = [f'<points label="p{i}" points="{x},{y}"/>' for i, (x, y) in enumerate(face)]
+        skeleton = f'<skeleton label="cat">{"".join(parts[::-1])}</skeleton>'
+        lines.append(f'<image id="{index}" name="cat {index}.png">{skeleton}</image>')
+    (folder / "cvat.xml").write_text("\n".join([*lines, "</annotations>"]))
+    return "cvat.xml"
+
+
+def imglab(folder, points):
+    lines = ["<dataset><images>"]
+    for index, face in enumerate(points):
+        parts = [f'<part name="p{i}" x="{x}" y="{y}"/>' for i, (x, y) in enumerate(face - 0.5)]
+        box = f'<box top="1" left="1" width="9" height="9">{"".join(parts[::-1])}</box>'
+        lines.append(f'<image file="cat {index}.png">{box}</image>')
+    (folder / "imglab.xml").write_text("\n".join([*lines, "</images></dataset>"]))
+    return "imglab.xml"
+
+
+def label_studio(folder, points):
+    tasks = []
+    for index, face in enumerate(points):
+        result = [
+            {
+                "type": "keypointlabels",
+                "original_width": 100,
+                "original_height": 90,
+                "value": {"x": x, "y": y / 0.9, "width": 0.5, "keypointlabels": [f"p{i}"]},
+            }
+            for i, (x, y) in reversed(list(enumerate(face)))
+        ]
+        address = f"/data/upload/1/0a1b2c3d-cat {index}.png"
+        tasks.append({"data": {"img": address}, "annotations": [{"result": result}]})
+    (folder / "studio.json").write_text(json.dumps(tasks))
+    return "studio.json"
+
+
+@pytest.mark.parametrize("write", [labelme, cvat, imglab, label_studio])
+def test_points_of_annotation_tools_are_read_by_name(cats, write):
+    folder, points = cats
+    names = [f"p{i}" for i in range(9)]
+    path = describe(folder, train=write(folder, points), names=names)
+    found = load_dataset(path, "train").landmarks
+    np.testing.assert_allclose(found, points, rtol=1e-5, atol=1e-4)
+    message = problems_of(describe(folder, train=write(folder, points), names=[*names[:-1], "q"]))
+    assert "expected points p0, p1, p2, p3, p4, …; found 'p8'" in message
+
+
+def test_points_that_a_tool_does_not_have_are_unlabelled(cats):
+    folder, points = cats
+    names = [f"p{i}" for i in range(9)]
+    text = (folder / cvat(folder, points)).read_text()
+    place = text.index('<points label="p4"')
+    (folder / "cvat.xml").write_text(text[:place] + text[text.index("/>", place) + 2 :])
+    found = load_dataset(describe(folder, train="cvat.xml", names=names), "train").landmarks
+    assert np.argwhere(np.isnan(found).any(-1)).tolist() == [[0, 4]]
+    message = problems_of(describe(folder, train="cvat.xml"))
+    assert "cat 0.png face 1: expected 9 points, found 8 names; `names` in the .yml" in message
+
+
+@pytest.mark.parametrize("text", ["<a/>", "<a", "{}", "[1]", "[{}]", '[{"annotations": [{}]}]'])
+def test_files_of_tools_that_do_not_read_are_named(cats, text):
+    folder, _ = cats
+    name = "train.xml" if text.startswith("<") else "train.json"
+    (folder / name).write_text(text)
+    assert name in problems_of(describe(folder, train=name))
+
+
+def test_each_picture_gets_a_name_of_its_own(tmp_path):
+    names = ("live/a.JPG", "live/a.mov", "b/1.png", "c/1.png", "c/1.heic", "c/d/1.png", "c/e.gif")
+    for name in (*names, "c/._1.png", "__MACOSX/1.png", "c/notes.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    folders = [str(tmp_path / name) for name in ("live", "b", "c")]
+    found = {s.path.relative_to(tmp_path).as_posix(): s.name for s in sources(folders)}
+    assert set(found) == set(names)
+    assert len(set(found.values())) == len(names)
+    assert found["live/a.JPG"] == "a.JPG" and found["live/a.mov"] == "a.mov"
+    assert found["b/1.png"] == "b/1" and found["c/d/1.png"] == "d/1" and found["c/e.gif"] == "e"
+
+
+def test_predictions_are_a_list_of_your_own_data(cats, run_file, capsys, monkeypatch):
+    folder, _ = cats
+    monkeypatch.chdir(folder)
+    given = ["predict", "cat 0.png", "--weights", str(run_file), "--box", "10", "10", "80", "80"]
+    assert main([*given, "--format", "csv", "json", "--out", "out"]) == 0
+    (folder / "again.yml").write_text("scheme: 300w\ntrain: out/predictions.csv\n")
+    faces = load_dataset("again.yml", "train")
+    record = json.loads((folder / "out/cat 0.json").read_text())
+    np.testing.assert_allclose(faces.landmarks[0], record["faces"][0]["landmarks"], rtol=1e-6)
+    assert check_dataset("again.yml").problems == []

@@ -113,7 +113,7 @@ tables.against_truth(page.by_arm)
 # book's page on the method derives, $\lambda^* = (d / w)^{2/3}$, STAR loss asks for wide heatmaps
 # where $d$ is about $|e|$ (l1, smooth-l1, Wing) and for narrower ones where it is $e^2$ (l2). DR
 # asks for narrow ones. Whether that is why the gain is lost with DR was
-# [tested with other weights](weight_and_tricks.ipynb).
+# [tested with other weights](restriction.ipynb).
 
 # %%
 experiment_tables.width_table(page.by_arm, page.pairs)

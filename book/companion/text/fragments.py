@@ -21,6 +21,11 @@ from starlib.training.config import RunConfig
 
 PRICES: dict[str, dict[str, Any]] = read_yaml(BOOK / "prices.yml")
 FACES_300W = 3148  # of the official training set
+SHOWN_ON = {  # experiment -> its page, where that has another name
+    "accuracy": "tables", "cross_dataset": "tables", "compare_adl": "experiments/compare_luvli",
+    "weight_and_tricks": "experiments/restriction", "noise": "experiments/mechanism",
+    "training_length": "experiments/training", "step_size": "experiments/training",
+}  # fmt: skip
 EXTRA = (  # what is no experiment of arms: title, place in the paper, page
     ("The framework", "Figure 2", "method"),
     ("Negligible cost", "Abstract, Section 5.3", "experiments/cost"),
@@ -152,7 +157,10 @@ def setup() -> str:
 def contents() -> str:
     """Each experiment with its table or figure of the paper, and where it stands here."""
     toc = (BOOK / "_toc.yml").read_text(encoding="utf-8")
-    listed = [(e.title, e.paper, f"experiments/{e.name}") for e in EXPERIMENTS.values()]
+    listed = [
+        (e.title, e.paper, SHOWN_ON.get(e.name, f"experiments/{e.name}"))
+        for e in EXPERIMENTS.values()
+    ]
     rows = []
     for title, paper, page in (*listed, *EXTRA):
         there = f"file: {page}\n" in f"{toc}\n"

@@ -81,24 +81,6 @@ def rendered(e: Effects) -> Statement:
     )  # fmt: skip
 
 
-def accuracy(e: Effects) -> Statement:
-    effect = e["aam smooth_l1"]
-    return Statement(
-        f"The paper's best configuration, smooth-l1 with AAM, gains {gain(effect)} by STAR loss "
-        f"(the paper: {paper(effect)}). That it outperforms 14 published methods is not testable "
-        "here.",
-        lower(effect),
-    )
-
-
-def cross_dataset(e: Effects) -> Statement:
-    return Statement(
-        f"On 300-W itself the gain is {gain(e['l2'])} with l2 and none is seen with l1 and "
-        "smooth-l1. The videos of 300-VW are not available to us, so Table 2 is not tested.",
-        lower(e["l2"]) and open_(e["l1"], e["smooth_l1"]),
-    )
-
-
 def resolution(e: Effects) -> Statement:
     half = e["smooth_l1, 64 px with STAR over 128 px without"]
     return Statement(
@@ -211,7 +193,7 @@ STATEMENTS: dict[tuple[str, str, str], Callable[[Effects], Statement]] = {
     **{
         (function.__name__, "300w", "reduced"): function
         for function in (
-            *(accuracy, cross_dataset, resolution, restriction, compare_adl, compare_luvli),
+            *(resolution, restriction, compare_adl, compare_luvli),
             *(released_code, alternatives, weight_and_tricks, training_length, step_size),
         )
     },

@@ -68,6 +68,9 @@ page.sources
 page.effect_table
 
 # %%
+page.subset_table
+
+# %%
 page.forest()
 
 # %% [markdown]

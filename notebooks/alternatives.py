@@ -58,6 +58,9 @@ page.sources
 page.effect_table
 
 # %%
+page.subset_table
+
+# %%
 page.forest()
 
 # %% [markdown]

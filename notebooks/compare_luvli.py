@@ -60,6 +60,9 @@ page.sources
 page.effect_table
 
 # %%
+page.subset_table
+
+# %%
 page.forest()
 
 # %% [markdown]
@@ -77,6 +80,9 @@ adl.finding
 
 # %%
 adl.effect_table
+
+# %%
+adl.subset_table
 
 # %%
 adl.forest()

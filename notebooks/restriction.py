@@ -61,6 +61,9 @@ page.sources
 # %%
 page.effect_table
 
+# %%
+page.subset_table
+
 # %% [markdown]
 # The control with $w = 20$ does not learn (see below); its effects are far outside the figure, and
 # stand in the table alone.

@@ -34,7 +34,53 @@ PAGES: dict[str, dict[str, Any]] = yaml.safe_load(
     (BOOK / "notebooks.yml").read_text(encoding="utf-8")
 )
 FINDING = "> **Finding.**"
+# Notebooks that can be made for other data sets and scales -> the experiments that they show.
+ANY_DATA = {
+    "ablation_distance": ["ablation_distance"],
+    "resolution": ["resolution"],
+    "restriction": ["restriction", "weight_and_tricks"],
+    "stability": ["stability"],
+    "compare_luvli": ["compare_luvli", "compare_adl"],
+    "released_code": ["released_code"],
+    "alternatives": ["alternatives"],
+}
+SEEDS = 2  # of both arms of a comparison, before it gets such a page
 CAPTIONS: dict[str, Any] = yaml.safe_load((BOOK / "captions.yml").read_text(encoding="utf-8"))
+
+
+def discovered() -> dict[str, dict[str, Any]]:
+    """Page -> its entry, for each data set and scale that the records hold and PAGES has not: of a
+    notebook whose experiment has a comparison with SEEDS runs of both arms. _toc.yml takes them by
+    their names, data_<data set>_<scale>_<notebook>."""
+    from companion.exhibits.tables import label
+    from companion.experiments.paper import EXPERIMENTS
+    from companion.experiments.records import Records
+    from starlib.data.synthface import VARIANTS
+    from starlib.schemes import is_path
+
+    records = Records.load(ROOT / "results")
+    kinds = {(run.config.dataset, run.config.scale) for run in records.runs}
+    found = {}
+    for dataset, scale in sorted(kinds - {("300w", "reduced")}):
+        if is_path(dataset) or scale == "custom" or dataset in VARIANTS:
+            continue
+        for notebook, experiments in ANY_DATA.items():
+            first = EXPERIMENTS[experiments[0]]
+            if any(_compares(records, EXPERIMENTS[name], dataset, scale) for name in experiments):
+                found[f"data_{dataset}_{scale}_{notebook}"] = {
+                    "notebook": notebook,
+                    "title": f"{first.title}: {label(dataset)}, scale {scale}",
+                    "parameters": {"dataset": dataset, "scale": scale},
+                    "experiments": experiments,
+                }
+    return found
+
+
+def _compares(records: Any, experiment: Any, dataset: str, scale: str) -> bool:
+    """Whether a comparison of the experiment has SEEDS runs of both arms."""
+    runs = records.arm_runs(experiment, dataset, scale)
+    pairs = experiment.comparisons.values()
+    return any(min(len(runs[p.without]), len(runs[p.with_])) >= SEEDS for p in pairs)
 
 
 def notebook_of(page: str) -> Path:
@@ -228,7 +274,11 @@ def write_playground() -> None:
 
 
 def make(everything: bool = False) -> None:
-    """Make what is missing or out of date, or everything anew."""
+    """Make what is missing or out of date, or everything anew; pages without records go."""
+    PAGES.update(discovered())
+    for path in EXECUTED.glob("data_*.ipynb"):
+        if path.stem not in PAGES:
+            path.unlink()
     execute_pages([page for page in PAGES if everything or stale(page)])
     write_fragments()
     write_playground()

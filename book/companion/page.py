@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -85,8 +85,14 @@ def experiment_page(
             f"{records.folder.resolve() / 'runs'}, got none of {len(configs)} runs; train=True "
             "trains them"
         )
-    return Page(experiment, dataset, scale, list(chosen) or None, tuple(shown), tuple(arms),
+    page = Page(experiment, dataset, scale, list(chosen) or None, tuple(shown), tuple(arms),
                 tuple(configs), records)  # fmt: skip
+    return replace(page, comparisons=tuple(page.run))
+
+
+def subsets_of(run: Run) -> list[str]:
+    """Names of the subsets of the test faces that a record can tell apart, the whole first."""
+    return [n.removeprefix("subset_") for n in run.landmarks() if n.startswith("subset_")]
 
 
 def results_of(results: str) -> Path | None:
@@ -137,8 +143,9 @@ def check_list(
 class Page:
     """An experiment on a data set at a scale, with what its page shows.
 
-    seeds: None for those of the experiment. comparisons, arms: what is shown. configs: the runs
-    that it takes, finished or not.
+    seeds: None for those of the experiment. comparisons, arms: what is shown; `experiment_page`
+    leaves out comparisons of which an arm has no run. configs: the runs that it takes, finished or
+    not.
     """
 
     experiment: Experiment
@@ -149,6 +156,11 @@ class Page:
     arms: tuple[str, ...]
     configs: tuple[RunConfig, ...]
     records: Records
+
+    @property
+    def run(self) -> list[str]:
+        """The comparisons whose two arms have a run each."""
+        return [n for n, p in self.pairs.items() if self.by_arm[p.without] and self.by_arm[p.with_]]
 
     @property
     def pairs(self) -> dict[str, Comparison]:
@@ -190,8 +202,10 @@ class Page:
         """The author's sentence where there is one for these runs, else what the claims' judgements
         say; where there are none, what the intervals do."""
         write = STATEMENTS.get((self.experiment.name, self.dataset, self.scale))
-        whole = self.seeds is None and all(effect.run for effect in self.effects.values())
-        return self.say(write(self.effects) if write and whole else None)
+        try:
+            return self.say(write(self.effects) if write and self.seeds is None else None)
+        except KeyError:  # a comparison of the sentence is not in these records
+            return self.say(None)
 
     def say(self, statement: Statement | None) -> Markdown:
         """A statement, with the judgements of the claims folded below it.
@@ -219,6 +233,22 @@ class Page:
     @property
     def effect_table(self) -> pd.DataFrame:
         return tables.effect_table(self.experiment, self.dataset, self.effects)
+
+    @property
+    def subset_table(self) -> pd.DataFrame | None:
+        """The effects on each subset of the test faces, a column for each; None if there is but
+        one."""
+        names = list(dict.fromkeys(n for run in self.runs for n in subsets_of(run)))
+        if len(names) < 2:
+            return None
+        effects = {
+            name: comparison_effects(
+                self.records, self.experiment, self.dataset, self.comparisons, self.scale,
+                self.seeds, draws=0, subset=name,
+            )
+            for name in names
+        }  # fmt: skip
+        return tables.subset_table(effects)
 
     def forest(self, *left_out: str) -> Figure:
         """The effects beside the paper's, without the comparisons that name one of these."""

@@ -70,6 +70,16 @@ def _paper(value: Published, other: str | None) -> cells.Cell:
     return cells.Cell(f"{text} ({other})" if other else text, {" effect": value.effect})
 
 
+def subset_table(effects: Mapping[str, Mapping[str, Effect]]) -> pd.DataFrame:
+    """Subset -> comparison -> effect as a table, a row for each comparison."""
+    rows: dict[str, dict[str, Any]] = {}
+    for subset, found in effects.items():
+        for name, effect in found.items():
+            row = rows.setdefault(name, {"comparison": label(name)})
+            row[f"{subset}, effect in points [95 %]"] = cells.effect(effect)
+    return cells.table_of(list(rows.values()), "comparison")
+
+
 def arm_table(runs: ArmRuns, **which: str) -> pd.DataFrame:
     """NME of each arm, mean ± standard deviation over seeds; `which` as in `face_errors`."""
     rows = [

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from companion.experiments.experiment import Experiment
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records
 from starlib.data.synthface import VARIANTS
@@ -76,9 +77,7 @@ def entries(
     users: dict[RunConfig, list[str]] = {}
     arms: dict[RunConfig, str] = {}
     for experiment in EXPERIMENTS.values():
-        for dataset in experiment.datasets:
-            if datasets and dataset not in datasets:
-                continue
+        for dataset in _datasets(experiment, datasets):
             for config, arm in _arms(experiment.name, dataset, scale):
                 if seeds is None or config.seed in seeds:
                     users.setdefault(config, []).append(experiment.name)
@@ -94,6 +93,14 @@ def entries(
         minutes = run.provenance["seconds"] / 60 if run else expected_minutes(config, records.runs)
         found.append(Entry(config, arms[config], run, minutes, tuple(dict.fromkeys(names))))
     return sorted(found, key=_order)
+
+
+def _datasets(experiment: Experiment, asked: Sequence[str] | None) -> Sequence[str]:
+    """The experiment's data sets, or those that are asked for: of what is run on 300-W, any."""
+    if not asked:
+        return experiment.datasets
+    anywhere = "300w" in experiment.datasets
+    return [name for name in asked if anywhere or name in experiment.datasets]
 
 
 def _arms(name: str, dataset: str, scale: str) -> Iterable[tuple[RunConfig, str]]:

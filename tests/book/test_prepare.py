@@ -3,6 +3,7 @@
 import importlib.util
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
@@ -61,6 +62,15 @@ def test_a_page_is_executed_again_only_if_it_was_made_from_something_else(tmp_pa
     assert not prepare.stale("cost")
     monkeypatch.setitem(prepare.PAGES, "cost", prepare.PAGES["cost"] | {"title": "Another"})
     assert prepare.stale("cost")
+
+
+def test_a_page_that_trains_says_how_far_it_is(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(prepare, "ROOT", tmp_path)
+    (tmp_path / "results/live/runs").mkdir(parents=True)
+    (tmp_path / "results/live/runs/a.json").write_text("{}")
+    waits = iter([False, True])
+    prepare.tell("ablation_distance_live", SimpleNamespace(wait=lambda seconds: next(waits)))
+    assert "ablation_distance_live: training, 1 runs finished, 0 s" in capsys.readouterr().err
 
 
 def test_pairs_of_notebook_and_script_hold_the_same_cells():

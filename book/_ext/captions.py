@@ -14,6 +14,7 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
+import edits
 from companion.exhibits import svg
 
 RECORDS = "Every run"  # heading of the table of records that closes a page
@@ -61,10 +62,10 @@ def add(
                     cell.metadata["tags"] = [*tags, "full-width"]  # into the margin, by the theme
                 table = _table(table, caption, f"name: {path.name}")
                 if heading == RECORDS:
-                    fold(cell, "Show the table")
+                    edits.fold(cell, "Show the table")
             output["data"] = NotebookNode({"text/markdown": table})
         if "folded" in cell.metadata.get("tags", []):
-            fold(cell, "Show the table")
+            edits.fold(cell, "Show the table")
 
 
 def captioned(text: str, captions: str | list[str], classes: str) -> str:
@@ -80,13 +81,6 @@ def captioned(text: str, captions: str | list[str], classes: str) -> str:
         whole = _table(blocks[number], caption, f"class: {classes}")
         blocks[number] = f"::::{{div}} full-width\n{whole}\n::::" if wide else whole
     return "\n\n".join(blocks)
-
-
-def fold(cell: NotebookNode, title: str) -> None:
-    """Hide a cell, code and output, behind a line that can be opened."""
-    tags = [tag for tag in cell.metadata.get("tags", []) if tag != "hide-input"]
-    cell.metadata["tags"] = [*tags, "hide-cell"]
-    cell.metadata["mystnb"] = {"code_prompt_show": title, "code_prompt_hide": "Hide it"}
 
 
 def _caption(captions: Captions, heading: str, kind: str, under: Counter[tuple[str, str]]) -> str:

@@ -10,19 +10,16 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import papermill
 import yaml
-from nbformat import NotebookNode
-from nbformat.v4 import new_code_cell, new_markdown_cell
 
 import captions
+import edits
 import sources
 
 BOOK = Path(__file__).resolve().parents[1]
@@ -33,7 +30,6 @@ FRAGMENTS = BOOK / "fragments"
 PAGES: dict[str, dict[str, Any]] = yaml.safe_load(
     (BOOK / "notebooks.yml").read_text(encoding="utf-8")
 )
-FINDING = "> **Finding.**"
 # Notebooks that can be made for other data sets and scales -> the experiments that they show.
 ANY_DATA = {
     "ablation_distance": ["ablation_distance"],
@@ -108,9 +104,9 @@ def execute(page: str, made_from: str = "") -> None:
         ],
     )
     executed = nbformat.read(partial, as_version=4)
-    put_finding_first(executed)
-    leave_out(executed, PAGES[page].get("leave_out", []))
-    fold_code(executed)
+    edits.put_finding_first(executed)
+    edits.leave_out(executed, PAGES[page].get("leave_out", []))
+    edits.fold_code(executed)
     numbered = PAGES[page].get("paper", {})
     captions.add(executed, page, EXECUTED, numbered, CAPTIONS["notebooks"])
     if title := PAGES[page].get("title"):  # the first line of the first cell is the page's title
@@ -128,78 +124,6 @@ def command_of(page: str) -> str:
         plain = isinstance(value, str | bool | int | float)
         options.append(f"-p {name} {value}" if plain else f"-y '{name}: {json.dumps(value)}'")
     return " ".join(["papermill", *options])
-
-
-def put_finding_first(notebook: NotebookNode) -> None:
-    """Move the finding that the first code cells show to right below the title.
-
-    The cells up to it become one folded cell below the text that opens the notebook, with what else
-    they show; defaults that injected parameters replace are left out. A notebook whose first code
-    cells show no finding stays as it is.
-    """
-    first, *others = notebook.cells
-    setup: list[NotebookNode] = []
-    found: list[NotebookNode] = []
-    for cell in takewhile(lambda cell: cell.cell_type == "code", others):
-        setup.append(cell)
-        found = [output for output in cell.outputs if _markdown(output).startswith(FINDING)]
-        if found:
-            break
-    if not found:
-        return
-    finding = _markdown(found[0])
-    title, _, opening = first.source.partition("\n")
-    box = "\n".join(line.removeprefix(">").removeprefix(" ") for line in finding.splitlines())
-    tags = {tag for cell in setup for tag in cell.metadata.get("tags", [])}
-    left_out = "parameters" if "injected-parameters" in tags else None
-    code = "\n\n".join(c.source for c in setup if left_out not in c.metadata.get("tags", []))
-    shown = [output for cell in setup for output in cell.outputs if output is not found[0]]
-    folded = new_code_cell(code, execution_count=setup[-1].execution_count, outputs=shown)
-    folded.metadata["mystnb"] = {"code_prompt_show": "Show imports, parameters and records"}
-    notebook.cells = [
-        new_markdown_cell(title),
-        new_markdown_cell(f"::::{{div}} finding\n\n{box}\n::::"),
-        new_markdown_cell(opening.strip()),
-        folded,
-        *others[len(setup) :],
-    ]
-
-
-def leave_out(notebook: NotebookNode, headings: Sequence[str]) -> None:
-    """Remove sections, each from the cell that begins with its heading to the next heading's.
-
-    ValueError if the notebook has no such section.
-    """
-    for heading in headings:
-        starts = [n for n, cell in enumerate(notebook.cells) if cell.source.startswith("## ")]
-        own = [n for n in starts if notebook.cells[n].source.splitlines()[0] == f"## {heading}"]
-        if not own:
-            raise ValueError(f"leave_out: expected a section of the notebook, got {heading!r}")
-        end = min((n for n in starts if n > own[0]), default=len(notebook.cells))
-        del notebook.cells[own[0] : end]
-
-
-def _markdown(output: NotebookNode) -> str:
-    return output.get("data", {}).get("text/markdown", "")
-
-
-def fold_code(notebook: NotebookNode) -> None:
-    """Fold every code cell; defaults that injected parameters replace are left out, unless the
-    notebook shows them."""
-    cells = {tag: cell for cell in notebook.cells for tag in cell.metadata.get("tags", [])}
-    defaults = cells.get("parameters")
-    if defaults and "injected-parameters" in cells and "show-input" not in defaults.metadata.tags:
-        _tag(defaults, "remove-cell")
-    for cell in notebook.cells:
-        tags = set(cell.metadata.get("tags", []))
-        if cell.cell_type == "code" and not tags & {"remove-cell", "show-input", "remove-input"}:
-            _tag(cell, "hide-input")
-
-
-def _tag(cell: NotebookNode, tag: str) -> None:
-    tags = cell.metadata.setdefault("tags", [])
-    if tag not in tags:
-        tags.append(tag)
 
 
 def digest(page: str) -> str:

@@ -104,10 +104,11 @@ def test_extra_all_is_every_other_extra():
     assert Requirement(everything).extras == set(extras) - {"all"}
 
 
-def test_the_companion_needs_starlib_alone_with_extras_that_it_has():
-    [needed] = map(Requirement, COMPANION["project"]["dependencies"])
+def test_the_companion_needs_starlib_with_extras_that_it_has_and_what_is_locked():
+    needed, *others = map(Requirement, COMPANION["project"]["dependencies"])
     assert needed.name == PYPROJECT["project"]["name"] and not needed.specifier
     assert needed.extras <= set(PYPROJECT["project"]["optional-dependencies"])
+    assert {other.name for other in others} <= set(locked_versions())
 
 
 def test_every_file_that_names_the_version_names_the_same():

@@ -3,6 +3,7 @@
 import importlib.util
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
@@ -13,7 +14,7 @@ SPEC = importlib.util.spec_from_file_location("prepare", ROOT / "book/_ext/prepa
 sys.path.insert(0, str(ROOT / "book/_ext"))  # its modules import each other
 prepare = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(prepare)
-stylesheets = importlib.import_module("stylesheets")
+edits, stylesheets = map(importlib.import_module, ("edits", "stylesheets"))
 
 
 def tags_after(*tags):
@@ -21,7 +22,7 @@ def tags_after(*tags):
     cells = [new_code_cell("x = 1", metadata={"tags": [tag]}) for tag in tags]
     notebook = new_notebook(cells=[*cells, new_code_cell("x")])
     for _ in range(2):
-        prepare.fold_code(notebook)
+        edits.fold_code(notebook)
     return [cell.metadata.get("tags", []) for cell in notebook.cells]
 
 
@@ -63,6 +64,15 @@ def test_a_page_is_executed_again_only_if_it_was_made_from_something_else(tmp_pa
     assert prepare.stale("cost")
 
 
+def test_a_page_that_trains_says_how_far_it_is(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(prepare, "ROOT", tmp_path)
+    (tmp_path / "results/live/runs").mkdir(parents=True)
+    (tmp_path / "results/live/runs/a.json").write_text("{}")
+    waits = iter([False, True])
+    prepare.tell("ablation_distance_live", SimpleNamespace(wait=lambda seconds: next(waits)))
+    assert "ablation_distance_live: training, 1 runs finished, 0 s" in capsys.readouterr().err
+
+
 def test_pairs_of_notebook_and_script_hold_the_same_cells():
     import jupytext
 
@@ -82,7 +92,7 @@ def test_a_finding_stands_below_the_title_and_what_made_it_is_one_folded_cell():
         new_markdown_cell("## More"),
     ]
     notebook = new_notebook(cells=cells)
-    prepare.put_finding_first(notebook)
+    edits.put_finding_first(notebook)
     title, box, claim, code, more = notebook.cells
     assert title.source == "# Title" and claim.source == "The claim."
     assert box.source == "::::{div} finding\n\n**Finding.** Two.\n\n- one\n::::"
@@ -93,7 +103,7 @@ def test_a_finding_stands_below_the_title_and_what_made_it_is_one_folded_cell():
 def test_a_notebook_without_a_finding_stays_as_it_is():
     notebook = new_notebook(cells=[new_markdown_cell("# Title"), new_code_cell("x")])
     before = list(notebook.cells)
-    prepare.put_finding_first(notebook)
+    edits.put_finding_first(notebook)
     assert notebook.cells == before
 
 
@@ -107,7 +117,7 @@ def test_what_stands_after_a_finding_stays_in_its_place():
         new_code_cell("table()", outputs=[table]),
     ]
     notebook = new_notebook(cells=list(cells))
-    prepare.put_finding_first(notebook)
+    edits.put_finding_first(notebook)
     *_, folded, after = notebook.cells
     assert folded.outputs == [table] and after == cells[-1]
 
@@ -115,10 +125,10 @@ def test_what_stands_after_a_finding_stays_in_its_place():
 def test_a_section_is_left_out_with_all_its_cells():
     sources = ["# Title", "## One", "one", "## Two\n\nText.", "two", "more", "## Three"]
     notebook = new_notebook(cells=[new_markdown_cell(source) for source in sources])
-    prepare.leave_out(notebook, ["Two"])
+    edits.leave_out(notebook, ["Two"])
     assert [cell.source for cell in notebook.cells] == ["# Title", "## One", "one", "## Three"]
     with pytest.raises(ValueError, match="section of the notebook, got 'Two'"):
-        prepare.leave_out(notebook, ["Two"])
+        edits.leave_out(notebook, ["Two"])
 
 
 CSS = """@import "x.css"; /* .gone { } */ a, .kept:hover, .gone { color: red; }

@@ -1,5 +1,6 @@
 """What makes a page out of date, and what does not."""
 
+import ast
 import importlib
 import sys
 from pathlib import Path
@@ -106,6 +107,8 @@ def test_a_page_declares_what_its_code_does_not_name(page):
     assert (ROOT / "starlib/commands/predict.py" in files) == (page == "own_data")
     experiments = PAGES[page].get("experiments", [notebook.stem])
     assert set(experiments) <= set(EXPERIMENTS)
+    named = {n.value for n in ast.walk(ast.parse(code)) if isinstance(n, ast.Constant)}
+    assert named & set(EXPERIMENTS) <= set(experiments) or PAGES[page].get("reads")
     families = {}  # a p-value is corrected over all claims of its family
     for claim in claims.read_claims():
         if {"family", "experiment"} <= set(claim["rule"]):

@@ -20,7 +20,7 @@ FARTHEST = 1e6
 
 @dataclass(frozen=True)
 class Rule:
-    """What a value must be, in words and as a test; `names`: its usual values, to suggest."""
+    """A condition on a value, in words and as a test; `names`: its usual values, to suggest."""
 
     expected: str
     holds: Callable[[Any], bool]

@@ -59,7 +59,12 @@ class InputCheck:
             warn_of_units(landmarks.detach())
 
 
-@torch.library.custom_op("starlib::first_call", mutates_args=())
+# Not `torch.library.custom_op`, whose wrappers cost each call 50 µs more.
+SCHEMA = "(Tensor heatmaps, Tensor landmarks, int key) -> Tensor"
+torch.library.define("starlib::first_call", SCHEMA)
+
+
+@torch.library.impl("starlib::first_call", "CompositeExplicitAutograd")
 def _first_call(heatmaps: Tensor, landmarks: Tensor, key: int) -> Tensor:
     check = _CHECKS.get(key)
     if check is not None and check.first:
@@ -67,7 +72,7 @@ def _first_call(heatmaps: Tensor, landmarks: Tensor, key: int) -> Tensor:
     return landmarks.new_zeros(())
 
 
-@_first_call.register_fake
+@torch.library.register_fake("starlib::first_call")
 def _(heatmaps: Tensor, landmarks: Tensor, key: int) -> Tensor:
     return landmarks.new_zeros(())
 

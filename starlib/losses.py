@@ -54,7 +54,7 @@ def floored(eigenvalues: Tensor, heatmaps: Tensor, grid: str = "centers") -> Ten
 
 
 class LandmarkLoss(nn.Module):
-    """What both losses share: a distance, a grid, the check of inputs, and the reduction."""
+    """The part that both losses share: distance, grid, the check of inputs, and reduction."""
 
     def __init__(
         self,

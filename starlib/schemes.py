@@ -85,7 +85,7 @@ class Scheme:
         return list(self.regions[name])
 
     def to_dict(self) -> dict[str, Any]:
-        """What makes the scheme this one, by name, for JSON and for weights files; `unscored` only
+        """The fields that make the scheme, by name, for JSON and for weights files; `unscored` only
         where there are such points, so that fingerprints of other schemes stay what they were."""
         values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.compare}
         if not self.unscored:

@@ -94,13 +94,13 @@ def _trained(options: argparse.Namespace, device: str) -> int:
             if distributed.once(late):
                 raise StoppedError("not begun")
             with _reporting(config) as report:
-                found = run(config, device, report=report, stop=late, **how)
+                finished = run(config, device, report=report, stop=late, **how)
         except StoppedError as stopped:
             print(f"{describe(config)}: {stopped}; the same command goes on")
             left += 1
             continue
         if distributed.rank() == 0:
-            print_run(found, results_folder(options.results), started)
+            print_run(finished, results_folder(options.results), started)
     return 1 if left else 0
 
 
@@ -118,7 +118,7 @@ def _config(dataset: str, scale: str | None, fields: dict[str, Any]) -> RunConfi
 
 @contextlib.contextmanager
 def _reporting(config: RunConfig) -> Iterator[Any]:
-    """What a training calls after every epoch: a bar on a terminal, else lines now and then."""
+    """The report of a training after every epoch: a bar on a terminal, else lines now and then."""
     if distributed.rank():
         yield None
     elif not sys.stderr.isatty():
@@ -135,17 +135,17 @@ def _reporting(config: RunConfig) -> Iterator[Any]:
             yield report
 
 
-def print_run(found: Run, results: Path, started: float) -> None:
+def print_run(finished: Run, results: Path, started: float) -> None:
     """A run's errors, and whether it was trained now, and where its weights are."""
     values = ", ".join(
         f"{name} NME {100 * v['nme']:.3f} %"
-        for name, v in found.metrics.items()
+        for name, v in finished.metrics.items()
         if name != MEAN_SHAPE
     )
-    print(f"{describe(found.config)}: {values}{beside(found.metrics)} ({found.path})")
-    weights = results / "weights" / f"{found.name}.pt"
-    if found.path.stat().st_mtime < started - 0.1:
-        when = found.provenance.get("finished", "earlier")
+    print(f"{describe(finished.config)}: {values}{beside(finished.metrics)} ({finished.path})")
+    weights = results / "weights" / f"{finished.name}.pt"
+    if finished.path.stat().st_mtime < started - 0.1:
+        when = finished.provenance.get("finished", "earlier")
         print(f"  read from its record, finished {when}: nothing was trained", end="; ")
     else:
         print("  trained", end="; ")

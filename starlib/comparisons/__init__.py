@@ -1,1 +1,1 @@
-"""What STAR loss is compared with, one method a file; `reference` holds the literal equations."""
+"""Methods that STAR loss is compared with, one a file; `reference` has the literal equations."""

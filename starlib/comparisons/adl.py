@@ -16,7 +16,7 @@ RATIO_LIMITS = (1.0, 9.0)  # of ADL's λ when the heatmap sets it
 
 @cached
 def _along_edges(scheme: Scheme, device: torch.device) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Of each landmark the ones before and after it on its edge, whether it is the edge's end, and
+    """For each landmark the ones before and after it on its edge, whether it is the edge's end, and
     whether it lies on one, [N] each."""
     before, after = list(range(scheme.points)), list(range(scheme.points))
     ends, on_edge = [True] * scheme.points, [False] * scheme.points

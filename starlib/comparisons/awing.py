@@ -36,7 +36,7 @@ def awing(predicted: Tensor, target: Tensor, check_values: bool = True) -> Tenso
         raise ValueError(f"target: expected shape {shapes}")
     predicted = widened(predicted).to(torch.promote_types(target.dtype, torch.float32))
     error, power = (target - predicted).abs(), ALPHA - target
-    # The power's gradient is not finite at 0 for targets above 1.1, which there are none of.
+    # The power's gradient is not finite at 0 for targets above 1.1; these are at most 1.
     inside = OMEGA * torch.log1p((error / EPSILON).clamp_max(THETA / EPSILON) ** power)
     ratio = (THETA / EPSILON) ** power
     slope = OMEGA * power * ratio / (1 + ratio) / THETA

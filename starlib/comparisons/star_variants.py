@@ -6,6 +6,9 @@ Each function returns one value per landmark, [B, N], 0 where it is NaN.
 """
 
 import math
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,83 +20,72 @@ from starlib.losses import RESTRICTIONS, floored, project, restricted, star
 from starlib.moments import heatmap_moments, principal_components
 from starlib.unlabelled import filled, masked
 
+Distance = Callable[[Tensor], Tensor]
 
+
+def variant(form: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """A loss with the arguments, checks and restriction of STAR, from the value [B, N] that `form`
+    has for d, error, eigenvalues, eigenvectors, heatmaps and landmarks."""
+
+    @wraps(form)
+    def loss(
+        heatmaps: Tensor,
+        landmarks: Tensor,
+        distance: str = "smooth_l1",
+        restriction: str = "value",
+        weight: float = 1.0,
+        check_values: bool = True,
+    ) -> Tensor:
+        d, weight = get_distance(distance), check_number("weight", weight, 0)
+        error, eigenvalues, eigenvectors, missing = decomposed(
+            heatmaps, landmarks, restriction, check_values
+        )
+        value = form(d, error, eigenvalues, eigenvectors, heatmaps, landmarks)
+        return masked(restricted(value, eigenvalues, restriction, weight), missing)
+
+    return loss
+
+
+@variant
 def star_inside(
-    heatmaps: Tensor,
-    landmarks: Tensor,
-    distance: str = "smooth_l1",
-    restriction: str = "value",
-    weight: float = 1.0,
-    check_values: bool = True,
+    d: Distance, error: Tensor, eigenvalues: Tensor, eigenvectors: Tensor, heatmaps: Tensor, _: Any
 ) -> Tensor:
     """STAR with the scale inside the distance: Σ_k d(v_kᵀe / √λ_k) plus the restriction.
 
     With the l2 distance this is the squared Mahalanobis distance eᵀ Σ⁻¹ e (Section 5.4).
     """
-    weight = check_number("weight", weight, 0)
-    error, eigenvalues, eigenvectors, missing = decomposed(
-        heatmaps, landmarks, restriction, check_values
-    )
-    scaled = project(eigenvectors, error) / floored(eigenvalues, heatmaps).sqrt()
-    loss = get_distance(distance)(scaled).sum(-1)
-    return masked(restricted(loss, eigenvalues, restriction, weight), missing)
+    return d(project(eigenvectors, error) / floored(eigenvalues, heatmaps).sqrt()).sum(-1)
 
 
+@variant
 def star_isotropic(
-    heatmaps: Tensor,
-    landmarks: Tensor,
-    distance: str = "smooth_l1",
-    restriction: str = "value",
-    weight: float = 1.0,
-    check_values: bool = True,
+    d: Distance, error: Tensor, eigenvalues: Tensor, eigenvectors: Tensor, heatmaps: Tensor, _: Any
 ) -> Tensor:
     """Control: STAR whose two errors are both divided by √((λ1 + λ2) / 2)."""
-    weight = check_number("weight", weight, 0)
-    error, eigenvalues, eigenvectors, missing = decomposed(
-        heatmaps, landmarks, restriction, check_values
-    )
-    mean = floored(eigenvalues.mean(-1, keepdim=True), heatmaps)
-    loss = star(get_distance(distance), error, mean, eigenvectors)
-    return masked(restricted(loss, eigenvalues, restriction, weight), missing)
+    return star(d, error, floored(eigenvalues.mean(-1, keepdim=True), heatmaps), eigenvectors)
 
 
+@variant
 def star_random(
-    heatmaps: Tensor,
-    landmarks: Tensor,
-    distance: str = "smooth_l1",
-    restriction: str = "value",
-    weight: float = 1.0,
-    check_values: bool = True,
+    d: Distance, error: Tensor, eigenvalues: Tensor, _: Any, heatmaps: Tensor, landmarks: Tensor
 ) -> Tensor:
     """Control: STAR with λ1 and λ2 along a random direction and the one across it."""
-    weight = check_number("weight", weight, 0)
-    error, eigenvalues, _, missing = decomposed(heatmaps, landmarks, restriction, check_values)
     # Hashed from the label, so that a resumed training meets the same directions.
     weights = constant((12.9898, 78.233), landmarks.dtype, landmarks.device).double()
     mixed = filled(landmarks)[0].detach().to(torch.float64) @ weights
     angle = (math.pi * (mixed.sin() * 43758.5453).frac()).to(error.dtype)
     cos, sin = angle.cos(), angle.sin()
     directions = torch.stack((cos, -sin, sin, cos), dim=-1).unflatten(-1, (2, 2))
-    loss = star(get_distance(distance), error, floored(eigenvalues, heatmaps), directions)
-    return masked(restricted(loss, eigenvalues, restriction, weight), missing)
+    return star(d, error, floored(eigenvalues, heatmaps), directions)
 
 
-def restricted_regression(
-    heatmaps: Tensor,
-    landmarks: Tensor,
-    distance: str = "smooth_l1",
-    restriction: str = "value",
-    weight: float = 1.0,
-    check_values: bool = True,
-) -> Tensor:
+@variant
+def restricted_regression(d: Distance, error: Tensor, *_: Any) -> Tensor:
     """Control: the plain regression loss (Eq. 2) with the value restriction (Eq. 7), no scaling.
 
     Only the value restriction reaches the covariance: with "detach" and "none" it is plain.
     """
-    weight = check_number("weight", weight, 0)
-    error, eigenvalues, _, missing = decomposed(heatmaps, landmarks, restriction, check_values)
-    loss = get_distance(distance)(error).sum(-1)
-    return masked(restricted(loss, eigenvalues, restriction, weight), missing)
+    return d(error).sum(-1)
 
 
 def decomposed(

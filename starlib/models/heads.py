@@ -1,4 +1,4 @@
-"""What the networks share: their output, the covariance head, heatmaps of logits, peaks."""
+"""Parts that the networks share: their output, the covariance head, heatmaps of logits, peaks."""
 
 import math
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from starlib.moments import heatmap_moments, soft_argmax
 
 
 class StackOutput(NamedTuple):
-    """What one stack predicts; h = w = image_size / 4."""
+    """The prediction of one stack; h = w = image_size / 4."""
 
     landmarks: Tensor  # [B, N, 2], (x, y) in [-1, 1]
     # [B, N, h, w] >= 0, not normalised, fused with the AAM mask where there is one; None for

@@ -112,10 +112,10 @@ def _tensors(parts: Mapping[str, Any], ema: bool, name: str) -> dict[str, Tensor
         raise ValueError(
             f"{name}: expected the weights {key!r}, found {', '.join(map(str, parts))}"
         )
-    found = parts[key] if wrapped else parts
-    if not isinstance(found, Mapping) or not all(isinstance(v, Tensor) for v in found.values()):
+    tensors = parts[key] if wrapped else parts
+    if not isinstance(tensors, Mapping) or not all(isinstance(v, Tensor) for v in tensors.values()):
         raise ValueError(f"{name}: expected tensors by name in {key!r}")
-    return {str(n).removeprefix("module."): value for n, value in found.items()}
+    return {str(n).removeprefix("module."): value for n, value in tensors.items()}
 
 
 def _shape(tensors: Mapping[str, Tensor], tensor: str, name: str) -> tuple[int, ...]:

@@ -10,12 +10,12 @@ from typing import Any
 
 import torch
 
-# What torch.save itself names in a file of tensors and of an optimiser's state.
+# Names that torch.save itself writes in a file of tensors and of an optimiser's state.
 PLAIN = r"torch\.(_utils\.\w+|\w+Storage)|collections\.(OrderedDict|Counter)"
 
 
 def read_tensors(path: Path | str) -> Any:
-    """What `torch.save` wrote, tensors and plain Python values only.
+    """The tensors and plain Python values that `torch.save` wrote.
 
     ValueError for a pickle that would run code, which is not read, and for what is no checkpoint.
     """
@@ -54,15 +54,15 @@ def _imports(path: Path) -> list[str]:
             data = path.read_bytes()
     except (OSError, zipfile.BadZipFile):
         return []
-    found, words = [], [""]
+    names, words = [], [""]
     try:
         for operation, argument, _ in pickletools.genops(data):
             if operation.name in ("GLOBAL", "INST"):
-                found.append(str(argument).replace(" ", "."))
+                names.append(str(argument).replace(" ", "."))
             elif operation.name == "STACK_GLOBAL":
-                found.append(".".join(words[-2:]))
+                names.append(".".join(words[-2:]))
             elif isinstance(argument, str):
                 words.append(argument)
     except (ValueError, IndexError, EOFError):
         pass  # no pickle, or cut off
-    return sorted({name for name in found if not re.fullmatch(PLAIN, name)})
+    return sorted({name for name in names if not re.fullmatch(PLAIN, name)})

@@ -24,7 +24,7 @@ PREDICTED = ("predicted", "covariance")  # what differs from run to run
 
 
 def evaluation_arrays(predicted: NDArray, crops: CropStore, faces: FaceSet) -> dict[str, NDArray]:
-    """What a run's `.npz` holds: "predicted", "target" and, where known, "clean" landmarks
+    """The arrays of a run: "predicted", "target" and, where known, "clean" landmarks
     [F, N, 2] float32 in the crops' [-1, 1], of which targets may be NaN, and masks [F]
     "subset_<name>"."""
     if not np.isfinite(predicted).all():
@@ -91,7 +91,7 @@ def _bytes(values: NDArray) -> NDArray[np.uint8]:
 
 
 def _values(values: NDArray, kind: type[np.generic]) -> NDArray:
-    """What `_bytes` was given."""
+    """The values that `_bytes` was given."""
     little = np.ascontiguousarray(np.moveaxis(values, 0, -1)).view(np.dtype(kind).newbyteorder("<"))
     return little[..., 0].astype(kind)
 
@@ -126,12 +126,12 @@ def _save(path: Path, arrays: dict[str, NDArray]) -> None:
 def digest(arrays: dict[str, NDArray]) -> str:
     """Hash of arrays as they are written: sha256 over each one's name, type, shape and values,
     so that compressing them anew changes nothing."""
-    found = hashlib.sha256()
+    hashed = hashlib.sha256()
     for name in sorted(arrays):
         values = np.ascontiguousarray(arrays[name])
-        found.update(f"{name} {values.dtype.str} {values.shape}\n".encode())
-        found.update(values.tobytes())
-    return found.hexdigest()
+        hashed.update(f"{name} {values.dtype.str} {values.shape}\n".encode())
+        hashed.update(values.tobytes())
+    return hashed.hexdigest()
 
 
 def _restored(values: NDArray, labels: bool) -> NDArray:

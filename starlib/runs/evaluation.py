@@ -35,24 +35,24 @@ def evaluation_metrics(arrays: dict[str, NDArray], scheme: Scheme) -> dict[str, 
     mark = "subset_"
     subsets = {n.removeprefix(mark): mask for n, mask in arrays.items() if n.startswith(mark)}
     subsets = subsets or {"test": np.ones(len(target), bool)}
-    found: dict[str, dict[str, float]] = {}
+    summaries: dict[str, dict[str, float]] = {}
     for kind, by in normalisations(scheme).items():
         suffix = f", {kind}" if kind else ""
         nmes = metrics.nme(predicted, target, by)
-        found |= {name + suffix: summary(nmes[mask]) for name, mask in subsets.items()}
+        summaries |= {name + suffix: summary(nmes[mask]) for name, mask in subsets.items()}
     if scheme.unscored:
         errors = metrics.point_errors(predicted, target, scheme)[:, list(scheme.unscored)]
         known = ~np.isnan(errors).all(1)
         for name, mask in subsets.items():
             if (mask & known).any():
                 values = metrics.labelled_mean(errors[mask & known])
-                found[f"{name}, unscored points"] = summary(values)
+                summaries[f"{name}, unscored points"] = summary(values)
     if "clean" in arrays:
         clean = arrays["clean"]
-        found["clean"] = summary(metrics.nme(predicted, clean, scheme))
+        summaries["clean"] = summary(metrics.nme(predicted, clean, scheme))
         labelled = np.where(np.isnan(target), np.nan, clean)
-        found["annotation_noise"] = summary(metrics.nme(target, labelled, scheme))
-    return found
+        summaries["annotation_noise"] = summary(metrics.nme(target, labelled, scheme))
+    return summaries
 
 
 def map_floor(config: RunConfig) -> float:
@@ -75,7 +75,7 @@ def calibration(model: nn.Module, crops: CropStore, config: RunConfig) -> dict[s
 def mean_shape(
     train: NDArray, arrays: dict[str, NDArray], scheme: Scheme
 ) -> dict[str, dict[str, float]]:
-    """What a run's metrics hold for the mean training shape as the prediction of every test face.
+    """Metrics of the mean training shape as the prediction of every test face.
 
     Args:
         train: landmarks [F, N, 2] of the training faces, in the [-1, 1] of their crops; each
@@ -92,11 +92,11 @@ def mean_shape(
     return {MEAN_SHAPE: summary(metrics.nme(mean, target, scheme))}
 
 
-def beside(found: dict[str, dict[str, float]]) -> str:
+def beside(summaries: dict[str, dict[str, float]]) -> str:
     """The mean shape's NME in words that follow a run's first result; nothing for older records."""
-    if MEAN_SHAPE not in found:
+    if MEAN_SHAPE not in summaries:
         return ""
-    nme, mean = next(iter(found.values()))["nme"], found[MEAN_SHAPE]["nme"]
+    nme, mean = next(iter(summaries.values()))["nme"], summaries[MEAN_SHAPE]["nme"]
     if nme < mean:
         return f"; mean training shape {100 * mean:.3f} %"
     return (

@@ -34,8 +34,8 @@ def load_run(
     """The finished run of a config on faces of these fingerprints, or None.
 
     Without `faces`, where a config was run on several copies of a data set (a partial and a whole
-    one): the run on the copy that most runs of this data set and image size share, of equals the
-    last finished. Damaged records as in `load_all`.
+    one): the run on the copy that most runs of this data set and image size share; where two
+    are shared alike, the one that finished last. Damaged records as in `load_all`.
     """
     if faces is not None:  # one file to read
         path = results_folder(results) / "runs" / f"{config.name(*faces)}.json"

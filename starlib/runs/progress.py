@@ -9,7 +9,7 @@ EVERY = 30.0  # seconds between lines
 
 
 class Progress:
-    """What `run` calls as `report`: prints the first and last epoch, and between them one when
+    """A `report` of `run`: prints the first and last epoch, and between them one when
     EVERY seconds have passed since the last line."""
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What made a result: the code's commit, versions and device. Names parts, never the machine."""
+"""Where a result comes from: commit, versions and device; names of parts, never the machine's."""
 
 import os
 import platform
@@ -30,7 +30,7 @@ def versions() -> dict[str, Any]:
 def checkout(root: Path) -> tuple[str | None, bool | None]:
     """Commit of a project's folder and whether its code was changed since; None where the folder
     is not the top of a repository that has the package's files. A package that is installed inside
-    another repository is none of that one's."""
+    another repository does not belong to it."""
 
     def git(*arguments: str) -> str:
         # `status` would otherwise lock the index, and leave the lock there when it is interrupted.
@@ -65,21 +65,21 @@ LIMITS = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")  # se
 
 
 def instructions() -> str:
-    """What the CPU's kernels were chosen by: torch's level, the CPU's instructions that matter, and
-    limits that are set. Equal code, processor, threads and instructions give equal bits; anything
-    else changes rounding, which acts on a training like another seed."""
-    found = [torch.backends.cpu.get_cpu_capability()]
+    """The instructions that chose the CPU's kernels: torch's level, those of the CPU that matter,
+    and limits that are set. Equal code, processor, threads and instructions give equal bits;
+    anything else changes rounding, which acts on a training like another seed."""
+    parts = [torch.backends.cpu.get_cpu_capability()]
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         flags = next(line for line in lines if line.startswith("flags")).split()
-        found += [name for name in INSTRUCTIONS if name in flags]
+        parts += [name for name in INSTRUCTIONS if name in flags]
     except (OSError, StopIteration):
         pass
-    return " ".join([*found, *(f"{n}={os.environ[n]}" for n in LIMITS if n in os.environ)])
+    return " ".join([*parts, *(f"{n}={os.environ[n]}" for n in LIMITS if n in os.environ)])
 
 
 def provenance_of(device: str) -> dict[str, Any]:
-    """What a run on that device is made with: code, versions, device, threads, processes; on a GPU
+    """The origin of a run on that device: code, versions, device, threads, processes; on a GPU
     whether float32 convolutions are in TF32, and chosen by trying (see `set_backends`)."""
     gpu: dict[str, Any] = {}
     if torch.device(device).type == "cuda":

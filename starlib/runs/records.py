@@ -118,15 +118,15 @@ def _read(path: Path, *stamps: int) -> Run:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         config = RunConfig.from_dict(record.pop("config"))
-        found = Run(config=config, path=path, **record)
-        _check_parts(found)
-        name = config.name(*found.faces)
+        run = Run(config=config, path=path, **record)
+        _check_parts(run)
+        name = config.name(*run.faces)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"{path}: expected the record of a run ({error})") from error
     if name != path.stem:
         raise ValueError(f"{path}: expected the record of a run (its config is that of run {name})")
-    found.landmarks()  # checks them
-    return found
+    run.landmarks()  # checks them
+    return run
 
 
 def _check_parts(run: Run) -> None:

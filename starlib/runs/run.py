@@ -86,11 +86,11 @@ def run(
         provenance["resumed"] = distributed.once(lambda: bool(checkpoint_files(checkpoint)))
         scheme = faces["train"].scheme
         trained = train(config, crops["train"], scheme, device, checkpoint, report, stop, compiled)
-        found = distributed.once(
+        evaluated = distributed.once(
             lambda: _evaluated(config, trained, faces, crops, provenance, folder)
         )
         distributed.once(lambda: _clear(folder, name))
-    return found
+    return evaluated
 
 
 def _clear(folder: Path, name: str) -> None:
@@ -114,8 +114,8 @@ def faces_decide(dataset: str, root: Path | str | None = None) -> bool:
 def fingerprints(
     config: RunConfig, faces: dict[str, FaceSet], crops: dict[str, CropStore]
 ) -> Faces:
-    """Of training and test faces: that of their crops; for your own data, of scheme and subsets
-    too, which the code fixes for the others."""
+    """Fingerprints of training and test faces: those of their crops; for your own data, of scheme
+    and subsets too, which the code fixes for the others."""
     if is_path(config.dataset):
         train, test = (_own_fingerprint(faces[s], crops[s]) for s in ("train", "test"))
         return train, test
@@ -199,7 +199,7 @@ def _evaluated(
     }
     if is_path(config.dataset):  # not one that the code knows
         provenance["scheme"] = scheme
-    found = Run(
+    evaluated = Run(
         config=config,
         metrics=metrics,
         curves={name: [round(v, 6) for v in values] for name, values in trained.curves.items()},
@@ -208,12 +208,12 @@ def _evaluated(
         calibration=calibration(trained.model, crops["train"], config),
     )
     parts: dict[str, Any] = {"config": config.to_dict(), "scheme": scheme}
-    parts |= {"weights": trained.model.state_dict(), "calibration": found.calibration}
+    parts |= {"weights": trained.model.state_dict(), "calibration": evaluated.calibration}
     buffer = io.BytesIO()  # written by torch.save itself, a full disk would go unnamed
     torch.save(parts, buffer)
-    weights = folder / "weights" / f"{found.name}.pt"
+    weights = folder / "weights" / f"{evaluated.name}.pt"
     atomically(weights, lambda p: p.write_bytes(buffer.getbuffer()))
-    return found.save(arrays)
+    return evaluated.save(arrays)
 
 
 def _describe(faces: FaceSet, config: RunConfig) -> dict[str, Any]:

@@ -80,7 +80,7 @@ def write_checkpoint(path: Path, values: dict[str, Any]) -> None:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """What `write_checkpoint` wrote; ValueError for a file in which any bit has changed."""
+    """The values of a checkpoint; ValueError for a file in which any bit has changed."""
     head, _, content = path.read_bytes().partition(b"\n")
     if head != MARK + hashlib.sha256(content).hexdigest().encode():
         raise ValueError(f"{path}: expected a checkpoint whose hash is that of its content")

@@ -1,4 +1,4 @@
-"""What defines a run: a frozen, validated record that, with the faces, names it."""
+"""The config of a run: a frozen, validated record that, with the faces, names it."""
 
 import dataclasses
 import functools
@@ -188,7 +188,7 @@ class RunConfig:
         return "custom"
 
     def identity(self) -> dict[str, Any]:
-        """What of the config makes a run another one: the protocol and the fields that are not at
+        """The part of the config that names a run: the protocol and the fields that are not at
         their default, so that a field added later renames no run. The path of your own data is
         left out: the faces themselves tell them apart (see `name`)."""
         return {
@@ -268,7 +268,7 @@ def varied_arm(config: RunConfig) -> str:
 
 
 def arm(config: RunConfig) -> str:
-    """What a config compares with others: loss, distance and additions, in a few words."""
+    """The arm of a config: loss, distance and additions, in a few words."""
     words = [config.loss]
     if config.loss in (*STAR_LOSSES, "mahalanobis"):
         words[0] += f"-{config.restriction}"

@@ -57,7 +57,7 @@ def rank() -> int:
 
 
 def once(call: Callable[[], Result]) -> Result:
-    """What `call` returns, or raises, in process 0, which alone makes it, in every process."""
+    """The result of a call that process 0 alone makes, or its exception, in every process."""
     if size() == 1:
         return call()
     answer: list[Any] = [None, None]

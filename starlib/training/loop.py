@@ -178,7 +178,7 @@ class Faces:
 def _last_stacks(
     model: nn.Module, images: NDArray[np.uint8], config: RunConfig, batch_size: int
 ) -> Iterator[StackOutput]:
-    """What the last stack predicts for stored crops [F, 3, S, S], batch by batch."""
+    """Outputs of the last stack for stored crops [F, 3, S, S], batch by batch."""
     device = next(model.parameters()).device
     model.eval()
     for start in range(0, len(images), batch_size):

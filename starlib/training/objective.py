@@ -1,4 +1,4 @@
-"""What a run minimises: the loss of its config on every stack, with its regularisers."""
+"""The objective of a run: the loss of its config on every stack, with its regularisers."""
 
 import torch
 from torch import Tensor, nn

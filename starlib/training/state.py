@@ -126,7 +126,7 @@ class State:
         return torch.stack((loss.detach(), error, norm))
 
     def snapshot(self) -> dict[str, Any]:
-        """What a checkpoint holds, copied, so that training may go on while it is written."""
+        """The content of a checkpoint, copied, so that training may go on while it is written."""
         parts = {name: getattr(self, name).state_dict() for name in self.PARTS}
         return copy.deepcopy({"run": self.run, "curves": self.curves, **parts})
 

@@ -164,7 +164,8 @@ def test_command_writes_what_it_measured(tmp_path, monkeypatch, capsys):
     [path] = (tmp_path / "bench").glob("*-partial.json")
     written = json.loads(path.read_text())
     assert set(written["loss"]["fixed"]) == set(written["loss"]["sizes"][0]["seconds"])
-    assert "STAR at 2 x 3: transcription takes" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "STAR at 2 x 3: transcription takes" in shown and "beside a busy process" in shown
     assert costs.load(tmp_path) == []  # only whole records are shown
     assert platform.node() not in path.read_text()
     assert main(["bench", "--quick", "--parts", "step", "loss", "--results", str(tmp_path)]) == 2
@@ -212,3 +213,14 @@ def test_memory_of_a_training_does_not_grow_with_its_data(monkeypatch):
 def test_unknown_device_is_named(capsys):
     assert main(["bench", "--device", "warp"]) == 2
     assert "device: expected one available on this machine, got 'warp'" in capsys.readouterr().err
+
+
+def test_the_loss_is_measured_with_one_thread_with_two_and_beside_a_busy_process():
+    before = torch.get_num_threads()
+    found = bench.situation_times(rounds=1, seconds=0.1, batch=2, points=3, side=8)
+    assert torch.get_num_threads() == before
+    assert list(found["seconds"]) == list(bench.SITUATIONS)
+    for times in found["seconds"].values():
+        assert times["star"]["median"] > 0 and times["transcription"]["median"] > 0
+    shown = costs._situation_lines(found)
+    assert len(shown) == 3 and all("2 x 3" in line and "x as long" in line for line in shown)

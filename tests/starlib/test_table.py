@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import starlib
+from starlib.checks import one_of
 from starlib.comparisons import table
 from starlib.comparisons.adl import adl
 from starlib.comparisons.awing import awing
@@ -14,7 +15,7 @@ from starlib.comparisons.likelihoods import cholesky_nll, heatmap_nll
 from starlib.comparisons.rle import ResidualLikelihood
 from starlib.comparisons.star_variants import star_inside
 from starlib.models.heads import StackOutput
-from starlib.training.config import LOSSES, STAR_LOSSES, RunConfig
+from starlib.training.config import LOSSES, STAR_LOSSES, RunConfig, config_fields
 from starlib.training.objective import Objective
 from tests.losses import SCHEME, default_losses, prediction
 
@@ -48,7 +49,7 @@ def test_a_new_loss_needs_a_line_in_the_table_alone(monkeypatch):
         return 0 * starlib.soft_argmax(heatmaps).sum(-1) + 7
 
     monkeypatch.setitem(table.LOSSES, "mine", (table.Loss(mine, options=("distance",)),))
-    monkeypatch.setattr("starlib.training.config.LOSSES", tuple(table.LOSSES))
+    monkeypatch.setitem(config_fields(), "loss", (str, "", one_of(table.LOSSES)))
     config = RunConfig.at("smoke", "300w", loss="mine", distance="l2")
     maps, landmarks = maps_and_landmarks()
     output = StackOutput(starlib.soft_argmax(maps), maps)

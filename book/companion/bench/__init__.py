@@ -1,1 +1,1 @@
-"""What the loss, a training step, inference and memory cost here."""
+"""Benchmarks of the loss, a training step, inference and memory."""

@@ -1,4 +1,4 @@
-"""What the benchmark records in results/bench/ say: ratios, growth, and the share of STAR."""
+"""Reading the benchmark records in results/bench/: ratios, growth, and the share of STAR."""
 
 import json
 import re
@@ -168,10 +168,26 @@ def _loss_lines(record: dict[str, Any]) -> list[str]:
             for name, value in ratios(size).items()
         )
         lines.append(f"STAR at {size['batch']} x {size['points']}: {text}")
+    lines += _situation_lines(record["loss"].get("situations"))
     lines.append("slope of log time over log number of maps (beyond the fixed cost)")
     for name in fixed:
         slopes = (growth(record, name, beyond_fixed=beyond) for beyond in (False, True))
         lines.append("  {:24} {:.3f} ({:.3f})".format(name, *slopes))
+    return lines
+
+
+def _situation_lines(situations: dict[str, Any] | None) -> list[str]:
+    """A line for each situation; none in records of before, and of GPUs."""
+    if situations is None:
+        return []
+    size = f"{situations['batch']} x {situations['points']}"
+    lines = []
+    for name, times in situations["seconds"].items():
+        star, literal = (medians(times)[loss] for loss in ("star", "transcription"))
+        lines.append(
+            f"STAR at {size}, {name}: {1e3 * star:.1f} ms; "
+            f"the literal form takes {literal / star:.1f} x as long"
+        )
     return lines
 
 

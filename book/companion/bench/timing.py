@@ -1,4 +1,4 @@
-"""What the losses cost on this machine, measured side by side; `bench.training` has the rest.
+"""Benchmarks of the losses on this machine, measured side by side; `bench.training` has the rest.
 
 Contestants take turns in random order within each round, so that other load on the machine affects
 all alike; a turn begins with one call that is not timed. Every call gets other heatmaps, of a pool
@@ -6,12 +6,15 @@ that no cache holds, as a training step does. Times are in seconds: the median o
 the quartiles.
 """
 
+import contextlib
 import itertools
 import os
 import platform
 import random
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -26,13 +29,19 @@ TURN = 0.02  # seconds that a turn takes at least, in several calls if need be
 LEAST = 3  # rounds
 POOL = 2**28  # bytes of heatmaps that take turns: several times a processor's cache
 POOLED = 1024  # sets of them at most
+# Threads, and whether another process keeps a core busy.
+SITUATIONS = {
+    "one thread": (1, False),
+    "two threads": (2, False),
+    "two threads beside a busy process": (2, True),
+}
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 Times = dict[str, dict[str, float]]
 
 
 def machine(device: torch.device) -> dict[str, Any]:
-    """What it was measured on; names the parts, not the machine."""
+    """The machine that is measured: names of its parts, not its own."""
     name = processor()
     if device.type == "cuda":
         name = torch.cuda.get_device_name(device)
@@ -189,4 +198,40 @@ def loss_times(device: torch.device, rounds: int, seconds: float) -> dict[str, A
         for batch in BATCHES
         for points in POINTS
     ]
-    return {"sizes": sizes, "fixed": measured(1, 1, 2, pool=1)}
+    record: dict[str, Any] = {"sizes": sizes, "fixed": measured(1, 1, 2, pool=1)}
+    if device.type == "cpu":
+        record["situations"] = situation_times(rounds, seconds / 4, BATCHES[1], POINTS[-1], SIDE)
+    return record
+
+
+def situation_times(
+    rounds: int, seconds: float, batch: int, points: int, side: int
+) -> dict[str, Any]:
+    """The loss and its transcription, forward and backward on the CPU, in each of SITUATIONS."""
+    maps, landmarks = maps_of(batch, points, torch.device("cpu"), side)
+    losses: dict[str, Loss] = {
+        "star": STARLoss(check_values=False),
+        "transcription": reference.star,
+    }
+    runs = {name: forward_and_backward(loss, maps, landmarks) for name, loss in losses.items()}
+    before, times = torch.get_num_threads(), {}
+    try:
+        for name, (threads, busy) in SITUATIONS.items():
+            torch.set_num_threads(threads)
+            with busy_process() if busy else contextlib.nullcontext():
+                times[name] = interleaved(
+                    runs, torch.device("cpu"), rounds, seconds / len(SITUATIONS)
+                )
+    finally:
+        torch.set_num_threads(before)
+    return {"batch": batch, "points": points, "seconds": times}
+
+
+@contextlib.contextmanager
+def busy_process() -> Iterator[None]:
+    """Within, another process keeps one core busy."""
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as process:
+        try:
+            yield
+        finally:
+            process.kill()

@@ -1,4 +1,4 @@
-"""What training steps, inference and memory cost on this machine, measured side by side."""
+"""Benchmarks of training steps, inference and memory, measured side by side."""
 
 import concurrent.futures
 import contextlib
@@ -50,7 +50,7 @@ def _full(loss: str, batch: int) -> tuple[RunConfig, Scheme]:
 def _batch(
     config: RunConfig, scheme: Scheme, device: torch.device
 ) -> tuple[Callable[[], tuple[Tensor, Tensor]], Tensor, Tensor]:
-    """What makes a batch from stored crops on the device; images and targets of one."""
+    """A function that makes a batch of stored crops on the device; images and targets of one."""
     generator = torch.Generator().manual_seed(0)
     size, side = config.batch_size, store_size(config.image_size)
     stored = torch.randint(0, 256, (size, 3, side, side), generator=generator, dtype=torch.uint8)
@@ -101,7 +101,7 @@ def step_times(device: torch.device, rounds: int, seconds: float, batch: int) ->
 
 
 def host_times(rounds: int, seconds: float, batch: int = 64) -> dict[str, Any]:
-    """What the processor does to augment a batch of the paper's protocol for a GPU.
+    """Times of the processor to augment a batch of the paper's protocol for a GPU.
 
     The pictures have no values (device `meta`), so that only drawing and launching count; an upper
     bound, as `meta` takes `grid_sample` apart. "serial noise" is what it drew for them in protocol
@@ -186,21 +186,21 @@ def inference_times(
     model = _training(config, scheme, device).average.module
     side = store_size(config.image_size)
     crops = torch.randint(0, 256, (max(batches), 3, side, side), dtype=torch.uint8).numpy()
-    found = []
+    rows = []
     for batch in batches:
         run = {"predict": lambda n=batch: predict(model, crops[:n], config, n)}
         times = interleaved(run, device, rounds, seconds, warm=False)
-        found.append({"batch": batch, "seconds": times})
-    return found
+        rows.append({"batch": batch, "seconds": times})
+    return rows
 
 
 def memory_of_trainings(counts: Sequence[int] = (150, 1500)) -> list[dict[str, Any]]:
     """Memory of a training on the CPU with so many synthface crops on the disk, each in a process
     of its own: what it holds beyond pages of files, which the system may drop. All take as many
     steps, since the allocator's reserve grows with steps. Empty but on Linux."""
-    found: list[dict[str, Any]] = []
+    rows: list[dict[str, Any]] = []
     if not STATUS.exists():
-        return found
+        return rows
     with tempfile.TemporaryDirectory() as folder:
         for count in counts:
             crops = _crops(count, folder)
@@ -210,8 +210,8 @@ def memory_of_trainings(counts: Sequence[int] = (150, 1500)) -> list[dict[str, A
                 1, multiprocessing.get_context("spawn")
             ) as pool:
                 used = pool.submit(_memory, count, max(counts) // count, folder).result()
-            found.append({"faces": count, "stored_mb": stored / 2**20, "used_mb": used})
-    return found
+            rows.append({"faces": count, "stored_mb": stored / 2**20, "used_mb": used})
+    return rows
 
 
 def _crops(count: int, folder: str) -> CropStore:

@@ -11,6 +11,7 @@ from PIL import Image
 from companion.evidence.effects import bootstrap, contrast, face_errors
 from companion.exhibits import play
 from companion.exhibits.tables import label
+from companion.experiments.records import Records
 from starlib import metrics
 from starlib.inference.detector import Detector
 from starlib.runs.finished import load_all
@@ -31,7 +32,7 @@ def browser():
 def data(tmp_path_factory):
     """The folder of the pages' data, from the committed runs."""
     folder = tmp_path_factory.mktemp("data")
-    play.write(folder)
+    play.write(folder, Records.load())
     return folder
 
 

@@ -10,7 +10,9 @@ from companion.bench import summary as costs
 from companion.bench import timing as bench
 from companion.bench import training as bench_training
 from companion.evidence import claims
+from companion.evidence.verdicts import Verdict
 from companion.exhibits import cost as cost_views
+from companion.experiments.records import Records
 from starlib.schemes import get_scheme
 from starlib.training.config import SCALES, RunConfig
 
@@ -140,19 +142,27 @@ def test_the_parts_of_a_step_are_measured(monkeypatch):
 
 
 def test_cost_is_judged_on_every_machine(tmp_path):
+    folder = tmp_path / "bench"
+    folder.mkdir()
+
+    def judged(*records):
+        for path in folder.glob("machine-*.json"):
+            path.unlink()
+        for number, one in enumerate(records):
+            (folder / f"machine-{number}.json").write_text(json.dumps(one))
+        found = claims.judge_all(Records.load(tmp_path))
+        return next(judgement for judgement in found if judgement.id == "negligible-cost-here")
+
     cheap, dear = record(star=0.0019), record(star=0.0021, device="two")
-    assert costs.judged([])[0] == "not run yet"
-    assert costs.judged([cheap])[0] == "replicated"
-    assert costs.judged([dear])[0] == "contradicted"
-    assert costs.judged([cheap, dear])[0] == "inconclusive"
+    (folder / "partial-one-ab12.json").write_text("{")  # of a killed process
+    (folder / "quick.json").write_text(json.dumps(dear | {"quick": True}))
+    assert judged().verdict is Verdict.NOT_RUN
+    assert judged(cheap).verdict is Verdict.AGREES
+    assert "1.90 % (one) of a" in judged(cheap).reason
+    assert judged(dear).verdict is Verdict.DISAGREES
+    assert judged(cheap, dear).verdict is Verdict.MIXED
     again = record(star=0.0021)  # the same processor, with other threads
-    assert {costs.judged(both)[0] for both in ([cheap, again], [again, cheap])} == {"inconclusive"}
-    (tmp_path / "bench").mkdir()
-    (tmp_path / "bench" / "one.json").write_text(json.dumps(cheap))
-    (tmp_path / "bench" / "partial-one-ab12.json").write_text("{")  # of a killed process
-    (tmp_path / "bench" / "quick.json").write_text(json.dumps(dear | {"quick": True}))
-    verdict = next(v for v in claims.judge_all(tmp_path) if v.id == "negligible-cost-here")
-    assert verdict.verdict == "replicated" and "1.90 % (one) of a" in verdict.reason
+    assert judged(again, cheap).verdict is Verdict.MIXED
 
 
 def test_command_writes_what_it_measured(tmp_path, monkeypatch, capsys):

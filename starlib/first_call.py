@@ -64,7 +64,7 @@ SCHEMA = "(Tensor heatmaps, Tensor landmarks, int key) -> Tensor"
 torch.library.define("starlib::first_call", SCHEMA)
 
 
-@torch.library.impl("starlib::first_call", "CompositeExplicitAutograd")
+@torch.library.impl("starlib::first_call", "default")
 def _first_call(heatmaps: Tensor, landmarks: Tensor, key: int) -> Tensor:
     check = _CHECKS.get(key)
     if check is not None and check.first:

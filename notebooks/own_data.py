@@ -154,12 +154,13 @@ weights = os.path.relpath(folder / "weights" / f"{trained.path.stem}.pt")
 _ = main(["evaluate", "--weights", weights, "--dataset", "faces.yml"])
 
 # %% [markdown]
-# `predict` takes pictures without landmarks. `--box` is where the face is; the result is a drawing
-# and a `.json` file with the landmarks in pixels and each one's covariance.
+# `predict` takes pictures without landmarks and looks for the faces in them. The weights know how
+# far the points reach beside the box of the face detector, from the training pictures. The result
+# is a drawing and a `.json` file with the landmarks in pixels and each one's covariance.
 
 # %% tags=["nbval-ignore-output", "show-input"]
 picture = load_dataset("faces.yml", "test").names[0].split()[0]
-_ = main(["predict", picture, "--weights", weights, "--box", "30", "30", "130", "150"])
+_ = main(["predict", picture, "--weights", weights])
 predicted = json.loads(Path("predictions", picture).with_suffix(".json").read_text())
 print("tip of the nose:", predicted["faces"][0]["landmarks"][4])
 

@@ -83,7 +83,8 @@ _ = main(["data", "split", "faces.csv", "--by", "person", "--test", "0.2", "--se
 # half of the training pictures are mirrored; errors are divided by the distance of the two groups
 # of `normaliser`, here the outer corners of the eyes. Points are counted from 0. `first_pixel` is
 # the coordinate that your lists give to the centre of the first pixel: 0 for most tools, 1 for
-# `.pts` files and MATLAB.
+# MATLAB. Without it, it is 1 for folders of `.pts` files, and what a list says of itself in a column
+# of that name, as `predictions.csv` does. `data describe faces.csv` proposes such a file.
 
 # %% tags=["show-input"]
 description = """\
@@ -105,18 +106,22 @@ _ = Path("faces.yml").write_text(description)
 # - `scheme: 300w` (or wflw, cofw, scut-fbp5500) takes the place of the first five keys.
 # - `flip: none` is for points without mirror images: no picture is mirrored then.
 # - `train` or `test` may be missing: a network is evaluated without training faces.
-# - In place of a `.csv`, a list may be a `.json` file in the form of COCO key points, a `.tsv` file
-#   as the released code of STAR and ADNet reads it, or a folder of pictures with a `.pts` file
-#   beside each.
+# - Columns that are called x0, y0, … (or nose_x, nose_y, …) are taken by their names, in whichever
+#   order they stand; `names: [nose, …]` says the order of named points.
+# - In place of a `.csv`, a list may be a `.json` file of COCO key points or of Label Studio, an
+#   `.xml` file of CVAT or imglab, a `.tsv` file as the released code of STAR and ADNet reads it, or a
+#   folder of pictures with a `.pts` file, or a `.json` file of labelme, beside each.
 # - A point without numbers (an empty cell, nan), of flag 0 in a `.json` file, or whose x and y are
 #   both the number that the key `missing` names (`missing: -1`, or a list) is unlabelled: it trains
-#   nothing and tests nothing.
+#   nothing and tests nothing. Where `missing` is not given, (-1, -1) is such a point, and (0, 0) is
+#   where it is there more than once.
 # - With `images: folder` the lists and the pictures may lie apart. Paths are relative to the `.yml`
 #   file.
 #
 # `data check` looks at every file and names all that is wrong. It also warns of what only looks
-# wrong: pairs of `flip` that the mean of the training faces contradicts, and pictures that are both
-# in `train` and in `test`.
+# wrong: faces unlike the others, such as one whose points are in the reverse order; coordinates in
+# percent, or with y upwards; pairs of `flip` that the mean of the training faces contradicts; and
+# pictures that are both in `train` and in `test`. Look at the sheet of faces that it draws.
 
 # %% tags=["show-input"]
 _ = main(["data", "check", "faces.yml"])
@@ -154,12 +159,13 @@ weights = os.path.relpath(folder / "weights" / f"{trained.path.stem}.pt")
 _ = main(["evaluate", "--weights", weights, "--dataset", "faces.yml"])
 
 # %% [markdown]
-# `predict` takes pictures without landmarks. `--box` is where the face is; the result is a drawing
-# and a `.json` file with the landmarks in pixels and each one's covariance.
+# `predict` takes pictures without landmarks and looks for the faces in them. The weights know how
+# far the points reach beside the box of the face detector, from the training pictures. The result
+# is a drawing and a `.json` file with the landmarks in pixels and each one's covariance.
 
 # %% tags=["nbval-ignore-output", "show-input"]
 picture = load_dataset("faces.yml", "test").names[0].split()[0]
-_ = main(["predict", picture, "--weights", weights, "--box", "30", "30", "130", "150"])
+_ = main(["predict", picture, "--weights", weights])
 predicted = json.loads(Path("predictions", picture).with_suffix(".json").read_text())
 print("tip of the nose:", predicted["faces"][0]["landmarks"][4])
 

@@ -1,5 +1,6 @@
 """STAR loss for facial landmark detection (CVPR 2023): train, evaluate and use a network."""
 
+import importlib
 from typing import Any
 
 from starlib import metrics
@@ -20,17 +21,18 @@ __all__ = [
     "load_dataset",
     "load_released",
     "metrics",
+    "predict",
     "principal_components",
     "soft_argmax",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    # Reading data needs Pillow, which the losses do without.
-    if name == "load_dataset":
+    # Reading data and pictures needs Pillow, which the losses do without.
+    places = {"load_dataset": "starlib.data", "predict": "starlib.inference.faces"}
+    if name in places:
         try:
-            from starlib.data import load_dataset
+            return getattr(importlib.import_module(places[name]), name)
         except ImportError as error:
-            raise ImportError("load_dataset needs Pillow: pip install 'starloss[data]'") from error
-        return load_dataset
+            raise ImportError(f"{name} needs Pillow: pip install 'starloss[data]'") from error
     raise AttributeError(f"module 'starlib' has no attribute {name!r}")

@@ -272,4 +272,4 @@ def normalisations(scheme: Scheme) -> dict[str, Scheme]:
 
 def is_path(dataset: object) -> bool:
     """Whether a data set's name is the path of a .yml file that describes your own data."""
-    return str(dataset).endswith((".yml", ".yaml"))
+    return str(dataset).lower().endswith((".yml", ".yaml"))

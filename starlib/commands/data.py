@@ -1,4 +1,4 @@
-"""python -m starlib data: look at a data set's files, download them, or split your own list."""
+"""python -m starlib data: look at a data set's files, download them; split or describe your own."""
 
 import argparse
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 from starlib.data import READERS, DataError, check_dataset
 from starlib.data.faces import ImageFace
 from starlib.data.fetch import fetch
+from starlib.data.own.describe import described
 from starlib.data.own.split import split_list
 from starlib.files import atomically
 from starlib.inference.sheet import contact_sheet
@@ -15,10 +16,11 @@ OPTIONS = {"fetch": ("url", "sha256"), "split": ("by", "test", "seed")}  # of on
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("action", choices=["check", "fetch", "split"])
+    parser.add_argument("action", choices=["check", "fetch", "split", "describe"])
     parser.add_argument(
         "name",
-        help=f"{', '.join(READERS)}; for check also your own .yml file, for split your .csv list",
+        help=f"{', '.join(READERS)}; for check also your own .yml file, for split your .csv "
+        "list, for describe any list or folder of yours",
     )
     parser.add_argument("--data-root", help="folder of the data sets, default $STARLIB_DATA")
     parser.add_argument("--url", help="fetch: an address that you were given for the data set")
@@ -42,6 +44,8 @@ def _do(options: argparse.Namespace) -> int:
         return 0
     if options.action == "split":
         return _split(options)
+    if options.action == "describe":
+        return _describe(Path(options.name))
     return _check(options)
 
 
@@ -63,6 +67,17 @@ def _write_sheets(path: Path, faces: dict[str, list[ImageFace]], scheme: Scheme)
                 print(f"{split}: look at {sheet}, faces with their points, the oddest first")
         except (OSError, DataError) as error:
             print(f"{split}: no contact sheet ({error})")
+
+
+def _describe(path: Path) -> int:
+    """Write the .yml file that a list seems to need, unless there is one."""
+    target = path.with_suffix(".yml")
+    if target.exists():
+        raise ValueError(f"{path}: expected no {target}; it is not overwritten")
+    text = described(path)
+    atomically(target, lambda partial: partial.write_text(text, encoding="utf-8"))
+    print(f"{text}written to {target}; `data check {target}` looks at it")
+    return 0
 
 
 def _check(options: argparse.Namespace) -> int:

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from starlib.data.face_boxes import face_boxes, reach_doubt
 from starlib.data.faces import DataError
 from starlib.devices import AUTO
 from starlib.files import atomically
 from starlib.inference.detector import Detector, load_detector
 from starlib.inference.drawing import draw_faces
-from starlib.inference.face_boxes import face_boxes
 from starlib.inference.locate import locate
 from starlib.inference.pictures import Picture, Source, pictures, sources
 from starlib.inference.results import listed_name, picture_record, table_header, table_rows
@@ -78,6 +78,9 @@ def _predict(options: argparse.Namespace) -> int:
     if known := shipped(options.weights):
         print(f"weights {known.name}: {known.use}")
         about["use"] = known.use
+    own = options.box is None and detector.scheme.face_box is None
+    if own and (doubt := reach_doubt(detector.reach)):
+        print(f"warning: {options.weights}: {doubt}", file=sys.stderr)
     failed = False
     rows: list[list[Any]] = []
     with tqdm(given, unit="file", disable=None) as bar:
@@ -133,7 +136,9 @@ def _predict_picture(
         _check_inside(options.box, picture)
         faces = [(options.box, None)]
     else:
-        found, confidence = face_boxes(picture.image, detector.scheme)
+        reach = detector.reach.get("shares")
+        how = {} if reach is None else {"shares": reach}
+        found, confidence = face_boxes(picture.image, detector.scheme, **how)
         faces = list(zip(found.tolist(), confidence.tolist(), strict=True))
     if not faces:
         return {"faces": []}, None

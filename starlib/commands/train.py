@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from starlib.data import load_dataset
+from starlib.data.face_boxes import reach_doubt
 from starlib.devices import AUTO
 from starlib.files import results_folder
 from starlib.runs.evaluation import MEAN_SHAPE, beside
@@ -143,6 +144,8 @@ def print_run(finished: Run, results: Path, started: float) -> None:
         if name != MEAN_SHAPE
     )
     print(f"{describe(finished.config)}: {values}{beside(finished.metrics)} ({finished.path})")
+    if "detector" in finished.provenance and (doubt := reach_doubt(finished.provenance["detector"])):
+        print(f"  predict: {doubt}")
     weights = results / "weights" / f"{finished.name}.pt"
     if finished.path.stat().st_mtime < started - 0.1:
         when = finished.provenance.get("finished", "earlier")

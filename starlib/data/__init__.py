@@ -3,11 +3,10 @@
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
+from typing import Any
 
 from starlib.data import (
     cephalo,
-    cephalo_one,
     cofw,
     lfpw_annotators,
     scut,
@@ -15,21 +14,20 @@ from starlib.data import (
     vw300,
     w300,
     wflw,
-    wflw68,
 )
 from starlib.data.crops import CropStore, crop_store
 from starlib.data.faces import DataError, FaceSet, ImageFace
 from starlib.schemes import Scheme, is_path
 
-READERS: dict[str, ModuleType] = {
+READERS: dict[str, Any] = {  # each with counts, problems, load, SOURCE and UNIT
     "300w": w300,
     "wflw": wflw,
-    "wflw-68": wflw68,
+    "wflw-68": wflw.WFLW68,
     "cofw": cofw,
     "300vw": vw300,
     "scut-fbp5500": scut,
     "cephalo": cephalo,
-    "cephalo-one": cephalo_one,
+    "cephalo-one": cephalo.ONE,
     "lfpw-annotators": lfpw_annotators,
 }
 FOLDERS = {  # data set -> its folder, where that has another name
@@ -83,7 +81,7 @@ def _check_name(name: str, known: list[str]) -> None:
         raise ValueError(f"name: expected one of {names}, or the path of a .yml file, got {name!r}")
 
 
-def _reader(name: str, root: Path | str | None) -> tuple[ModuleType, Path]:
+def _reader(name: str, root: Path | str | None) -> tuple[Any, Path]:
     """The module that reads a data set, and the folder or .yml file to give it."""
     if is_path(name):
         from starlib.data import own  # needs PyYAML

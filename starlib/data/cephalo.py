@@ -11,6 +11,10 @@ Coordinates are pixels of these pictures; the first pixel's centre is at 0. The 
 test set, the others are for training. Labels are the mean of the two dentists, who are also the
 tenth and eleventh person of the 100 films: the lists 5lm_senior.csv and 5lm_junior.csv repeat their
 19 points and are not read. Films without their picture are left out: the copy is partial.
+
+ONE is the same with real disagreement in the training labels: a training film has the points of
+one of the two dentists, drawn by its name (`drawn_dentist`). Test films have the dentists' mean, so
+that errors compare.
 """
 
 import dataclasses
@@ -18,6 +22,7 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -153,3 +158,12 @@ def drawn_dentist(film: str) -> int:
     """Index in DENTISTS, drawn once and for all: the parity of the first byte of the SHA-256 of
     the film's name. 160 of the 300 training films are the senior's, 140 the junior's."""
     return hashlib.sha256(film.encode()).digest()[0] % len(DENTISTS)
+
+
+ONE = SimpleNamespace(
+    SOURCE=SOURCE,
+    UNIT=UNIT,
+    counts=counts,
+    problems=problems,
+    load=lambda root, split: load_films(root, "cephalo-one", split, one=True),
+)

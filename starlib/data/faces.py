@@ -44,7 +44,8 @@ class FaceSet:
     stamp: changes when the files change; crops are cut out anew then.
     annotators: [F, A, N, 2] float32, the same points by each of A people, in the unit of
         `landmarks`; NaN where one did not mark a point. None where the labels are all there is.
-    annotator_names: of the A people.
+    annotator_names: of the A people. people: who each face is, or the picture that it is in where
+        that is not known; empty where faces are not told apart.
     """
 
     dataset: str
@@ -59,6 +60,7 @@ class FaceSet:
     stamp: str = ""
     annotators: NDArray[np.float32] | None = None
     annotator_names: tuple[str, ...] = ()
+    people: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.names)
@@ -71,12 +73,14 @@ class FaceSet:
 
 @dataclass(frozen=True)
 class ImageFace:
-    """A face in an image file. landmarks: [N, 2], 0 at the image's left and top edge."""
+    """A face in an image file. landmarks: [N, 2], 0 at the image's left and top edge. person: who
+    it is, where that is known."""
 
     name: str
     path: Path
     landmarks: NDArray[np.float32]
     tags: tuple[str, ...] = ()
+    person: str = ""
 
 
 def face_set(
@@ -102,6 +106,7 @@ def face_set(
         },
         official=official,
         stamp=files_stamp(paths),
+        people=tuple(face.person or str(face.path) for face in faces),
     )
 
 

@@ -19,17 +19,26 @@ def read_pts(path: Path, points: int) -> NDArray[np.float32]:
 
     The `version:` and `n_points:` lines may be missing. Raises DataError naming the file.
     """
+    numbers = _numbers(path)
+    if len(numbers) != 2 * points:
+        raise DataError([f"{path}: expected {points} points, found {len(numbers) / 2:g}"])
+    return as_float32(numbers).reshape(points, 2)
+
+
+def count_points(path: Path) -> int:
+    """Number of points of a text `.pts` file; DataError names it."""
+    return len(_numbers(path)) // 2
+
+
+def _numbers(path: Path) -> list[float]:
     text = read_text(path, ".pts file")
     match = _POINTS.search(text)
     try:
-        numbers = [float(word) for word in (match.group(1) if match else text).split()]
+        return [float(word) for word in (match.group(1) if match else text).split()]
     except ValueError as error:
         raise DataError(
             [f"{path}: expected lines of two numbers between braces ({error})"]
         ) from None
-    if len(numbers) != 2 * points:
-        raise DataError([f"{path}: expected {points} points, found {len(numbers) / 2:g}"])
-    return as_float32(numbers).reshape(points, 2)
 
 
 def read_binary_pts(path: Path, points: int) -> NDArray[np.float32]:

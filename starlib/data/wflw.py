@@ -3,11 +3,17 @@
 A line of a list is one face: 98 points x, y (0-based, the first pixel's centre is at 0), the face
 box (left, top, right, bottom), six attributes (0 or 1) and the image's name in WFLW_images/. An
 image may hold several faces. Faces whose image is not there are left out: the copy is partial.
+
+WFLW68 is WFLW with 68 points in place of its 98, for models trained on 300-W: a test set only.
+derived_68pt/list_68pt_rect_attr_test.txt lies in WFLW's folder, in the same format with 136
+coordinates. Eight eyelid points of 300-W have no counterpart in WFLW and are interpolated, so it is
+derived, not official.
 """
 
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -31,6 +37,7 @@ LISTS = {
     for split in ("train", "test")
 }
 OFFICIAL = {"train": 7500, "test": 2500}
+LIST_68 = "derived_68pt/list_68pt_rect_attr_test.txt"
 SUBSETS = ("full", "pose", "expression", "illumination", "makeup", "occlusion", "blur")
 
 
@@ -88,14 +95,15 @@ def _read_line(where: str, line: str, images: Path, points: int, number: int) ->
 def counts(root: Path) -> dict[str, tuple[int, int | None]]:
     """Faces with an image and official number of faces, by list."""
     return {
-        split: (_count(root / LISTS[split], root), official) for split, official in OFFICIAL.items()
+        split: (_count(root / LISTS[split], root, "wflw"), official)
+        for split, official in OFFICIAL.items()
     }
 
 
-def _count(path: Path, root: Path) -> int:
+def _count(path: Path, root: Path, scheme: str) -> int:
     if not path.is_file():
         return 0
-    return len(read_list(path, root / "WFLW_images", SCHEMES["wflw"].points).faces)
+    return len(read_list(path, root / "WFLW_images", SCHEMES[scheme].points).faces)
 
 
 def problems(root: Path) -> list[str]:
@@ -135,3 +143,18 @@ def load_list(
         raise DataError([f"{root / 'WFLW_images'}: expected images of {path}, none is there"])
     subsets = [n for n in SUBSETS if n == "full" or any(n in face.tags for face in listed.faces)]
     return face_set(dataset, split, SCHEMES[scheme], listed.faces, subsets, official)
+
+
+def _load_68(root: Path, split: str) -> FaceSet:
+    if split != "test":
+        raise DataError([f"wflw-68: expected the split test, it has no {split}"])
+    return load_list(root, "wflw-68", split, LIST_68, "300w", OFFICIAL["test"])
+
+
+WFLW68 = SimpleNamespace(
+    SOURCE=SOURCE,
+    UNIT=UNIT,
+    counts=lambda root: {"test": (_count(root / LIST_68, root, "300w"), OFFICIAL["test"])},
+    problems=lambda root: list_problems(root / LIST_68, root, "300w"),
+    load=_load_68,
+)

@@ -4,8 +4,9 @@ A picture's coordinates are pixels, 0 at its left and top edge. A face's box is 
 of the square that the network sees.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,6 +23,7 @@ from starlib.models.released import IMAGE_SIZE, is_released, released_network, r
 from starlib.models.weights import read_tensors
 from starlib.schemes import SCHEMES, Scheme, get_scheme
 from starlib.training.config import RunConfig
+from starlib.training.precision import forward_pass
 from starlib.training.state import build_model
 
 
@@ -33,8 +35,10 @@ class Detector:
     precision: what the run was evaluated in, "float32" or "bfloat16".
     crop: the run's, of `starlib.data.crops.CROPS`.
     calibration: factor by which the network's covariances are multiplied, so that the squared
-        Mahalanobis distance of labels of its training faces averages 2, as a Gaussian's would; None
-        where the weights have none, and covariances stay as the network gives them.
+        Mahalanobis distance of labels averages 2, as a Gaussian's would; None where the weights
+        have none, and covariances stay as the network gives them. calibrated_on: whose labels.
+    reach: how the landmarks' box lies beside the face detector's (`measured_reach`), of a network
+        trained on your own data.
     """
 
     network: Predictor
@@ -44,6 +48,8 @@ class Detector:
     precision: str = "float32"
     calibration: float | None = None
     crop: str = "longer"
+    calibrated_on: str = "training faces"
+    reach: dict[str, Any] = field(default_factory=dict)
 
     @property
     def device(self) -> torch.device:
@@ -51,7 +57,7 @@ class Detector:
 
     def boxes(self, landmarks: NDArray) -> NDArray[np.float32]:
         """Boxes [F, 3] as in training, around landmarks [F, N, 2] or the corners [F, 2, 2] of
-        boxes that reach as far as landmarks do (`starlib.inference.face_boxes.box_meaning`)."""
+        boxes that reach as far as landmarks do (`starlib.data.face_boxes.box_meaning`)."""
         return view_boxes(landmarks, "released" if self.released else self.crop)
 
     def cut(self, image: Image.Image, box: NDArray) -> NDArray[np.uint8]:
@@ -97,9 +103,8 @@ class Detector:
     def _outputs(self, images: Tensor) -> list[NDArray[np.float64]]:
         """Landmarks and, where there are, covariances of images [B, 3, S, S] in [-1, 1]."""
         images = images.to(memory_format=torch.channels_last)
-        half = self.precision == "bfloat16"
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
-            found = [values.double().cpu().numpy() for values in self.network(images)[:2]]
+        outputs = forward_pass(self.network, images, self.precision)[:2]
+        found = [values.double().cpu().numpy() for values in outputs]
         if not all(np.isfinite(values).all() for values in found):
             raise ValueError("weights: expected finite landmarks, the network returned NaN")
         return found
@@ -161,9 +166,19 @@ def _of_a_run(parts: dict, name: str) -> Detector:
         model.load_state_dict(parts["weights"])
     except (ValueError, KeyError, TypeError, RuntimeError) as error:
         raise ValueError(f"{name}: expected the weights of a run ({error})") from error
-    grid, factor = getattr(model, "grid", "centers"), parts.get("calibration", {}).get("factor")
+    grid, fitted = getattr(model, "grid", "centers"), parts.get("calibration", {})
+    held = fitted.get("held_out")
+    on = f"{held:.0f} faces held out from training" if held else "training faces"
     peaks = getattr(model, "sigmoid", False)
     network = Predictor(model, bgr=False, grid=grid, peaks=peaks).eval()
     return Detector(
-        network, scheme, config.image_size, False, config.precision, factor, config.crop
+        network,
+        scheme,
+        config.image_size,
+        released=False,
+        precision=config.precision,
+        calibration=fitted.get("factor"),
+        crop=config.crop,
+        calibrated_on=on,
+        reach=parts.get("detector", {}),
     )

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import starlib
+from starlib.data.face_boxes import box_meaning
 from starlib.data.own.lists import FIRST_PIXEL
 from starlib.inference.detector import Detector
-from starlib.inference.face_boxes import box_meaning
 from starlib.inference.locate import Located
 from starlib.inference.pictures import Picture
 from starlib.schemes import Scheme
@@ -21,7 +21,8 @@ def units(detector: Detector) -> dict[str, str]:
     else:
         meaning = (
             f"the network's covariance times {detector.calibration:.4g}, the factor of its weights "
-            "that makes the squared Mahalanobis distance of labels of training faces average 2"
+            "that makes the squared Mahalanobis distance of labels average 2 on "
+            f"{detector.calibrated_on}"
         )
     return {
         "landmarks": "x, y in pixels of the upright picture, 0 at its left and top edge",

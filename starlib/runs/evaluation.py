@@ -62,7 +62,7 @@ def map_floor(config: RunConfig) -> float:
 
 def calibration(model: nn.Module, crops: CropStore, config: RunConfig) -> dict[str, float]:
     """The factor by which the network's covariances must be multiplied so that the squared
-    Mahalanobis distance of the labels of training faces averages 2; empty without covariances."""
+    Mahalanobis distance of the labels of these faces averages 2; empty without covariances."""
     images = crops.images[:CALIBRATION_FACES]
     spread = covariances(model, images, config)
     if spread is None:

@@ -12,6 +12,8 @@ from typing import Any
 import torch
 
 from starlib.data import CropStore, DataError, FaceSet, crop_store, data_root, load_dataset
+from starlib.data.face_boxes import measured_reach
+from starlib.data.held_out import hold_out
 from starlib.data.synthface import VARIANTS, VERSION
 from starlib.devices import AUTO, available_device, set_backends
 from starlib.files import PARTIAL, atomically, results_folder
@@ -72,7 +74,7 @@ def run(
             raise StoppedError("another process trains it")
         waiting()
 
-    faces = {split: load_dataset(config.dataset, split, data_root) for split in ("train", "test")}
+    faces = _faces(config, data_root)
     crops = distributed.first(lambda: _cut(config, faces, folder / "crops", waiting))
     prints = fingerprints(config, faces, crops)
     name = config.name(*prints)
@@ -91,6 +93,16 @@ def run(
         )
         distributed.once(lambda: _clear(folder, name))
     return evaluated
+
+
+def _faces(config: RunConfig, root: Path | str | None) -> dict[str, FaceSet]:
+    """The faces to train and test on; of your own data also those "held-out" for calibration, where
+    it has enough."""
+    faces = {split: load_dataset(config.dataset, split, root) for split in ("train", "test")}
+    if is_path(config.dataset):
+        faces["train"], held = hold_out(faces["train"])
+        faces |= {} if held is None else {"held-out": held}
+    return faces
 
 
 def _clear(folder: Path, name: str) -> None:
@@ -124,7 +136,7 @@ def fingerprints(
 
 def known_fingerprints(config: RunConfig, results: Path, data_root: Path | None) -> Faces:
     """The `fingerprints` of the faces that are there, cut where they are not yet."""
-    faces = {split: load_dataset(config.dataset, split, data_root) for split in ("train", "test")}
+    faces = _faces(config, data_root)
     return fingerprints(config, faces, _cut(config, faces, results / "crops", lambda: None))
 
 
@@ -199,16 +211,25 @@ def _evaluated(
     }
     if is_path(config.dataset):  # not one that the code knows
         provenance["scheme"] = scheme
+    held = crops.get("held-out")
+    calibrated = calibration(trained.model, held or crops["train"], config)
+    reach: dict[str, Any] = {}
+    if is_path(config.dataset):
+        reach = measured_reach(faces["train"])
+        provenance["detector"] = reach
+        if held is not None and calibrated:
+            calibrated["held_out"] = calibrated["faces"]
     evaluated = Run(
         config=config,
         metrics=metrics,
         curves={name: [round(v, 6) for v in values] for name, values in trained.curves.items()},
         provenance=provenance,
         path=folder / "runs" / f"{config.name(*prints)}.json",
-        calibration=calibration(trained.model, crops["train"], config),
+        calibration=calibrated,
     )
     parts: dict[str, Any] = {"config": config.to_dict(), "scheme": scheme}
     parts |= {"weights": trained.model.state_dict(), "calibration": evaluated.calibration}
+    parts |= {"detector": reach} if is_path(config.dataset) else {}
     buffer = io.BytesIO()  # written by torch.save itself, a full disk would go unnamed
     torch.save(parts, buffer)
     weights = folder / "weights" / f"{evaluated.name}.pt"

@@ -425,9 +425,9 @@ def test_a_list_is_split_with_nobody_in_both(tmp_path, capsys):
     assert main([*command, "--test", "0.2", "--seed", "0"]) == 0
     assert "train.csv: 24 faces" in capsys.readouterr().out
     parts = {s: (tmp_path / f"{s}.csv").read_text().splitlines() for s in ("train", "test")}
-    assert all(lines.pop(0) == "image,x0,y0" for lines in parts.values())
+    assert all(lines.pop(0) == "image,person,x0,y0" for lines in parts.values())
     assert sorted(parts["train"] + parts["test"]) == sorted(
-        f"{image},{x},{y}" for image, _, x, y in rows[1:]
+        f"{image},{person},{x},{y}" for image, person, x, y in rows[1:]
     )
     people = {s: {who[line.split(",")[0]] for line in lines} for s, lines in parts.items()}
     assert not people["train"] & people["test"] and len(people["test"]) == 2

@@ -13,11 +13,11 @@ from PIL import Image
 
 from starlib.__main__ import main
 from starlib.commands import predict
+from starlib.data import face_boxes as boxes_of_faces
 from starlib.data import load_dataset
 from starlib.data.crops import STORE_MARGIN, VIEW_MARGIN
-from starlib.inference import face_boxes as boxes_of_faces
+from starlib.data.face_boxes import FROM_DETECTOR, face_boxes
 from starlib.inference.detector import load_detector
-from starlib.inference.face_boxes import FROM_DETECTOR, face_boxes
 from starlib.inference.locate import locate, moved_boxes
 from starlib.inference.pictures import Source, pictures, sources
 from starlib.schemes import SCHEMES

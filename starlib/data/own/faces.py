@@ -64,7 +64,7 @@ class Scanned:
     notes: list[str]
 
 
-def _rows(source: Path, points: int) -> Rows:
+def list_rows(source: Path, points: int) -> Rows:
     """Every face of a list or a folder, or the DataError in its place."""
     try:
         if os.path.isdir(source):
@@ -84,7 +84,7 @@ def _order(path: Path, values: dict[str, Any], coordinates: Coordinates) -> tupl
     for source in [path.parent / values[s] for s in SPLITS if s in values]:
         if not (os.path.isdir(source) or source.suffix.lower() in SUFFIXES):
             continue
-        for row in _rows(source, coordinates.points):
+        for row in list_rows(source, coordinates.points):
             if isinstance(row, Row) and row.names is not None:
                 try:
                     return order_of(row.names, coordinates.points)
@@ -110,7 +110,7 @@ def _face(row: Row, folder: Path, landmarks: NDArray[np.float32]) -> ImageFace:
             ]
         )
     part = row.where.rpartition(", ")[2]
-    return ImageFace(row.name or f"{row.image} ({part})", image, landmarks)
+    return ImageFace(row.name or f"{row.image} ({part})", image, landmarks, person=row.person)
 
 
 def _check_places(path: Path, values: dict[str, Any]) -> None:
@@ -142,7 +142,7 @@ def scan(path: Path, split: str) -> Scanned:
     except DataError as error:
         found.problems.extend(error.problems)
         return found
-    _read(found, _rows(source, scheme.points), folder, coordinates, order)
+    _read(found, list_rows(source, scheme.points), folder, coordinates, order)
     if not found.faces and not found.problems:
         found.problems.append(f"{source}: expected faces, there are none")
     if split == "test":

@@ -3,10 +3,10 @@
 A CSV row is an image and x, y of each point, between commas, semicolons or tabs; with semicolons,
 a comma in a number is its decimal sign. The first row may be a header: names without any number.
 Columns that it calls x0, y0, … (or nose_x, nose_y, …) are taken by these names, in whichever order
-they stand, and others are left alone but for `image` and `first_pixel`. A .json file has the form
-of COCO key points. A .tsv file is a list as the released code (and ADNet's) reads it: image, five
-points, landmarks "x,y,x,y,…", scale, centre x, centre y, with or without a header; only image and
-landmarks are used.
+they stand, and others are left alone but for `image`, `first_pixel` and `person`, who it is. A
+.json file has the form of COCO key points. A .tsv file is a list as the released code (and ADNet's)
+reads it: image, five points, landmarks "x,y,x,y,…", scale, centre x, centre y, with or without a
+header; only image and landmarks are used.
 """
 
 import csv
@@ -24,6 +24,7 @@ from starlib.data.text import read_text
 
 DELIMITERS = "\t;,"
 IMAGE_COLUMNS = ("image", "image_path", "file", "file_name", "filename", "path", "picture")
+PERSON_COLUMNS = ("person", "subject", "identity")
 FIRST_PIXEL = "first_pixel"  # the column that says where a list counts from
 # Lists of the released code name images from a folder that only their authors have.
 _RAW_IMAGES = "rawImages/"
@@ -38,7 +39,7 @@ class Row:
     where: file and row. cells: `width` numbers for each point (x, y, and a flag of COCO's).
     names: of these points, None where the list has no names. first_pixel: the coordinate of the
     first pixel's centre where the list states it, `usual` that of its format. name: of the face,
-    by default its image and row.
+    by default its image and row. person: who it is, where the list says so.
     """
 
     where: str
@@ -49,6 +50,7 @@ class Row:
     first_pixel: Any = None
     usual: float = 0
     name: str = ""
+    person: str = ""
 
 
 Rows = Iterator[Row | DataError]
@@ -92,6 +94,7 @@ class Header:
     image: int
     points: dict[str, list[int]]
     first_pixel: int | None
+    person: int | None
 
     @classmethod
     def of(cls, where: str, names: list[str]) -> "Header":
@@ -111,13 +114,17 @@ class Header:
             raise DataError([f"{where}: expected x and y of each point, {half[0]!r} has one"])
         image = next((words.index(word) for word in IMAGE_COLUMNS if word in words), 0)
         points = {point: [axes["x"], axes["y"]] for point, axes in found.items()}
-        return cls(image, points, words.index(FIRST_PIXEL) if FIRST_PIXEL in words else None)
+        first = words.index(FIRST_PIXEL) if FIRST_PIXEL in words else None
+        person = next((words.index(word) for word in PERSON_COLUMNS if word in words), None)
+        return cls(image, points, first, person)
 
     def row(self, where: str, cells: list[str]) -> Row:
         numbers = [cells[column] for columns in self.points.values() for column in columns]
         first = None if self.first_pixel is None else cells[self.first_pixel].strip()
         image = cells[self.image].strip()
-        return Row(where, image, numbers, names=tuple(self.points), first_pixel=first)
+        who = "" if self.person is None else cells[self.person].strip()
+        names = tuple(self.points)
+        return Row(where, image, numbers, names=names, first_pixel=first, person=who)
 
 
 def _csv_rows(path: Path, points: int) -> Rows:

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from starlib.data.faces import DataError
-from starlib.data.own.lists import csv_cells, is_header
+from starlib.data.own.lists import Header, csv_cells, is_header
 
 Cells = list[list[str]]
 
@@ -16,8 +16,8 @@ def split_list(path: Path, by: str | None, share: float, seed: int) -> dict[str,
 
     Args:
         path: the list, a row for each face: an image, x and y of each point, and the column `by`.
-        by: the name, in the header, of the column that says who it is; it is left out of what is
-            written. None: each picture is one identity.
+        by: the name, in the header, of the column that says who it is; what is written has it as
+            `person` where the points have names, and else not. None: each picture is one identity.
         share: of the faces for test.csv, in (0, 1), reached as nearly as whole identities allow.
         seed: of the order in which identities are drawn.
 
@@ -42,11 +42,8 @@ def split_list(path: Path, by: str | None, share: float, seed: int) -> dict[str,
 
 
 def _read(path: Path, by: str | None) -> tuple[Cells, Cells, list[str]]:
-    """The header (a row or none), the rows without the column `by`, and the identity of each."""
-    try:
-        numbered = list(csv_cells(path))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError([f"{path}: expected a readable list of faces ({error})"]) from error
+    """The header (a row or none), the rows, and the identity of each."""
+    numbered = list(csv_cells(path))
     rows = [row for _, row in numbered]
     header = [rows.pop(0)] if rows and is_header(rows[0]) else []
     numbered = numbered[len(header) :]
@@ -65,11 +62,12 @@ def _read(path: Path, by: str | None) -> tuple[Cells, Cells, list[str]]:
     ]
     if wrong:
         raise DataError(wrong)
-    return (
-        [row[:column] + row[column + 1 :] for row in header],
-        [row[:column] + row[column + 1 :] for row in rows],
-        [row[column].strip() for row in rows],
-    )
+    who = [row[column].strip() for row in rows]
+    if Header.of(str(path), header[0]).points:
+        named = [*header[0][:column], "person", *header[0][column + 1 :]]
+        return [named], rows, who
+    less = [[row[:column] + row[column + 1 :] for row in part] for part in (header, rows)]
+    return less[0], less[1], who
 
 
 def _drawn(who: list[str], share: float, seed: int) -> set[str]:

@@ -1,0 +1,49 @@
+"""Training faces that are held out from training, to calibrate covariances on."""
+
+import dataclasses
+import hashlib
+from collections.abc import Sequence
+
+from starlib.data.faces import FaceSet
+
+LEAST = 40  # training faces, of which some can be spared
+SHARE, FEWEST, MOST = 0.1, 8, 256
+
+
+def hold_out(faces: FaceSet) -> tuple[FaceSet, FaceSet | None]:
+    """The faces to train on, and those held out: a tenth, at least FEWEST, at most MOST and a bit.
+
+    Nobody is in both: who is in a face stands in `FaceSet.people`, a picture is a person where
+    that is not known. People are drawn by a hash of their names, until there are enough faces;
+    None where fewer than LEAST faces or one person are all there is.
+    """
+    people = faces.people or tuple(str(index) for index in range(len(faces)))
+    order = sorted(set(people), key=lambda name: hashlib.sha256(name.encode()).hexdigest())
+    wanted = min(max(round(SHARE * len(faces)), FEWEST), MOST)
+    chosen: set[str] = set()
+    count = 0
+    for person in order[:-1]:
+        if count < wanted and count + people.count(person) <= len(faces) // 2:
+            chosen.add(person)
+            count += people.count(person)
+    if len(faces) < LEAST or not chosen:
+        return faces, None
+    inside = [person in chosen for person in people]
+    kept = [index for index, held in enumerate(inside) if not held]
+    held = [index for index, held in enumerate(inside) if held]
+    return some_of(faces, kept), dataclasses.replace(some_of(faces, held), split="held-out")
+
+
+def some_of(faces: FaceSet, indices: Sequence[int]) -> FaceSet:
+    """The faces of these indices, in their order."""
+    some = list(indices)
+    return dataclasses.replace(
+        faces,
+        names=tuple(faces.names[i] for i in some),
+        landmarks=faces.landmarks[some],
+        read=lambda index: faces.read(some[index]),
+        subsets={name: mask[some] for name, mask in faces.subsets.items()},
+        clean=None if faces.clean is None else faces.clean[some],
+        annotators=None if faces.annotators is None else faces.annotators[some],
+        people=tuple(faces.people[i] for i in some) if faces.people else (),
+    )

@@ -1,0 +1,126 @@
+"""A .yml file for a list of faces, proposed from the mean of its shapes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from starlib.data.faces import DataError
+from starlib.data.own.coordinates import Coordinates, order_of
+from starlib.data.own.faces import list_rows
+from starlib.data.own.lists import Header, Row, csv_cells, is_header
+from starlib.data.own.shapes import Shapes, as_complex, mean_shape
+from starlib.data.paths import visible_files
+from starlib.data.pts import count_points
+
+SYMMETRIC = 0.15  # mean distance of a shape from its mirror image, in its size, at most
+FAR = 0.8  # least distance of the normaliser's points, in the shape's size
+GAP = 1.8  # times the steps around it: a longer step ends a curve
+
+
+def described(path: Path) -> str:
+    """The text of a .yml file for the list or folder at `path`; DataError names what is wrong."""
+    points = _count(path)
+    coordinates = Coordinates(points)
+    rows = list(list_rows(path, points))
+    wrong = [p for row in rows if isinstance(row, DataError) for p in row.problems]
+    named = next((row.names for row in rows if isinstance(row, Row) and row.names), None)
+    order = order_of(named, points) if named else None
+    written = [coordinates.written(row, order) for row in rows if isinstance(row, Row)]
+    if wrong or not written:
+        raise DataError(wrong or [f"{path}: expected faces, there are none"])
+    missing = coordinates.unlabelled(written)
+    landmarks = np.stack([coordinates.landmarks(face, missing, 0.5) for face in written])
+    shapes = mean_shape(landmarks)
+    flip = mirror_pairs(shapes.mean)
+    words = named is not None and not all(name.isdecimal() or not name for name in order or ())
+    lines = [
+        f"# Proposed from the mean of {len(landmarks)} faces: look at each line.",
+        f"name: {''.join(c if c.isalnum() else '-' for c in path.stem)}",
+        f"points: {points}",
+        *([f"names: [{', '.join(map(repr, order or ()))}]"] if words else []),
+        "edges:  # steps from point to point that are no longer than those around them",
+        *(f"  - {{points: {[*c]}{', closed: true' if e else ''}}}" for c, e in curves(shapes.mean)),
+        "# points that mirror onto each other; points that are not named, onto themselves",
+        f"flip: {[list(pair) for pair in flip] if flip else 'none'}",
+        "# errors are divided by the distance of these, the two far points that vary least",
+        f"normaliser: {[[point] for point in steady_pair(landmarks, shapes, flip)]}",
+        f"train: {path.name}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _count(path: Path) -> int:
+    """Number of points of a list's faces."""
+    if path.suffix.lower() == ".csv":
+        _, cells = next(csv_cells(path), (1, [""]))
+        header = Header.of(f"{path}, row 1", cells) if is_header(cells) else None
+        return len(header.points) if header and header.points else (len(cells) - 1) // 2
+    if path.is_dir():
+        files = [file for file in visible_files(path) if file.suffix.lower() == ".pts"]
+        if files:
+            return count_points(files[0])
+    row = next(list_rows(path, 0), None)
+    if row is None:
+        raise DataError([f"{path}: expected faces, there are none"])
+    if isinstance(row, DataError):
+        raise row
+    return len(row.cells) // row.width
+
+
+def mirror_pairs(mean: NDArray[np.complex128]) -> list[tuple[int, int]]:
+    """Pairs of points of an upright mean shape [N] whose mirror images are nearest to each other,
+    assigned so that the distances are least in sum; none where the shape is not symmetric."""
+    from scipy.optimize import linear_sum_assignment
+
+    axis = 0.0
+    for _ in range(5):
+        distance = np.abs(mean[:, None] - (2 * axis - mean.conj()))
+        partner = linear_sum_assignment(distance)[1]
+        axis = float(np.median((mean + mean[partner]).real / 2))
+    every = np.arange(len(mean))
+    if distance[every, partner].mean() > SYMMETRIC:
+        return []
+    # The cost is symmetric, so a longer cycle is a tie: its points are paired by their distance.
+    pairs, free = [], set(every.tolist())
+    order = sorted(every.tolist(), key=lambda i: float(distance[i, partner[i]]))
+    for i in order:
+        j = int(partner[i])
+        if i in free and j in free:
+            free -= {i, j}
+            pairs += [(min(i, j), max(i, j))] if i != j else []
+    return sorted(pairs)
+
+
+def curves(mean: NDArray[np.complex128]) -> list[tuple[range, bool]]:
+    """Points in their order as curves of a mean shape [N], each with whether it is closed."""
+    steps = np.abs(np.diff(mean))
+    ends = [-1]
+    for i, step in enumerate(steps):
+        around = [steps[j] for j in (i - 2, i - 1, i + 1, i + 2) if 0 <= j < len(steps)]
+        if around and step > GAP * float(np.median(around)):
+            ends.append(i)
+    found = []
+    for first, last in zip(ends, [*ends[1:], len(mean) - 1], strict=True):
+        curve = range(first + 1, last + 1)
+        if len(curve) > 1:
+            middle = float(np.median(steps[first + 1 : last]))
+            back = abs(mean[curve[-1]] - mean[curve[0]])
+            found.append((curve, len(curve) > 3 and back < GAP * middle))
+    return found or [(range(len(mean)), False)]
+
+
+def steady_pair(
+    landmarks: NDArray, shapes: Shapes, flip: Sequence[tuple[int, int]]
+) -> tuple[int, int]:
+    """The mirror pair, or any two points, far from each other, whose distance varies least."""
+    faces = as_complex(landmarks)
+    count = len(shapes.mean)
+    pairs = flip or [(i, j) for i in range(count) for j in range(i)][:5000]
+    far = [(i, j) for i, j in pairs if abs(shapes.mean[i] - shapes.mean[j]) > FAR] or list(pairs)
+    size = np.abs(shapes.factor)[:, None]
+    apart = np.stack([np.abs(faces[:, i] - faces[:, j]) for i, j in far], 1) / size
+    with np.errstate(invalid="ignore"):
+        spread = np.nanstd(apart, 0) / np.nanmean(apart, 0)
+    return far[int(np.nanargmin(spread))]

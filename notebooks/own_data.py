@@ -83,8 +83,8 @@ _ = main(["data", "split", "faces.csv", "--by", "person", "--test", "0.2", "--se
 # half of the training pictures are mirrored; errors are divided by the distance of the two groups
 # of `normaliser`, here the outer corners of the eyes. Points are counted from 0. `first_pixel` is
 # the coordinate that your lists give to the centre of the first pixel: 0 for most tools, 1 for
-# MATLAB. Without it, it is 1 for folders of `.pts` files, and what a list says of itself in a column
-# of that name, as `predictions.csv` does. `data describe faces.csv` proposes such a file.
+# MATLAB. Without it, it is 1 for folders of `.pts` files, and what a list says of itself in a
+# column of that name, as `predictions.csv` does. `data describe faces.csv` proposes such a file.
 
 # %% tags=["show-input"]
 description = """\
@@ -109,7 +109,7 @@ _ = Path("faces.yml").write_text(description)
 # - Columns that are called x0, y0, … (or nose_x, nose_y, …) are taken by their names, in whichever
 #   order they stand; `names: [nose, …]` says the order of named points.
 # - In place of a `.csv`, a list may be a `.json` file of COCO key points or of Label Studio, an
-#   `.xml` file of CVAT or imglab, a `.tsv` file as the released code of STAR and ADNet reads it, or a
+#   `.xml` file of CVAT or imglab, a `.tsv` file as the released code reads it, or a
 #   folder of pictures with a `.pts` file, or a `.json` file of labelme, beside each.
 # - A point without numbers (an empty cell, nan), of flag 0 in a `.json` file, or whose x and y are
 #   both the number that the key `missing` names (`missing: -1`, or a list) is unlabelled: it trains

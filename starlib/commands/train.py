@@ -144,7 +144,8 @@ def print_run(finished: Run, results: Path, started: float) -> None:
         if name != MEAN_SHAPE
     )
     print(f"{describe(finished.config)}: {values}{beside(finished.metrics)} ({finished.path})")
-    if "detector" in finished.provenance and (doubt := reach_doubt(finished.provenance["detector"])):
+    reach = finished.provenance.get("detector")
+    if reach is not None and (doubt := reach_doubt(reach)):
         print(f"  predict: {doubt}")
     weights = results / "weights" / f"{finished.name}.pt"
     if finished.path.stat().st_mtime < started - 0.1:

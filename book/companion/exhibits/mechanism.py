@@ -73,7 +73,8 @@ def error_law(runs: Iterable[Run]) -> Figure:
 
 def noise_gain(effects: Mapping[str, Effect]) -> Figure:
     """Noise of the labels -> gain of STAR loss against the truth, with its 95 % interval."""
-    run = {name: effect for name, effect in effects.items() if effect.run}
+    names = sorted(effects, key=lambda name: ("without" in name, name))
+    run = {name: effects[name] for name in names if effects[name].run}
     if not run:
         return nothing()
     figure, [axes] = panels(1, width=3.6, height=2.4)

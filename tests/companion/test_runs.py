@@ -7,7 +7,7 @@ import pytest
 
 from companion.__main__ import main as companion_main
 from companion.evidence.effects import face_errors
-from companion.experiments.train_all import read_or_train, run_all
+from companion.experiments.train_all import run_all
 from starlib import metrics
 from starlib.data import crops
 from starlib.runs.finished import load_all, load_run, missing, read
@@ -168,8 +168,3 @@ def test_without_data_sets_the_companion_says_so_in_one_sentence(
     assert companion_main([*command, "--results", str(results)]) == 2
     sentence = capsys.readouterr().err.strip().splitlines()[-1]
     assert sentence.startswith("error: ") and "$STARLIB_DATA or --data-root" in sentence
-
-
-def test_parameters_of_a_notebook_are_checked(results):
-    with pytest.raises(ValueError, match="^train: expected True or False"):
-        read_or_train([CONFIG], "false", results=results)

@@ -35,6 +35,7 @@
           ]
         : [size - offset, Math.sign(e)];
     },
+    power_4_3: (e) => [Math.abs(e) ** (4 / 3), (4 / 3) * Math.cbrt(e)],
   };
 
   const position = (index, size) => (2 * index + 1) / size - 1;

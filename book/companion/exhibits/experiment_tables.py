@@ -232,6 +232,8 @@ def noise_table(effects: Mapping[str, Mapping[str, Effect]]) -> pd.DataFrame:
     rows = []
     for noise, by_distance in effects.items():
         for name, effect in by_distance.items():
+            if not effect.run:
+                continue
             pairs = zip(("without", "with"), effect.means, effect.deviations, strict=True)
             errors = {f"{column} (%)": cells.mean(value, sd) for column, value, sd in pairs}
             row = {"noise": noise, "distance": label(name), **errors}

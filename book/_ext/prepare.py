@@ -40,6 +40,8 @@ ANY_DATA = {
     "released_code": ["released_code"],
     "alternatives": ["alternatives"],
 }
+# Experiment without a page of its own -> the page that lists its runs
+RECORDS_ON = {"accuracy": "ablation_distance", "compare_adl": "compare_luvli"}
 SEEDS = 2  # of both arms of a comparison, before it gets such a page
 CAPTIONS: dict[str, Any] = yaml.safe_load((BOOK / "captions.yml").read_text(encoding="utf-8"))
 
@@ -174,7 +176,10 @@ def write_fragments() -> None:
 
     FRAGMENTS.mkdir(exist_ok=True)
     records = Records.load()
-    pages = {name: experiment for name, (experiment, _) in paper_tables.TABLES.items()}
+    pages = {
+        name: RECORDS_ON.get(experiment, experiment)
+        for name, (experiment, _) in paper_tables.TABLES.items()
+    }
     pages["answer"] = "ablation_distance"
     for name, text in (paper_tables.fragments(records) | fragments.texts(records)).items():
         classes = f"computed records-of-{pages[name]}" if name in pages else "computed"

@@ -168,14 +168,12 @@ def tell(page: str, done: threading.Event, every: float = 20.0) -> None:
         print(f"{page}: training, {finished} runs finished, {seconds:.0f} s", file=sys.stderr)
 
 
-def write_fragments() -> None:
+def write_fragments(records: Any) -> None:
     """What the pages include: Markdown with our numbers, and pictures drawn by code."""
     from companion.exhibits import page_figures
-    from companion.experiments.records import Records
     from companion.text import fragments, paper_tables
 
     FRAGMENTS.mkdir(exist_ok=True)
-    records = Records.load()
     pages = {
         name: RECORDS_ON.get(experiment, experiment)
         for name, (experiment, _) in paper_tables.TABLES.items()
@@ -194,23 +192,25 @@ def _write_if_new(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
 
 
-def write_playground() -> None:
+def write_playground(records: Any) -> None:
     """What the pages to play with read: errors of the committed runs, and rendered faces."""
     from companion.exhibits import play
-    from companion.experiments.records import Records
 
-    play.write(ROOT / "book" / "playground" / "play" / "data", Records.load())
+    play.write(ROOT / "book" / "playground" / "play" / "data", records)
 
 
 def make(everything: bool = False) -> None:
     """Make what is missing or out of date, or everything anew; pages without records go."""
+    from companion.experiments.records import Records
+
     PAGES.update(discovered())
     for path in EXECUTED.glob("data_*.ipynb"):
         if path.stem not in PAGES:
             path.unlink()
     execute_pages([page for page in PAGES if everything or stale(page)])
-    write_fragments()
-    write_playground()
+    records = Records.load()
+    write_fragments(records)
+    write_playground(records)
 
 
 def setup(app: Any) -> dict[str, Any]:

@@ -186,8 +186,9 @@ class Page:
     def effects(self) -> dict[str, Effect]:
         """Comparison -> effect on the error against the labels."""
         return comparison_effects(
-            self.records, self.experiment, self.dataset, self.comparisons, self.scale, self.seeds
-        )
+            self.records, self.experiment, self.dataset, self.comparisons, self.scale, self.seeds,
+            draws=0,
+        )  # fmt: skip
 
     @cached_property
     def judgements(self) -> list[Judgement]:

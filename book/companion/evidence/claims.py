@@ -58,7 +58,8 @@ def judge_all(
     Where a rule names another data set than the one that is asked for, and no rule of the
     experiment names that, it is applied there. ValueError names the claim and its key.
     """
-    claims = [_on(claim, dataset, own=_datasets(path)) for claim in read_claims(path)]
+    named = _datasets(path)
+    claims = [_on(claim, dataset, named) for claim in read_claims(path)]
     claims = [claim for claim in claims if dataset in (None, claim["rule"].get("dataset"))]
     chosen = [c for c in claims if experiment in (None, c["rule"].get("experiment"))]
     families = {claim["rule"].get("family") for claim in chosen} - {None}
@@ -101,11 +102,11 @@ def _datasets(path: Path) -> dict[str, set[str]]:
     return named
 
 
-def _on(claim: Claim, dataset: str | None, own: Mapping[str, set[str]]) -> Claim:
+def _on(claim: Claim, dataset: str | None, named: Mapping[str, set[str]]) -> Claim:
     """The claim with its rule on a data set, where that can be asked there."""
     rule = claim["rule"]
     fixed = "experiment" not in rule or "control" in rule or rule.get("against") == "clean"
-    if dataset is None or fixed or dataset in own[rule["experiment"]]:
+    if dataset is None or fixed or dataset in named[rule["experiment"]]:
         return claim
     return {**claim, "rule": {**rule, "dataset": dataset}}
 

@@ -221,7 +221,7 @@ def noise_effects(
     experiment = EXPERIMENTS["noise"]
     return {
         f"strength {strength:g}" + ", without direction" * isotropic: comparison_effects(
-            records, experiment, dataset, None, scale, seeds, against="clean"
+            records, experiment, dataset, None, scale, seeds, draws=0, against="clean"
         )
         for dataset, (strength, isotropic) in VARIANTS.items()
     }

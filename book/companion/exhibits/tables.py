@@ -14,8 +14,6 @@ from companion.experiments.records import ArmRuns
 
 pd.set_option("display.max_colwidth", None)  # notebooks show whole sentences
 
-DISTANCE_NAMES = {"l1": "l1", "smooth_l1": "smooth-l1", "l2": "l2", "wing": "Wing"}
-
 
 def label(name: str) -> str:
     """The name of an arm, a comparison or a data set as a reader sees it."""

@@ -50,9 +50,7 @@ def stated(text: str, judgements: Sequence[Judgement]) -> str:
     return f"{opening}\n\n<details>{summary}\n\n{lines}\n\n</details>"
 
 
-UNCORRECTED = "in points of NME, not corrected for their number:"
-EFFECTS = f"The effects, {UNCORRECTED}"
-TRUTH = f"The effects on the error against the truth, {UNCORRECTED}"
+EFFECTS = "The effects, in points of NME, not corrected for their number:"
 UNDECIDED = f"No claim of the paper can be decided here. {EFFECTS}"
 
 

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 
 from companion.evidence.claims import claims_of_runs
+from companion.experiments.estimate import H200
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.queue import Entry, entries
 from companion.experiments.records import Records
@@ -15,6 +16,13 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--experiment", nargs="+", help=", ".join(EXPERIMENTS))
     parser.add_argument("--dataset", nargs="+", help="leave out the others")
     parser.add_argument("--scale", default="long", help="smoke, reduced, long (default) or full")
+    parser.add_argument(
+        "--device",
+        choices=("cpu", "cuda"),
+        default="cpu",
+        help="whose minutes for what is missing: cpu, from those of the records (default), or cuda,"
+        f" a lower bound for an {H200.name} from counted operations",
+    )
     parser.add_argument("--missing", action="store_true", help="leave out what is done")
     parser.add_argument(
         "--check", action="store_true", help="recompute every record's numbers from its arrays"
@@ -28,12 +36,14 @@ def _runs(options: argparse.Namespace) -> int:
     if options.check:
         return _check(records)
     claims = claims_of_runs(options.scale)
-    listed = entries(records, options.scale, options.experiment, options.dataset)
+    listed = entries(
+        records, options.scale, options.experiment, options.dataset, device=options.device
+    )
     shown = [entry for entry in listed if not (options.missing and entry.run)]
     print(f"{'state':8} {'minutes':>7}  {'data set':14} {'seed':>4}  arm: what it decides")
     for entry in shown:
         print(_line(entry, claims.get(entry.config, ())))
-    print(f"{_total(listed)} (records: {records.folder / 'runs'})")
+    print(f"{_total(listed, options.device)} (records: {records.folder / 'runs'})")
     return 0
 
 
@@ -52,14 +62,18 @@ def _shown(name: str) -> str:
     return paper if any(character.isdigit() for character in paper) else name
 
 
-def _total(listed: Sequence[Entry]) -> str:
+def _total(listed: Sequence[Entry], device: str) -> str:
     done = [entry for entry in listed if entry.run]
     rest = [entry for entry in listed if not entry.run]
     spent = sum(entry.minutes or 0 for entry in done) / 60
     text = f"{len(done)} of {len(listed)} runs done ({spent:.1f} hours)"
     if any(entry.minutes is None for entry in rest):
         return f"{text}; {len(rest)} missing"
-    return f"{text}; {len(rest)} missing, about {sum(e.minutes or 0 for e in rest) / 60:.1f} hours"
+    hours = sum(entry.minutes or 0 for entry in rest) / 60
+    about = f"at least {hours:.1f} hours on an {H200.name}, computed and not measured"
+    if device == "cpu":
+        about = f"about {hours:.1f} hours of one core"
+    return f"{text}; {len(rest)} missing, {about}"
 
 
 def _check(records: Records) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from companion.experiments.estimate import NETWORK, gpu_minutes, operations
 from companion.experiments.experiment import Experiment
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records
@@ -48,8 +49,8 @@ FACES = 2000  # of a training set of which no run is known
 
 @dataclass(frozen=True)
 class Entry:
-    """A run that experiments need. minutes: to expect on the machine of the finished runs, or None
-    without any; for a finished run those it took. experiments: whose tables and figures it fills.
+    """A run that experiments need. minutes: those a finished run took, else those to expect, None
+    where no run tells. experiments: whose tables and figures it fills.
     """
 
     config: RunConfig
@@ -65,9 +66,14 @@ def entries(
     experiments: Sequence[str] | None = None,
     datasets: Sequence[str] | None = None,
     seeds: Sequence[int] | None = None,
+    device: str = "cpu",
 ) -> list[Entry]:
     """The runs that experiments need, each once, in ORDER, then by seed, then the cheap before the
-    dear. ValueError names an unknown experiment or data set."""
+    dear. ValueError names an unknown experiment or data set.
+
+    Minutes to expect are those of the machine of the finished runs, or for device "cuda" a lower
+    bound for the GPU of `companion.experiments.estimate`.
+    """
     for name in experiments or ():
         if name not in EXPERIMENTS:
             raise ValueError(f"experiment: expected one of {', '.join(EXPERIMENTS)}, got {name!r}")
@@ -90,7 +96,12 @@ def entries(
         run = done.get(config)
         if run is None and config.protocol != PROTOCOL:
             continue  # an older protocol is closed
-        minutes = run.provenance["seconds"] / 60 if run else expected_minutes(config, records.runs)
+        if run is not None:
+            minutes = run.provenance["seconds"] / 60
+        elif device == "cuda":
+            minutes = gpu_minutes(config, faces_of(config, records.runs))
+        else:
+            minutes = expected_minutes(config, records.runs)
         found.append(Entry(config, arms[config], run, minutes, tuple(dict.fromkeys(names))))
     return sorted(found, key=_order)
 
@@ -120,32 +131,31 @@ def _order(entry: Entry) -> tuple[float, ...]:
 
 
 def expected_minutes(config: RunConfig, runs: Sequence[Run]) -> float | None:
-    """Median minutes of the finished runs that cost the same; without such, those of all runs by
-    faces, epochs and pixels, the nearest in kind first; None without any run."""
+    """Median minutes of the finished runs of the same size; without such, from the median time of
+    an operation in all runs; None without any run."""
 
-    def same(run: Run, *names: str) -> bool:
-        return all(getattr(run.config, name) == getattr(config, name) for name in names)
+    def size(other: RunConfig) -> list[object]:
+        return [getattr(other, name) for name in (*NETWORK, "epochs", "train_faces")]
 
-    sizes = ("image_size", "epochs", "aam", "backbone", "stacks", "width", "train_faces")
-    equal = [r.provenance["seconds"] for r in runs if same(r, "dataset", *sizes)]
+    equal = [r.provenance["seconds"] for r in runs if size(r.config) == size(config)]
     if equal:
         return statistics.median(equal) / 60
-    faces = [
-        r.provenance["data"]["train"]["faces"]
-        for r in runs
-        if r.config.dataset.split("-")[0] == config.dataset.split("-")[0]
-    ]
-    work = (faces[0] if faces else FACES) * config.epochs * config.image_size**2
-    for names in (("aam", "backbone", "width", "stacks"), ("backbone",), ()):
-        rates = [r.provenance["seconds"] / _work(r) for r in runs if same(r, *names)]
-        if rates:
-            return statistics.median(rates) * work / 60
-    return None
+    rates = [r.provenance["seconds"] / operations(r.config, trained_on(r)) for r in runs]
+    if not rates:
+        return None
+    return statistics.median(rates) * operations(config, faces_of(config, runs)) / 60
 
 
-def _work(run: Run) -> float:
+def faces_of(config: RunConfig, runs: Sequence[Run]) -> int:
+    """Training faces of a config, as the finished runs have them."""
+    family = config.dataset.split("-")[0]
+    faces = (trained_on(r) for r in runs if r.config.dataset.split("-")[0] == family)
+    return config.train_faces or next(faces, FACES)
+
+
+def trained_on(run: Run) -> int:
     faces: int = run.provenance["data"]["train"]["faces"]
-    return faces * run.config.epochs * run.config.image_size**2
+    return faces
 
 
 def trainable(entries: Iterable[Entry], data_root: Path | str | None = None) -> list[RunConfig]:

@@ -1,0 +1,122 @@
+"""Time of a training step from counted operations, for devices that no record comes from.
+
+A step is run on torch's `meta` device, which computes nothing, and each operation is counted with
+its floating-point operations and the bytes that it reads and writes. An operation takes a GPU at
+least as long as the longest of three: its arithmetic at the peak rate, its bytes at the memory's
+bandwidth, and its launch (the roofline model; Williams et al., 2009). The sum over operations is a
+lower bound for an uncompiled step.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import flop_registry
+
+from starlib.schemes import SCHEME_OF, get_scheme
+from starlib.training.config import RunConfig
+from starlib.training.objective import Objective
+from starlib.training.state import build_model
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """flops: a second, of float32 products (as TF32 where the GPU has it). bandwidth: bytes a
+    second. launch: seconds of an operation that does nothing. source: where the first two are
+    from."""
+
+    name: str
+    flops: float
+    bandwidth: float
+    launch: float
+    source: str
+
+
+NETWORK = ("dataset", "image_size", "aam", "backbone", "output", "stacks", "width", "depth")
+H200 = Gpu("NVIDIA H200", 495e12, 4.8e12, 5e-6, "https://www.nvidia.com/en-us/data-center/h200/")
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Operations of a training step: floating-point operations and bytes of each."""
+
+    operations: tuple[tuple[int, int], ...]
+
+    @property
+    def flops(self) -> int:
+        return sum(flops for flops, _ in self.operations)
+
+    @property
+    def bytes(self) -> int:
+        return sum(size for _, size in self.operations)
+
+    def seconds(self, gpu: Gpu) -> float:
+        """Lower bound of the time of the step."""
+        return sum(
+            max(flops / gpu.flops, size / gpu.bandwidth, gpu.launch)
+            for flops, size in self.operations
+        )
+
+
+def step(config: RunConfig) -> Counted:
+    """Forward and backward pass of the config's network on one of its batches, in float32, with
+    plain regression: what other losses add is small beside it."""
+    return _counted(_network(config, config.batch_size), backward=True)
+
+
+def operations(config: RunConfig, faces: int) -> int:
+    """Floating-point operations of a training on so many faces; a backward pass takes twice those
+    of the forward pass."""
+    pair = _counted(_network(config, 2), backward=False).flops  # batch norm wants more than one
+    return 3 * pair // 2 * faces * config.epochs
+
+
+def _network(config: RunConfig, batch_size: int) -> RunConfig:
+    fields = {name: getattr(config, name) for name in NETWORK}
+    return RunConfig(loss="regression", batch_size=batch_size, **fields)
+
+
+@cache
+def _counted(config: RunConfig, backward: bool) -> Counted:
+    scheme = get_scheme(SCHEME_OF[config.dataset])
+    with torch.device("meta"):
+        model, objective = build_model(config, scheme), Objective(config, scheme)
+        images = torch.empty(config.batch_size, 3, config.image_size, config.image_size)
+        landmarks = torch.empty(config.batch_size, scheme.points, 2)
+        with _Count() as counted:
+            loss = objective(model(images), landmarks)
+            if backward:
+                loss.backward()
+    return Counted(tuple(counted.operations))
+
+
+class _Count(TorchDispatchMode):
+    """Counts what is computed within; views and reservations of memory compute nothing."""
+
+    NOTHING = ("aten::detach", "aten::empty", "aten::_unsafe_view")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.operations: list[tuple[int, int]] = []
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        result = func(*args, **kwargs)
+        if not func.is_view and not func.name().startswith(self.NOTHING):
+            tensors = [t for t in tree_leaves((args, kwargs, result)) if isinstance(t, Tensor)]
+            formula = flop_registry.get(func.overloadpacket)
+            flops = formula(*args, **kwargs, out_val=result) if formula else 0
+            self.operations.append((flops, sum(t.numel() * t.element_size() for t in tensors)))
+        return result
+
+
+def gpu_minutes(config: RunConfig, faces: int, gpu: Gpu = H200) -> float:
+    """Lower bound of a run's minutes on a GPU, for so many training faces."""
+    steps = config.epochs * (faces // min(config.batch_size, faces))
+    return steps * step(config).seconds(gpu) / 60

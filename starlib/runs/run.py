@@ -20,6 +20,7 @@ from starlib.files import PARTIAL, atomically, results_folder
 from starlib.runs.arrays import evaluation_arrays
 from starlib.runs.evaluation import calibration, evaluation_metrics, mean_shape
 from starlib.runs.finished import load_run
+from starlib.runs.model_card import model_card
 from starlib.runs.provenance import provenance_of
 from starlib.runs.records import Faces, Run
 from starlib.schemes import is_path
@@ -234,6 +235,8 @@ def _evaluated(
     torch.save(parts, buffer)
     weights = folder / "weights" / f"{evaluated.name}.pt"
     atomically(weights, lambda p: p.write_bytes(buffer.getbuffer()))
+    card = model_card(evaluated, weights)
+    atomically(weights.with_suffix(".md"), lambda p: p.write_text(card, encoding="utf-8"))
     return evaluated.save(arrays)
 
 

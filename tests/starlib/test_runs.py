@@ -55,8 +55,21 @@ def test_a_finished_run_leaves_weights_and_record_alone(tiny_300w, results):
     files = {p.relative_to(results).as_posix() for p in results.rglob("*") if p.is_file()}
     kept = {f for f in files if not f.startswith("crops/") and not f.endswith(".lock")}
     [faces] = (results / "runs").glob("faces-*.npz")
-    of_run = {f"runs/{name}.json", f"runs/{name}.npz", f"weights/{name}.pt"}
+    of_run = {f"runs/{name}.json", f"runs/{name}.npz", f"weights/{name}.md", f"weights/{name}.pt"}
     assert kept == {*of_run, f"runs/{faces.name}"}
+
+
+def test_a_model_card_says_how_good_and_its_commands_run(tiny_300w, results, monkeypatch, capsys):
+    found = run(CONFIG, results=results, data_root=tiny_300w)
+    [card] = (results / "weights").glob("*.md")
+    text = card.read_text()
+    assert f"{100 * found.metrics['common']['nme']:.2f}" in text and "300w (" in text
+    assert found.commit in text and "conditions of the training data" in text
+    monkeypatch.chdir(results / "weights")
+    monkeypatch.setenv("STARLIB_DATA", str(tiny_300w))
+    [evaluate] = [line for line in text.splitlines() if line.startswith("python -m starlib eval")]
+    assert main(evaluate.split()[3:]) == 0
+    assert "common" in capsys.readouterr().out
 
 
 def test_a_run_on_unreadable_faces_leaves_nothing(tiny_300w, results):

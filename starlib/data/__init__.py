@@ -19,14 +19,14 @@ from starlib.data.crops import CropStore, crop_store
 from starlib.data.faces import DataError, FaceSet, ImageFace
 from starlib.schemes import Scheme, is_path
 
-READERS: dict[str, Any] = {  # each with counts, problems, load, SOURCE and UNIT
+READERS: dict[str, Any] = {  # modules or objects with counts, problems, load, SOURCE and UNIT
     "300w": w300,
-    "wflw": wflw,
-    "wflw-68": wflw.WFLW68,
+    "wflw": wflw.WFLW_98,
+    "wflw-68": wflw.WFLW_68,
     "cofw": cofw,
     "300vw": vw300,
     "scut-fbp5500": scut,
-    "cephalo": cephalo,
+    "cephalo": cephalo.BOTH,
     "cephalo-one": cephalo.ONE,
     "lfpw-annotators": lfpw_annotators,
 }
@@ -44,12 +44,10 @@ def data_root(name: str, root: Path | str | None = None) -> Path:
     """Folder of a data set, in `root` or $STARLIB_DATA. DataError if it is not there."""
     base = root or os.environ.get("STARLIB_DATA")
     if not base:
-        raise DataError(
-            [f"{name}: expected its folder in $STARLIB_DATA or --data-root, none is set"]
-        )
+        raise DataError(f"{name}: expected its folder in $STARLIB_DATA or --data-root, none is set")
     folder = Path(base) / FOLDERS.get(name, name)
     if not folder.is_dir():
-        raise DataError([f"{folder}: expected the folder of data set {name}, there is none"])
+        raise DataError(f"{folder}: expected the folder of data set {name}, there is none")
     return folder
 
 

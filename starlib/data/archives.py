@@ -28,7 +28,7 @@ def unpack(archive: Path, folder: Path) -> bool:
         else:
             return False
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, RuntimeError) as error:
-        raise DataError([f"{archive}: expected a whole archive ({error})"]) from error
+        raise DataError(f"{archive}: expected a whole archive ({error})") from error
     return True
 
 

@@ -176,4 +176,4 @@ def _open(folder: Path) -> CropStore:
                 fingerprint=str(faces["fingerprint"]),
             )
     except Exception as error:  # numpy's reader of a damaged file raises nearly anything
-        raise DataError([f"{folder}: expected a crop store, remove it to build it anew"]) from error
+        raise DataError(f"{folder}: expected a crop store, remove it to build it anew") from error

@@ -39,9 +39,7 @@ def fetch(
         raise ValueError(f"--sha256: expected 64 hexadecimal digits, got {sha256!r}")
     base = root or os.environ.get("STARLIB_DATA")
     if not base:
-        raise DataError(
-            [f"{name}: expected its folder in $STARLIB_DATA or --data-root, none is set"]
-        )
+        raise DataError(f"{name}: expected its folder in $STARLIB_DATA or --data-root, none is set")
     public = getattr(READERS[name], "FETCH", ())
     wanted = [(url, sha256.lower())] if url and sha256 else list(public)
     if not wanted:
@@ -103,12 +101,12 @@ def download(url: str, sha256: str, folder: Path) -> Path:
     try:
         found = pooch.retrieve(url, f"sha256:{sha256}", name, folder, downloader=resume)
     except requests.HTTPError as error:
-        raise DataError([f"{url}: expected a file there ({error})"]) from error
+        raise DataError(f"{url}: expected a file there ({error})") from error
     except requests.RequestException as error:
         message = f"{url}: expected a whole download, the same command goes on with it ({error})"
-        raise DataError([message]) from error
+        raise DataError(message) from error
     except ValueError as error:  # pooch's word for another hash
-        raise DataError([f"{url}: expected sha256 {sha256} ({error})"]) from error
+        raise DataError(f"{url}: expected sha256 {sha256} ({error})") from error
     return Path(found)
 
 

@@ -63,7 +63,7 @@ def _count(path: Path) -> int:
             return count_points(files[0])
     row = next(list_rows(path, 0), None)
     if row is None:
-        raise DataError([f"{path}: expected faces, there are none"])
+        raise DataError(f"{path}: expected faces, there are none")
     if isinstance(row, DataError):
         raise row
     return len(row.cells) // row.width

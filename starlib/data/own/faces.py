@@ -35,9 +35,10 @@ from starlib.data.faces import (
     DataWarning,
     FaceSet,
     ImageFace,
+    check_points,
     face_set,
     image_size,
-    landmark_problem,
+    noted,
     unreadable,
 )
 from starlib.data.own.checks import doubts_of
@@ -82,32 +83,28 @@ def _order(path: Path, values: dict[str, Any], coordinates: Coordinates) -> tupl
     if coordinates.names is not None:
         return coordinates.names
     for source in [path.parent / values[s] for s in SPLITS if s in values]:
-        if not (os.path.isdir(source) or source.suffix.lower() in SUFFIXES):
-            continue
-        for row in list_rows(source, coordinates.points):
+        if _is_source(source):
+            row = next(list_rows(source, coordinates.points), None)
             if isinstance(row, Row) and row.names is not None:
-                try:
-                    return order_of(row.names, coordinates.points)
-                except DataError as error:
-                    raise DataError([f"{row.where}: {p}" for p in error.problems]) from None
-            break
+                return order_of(row.names, coordinates.points, f"{row.where}: ")
     return None
+
+
+def _is_source(path: Path) -> bool:
+    return os.path.isdir(path) or path.suffix.lower() in SUFFIXES
 
 
 def _face(row: Row, folder: Path, landmarks: NDArray[np.float32]) -> ImageFace:
     """The face of a row; DataError names it."""
     image = named_file(folder, row.image)
     if not os.path.isfile(image):
-        raise DataError([f"{row.where}: expected the image {image}, there is none"])
-    if problem := landmark_problem(row.where, landmarks, image_size(image), unlabelled=True):
-        raise DataError([problem])
+        raise DataError(f"{row.where}: expected the image {image}, there is none")
+    check_points(row.where, landmarks, image_size(image), unlabelled=True)
     width, height = np.nanmax(landmarks, 0) - np.nanmin(landmarks, 0)
     if max(width, height) < LEAST_SIDE:
         raise DataError(
-            [
-                f"{row.where}: expected points in pixels, they reach over {width:.2f} x "
-                f"{height:.2f}: are they shares of the picture's size?"
-            ]
+            f"{row.where}: expected points in pixels, they reach over {width:.2f} x "
+            f"{height:.2f}: are they shares of the picture's size?"
         )
     part = row.where.rpartition(", ")[2]
     return ImageFace(row.name or f"{row.image} ({part})", image, landmarks, person=row.person)
@@ -131,23 +128,24 @@ def scan(path: Path, split: str) -> Scanned:
         found.problems.append(f"{path}: {split}: expected a list or a folder of faces, got none")
         return found
     source = path.parent / values[split]
-    if not os.path.isdir(source) and source.suffix.lower() not in SUFFIXES:
+    if not _is_source(source):
         kinds = f"{', '.join(SUFFIXES)} or a folder"
         found.problems.append(f"{path}: {split}: expected {kinds}, got {values[split]!r}")
         return found
     folder = source if os.path.isdir(source) else source.parent
     folder = path.parent / values["images"] if "images" in values else folder
-    try:
+    with noted(found.problems):
         order = _order(path, values, coordinates)
-    except DataError as error:
-        found.problems.extend(error.problems)
-        return found
-    _read(found, list_rows(source, scheme.points), folder, coordinates, order)
+        _read(found, list_rows(source, scheme.points), folder, coordinates, order)
     if not found.faces and not found.problems:
         found.problems.append(f"{source}: expected faces, there are none")
     if split == "test":
-        unscorable = [face for face in found.faces if not _scorable(face, scheme)]
-        found.problems.extend(_unscorable(source, face) for face in unscorable)
+        found.problems.extend(
+            f"{source}, {face.name}: expected labelled points of the normaliser, in two places; "
+            "errors of test faces are divided by their distance"
+            for face in found.faces
+            if not _scorable(face, scheme)
+        )
     if os.path.isdir(source) and (copies := copied_images(source)):
         names = few([path.name for path in copies])
         found.notes.append(f"{len(copies)} copies are left out: {names}")
@@ -159,20 +157,16 @@ def _read(found: Scanned, rows: Rows, folder: Path, coordinates: Coordinates, or
     """Add the faces of the rows to what is found."""
     written: list[tuple[Row, NDArray[np.float32], float]] = []
     for row in rows:
-        try:
+        with noted(found.problems):
             if isinstance(row, DataError):
                 raise row
             points = coordinates.written(row, order)
             written.append((row, points, coordinates.counted_from(row)))
-        except DataError as error:
-            found.problems.extend(error.problems)
     missing = coordinates.unlabelled([points for _, points, _ in written])
     for row, points, first in written:
-        try:
+        with noted(found.problems):
             landmarks = coordinates.landmarks(points, missing, first)
             found.faces.append(_face(row, folder, landmarks))
-        except DataError as error:
-            found.problems.extend(error.problems)
     origins = {f"{first:g}" for _, _, first in written}
     found.notes.append(f"the first pixel's centre is at {' or '.join(sorted(origins))}")
     if coordinates.missing is None:
@@ -190,15 +184,8 @@ def _scorable(face: ImageFace, scheme: Scheme) -> bool:
     return all((distance > 0).all() for distance in distances)
 
 
-def _unscorable(source: Path, face: ImageFace) -> str:
-    return (
-        f"{source}, {face.name}: expected labelled points of the normaliser, in two places; errors "
-        "of test faces are divided by their distance"
-    )
-
-
 def _unlabelled(found: Scanned) -> list[str]:
-    """How many points are unlabelled."""
+    """A line that says how many points are unlabelled, if any is."""
     missing = [int(np.isnan(face.landmarks).any(-1).sum()) for face in found.faces]
     if not any(missing):
         return []

@@ -62,7 +62,7 @@ def _labelme_rows(paths: list[Path]) -> Rows:
             yield error
             continue
         except (LookupError, TypeError, ValueError, AttributeError) as error:
-            yield DataError([f"{path}: expected labelme's imagePath and shapes ({error!r})"])
+            yield DataError(f"{path}: expected labelme's imagePath and shapes ({error!r})")
             continue
         if not (path.parent / image).is_file():  # labelme keeps the path of its own machine
             beside = Path(image.replace("\\", "/")).name
@@ -82,9 +82,9 @@ def xml_rows(path: Path) -> Rows:
     except (ElementTree.ParseError, ValueError) as error:
         if isinstance(error, DataError):
             raise
-        raise DataError([f"{path}: expected readable XML ({error})"]) from error
+        raise DataError(f"{path}: expected readable XML ({error})") from error
     if root.tag not in ("annotations", "dataset"):
-        raise DataError([f"{path}: expected XML of CVAT or imglab, found <{root.tag}>"])
+        raise DataError(f"{path}: expected XML of CVAT or imglab, found <{root.tag}>")
     faces = _cvat_faces if root.tag == "annotations" else _imglab_faces
     for image in root.iter("image"):
         name = image.get("name") or image.get("file") or ""
@@ -126,7 +126,7 @@ def label_studio_rows(path: Path, tasks: list[Any]) -> Rows:
                         points.append((value["keypointlabels"][0], x, y))
                 yield _row(where, _local_name(task), points)
         except (LookupError, TypeError, AttributeError) as error:
-            yield DataError([f"{where}: expected key points of Label Studio ({error!r})"])
+            yield DataError(f"{where}: expected key points of Label Studio ({error!r})")
 
 
 def _local_name(task: dict[str, Any]) -> str:

@@ -40,12 +40,17 @@ SPLITS = ("train", "test")
 __all__ = ["CropStore", "DataError", "FaceSet", "crop_store", "data_root", "load_dataset"]
 
 
-def data_root(name: str, root: Path | str | None = None) -> Path:
-    """Folder of a data set, in `root` or $STARLIB_DATA. DataError if it is not there."""
+def data_folder(name: str, root: Path | str | None = None) -> Path:
+    """Where a data set's folder is or would be; DataError where nothing says so."""
     base = root or os.environ.get("STARLIB_DATA")
     if not base:
         raise DataError(f"{name}: expected its folder in $STARLIB_DATA or --data-root, none is set")
-    folder = Path(base) / FOLDERS.get(name, name)
+    return Path(base) / FOLDERS.get(name, name)
+
+
+def data_root(name: str, root: Path | str | None = None) -> Path:
+    """Folder of a data set, in `root` or $STARLIB_DATA. DataError if it is not there."""
+    folder = data_folder(name, root)
     if not folder.is_dir():
         raise DataError(f"{folder}: expected the folder of data set {name}, there is none")
     return folder

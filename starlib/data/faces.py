@@ -1,4 +1,4 @@
-"""What every reader of a data set returns: the faces of one split, or a list of problems."""
+"""The faces of one split, as every reader of a data set returns them, and its list of problems."""
 
 import contextlib
 import hashlib
@@ -15,7 +15,7 @@ from starlib.schemes import Scheme
 
 
 class DataError(ValueError):
-    """What is wrong with a data set: every problem, one line each."""
+    """The problems of a data set, one line each."""
 
     def __init__(self, problems: str | list[str]):
         self.problems = [problems] if isinstance(problems, str) else problems
@@ -38,7 +38,7 @@ def noted(problems: list[str]) -> Iterator[None]:
 
 
 class DataWarning(UserWarning):
-    """What looks wrong with a data set without being an error."""
+    """A doubt about a data set, which is no error."""
 
 
 @dataclass(frozen=True)

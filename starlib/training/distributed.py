@@ -110,17 +110,15 @@ class _BatchNorm(nn.BatchNorm2d):
         means, variances = all_reduce(_at_own_place(own)).unbind(1)
         centre = means.mean(0)
         variance = (variances + (means - centre).square()).mean(0)
-        self._remember(centre.detach(), variance.detach(), size() * values[:, 0].numel())
-        scale = self.weight * torch.rsqrt(variance + self.eps)
-        shift = self.bias - centre * scale
-        return (values * scale[:, None, None] + shift[:, None, None]).to(input.dtype)
-
-    def _remember(self, centre: Tensor, variance: Tensor, count: int) -> None:
+        count = size() * values[:, 0].numel()
         assert self.running_mean is not None and self.running_var is not None
         assert self.num_batches_tracked is not None and self.momentum is not None
         self.num_batches_tracked.add_(1)
-        self.running_mean.lerp_(centre, self.momentum)
-        self.running_var.lerp_(variance * (count / (count - 1)), self.momentum)
+        self.running_mean.lerp_(centre.detach(), self.momentum)
+        self.running_var.lerp_(variance.detach() * (count / (count - 1)), self.momentum)
+        scale = self.weight * torch.rsqrt(variance + self.eps)
+        shift = self.bias - centre * scale
+        return (values * scale[:, None, None] + shift[:, None, None]).to(input.dtype)
 
 
 def _at_own_place(values: Tensor) -> Tensor:

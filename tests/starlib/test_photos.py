@@ -12,11 +12,11 @@ import torch
 from PIL import Image
 
 from starlib.__main__ import main
-from starlib.commands import predict
 from starlib.data import face_boxes as boxes_of_faces
 from starlib.data import load_dataset
 from starlib.data.crops import STORE_MARGIN, VIEW_MARGIN
 from starlib.data.face_boxes import FROM_DETECTOR, face_boxes
+from starlib.inference import faces as located
 from starlib.inference.detector import load_detector
 from starlib.inference.locate import locate, moved_boxes
 from starlib.inference.pictures import Source, pictures, sources
@@ -35,7 +35,7 @@ def noise(seed=0, size=(80, 60)):
 def two_faces(monkeypatch):
     """A face detector that finds the same two faces wherever it looks."""
     found = np.array([[10.0, 5, 50, 45], [45, 20, 75, 50]]), np.array([0.9, 0.8])
-    monkeypatch.setattr(predict, "face_boxes", lambda *_: found)
+    monkeypatch.setattr(located, "face_boxes", lambda *_: found)
     return found
 
 
@@ -83,7 +83,7 @@ def test_a_folder_is_finished_and_what_failed_is_named_at_the_end(
         count = int(image.width == 80)
         return np.array([[10.0, 5, 50, 45]])[:count], np.array([0.9])[:count]
 
-    monkeypatch.setattr(predict, "face_boxes", faces)
+    monkeypatch.setattr(located, "face_boxes", faces)
     out = tmp_path / "out"
     given = ["predict", str(tmp_path / "in"), "--weights", str(run_file), "--out", str(out)]
     assert main([*given, "--format", "json"]) == 2
@@ -137,7 +137,7 @@ def test_a_video_of_a_camera_held_upright_is_turned_upright(tmp_path):
 def test_every_picture_without_a_face_is_named(run_file, tmp_path, capsys, monkeypatch):
     for number in range(25):
         noise(number, (8, 8)).save(tmp_path / f"{number:02}.png")
-    monkeypatch.setattr(predict, "face_boxes", lambda *_: (np.empty((0, 4)), np.empty(0)))
+    monkeypatch.setattr(located, "face_boxes", lambda *_: (np.empty((0, 4)), np.empty(0)))
     given = ["predict", str(tmp_path), "--weights", str(run_file), "--out", str(tmp_path / "out")]
     assert main(given) == 2
     message = capsys.readouterr().err

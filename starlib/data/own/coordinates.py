@@ -52,7 +52,7 @@ class Coordinates:
         return values[:, :2]
 
     def unlabelled(self, faces: Sequence[NDArray[np.float32]]) -> tuple[float, ...]:
-        """What x and y both are where a point of these coordinates [N, 2] is not labelled."""
+        """The values that mark an unlabelled point of these coordinates [N, 2], as x and as y."""
         if self.missing is not None:
             return self.missing
         at_origin = sum(int((face == 0).all(-1).sum()) for face in faces)

@@ -136,17 +136,15 @@ def _csv_rows(path: Path, points: int) -> Rows:
             if not header.points and width == 1 + 2 * points:  # names that say nothing of x and y
                 header = None
             elif len(header.points) != points:
-                raise DataError(_expected(where, points, 2 * len(header.points) or width - 1))
+                found = 2 * len(header.points) or width - 1
+                expected = f"{2 * points} numbers ({points} points)"
+                raise DataError(f"{where}: expected {expected}, found {found}")
         elif header is None:
             yield Row(where, cells[0].strip(), cells[1:])
         elif len(cells) == width:
             yield header.row(where, cells)
         else:
             yield DataError(f"{where}: expected {width} cells as in row 1, found {len(cells)}")
-
-
-def _expected(where: str, points: int, found: int) -> str:
-    return f"{where}: expected {2 * points} numbers ({points} points), found {found}"
 
 
 def _tsv_rows(path: Path, points: int) -> Rows:
@@ -168,7 +166,7 @@ def _tsv_rows(path: Path, points: int) -> Rows:
 
 
 def read_json(path: Path) -> Any:
-    """What a .json file holds; DataError names one that cannot be read."""
+    """The content of a .json file; DataError names one that cannot be read."""
     try:
         return json.loads(read_text(path, "list of faces"))
     except (ValueError, RecursionError) as error:
@@ -199,8 +197,8 @@ def coco_rows(path: Path, content: Any) -> Rows:
         except DataError as error:
             yield error
         except (LookupError, TypeError) as error:
-            message = f"{where}: expected COCO key points of an image in `images` ({error!r})"
-            yield DataError(message)
+            expected = "expected COCO key points of an image in `images`"
+            yield DataError(f"{where}: {expected} ({error!r})")
 
 
 def _entry(where: str, annotation: Any, key: str) -> Any:

@@ -66,8 +66,9 @@ def _read(path: Path, by: str | None) -> tuple[Cells, Cells, list[str]]:
     if Header.of(str(path), header[0]).points:
         named = [*header[0][:column], "person", *header[0][column + 1 :]]
         return [named], rows, who
-    less = [[row[:column] + row[column + 1 :] for row in part] for part in (header, rows)]
-    return less[0], less[1], who
+    for row in (*header, *rows):
+        del row[column]
+    return header, rows, who
 
 
 def _drawn(who: list[str], share: float, seed: int) -> set[str]:

@@ -66,13 +66,11 @@ def _labelme_rows(paths: list[Path]) -> Rows:
             continue
         if not (path.parent / image).is_file():  # labelme keeps the path of its own machine
             beside = Path(image.replace("\\", "/")).name
-            image = next((p.name for p in _images_of(path)), beside)
+            files = visible_files(path.parent)
+            same = (p.name for p in files if p.stem == path.stem and is_image(p))
+            image = next(same, beside)
         for number, points in enumerate(faces.values(), 1):
             yield _row(f"{path}, face {number}", image, points)
-
-
-def _images_of(path: Path) -> list[Path]:
-    return [p for p in visible_files(path.parent) if p.stem == path.stem and is_image(p)]
 
 
 def xml_rows(path: Path) -> Rows:

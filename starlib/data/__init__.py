@@ -1,7 +1,6 @@
 """Data sets: `load_dataset` reads the official files of one, `crop_store` makes training crops."""
 
 import os
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,8 @@ from starlib.data import (
     wflw,
 )
 from starlib.data.crops import CropStore, crop_store
-from starlib.data.faces import DataError, FaceSet, ImageFace
-from starlib.schemes import Scheme, is_path
+from starlib.data.faces import Checked, DataError, FaceSet
+from starlib.schemes import is_path
 
 READERS: dict[str, Any] = {  # modules or objects with counts, problems, load, SOURCE and UNIT
     "300w": w300,
@@ -93,47 +92,17 @@ def _reader(name: str, root: Path | str | None) -> tuple[Any, Path]:
     return READERS[name], data_root(name, root)
 
 
-@dataclass(frozen=True)
-class Checked:
-    """counts: what is counted -> (found, official number or None), in `unit`.
-
-    problems: a line each. doubts: what looks wrong without being an error, a line each. notes: what
-    else there is to say, a line each. source: where to get the data set. faces: of your own data by
-    split, those least like the others first; scheme: theirs.
-    """
-
-    counts: dict[str, tuple[int, int | None]]
-    unit: str
-    problems: list[str]
-    source: str | None
-    doubts: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    faces: dict[str, list[ImageFace]] = field(default_factory=dict)
-    scheme: Scheme | None = None
-
-
 def check_dataset(name: str, root: Path | str | None = None) -> Checked:
     """Look at every file of a data set.
 
     Raises ValueError for a name that has no files to check, DataError without a folder.
     """
     if is_path(name):
-        return _check_own(Path(name))
+        from starlib.data import own  # needs PyYAML
+
+        return own.check(Path(name))
     _check_name(name, list(READERS))
     reader, where = _reader(name, root)
     problems, doubts = reader.problems(where), getattr(reader, "doubts", None)
     messages = doubts(where) if doubts and not problems else []
     return Checked(reader.counts(where), reader.UNIT, problems, reader.SOURCE, messages)
-
-
-def _check_own(path: Path) -> Checked:
-    from starlib.data import own  # needs PyYAML
-
-    found = own.scans(path)
-    counts: dict[str, tuple[int, int | None]] = {s: (len(f.faces), None) for s, f in found.items()}
-    problems = own.problems_of(path, found)
-    notes = [note for scanned in found.values() for note in scanned.notes]
-    doubts = list(own.doubts(path, found))
-    faces = {s: own.least_alike_first(f.faces) for s, f in found.items()}
-    scheme = next((f.scheme for f in found.values()), None)
-    return Checked(counts, own.UNIT, problems, None, doubts, notes, faces, scheme)

@@ -115,6 +115,25 @@ class Scan:
         return self.faces
 
 
+@dataclass(frozen=True)
+class Checked:
+    """counts: what is counted -> (found, official number or None), in `unit`.
+
+    problems: a line each. doubts: what looks wrong without being an error, a line each. notes: what
+    else there is to say, a line each. source: where to get the data set. faces: of your own data by
+    split, those least like the others first; scheme: theirs.
+    """
+
+    counts: dict[str, tuple[int, int | None]]
+    unit: str
+    problems: list[str]
+    source: str | None
+    doubts: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    faces: dict[str, list[ImageFace]] = field(default_factory=dict)
+    scheme: Scheme | None = None
+
+
 def face_set(
     dataset: str,
     split: str,

@@ -93,10 +93,9 @@ def _read_list(path: Path) -> tuple[dict[str, Marked], list[str]]:
         except DataError as error:
             problems += error.problems
             broken.add(cells[0])
-    whole = {image: marked for image, marked in images.items() if image not in broken}
-    for image, marked in whole.items():
-        problems += _gaps(path, image, marked)
-    return {image: m for image, m in whole.items() if not _gaps(path, image, m)}, problems
+    gaps = {i: _gaps(path, i, marked) for i, marked in images.items() if i not in broken}
+    problems += [line for lines in gaps.values() for line in lines]
+    return {image: images[image] for image, lines in gaps.items() if not lines}, problems
 
 
 def _add_row(images: dict[str, Marked], where: str, cells: list[str]) -> None:

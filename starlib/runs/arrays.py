@@ -147,4 +147,4 @@ def _load(path: Path) -> dict[str, NDArray]:
 
 
 def _save(path: Path, arrays: dict[str, NDArray]) -> None:
-    atomically(path, lambda partial: np.savez_compressed(partial, **arrays))
+    atomically(path, lambda partial: np.savez_compressed(partial, **arrays))  # type: ignore[arg-type]

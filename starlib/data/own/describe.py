@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from starlib.data.faces import DataError
 from starlib.data.own.coordinates import Coordinates, order_of
-from starlib.data.own.faces import list_rows
 from starlib.data.own.lists import Header, Row, csv_cells, is_header
 from starlib.data.own.shapes import Shapes, as_complex, mean_shape
+from starlib.data.own.tools import list_rows
 from starlib.data.paths import visible_files
 from starlib.data.pts import count_points
 

@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 
 from starlib.data.copies import few, repeated_faces
 from starlib.data.faces import (
+    Checked,
     DataError,
     DataWarning,
     FaceSet,
@@ -41,17 +42,15 @@ from starlib.data.faces import (
     noted,
     unreadable,
 )
-from starlib.data.own.checks import doubts_of
+from starlib.data.own.checks import doubts_of, least_alike_first
 from starlib.data.own.coordinates import Coordinates, coordinates_of, order_of
-from starlib.data.own.lists import READERS, Row, Rows
+from starlib.data.own.lists import Row, Rows
 from starlib.data.own.schemes import data_name, read_description, scheme_from
-from starlib.data.own.tools import folder_rows, xml_rows
+from starlib.data.own.tools import READERS, list_rows
 from starlib.data.paths import copied_images, named_file
 from starlib.schemes import Scheme, normalisations
 
-UNIT = "faces"
 SPLITS = ("train", "test")
-SUFFIXES = (*READERS, ".xml")
 LEAST_SIDE = 4  # pixels that a face's points reach over; fewer are shares of a picture's size
 
 
@@ -63,19 +62,6 @@ class Scanned:
     faces: list[ImageFace]
     problems: list[str]
     notes: list[str]
-
-
-def list_rows(source: Path, points: int) -> Rows:
-    """Every face of a list or a folder, or the DataError in its place."""
-    try:
-        if os.path.isdir(source):
-            yield from folder_rows(source, points)
-        elif source.suffix.lower() == ".xml":
-            yield from xml_rows(source)
-        else:
-            yield from READERS[source.suffix.lower()](source, points)
-    except DataError as error:
-        yield error
 
 
 def _order(path: Path, values: dict[str, Any], coordinates: Coordinates) -> tuple[str, ...] | None:
@@ -91,7 +77,7 @@ def _order(path: Path, values: dict[str, Any], coordinates: Coordinates) -> tupl
 
 
 def _is_source(path: Path) -> bool:
-    return os.path.isdir(path) or path.suffix.lower() in SUFFIXES
+    return os.path.isdir(path) or path.suffix.lower() in READERS
 
 
 def _face(row: Row, folder: Path, landmarks: NDArray[np.float32]) -> ImageFace:
@@ -129,7 +115,7 @@ def scan(path: Path, split: str) -> Scanned:
         return found
     source = path.parent / values[split]
     if not _is_source(source):
-        kinds = f"{', '.join(SUFFIXES)} or a folder"
+        kinds = f"{', '.join(READERS)} or a folder"
         found.problems.append(f"{path}: {split}: expected {kinds}, got {values[split]!r}")
         return found
     folder = source if os.path.isdir(source) else source.parent
@@ -200,22 +186,25 @@ def given_splits(path: Path) -> list[str]:
     return [split for split in SPLITS if split in values]
 
 
-def scans(path: Path) -> dict[str, Scanned]:
-    """`scan` of every split that a description has."""
-    return {split: scan(path, split) for split in given_splits(path)}
-
-
-def problems_of(path: Path, found: dict[str, Scanned]) -> list[str]:
-    """One line for everything that is wrong with the files of a description, pixels included."""
-    messages: list[str] = []
-    if not found:
-        messages.append(f"{path}: expected train, test or both, got neither")
+def check(path: Path) -> Checked:
+    """Look at every file of a description, pixels included."""
+    found = {split: scan(path, split) for split in given_splits(path)}
+    problems = [] if found else [f"{path}: expected train, test or both, got neither"]
     for scanned in found.values():
-        messages += scanned.problems + unreadable(face.path for face in scanned.faces)
-    return list(dict.fromkeys(messages))
+        problems += scanned.problems + unreadable(face.path for face in scanned.faces)
+    return Checked(
+        counts={split: (len(scanned.faces), None) for split, scanned in found.items()},
+        unit="faces",
+        problems=list(dict.fromkeys(problems)),
+        source=None,
+        doubts=list(_doubts(path, found)),
+        notes=[note for scanned in found.values() for note in scanned.notes],
+        faces={split: least_alike_first(scanned.faces) for split, scanned in found.items()},
+        scheme=next((scanned.scheme for scanned in found.values()), None),
+    )
 
 
-def doubts(path: Path, found: dict[str, Scanned]) -> Iterator[str]:
+def _doubts(path: Path, found: dict[str, Scanned]) -> Iterator[str]:
     """One line for everything that looks wrong without being an error."""
     for split, scanned in found.items():
         yield from (f"{path}: {split}: {m}" for m in doubts_of(scanned.faces, scanned.scheme))
@@ -230,13 +219,12 @@ def load(path: Path, split: str) -> FaceSet:
     scanned = scan(path, split)
     if scanned.problems:
         raise DataError(scanned.problems)
-    looked_at = {split: scanned}
     if split == "test" and "train" in given_splits(path):
         train = [face.path for face in scan(path, "train").faces]
         message = repeated_faces(train, [face.path for face in scanned.faces])
         if message:
             warnings.warn(f"{path}: {message}", DataWarning, stacklevel=3)
-    for message in doubts(path, looked_at):
+    for message in _doubts(path, {split: scanned}):
         warnings.warn(message, DataWarning, stacklevel=3)
     name = data_name(path, read_description(path))
     return face_set(name, split, scanned.scheme, scanned.faces)

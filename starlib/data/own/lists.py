@@ -13,7 +13,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -127,7 +127,7 @@ class Header:
         return Row(where, image, numbers, names=names, first_pixel=first, person=who)
 
 
-def _csv_rows(path: Path, points: int) -> Rows:
+def csv_rows(path: Path, points: int) -> Rows:
     header, width = None, 0
     for number, cells in csv_cells(path):
         where = f"{path}, row {number}"
@@ -147,7 +147,7 @@ def _csv_rows(path: Path, points: int) -> Rows:
             yield DataError(f"{where}: expected {width} cells as in row 1, found {len(cells)}")
 
 
-def _tsv_rows(path: Path, points: int) -> Rows:
+def tsv_rows(path: Path, points: int) -> Rows:
     image, landmarks = 0, 2
     for number, line in enumerate(read_text(path, "list of faces").splitlines(), 1):
         words = line.split("\t")
@@ -205,20 +205,3 @@ def _entry(where: str, annotation: Any, key: str) -> Any:
     if not isinstance(annotation, dict) or key not in annotation:
         raise DataError(f"{where}: expected COCO key points with {key!r}, it has none")
     return annotation[key]
-
-
-def _json_rows(path: Path, points: int) -> Rows:
-    from starlib.data.own.tools import label_studio_rows
-
-    content = read_json(path)
-    if isinstance(content, list) and content and isinstance(content[0], dict):
-        yield from label_studio_rows(path, content)
-    else:
-        yield from coco_rows(path, content)
-
-
-READERS: dict[str, Callable[[Path, int], Rows]] = {
-    ".csv": _csv_rows,
-    ".tsv": _tsv_rows,
-    ".json": _json_rows,
-}

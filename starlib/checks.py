@@ -93,12 +93,8 @@ def check_heatmaps(heatmaps: Tensor, values: bool = True, name: str = "heatmaps"
     code skips it too.
     """
     check_flag("check_values", values)
-    if not isinstance(heatmaps, Tensor):
-        raise ValueError(f"{name}: expected a tensor, got {type(heatmaps).__name__}")
-    if heatmaps.dim() != 4 or heatmaps.shape[-1] * heatmaps.shape[-2] == 0:
-        raise ValueError(f"{name}: expected shape [B, N, H, W], got {list(heatmaps.shape)}")
-    if heatmaps.dtype not in DTYPES:
-        raise ValueError(f"{name}: expected a floating dtype, got {heatmaps.dtype}")
+    whole = isinstance(heatmaps, Tensor) and heatmaps.dim() == 4
+    _check_tensor(name, heatmaps, "[B, N, H, W]", whole and 0 not in heatmaps.shape[-2:])
     # In this order: a number of elements that is looked at becomes fixed in a graph of torch 2.6.
     if values and not torch.compiler.is_compiling() and heatmaps.numel():
         lowest, highest = torch.aminmax(heatmaps.detach())
@@ -107,6 +103,15 @@ def check_heatmaps(heatmaps: Tensor, values: bool = True, name: str = "heatmaps"
                 f"{name}: expected finite values >= 0, "
                 f"got values from {float(lowest):g} to {float(highest):g}"
             )
+
+
+def _check_tensor(name: str, values: Any, shape: object, fits: bool) -> None:
+    if not isinstance(values, Tensor):
+        raise ValueError(f"{name}: expected a tensor, got {type(values).__name__}")
+    if not fits:
+        raise ValueError(f"{name}: expected shape {shape}, got {list(values.shape)}")
+    if values.dtype not in DTYPES:
+        raise ValueError(f"{name}: expected a floating dtype, got {values.dtype}")
 
 
 def check_landmarks(
@@ -120,12 +125,8 @@ def check_landmarks(
     """Raise ValueError naming the argument unless `landmarks` has the shape [B, N, 2], a floating
     dtype and no value beyond the limit; `values` as in `check_inputs`. Only `labels` may be NaN."""
     check_flag("check_values", values)
-    if not isinstance(landmarks, Tensor):
-        raise ValueError(f"{name}: expected a tensor, got {type(landmarks).__name__}")
-    if landmarks.shape != shape:
-        raise ValueError(f"{name}: expected shape {list(shape)}, got {list(landmarks.shape)}")
-    if landmarks.dtype not in DTYPES:
-        raise ValueError(f"{name}: expected a floating dtype, got {landmarks.dtype}")
+    fits = isinstance(landmarks, Tensor) and landmarks.shape == shape
+    _check_tensor(name, landmarks, list(shape), fits)
     if values and not torch.compiler.is_compiling():
         size = landmarks.detach().abs()
         limit = min(limit, torch.finfo(size.dtype).max)  # in float16 FARTHEST is infinite
@@ -147,9 +148,8 @@ def check_decoded(
     name: str = "predicted",
 ) -> None:
     """`check_inputs` for landmarks that are decoded already, [B, N, 2] like the annotated ones."""
-    if not isinstance(predicted, Tensor) or predicted.dim() != 3 or predicted.shape[-1] != 2:
-        shape = list(predicted.shape) if isinstance(predicted, Tensor) else predicted
-        raise ValueError(f"{name}: expected shape [B, N, 2], got {shape}")
+    fits = isinstance(predicted, Tensor) and predicted.dim() == 3 and predicted.shape[-1] == 2
+    _check_tensor(name, predicted, "[B, N, 2]", fits)
     check_landmarks(predicted, tuple(predicted.shape), values, FARTHEST, name, labels=False)
     check_landmarks(landmarks, tuple(predicted.shape), values, limit)
 
@@ -158,10 +158,7 @@ def check_inputs(
     heatmaps: Tensor, landmarks: Tensor, values: bool = True, limit: float = LANDMARK_LIMIT
 ) -> None:
     """Raise ValueError naming the argument unless a loss can be computed from heatmaps
-    [B, N, H, W] >= 0 and landmarks [B, N, 2], at most the limit in size.
-
-    `values=False` skips the value check, which forces a GPU synchronisation; compiled and exported
-    code skips it too.
-    """
+    [B, N, H, W] >= 0 and landmarks [B, N, 2], at most the limit in size; `values` as in
+    `check_heatmaps`."""
     check_heatmaps(heatmaps, values)
     check_landmarks(landmarks, (*heatmaps.shape[:2], 2), values, limit)

@@ -24,6 +24,11 @@ def results_folder(folder: Path | str | None = None) -> Path:
     return (ROOT if inside else here) / "results"
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a text file in UTF-8, `atomically`."""
+    atomically(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+
+
 def atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a temporary file that then takes the name `path`; its folder is made.
 

@@ -44,12 +44,6 @@ def point_errors(predicted: ArrayLike, target: ArrayLike, scheme: Scheme | str) 
     return np.linalg.norm(predicted - target, axis=-1) / distance[:, None]
 
 
-def _mean(values: NDArray, axis: int) -> NDArray:
-    """The mean of what is not NaN; NaN where all is."""
-    with np.errstate(invalid="ignore"):
-        return np.nansum(values, axis) / (~np.isnan(values)).sum(axis)
-
-
 def squared_mahalanobis(error: NDArray, covariance: NDArray, floor: float = 0.0) -> NDArray:
     """eᵀ (Σ + floor · 1)⁻¹ e [...] of errors [..., 2] and covariances [..., 2, 2]; the floor is for
     those without an inverse, such as that of a map on one cell."""
@@ -78,7 +72,8 @@ def scored(errors: NDArray, scheme: Scheme | str) -> NDArray:
 def labelled_mean(errors: NDArray) -> NDArray:
     """Mean [F] of those of each face's errors [F, N] that are not NaN; ValueError names a face
     without any."""
-    means = _mean(errors, -1)
+    with np.errstate(invalid="ignore"):
+        means = np.nansum(errors, -1) / (~np.isnan(errors)).sum(-1)
     if np.isnan(means).any():
         raise ValueError(
             f"target: expected a labelled point, face {int(np.isnan(means).argmax())} has none"

@@ -2,7 +2,7 @@
 parts of the face."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -103,7 +103,7 @@ class Scheme:
         return known if known == scheme else scheme
 
 
-def _mirrored(points: int, *groups: tuple[list[int], list[int]]) -> tuple[int, ...]:
+def _mirrored(points: int, *groups: tuple[Sequence[int], Sequence[int]]) -> tuple[int, ...]:
     flip = list(range(points))
     for one, other in groups:
         for i, j in zip(one, other, strict=True):
@@ -111,12 +111,8 @@ def _mirrored(points: int, *groups: tuple[list[int], list[int]]) -> tuple[int, .
     return tuple(flip)
 
 
-def _runs(*pairs: tuple[int, int]) -> list[int]:
-    return [i for first, last in pairs for i in range(first, last + 1)]
-
-
 def _points(*pairs: tuple[int, int]) -> tuple[int, ...]:
-    return tuple(_runs(*pairs))
+    return tuple(i for first, last in pairs for i in range(first, last + 1))
 
 
 # fmt: off
@@ -160,9 +156,9 @@ SCHEMES = {
             ),
             _mirrored(
                 68,
-                (_runs((0, 7), (17, 21), (31, 32)), _runs((9, 16))[::-1] + _runs((22, 26))[::-1]
-                 + [35, 34]),
-                (_runs((36, 41)), [45, 44, 43, 42, 47, 46]),
+                (_points((0, 7), (17, 21), (31, 32)),
+                 (*range(16, 8, -1), *range(26, 21, -1), 35, 34)),
+                (_points((36, 41)), [45, 44, 43, 42, 47, 46]),
                 ([48, 49, 50, 58, 59, 60, 61, 67], [54, 53, 52, 56, 55, 64, 63, 65]),
             ),
             ((36,), (45,)),
@@ -182,10 +178,10 @@ SCHEMES = {
             ),
             _mirrored(
                 98,
-                (_runs((0, 15)), _runs((17, 32))[::-1]),
-                (_runs((33, 41)), [46, 45, 44, 43, 42, 50, 49, 48, 47]),
+                (_points((0, 15)), _points((17, 32))[::-1]),
+                (_points((33, 41)), [46, 45, 44, 43, 42, 50, 49, 48, 47]),
                 ([55, 56], [59, 58]),
-                (_runs((60, 67)), [72, 71, 70, 69, 68, 75, 74, 73]),
+                (_points((60, 67)), [72, 71, 70, 69, 68, 75, 74, 73]),
                 ([76, 77, 78, 87, 86, 88, 89, 95, 96], [82, 81, 80, 83, 84, 92, 91, 93, 97]),
             ),
             ((60,), (72,)),
@@ -206,10 +202,10 @@ SCHEMES = {
             ),
             _mirrored(
                 86,
-                (_runs((1, 10)), _runs((12, 21))[::-1]),
-                (_runs((22, 31)), [36, 35, 34, 33, 32, 41, 40, 39, 38, 37]),
-                (_runs((42, 49)), [54, 53, 52, 51, 50, 57, 56, 55]),
-                ([58, *_runs((60, 65), (73, 75), (80, 82))],
+                (_points((1, 10)), _points((12, 21))[::-1]),
+                (_points((22, 31)), [36, 35, 34, 33, 32, 41, 40, 39, 38, 37]),
+                (_points((42, 49)), [54, 53, 52, 51, 50, 57, 56, 55]),
+                ([58, *_points((60, 65), (73, 75), (80, 82))],
                  [59, 72, 71, 70, 69, 68, 67, 79, 78, 77, 85, 84, 83]),
             ),
             ((46,), (50,)),

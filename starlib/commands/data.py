@@ -8,8 +8,8 @@ from starlib.data.faces import ImageFace
 from starlib.data.fetch import fetch
 from starlib.data.own.describe import described
 from starlib.data.own.split import split_list
-from starlib.files import atomically
-from starlib.inference.sheet import contact_sheet
+from starlib.files import atomically, write_text
+from starlib.inference.drawing import contact_sheet
 from starlib.schemes import Scheme
 
 OPTIONS = {"fetch": ("url", "sha256"), "split": ("by", "test", "seed")}  # of one action alone
@@ -75,7 +75,7 @@ def _describe(path: Path) -> int:
     if target.exists():
         raise ValueError(f"{path}: expected no {target}; it is not overwritten")
     text = described(path)
-    atomically(target, lambda partial: partial.write_text(text, encoding="utf-8"))
+    write_text(target, text)
     print(f"{text}written to {target}; `data check {target}` looks at it")
     return 0
 

@@ -9,27 +9,21 @@ import torch
 from numpy.typing import NDArray
 
 import starlib
+from starlib.commands import add_device, add_flip_average, add_weights
 from starlib.data import FaceSet, load_dataset
 from starlib.data.released import metadata_boxes
-from starlib.devices import AUTO
-from starlib.files import atomically
+from starlib.files import write_text
 from starlib.inference.detector import Detector, load_detector
 from starlib.inference.locate import detect_faces, moved_boxes
-from starlib.inference.shipped import shipped_names, weights_path
+from starlib.inference.shipped import weights_path
 from starlib.runs.evaluation import evaluation_metrics
 from starlib.schemes import SCHEME_OF
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--weights",
-        required=True,
-        help="the authors' .pkl, results/weights/<hash>.pt of a run, or a network that comes with "
-        f"the project: {', '.join(shipped_names())}",
-    )
+    add_weights(parser, required=True)
     parser.add_argument("--dataset", required=True, help=", ".join(SCHEME_OF))
     parser.add_argument("--split", default="test", help="train or test (default)")
-    parser.add_argument("--ema", action="store_true", help="the averaged weights of the authors")
     parser.add_argument(
         "--metadata",
         help="the authors' table of the data set (test.tsv): their boxes instead of their rule, "
@@ -38,18 +32,14 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--passes", type=int, default=1, help="a second one cuts the crop around the landmarks"
     )
-    parser.add_argument(
-        "--flip-average", action="store_true", help="average with the mirror image, twice the time"
-    )
+    add_flip_average(parser)
     parser.add_argument(
         "--box-scale", type=float, default=1.0, help="how much larger than those of training"
     )
     parser.add_argument(
         "--box-shift", type=float, default=0.0, help="to the right and down, as a share of the side"
     )
-    parser.add_argument(
-        "--device", default=AUTO, help="cpu, cuda, …; default a GPU where there is one"
-    )
+    add_device(parser)
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--out", help="a .json file for the table")
     parser.add_argument("--data-root", help="folder of the data sets, default $STARLIB_DATA")
@@ -101,7 +91,7 @@ def _evaluate(options: argparse.Namespace) -> int:
             "versions": {"starlib": starlib.__version__, "torch": torch.__version__},
         }
         text = json.dumps(record, indent=1, allow_nan=False) + "\n"
-        atomically(Path(options.out), lambda p: p.write_text(text, encoding="utf-8"))
+        write_text(Path(options.out), text)
     return 0
 
 

@@ -1,7 +1,6 @@
 """python -m starlib export: a weights file as ONNX, checked against PyTorch."""
 
 import argparse
-import dataclasses
 import json
 import warnings
 from collections.abc import Callable
@@ -13,25 +12,19 @@ import torch
 from torch import Tensor
 
 import starlib
+from starlib.commands import add_weights
 from starlib.files import atomically
 from starlib.inference.detector import Detector, load_detector
-from starlib.inference.predictor import Predictor
-from starlib.inference.shipped import shipped_names, weights_path
+from starlib.inference.shipped import weights_path
 
 TOLERANCE = 1e-4  # largest difference between ONNX Runtime and PyTorch
 OUTPUTS = ("landmarks", "covariance", "heatmaps")
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--weights",
-        required=True,
-        help="the authors' .pkl, results/weights/<hash>.pt of a run, or a network that comes with "
-        f"the project: {', '.join(shipped_names())}",
-    )
+    add_weights(parser, required=True)
     parser.add_argument("--out", required=True, help="the .onnx file to write")
     parser.add_argument("--scheme", help="of released weights, default by their number of points")
-    parser.add_argument("--ema", action="store_true", help="the averaged weights of the authors")
     parser.add_argument(
         "--without-heatmaps", action="store_true", help="landmarks and covariance alone"
     )
@@ -44,8 +37,7 @@ def _export(options: argparse.Namespace) -> int:
         raise ValueError(f"--out: expected an .onnx file in a folder that is there, got {out}")
     path = weights_path(options.weights)
     detector = load_detector(path, options.scheme, options.ema)
-    if options.without_heatmaps:
-        detector = dataclasses.replace(detector, network=WithoutHeatmaps(detector.network))
+    detector.network.with_heatmaps = not options.without_heatmaps
     largest = export_onnx(detector, out, path.name)
     print(
         f"{out}: {detector.scheme.points} points of {detector.scheme.name}, RGB images "
@@ -53,17 +45,6 @@ def _export(options: argparse.Namespace) -> int:
         f"largest difference from PyTorch {largest:.1e}"
     )
     return 0
-
-
-class WithoutHeatmaps(Predictor):
-    """The same network, its heatmaps left out."""
-
-    def __init__(self, network: Predictor):
-        super().__init__(network.model, network.bgr, network.grid, network.peaks)
-        self.eval()
-
-    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        return super().forward(images)[:2]
 
 
 def export_onnx(detector: Detector, out: Path, weights: str) -> float:

@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from starlib.data.face_boxes import face_boxes, reach_doubt
+from starlib.commands import add_device, add_flip_average, add_weights
+from starlib.data.face_boxes import reach_doubt
 from starlib.data.faces import DataError
-from starlib.devices import AUTO
-from starlib.files import atomically
+from starlib.files import atomically, write_text
 from starlib.inference.detector import Detector, load_detector
 from starlib.inference.drawing import draw_faces
-from starlib.inference.locate import locate
+from starlib.inference.faces import locate_faces
 from starlib.inference.pictures import Picture, Source, pictures, sources
 from starlib.inference.results import listed_name, picture_record, table_header, table_rows
-from starlib.inference.shipped import DEFAULT, shipped, shipped_names, weights_path
+from starlib.inference.shipped import DEFAULT, shipped, weights_path
 from starlib.schemes import SCHEMES
 
 FORMATS = ("json", "png", "csv")
@@ -30,12 +30,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "photos", nargs="+", help='pictures, videos, folders of them, or patterns such as "*.jpg"'
     )
-    parser.add_argument(
-        "--weights",
-        default=DEFAULT,
-        help=f"{', '.join(shipped_names())}: networks that come with the project, default "
-        f"{DEFAULT}; or a file: the authors' .pkl, results/weights/<hash>.pt of a run",
-    )
+    add_weights(parser, default=DEFAULT)
     meanings = "; ".join(f"{s.name}: {s.face_box[0]}" for s in SCHEMES.values() if s.face_box)
     parser.add_argument(
         "--box",
@@ -52,18 +47,13 @@ def add(parser: argparse.ArgumentParser) -> None:
         default=3,
         help="from the second on, the crop is cut around the landmarks of the last; default 3",
     )
-    parser.add_argument(
-        "--flip-average", action="store_true", help="average with the mirror image, twice the time"
-    )
+    add_flip_average(parser)
     parser.add_argument(
         "--format", nargs="+", choices=FORMATS, default=["json", "png"], help="default json png"
     )
     parser.add_argument("--out", default="predictions", help="folder, default predictions/")
     parser.add_argument("--scheme", help="of released weights, default by their number of points")
-    parser.add_argument("--ema", action="store_true", help="the averaged weights of the authors")
-    parser.add_argument(
-        "--device", default=AUTO, help="cpu, cuda, …; default a GPU where there is one"
-    )
+    add_device(parser)
     parser.set_defaults(do=_predict)
 
 
@@ -92,7 +82,8 @@ def _predict(options: argparse.Namespace) -> int:
             if found:
                 tqdm.write(f"{source.path}: {found}")
     if "csv" in options.format and rows:
-        _write_table(out / TABLE, table_header(detector.scheme), rows)
+        table = [table_header(detector.scheme), *rows]
+        atomically(out / TABLE, lambda partial: _write_table(partial, table))
     return 2 if failed else 0
 
 
@@ -104,8 +95,8 @@ def _predict_source(
     about: dict[str, Any],
     rows: list[list[Any]],
 ) -> tuple[list[str], str]:
-    """What is wrong with a file's pictures, and a line on what was found in them; what there is to
-    write is written, and rows of the table are added."""
+    """Problems of a file's pictures, and a line on their faces; output is written, and rows are
+    added to the table."""
     frames = faces = 0
     try:
         for picture in pictures(source, options.every):
@@ -131,21 +122,13 @@ def _predict_picture(
     picture: Picture, detector: Detector, options: argparse.Namespace, about: dict[str, Any]
 ) -> tuple[dict[str, Any], Image.Image | None]:
     """The record of a picture, without faces if there are none; and the drawing if it is wanted."""
-    faces: list[tuple[list[float], float | None]]
     if options.box is not None:
         _check_inside(options.box, picture)
-        faces = [(options.box, None)]
-    else:
-        reach = detector.reach.get("shares")
-        how = {} if reach is None else {"shares": reach}
-        found, confidence = face_boxes(picture.image, detector.scheme, **how)
-        faces = list(zip(found.tolist(), confidence.tolist(), strict=True))
-    if not faces:
+    given = None if options.box is None else [options.box]
+    how = (options.passes, options.flip_average)
+    faces, located = locate_faces(detector, picture.image, given, *how)
+    if located is None:
         return {"faces": []}, None
-    corners = np.array([face for face, _ in faces]).reshape(-1, 2, 2)
-    images = [picture.image] * len(faces)
-    boxes = detector.boxes(corners)
-    located = locate(detector, images, boxes, options.passes, options.flip_average)
     record = picture_record(picture, detector, faces, located, about)
     if "png" not in options.format:
         return record, None
@@ -159,28 +142,19 @@ def _write(
     formats: list[str],
     out: Path,
 ) -> None:
-    path = out / picture.name
-    path.parent.mkdir(parents=True, exist_ok=True)
     if drawn is not None:
-        atomically(path.parent / f"{path.name}.png", drawn.save)
+        atomically(out / f"{picture.name}.png", drawn.save)
     if "json" in formats:
-        text = json.dumps(record, allow_nan=False) + "\n"
-        atomically(
-            path.parent / f"{path.name}.json", lambda p: p.write_text(text, encoding="utf-8")
-        )
+        write_text(out / f"{picture.name}.json", json.dumps(record, allow_nan=False) + "\n")
 
 
-def _write_table(path: Path, header: list[str], rows: list[list[Any]]) -> None:
-    def write(partial: Path) -> None:
-        with partial.open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([header, *rows])
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    atomically(path, write)
+def _write_table(path: Path, rows: list[list[Any]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(rows)
 
 
 def _check(given: list[Source], options: argparse.Namespace, out: Path) -> None:
-    """What can be wrong before a network is read."""
+    """ValueError for options that are wrong whatever the network."""
     for name in ("every", "passes"):
         if getattr(options, name) < 1:
             raise ValueError(f"--{name}: expected an integer >= 1, got {getattr(options, name)}")

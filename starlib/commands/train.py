@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
+from starlib.commands import add_device
 from starlib.data import load_dataset
 from starlib.data.face_boxes import reach_doubt
-from starlib.devices import AUTO
 from starlib.files import results_folder
 from starlib.runs.evaluation import MEAN_SHAPE, beside
 from starlib.runs.progress import Progress
@@ -59,9 +59,7 @@ def add_how(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--anew", action="store_true", help="train though there is a record, and replace it"
     )
-    parser.add_argument(
-        "--device", default=AUTO, help="cpu, cuda, …; default a GPU where there is one"
-    )
+    add_device(parser)
     parser.add_argument(
         "--compile", action="store_true", help="`companion bench` tells when that pays"
     )

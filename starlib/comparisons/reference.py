@@ -13,18 +13,10 @@ from starlib.distances import SMOOTH_L1_THRESHOLD, get_distance
 from starlib.moments import grid_positions
 
 
-def _positions(h: Tensor) -> Tensor:
-    """(x, y) of every cell [HW, 2]."""
-    height, width = h.shape[-2:]
-    y, x = torch.meshgrid(
-        grid_positions(height, like=h), grid_positions(width, like=h), indexing="ij"
-    )
-    return torch.stack((x, y), dim=-1).reshape(-1, 2)
-
-
 def moments(h: Tensor) -> tuple[Tensor, Tensor]:
     """Eqs. 1 and 4 as sums over every cell; h [B, N, H, W], not normalised."""
-    positions = _positions(h)
+    rows, columns = (grid_positions(size, like=h) for size in h.shape[-2:])
+    positions = torch.cartesian_prod(rows, columns).flip(-1)  # (x, y) of every cell [HW, 2]
     h = h.flatten(2)
     h = h / h.sum(-1, keepdim=True)
     mean = h @ positions

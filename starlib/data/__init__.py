@@ -1,7 +1,6 @@
 """Data sets: `load_dataset` reads the official files of one, `crop_store` makes training crops."""
 
 import os
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +15,17 @@ from starlib.data import (
     wflw,
 )
 from starlib.data.crops import CropStore, crop_store
-from starlib.data.faces import DataError, FaceSet, ImageFace
-from starlib.schemes import Scheme, is_path
+from starlib.data.faces import Checked, DataError, FaceSet
+from starlib.schemes import is_path
 
-READERS: dict[str, Any] = {  # each with counts, problems, load, SOURCE and UNIT
+READERS: dict[str, Any] = {  # modules or objects with counts, problems, load, SOURCE and UNIT
     "300w": w300,
-    "wflw": wflw,
-    "wflw-68": wflw.WFLW68,
+    "wflw": wflw.WFLW_98,
+    "wflw-68": wflw.WFLW_68,
     "cofw": cofw,
     "300vw": vw300,
     "scut-fbp5500": scut,
-    "cephalo": cephalo,
+    "cephalo": cephalo.BOTH,
     "cephalo-one": cephalo.ONE,
     "lfpw-annotators": lfpw_annotators,
 }
@@ -40,16 +39,19 @@ SPLITS = ("train", "test")
 __all__ = ["CropStore", "DataError", "FaceSet", "crop_store", "data_root", "load_dataset"]
 
 
-def data_root(name: str, root: Path | str | None = None) -> Path:
-    """Folder of a data set, in `root` or $STARLIB_DATA. DataError if it is not there."""
+def data_folder(name: str, root: Path | str | None = None) -> Path:
+    """Where a data set's folder is or would be; DataError where nothing says so."""
     base = root or os.environ.get("STARLIB_DATA")
     if not base:
-        raise DataError(
-            [f"{name}: expected its folder in $STARLIB_DATA or --data-root, none is set"]
-        )
-    folder = Path(base) / FOLDERS.get(name, name)
+        raise DataError(f"{name}: expected its folder in $STARLIB_DATA or --data-root, none is set")
+    return Path(base) / FOLDERS.get(name, name)
+
+
+def data_root(name: str, root: Path | str | None = None) -> Path:
+    """Folder of a data set, in `root` or $STARLIB_DATA. DataError if it is not there."""
+    folder = data_folder(name, root)
     if not folder.is_dir():
-        raise DataError([f"{folder}: expected the folder of data set {name}, there is none"])
+        raise DataError(f"{folder}: expected the folder of data set {name}, there is none")
     return folder
 
 
@@ -90,47 +92,17 @@ def _reader(name: str, root: Path | str | None) -> tuple[Any, Path]:
     return READERS[name], data_root(name, root)
 
 
-@dataclass(frozen=True)
-class Checked:
-    """counts: what is counted -> (found, official number or None), in `unit`.
-
-    problems: a line each. doubts: what looks wrong without being an error, a line each. notes: what
-    else there is to say, a line each. source: where to get the data set. faces: of your own data by
-    split, those least like the others first; scheme: theirs.
-    """
-
-    counts: dict[str, tuple[int, int | None]]
-    unit: str
-    problems: list[str]
-    source: str | None
-    doubts: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    faces: dict[str, list[ImageFace]] = field(default_factory=dict)
-    scheme: Scheme | None = None
-
-
 def check_dataset(name: str, root: Path | str | None = None) -> Checked:
     """Look at every file of a data set.
 
     Raises ValueError for a name that has no files to check, DataError without a folder.
     """
     if is_path(name):
-        return _check_own(Path(name))
+        from starlib.data import own  # needs PyYAML
+
+        return own.check(Path(name))
     _check_name(name, list(READERS))
     reader, where = _reader(name, root)
     problems, doubts = reader.problems(where), getattr(reader, "doubts", None)
     messages = doubts(where) if doubts and not problems else []
     return Checked(reader.counts(where), reader.UNIT, problems, reader.SOURCE, messages)
-
-
-def _check_own(path: Path) -> Checked:
-    from starlib.data import own  # needs PyYAML
-
-    found = own.scans(path)
-    counts: dict[str, tuple[int, int | None]] = {s: (len(f.faces), None) for s, f in found.items()}
-    problems = own.problems_of(path, found)
-    notes = [note for scanned in found.values() for note in scanned.notes]
-    doubts = list(own.doubts(path, found))
-    faces = {s: own.least_alike_first(f.faces) for s, f in found.items()}
-    scheme = next((f.scheme for f in found.values()), None)
-    return Checked(counts, own.UNIT, problems, None, doubts, notes, faces, scheme)

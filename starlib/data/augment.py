@@ -184,6 +184,6 @@ def _warp(
     theta = torch.cat((matrix, shift[..., None]), dim=-1)
     grid = F.affine_grid(theta, [len(images), 3, size, size], align_corners=False)
     views = F.grid_sample(images.to(torch.float32), grid, mode="bilinear", align_corners=False)
-    # `solve` would wait for the device to look for singular matrices, which there are none of.
+    # `solve` would wait for the device to look for singular matrices; these are regular.
     points = torch.linalg.solve_ex(matrix, (landmarks - shift[:, None]).mT).result.mT
     return views.div(127.5).sub(1), points

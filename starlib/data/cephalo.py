@@ -22,56 +22,108 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from starlib.data.cephalo_lists import DENTISTS, FIVE, PEOPLE, POINTS, Row, read_lists
 from starlib.data.faces import (
     DataError,
     FaceSet,
     ImageFace,
+    Scan,
+    check_points,
     face_set,
     image_size,
-    landmark_problem,
-    unreadable,
+    noted,
 )
 from starlib.data.paths import named_file
+from starlib.data.text import finite_numbers, table_rows
 from starlib.schemes import SCHEMES
 
 SOURCE = (
     "https://figshare.com/s/37ec464af8e81ae6ebbf (films, dentists) and "
     "https://github.com/christianpayer/MedicalDataAugmentationTool-HeatmapUncertainty (five points)"
 )
-UNIT = "films"
 OFFICIAL = {"train": 300, "test": 100}
 MM_PER_PIXEL = 0.3  # the films have 0.1 mm a pixel (Wang et al. 2016), these pictures a third
+POINTS = (
+    "sella", "nasion", "orbitale", "porion", "A point", "B point", "pogonion", "menton", "gnathion",
+    "gonion", "lower incisal incision", "upper incisal incision", "upper lip", "lower lip",
+    "subnasale", "soft-tissue pogonion", "posterior nasal spine", "anterior nasal spine",
+    "articulare",
+)  # fmt: skip
+FIVE = (8, 9, 2, 11, 14)  # the points that all eleven people marked, in the order of their lists
+DENTISTS = ("senior", "junior")
+PEOPLE = (*DENTISTS, *(f"ann{number}" for number in range(1, 10)))
 
 
-@dataclass(frozen=True)
-class Film:
-    """people: [11, 19, 2], the points by each of PEOPLE, NaN where one did not mark them."""
+class Row(NamedTuple):
+    """A film's line in a person's list. points: [P, 2], 0 at the picture's edge; None: wrong."""
 
-    name: str
-    path: Path
-    people: NDArray[np.float32]
-    test: bool
+    where: str
+    points: NDArray[np.float32] | None
 
 
-@dataclass(frozen=True)
-class Listed:
-    """What the lists say: the films with a picture, the missing pictures, and problems."""
-
-    films: list[Film]
-    missing: list[str]
-    problems: list[str]
+def _list_path(root: Path, person: str) -> Path:
+    return root / "annotations" / f"{'19lm' if person in DENTISTS else '5lm'}_{person}.csv"
 
 
-def _scan(root: Path) -> Listed:
-    """Every film of the lists, in their order."""
-    lists, problems = read_lists(root)
-    listed = Listed([], [], problems)
+def _read_list(path: Path, points: int, problems: list[str]) -> dict[str, Row]:
+    """Film -> row of a list; what is wrong with the rows goes to `problems`."""
+    rows: dict[str, Row] = {}
+    for where, (film, *cells) in table_rows(path):
+        with noted(problems):
+            if film in rows:
+                raise DataError(f"{where}: expected film {film} once, {rows[film].where} has it")
+            rows[film] = Row(where, None)
+            if not film.isalnum() or len(cells) != 2 * points:
+                message = f"a film's name and {2 * points} numbers ({points} points)"
+                raise DataError(f"{where}: expected {message}, got {len(cells)} after {film!r}")
+            landmarks = finite_numbers(where, cells).reshape(points, 2) + np.float32(0.5)
+            rows[film] = Row(where, landmarks)
+    return rows
+
+
+def _read_lists(root: Path) -> tuple[dict[str, dict[str, Row]], list[str]]:
+    """Person -> film -> row of the lists that can be read, and problems."""
+    lists: dict[str, dict[str, Row]] = {}
+    problems: list[str] = []
+    for person in PEOPLE:
+        with noted(problems):
+            points = len(POINTS if person in DENTISTS else FIVE)
+            lists[person] = _read_list(_list_path(root, person), points, problems)
+    return lists, problems + _odd_films(root, lists)
+
+
+def _odd_films(root: Path, lists: dict[str, dict[str, Row]]) -> list[str]:
+    """A line for every film that is in one list but not in another one of its kind, and for every
+    one of the nine people that the dentists do not have."""
+    known = {film for person in DENTISTS for film in lists.get(person, {})}
+    both = [lists[person] for person in DENTISTS if person in lists]
+    problems = [
+        f"{row.where}: expected a film that the dentists have, got {film!r}"
+        for person in PEOPLE[len(DENTISTS) :]
+        for film, row in lists.get(person, {}).items()
+        if both and film not in known
+    ]
+    for group in (DENTISTS, PEOPLE[len(DENTISTS) :]):
+        rows = {film: row for person in group for film, row in lists.get(person, {}).items()}
+        problems += [
+            f"{_list_path(root, person)}: expected film {film}, as {row.where} has it"
+            for person in group
+            if person in lists
+            for film, row in rows.items()
+            if film not in lists[person]
+        ]
+    return problems
+
+
+def _scan(root: Path) -> tuple[Scan, list[bool]]:
+    """Every film of the lists, in their order, and whether each is a test film; landmarks are the
+    dentists' mean, annotators [11, 19, 2] are PEOPLE."""
+    lists, problems = _read_lists(root)
+    scan, tests = Scan(problems=problems), []
     rows: dict[str, dict[str, Row]] = {}  # film -> person -> row
     for person, films in lists.items():
         for film, row in films.items():
@@ -82,76 +134,32 @@ def _scan(root: Path) -> Listed:
         path = named_file(root / "images", f"{film}.jpg")
         if not os.path.isfile(path):
             where = by_person[DENTISTS[0]].where
-            listed.missing.append(f"{path}: expected the picture of {where}, missing")
+            scan.missing.append(f"{path}: expected the picture of {where}, missing")
             continue
-        try:
-            listed.films.append(_film(film, path, by_person))
-        except DataError as error:
-            listed.problems.extend(error.problems)
-    return listed
+        with noted(problems):
+            people = _people(path, by_person)
+            name, mean = path.relative_to(root).as_posix(), people[: len(DENTISTS)].mean(0)
+            scan.faces.append(ImageFace(name, path, mean, annotators=people))
+            tests.append(len(by_person) > len(DENTISTS))
+    return scan, tests
 
 
-def _film(name: str, path: Path, rows: dict[str, Row]) -> Film:
-    """DataError names the rows with points outside the picture, or a picture without a size."""
+def _people(path: Path, rows: dict[str, Row]) -> NDArray[np.float32]:
+    """The points [11, 19, 2] by each of PEOPLE, NaN where one did not mark them. DataError names
+    the rows with points outside the picture, or a picture without a size."""
     size = image_size(path)
     people = np.full((len(PEOPLE), len(POINTS), 2), np.nan, np.float32)
     problems: list[str] = []
     for index, person in enumerate(PEOPLE):
         row = rows.get(person)
-        if row is None or row.points is None:
-            continue
-        problem = landmark_problem(row.where, row.points, size)
-        problems += [problem] if problem else []
-        people[index, list(range(len(POINTS)) if person in DENTISTS else FIVE)] = row.points
+        if row is not None and row.points is not None:
+            with noted(problems):
+                check_points(row.where, row.points, size)
+            marked = list(range(len(POINTS)) if person in DENTISTS else FIVE)
+            people[index, marked] = row.points
     if problems:
         raise DataError(problems)
-    return Film(name, path, people, test=len(rows) > len(DENTISTS))
-
-
-def counts(root: Path) -> dict[str, tuple[int, int | None]]:
-    """Films with a picture and official number of films, by split."""
-    tests = [film.test for film in _scan(root).films]
-    found = {"train": len(tests) - sum(tests), "test": sum(tests)}
-    return {split: (found[split], official) for split, official in OFFICIAL.items()}
-
-
-def problems(root: Path) -> list[str]:
-    """One line for everything that is wrong with the files under `root`, pixels included."""
-    listed = _scan(root)
-    lines = listed.problems + listed.missing + unreadable(film.path for film in listed.films)
-    return list(dict.fromkeys(lines))
-
-
-def load(root: Path, split: str) -> FaceSet:
-    """The films of "train" or "test" under `root`; DataError tells all problems at once."""
-    return load_films(root, "cephalo", split)
-
-
-def load_films(root: Path, dataset: str, split: str, one: bool = False) -> FaceSet:
-    """The films of a split; `one` takes the training labels of one dentist a film."""
-    listed = _scan(root)
-    if listed.problems:
-        raise DataError(listed.problems)
-    films = [film for film in listed.films if film.test == (split == "test")]
-    if not films:
-        place = f"{root / 'images'}: expected films of the split {split}, none is there"
-        raise DataError([f"{place}; get them from {SOURCE}"])
-    faces = [
-        ImageFace(film.path.relative_to(root).as_posix(), film.path, _label(film, one))
-        for film in films
-    ]
-    people = len(DENTISTS) if split == "train" else len(PEOPLE)
-    found = face_set(dataset, split, SCHEMES["cephalo"], faces, official=OFFICIAL[split])
-    annotators = np.stack([film.people[:people] for film in films])
-    return dataclasses.replace(found, annotators=annotators, annotator_names=PEOPLE[:people])
-
-
-def _label(film: Film, one: bool) -> NDArray[np.float32]:
-    """The dentists' mean [19, 2], or for a training film and `one` that of one of them."""
-    if one and not film.test:
-        return film.people[drawn_dentist(film.name)]
-    mean: NDArray[np.float32] = film.people[: len(DENTISTS)].mean(0)
-    return mean
+    return people
 
 
 def drawn_dentist(film: str) -> int:
@@ -160,10 +168,43 @@ def drawn_dentist(film: str) -> int:
     return hashlib.sha256(film.encode()).digest()[0] % len(DENTISTS)
 
 
-ONE = SimpleNamespace(
-    SOURCE=SOURCE,
-    UNIT=UNIT,
-    counts=counts,
-    problems=problems,
-    load=lambda root, split: load_films(root, "cephalo-one", split, one=True),
-)
+@dataclass(frozen=True)
+class Cephalograms:
+    """The films as a data set. one: a training film has the labels of one of the two dentists."""
+
+    name: str
+    one: bool = False
+    SOURCE = SOURCE
+    UNIT = "films"
+
+    def counts(self, root: Path) -> dict[str, tuple[int, int | None]]:
+        """Films with a picture and official number of films, by split."""
+        tests = _scan(root)[1]
+        found = {"train": len(tests) - sum(tests), "test": sum(tests)}
+        return {split: (found[split], official) for split, official in OFFICIAL.items()}
+
+    def problems(self, root: Path) -> list[str]:
+        """One line for everything that is wrong with the files under `root`, pixels included."""
+        return _scan(root)[0].all_problems()
+
+    def load(self, root: Path, split: str) -> FaceSet:
+        """The films of "train" or "test" under `root`; DataError tells all problems at once."""
+        scan, tests = _scan(root)
+        wanted = [f for f, test in zip(scan.faces, tests, strict=True) if test == (split == "test")]
+        empty = f"{root / 'images'}: expected films of the split {split}, none is there"
+        faces = dataclasses.replace(scan, faces=wanted).checked(f"{empty}; get them from {SOURCE}")
+        people = PEOPLE if split == "test" else DENTISTS
+        faces = [self._labelled(face, split, len(people)) for face in faces]
+        scheme, official = SCHEMES["cephalo"], OFFICIAL[split]
+        return face_set(self.name, split, scheme, faces, (), official, people)
+
+    def _labelled(self, face: ImageFace, split: str, people: int) -> ImageFace:
+        assert face.annotators is not None
+        labels = face.landmarks
+        if self.one and split == "train":
+            labels = face.annotators[drawn_dentist(face.path.stem)]
+        return dataclasses.replace(face, landmarks=labels, annotators=face.annotators[:people])
+
+
+BOTH = Cephalograms("cephalo")
+ONE = Cephalograms("cephalo-one", one=True)

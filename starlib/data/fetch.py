@@ -1,14 +1,20 @@
-"""Download a data set's archive: resumed where it broke off, checked by its hash, then unpacked."""
+"""Download a data set's archive: resumed where it broke off, checked by its hash, then unpacked.
+
+pooch checks hashes, but begins a broken download anew, and its processors name no member of an
+archive that they refuse.
+"""
 
 import os
 import re
 import shutil
+import stat
+import tarfile
 import tempfile
-from pathlib import Path
+import zipfile
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from urllib.parse import urlparse
 
-from starlib.data import FOLDERS, READERS
-from starlib.data.archives import unpack
+from starlib.data import READERS, data_folder
 from starlib.data.faces import DataError
 
 CHUNK = 1 << 16  # bytes; a download that breaks off loses no more
@@ -29,7 +35,7 @@ def fetch(
 
     Raises ValueError for an unknown name and for a data set without a public address, saying where
     to ask for it; DataError for what is wrong with the download. Nothing is left in the data set's
-    folder then, and a download that broke off goes on next time.
+    folder then, and a download that broke off is continued next time.
     """
     if name not in READERS:
         raise ValueError(f"name: expected one of {', '.join(READERS)}, got {name!r}")
@@ -37,11 +43,7 @@ def fetch(
         raise ValueError("--url, --sha256: expected both or neither")
     if sha256 is not None and not re.fullmatch("[0-9a-fA-F]{64}", sha256):
         raise ValueError(f"--sha256: expected 64 hexadecimal digits, got {sha256!r}")
-    base = root or os.environ.get("STARLIB_DATA")
-    if not base:
-        raise DataError(
-            [f"{name}: expected its folder in $STARLIB_DATA or --data-root, none is set"]
-        )
+    folder = data_folder(name, root)
     public = getattr(READERS[name], "FETCH", ())
     wanted = [(url, sha256.lower())] if url and sha256 else list(public)
     if not wanted:
@@ -49,7 +51,6 @@ def fetch(
             f"{name}: has no direct public address, ask for it at {READERS[name].SOURCE}; with an "
             f"address: python -m starlib data fetch {name} --url … --sha256 …"
         )
-    folder = Path(base) / FOLDERS.get(name, name)
     added = [entry for address, digest in wanted for entry in _add(address, digest, folder)]
     return f"{name}: added {', '.join(added)} to {folder}"
 
@@ -63,11 +64,9 @@ def _add(url: str, sha256: str, folder: Path) -> list[str]:
         if not unpack(archive, unpacked):
             shutil.copy2(archive, unpacked / archive.name)
         entries = sorted(path.name for path in unpacked.iterdir())
-        taken = [
-            f"{folder / e}: expected nothing there yet" for e in entries if _is_there(folder, e)
-        ]
+        taken = [folder / entry for entry in entries if os.path.lexists(folder / entry)]
         if taken:
-            raise DataError(taken)
+            raise DataError([f"{path}: expected nothing there yet" for path in taken])
         folder.mkdir(parents=True, exist_ok=True)
         for entry in entries:
             os.replace(unpacked / entry, folder / entry)
@@ -75,12 +74,54 @@ def _add(url: str, sha256: str, folder: Path) -> list[str]:
     return entries
 
 
-def _is_there(folder: Path, entry: str) -> bool:
-    return os.path.lexists(folder / entry)
+def unpack(archive: Path, folder: Path) -> bool:
+    """Unpack an archive into a folder; False if the file is none.
+
+    Every member is looked at before the first is written. DataError names each one that has an
+    absolute path or "..", or that is neither a file nor a folder (links, devices).
+    """
+    try:
+        if zipfile.is_zipfile(archive):
+            with zipfile.ZipFile(archive) as opened:
+                _check_members(archive, {m.filename: _is_plain(m) for m in opened.infolist()})
+                opened.extractall(folder)
+        elif tarfile.is_tarfile(archive):
+            with tarfile.open(archive) as tar:
+                members = {m.name: m.isfile() or m.isdir() for m in tar.getmembers()}
+                _check_members(archive, members)
+                # Older Pythons have no filter; what it refuses is refused above already.
+                safely = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+                tar.extractall(folder, **safely)  # type: ignore[arg-type]
+        else:
+            return False
+    except (zipfile.BadZipFile, tarfile.TarError, EOFError, RuntimeError) as error:
+        raise DataError(f"{archive}: expected a whole archive ({error})") from error
+    return True
+
+
+def _check_members(archive: Path, members: dict[str, bool]) -> None:
+    """DataError for members (name -> whether it is a file or folder) that may not be unpacked."""
+    messages = []
+    for name, plain in members.items():
+        # An archive made on Windows may have "\" between folders: no name needs one.
+        paths = PurePosixPath(name), PureWindowsPath(name)
+        outside = any(path.is_absolute() or ".." in path.parts for path in paths)
+        if outside or paths[1].drive or not plain:
+            expected = "a file or folder, got a link or device"
+            if outside or paths[1].drive:
+                expected = "a path inside the archive"
+            messages.append(f"{archive.name}: member {name!r}: expected {expected}")
+    if messages:
+        raise DataError(messages)
+
+
+def _is_plain(member: zipfile.ZipInfo) -> bool:
+    kind = stat.S_IFMT(member.external_attr >> 16)  # 0: made where there are no such kinds
+    return kind in (0, stat.S_IFREG, stat.S_IFDIR)
 
 
 def download(url: str, sha256: str, folder: Path) -> Path:
-    """The file at an address, in `folder`; what a broken download left there is gone on with.
+    """The file at an address, in `folder`; a broken download is continued.
 
     DataError names the address that cannot be read, or whose content has another hash.
     """
@@ -103,12 +144,12 @@ def download(url: str, sha256: str, folder: Path) -> Path:
     try:
         found = pooch.retrieve(url, f"sha256:{sha256}", name, folder, downloader=resume)
     except requests.HTTPError as error:
-        raise DataError([f"{url}: expected a file there ({error})"]) from error
+        raise DataError(f"{url}: expected a file there ({error})") from error
     except requests.RequestException as error:
         message = f"{url}: expected a whole download, the same command goes on with it ({error})"
-        raise DataError([message]) from error
+        raise DataError(message) from error
     except ValueError as error:  # pooch's word for another hash
-        raise DataError([f"{url}: expected sha256 {sha256} ({error})"]) from error
+        raise DataError(f"{url}: expected sha256 {sha256} ({error})") from error
     return Path(found)
 
 

@@ -37,13 +37,12 @@ def hold_out(faces: FaceSet) -> tuple[FaceSet, FaceSet | None]:
 def some_of(faces: FaceSet, indices: Sequence[int]) -> FaceSet:
     """The faces of these indices, in their order."""
     some = list(indices)
+    arrays = {name: getattr(faces, name) for name in ("landmarks", "clean", "annotators")}
     return dataclasses.replace(
         faces,
         names=tuple(faces.names[i] for i in some),
-        landmarks=faces.landmarks[some],
         read=lambda index: faces.read(some[index]),
         subsets={name: mask[some] for name, mask in faces.subsets.items()},
-        clean=None if faces.clean is None else faces.clean[some],
-        annotators=None if faces.annotators is None else faces.annotators[some],
         people=tuple(faces.people[i] for i in some) if faces.people else (),
+        **{name: values[some] for name, values in arrays.items() if values is not None},
     )

@@ -13,7 +13,6 @@ nobody places them. The averages contain them; they move 53 points by over 1 % o
 the outer eye corners, nose and mouth by up to 7 %, ears and chin by up to 15 %.
 """
 
-import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,10 +23,11 @@ from starlib.data.faces import (
     DataError,
     FaceSet,
     ImageFace,
+    Scan,
+    check_points,
     face_set,
     image_size,
-    landmark_problem,
-    unreadable,
+    noted,
 )
 from starlib.data.paths import image_named
 from starlib.data.pts import read_pts
@@ -74,17 +74,6 @@ class Marked:
     )
 
 
-@dataclass(frozen=True)
-class Listed:
-    """What the list says: the faces with a picture and each one's people [3, 35, 2], the missing
-    pictures, and problems."""
-
-    faces: list[ImageFace]
-    people: list[NDArray[np.float32]]
-    missing: list[str]
-    problems: list[str]
-
-
 def _pictures(root: Path) -> Path:
     return root.parent / "300w" / "lfpw" / "testset"
 
@@ -94,7 +83,7 @@ def _read_list(path: Path) -> tuple[dict[str, Marked], list[str]]:
     rows = table_rows(path)
     if not rows or rows[0][1] != COLUMNS:
         found = ", ".join(rows[0][1]) if rows else "an empty list"
-        raise DataError([f"{path}: expected the columns {', '.join(COLUMNS)}, got {found}"])
+        raise DataError(f"{path}: expected the columns {', '.join(COLUMNS)}, got {found}")
     images: dict[str, Marked] = {}
     broken: set[str] = set()
     problems: list[str] = []
@@ -104,28 +93,27 @@ def _read_list(path: Path) -> tuple[dict[str, Marked], list[str]]:
         except DataError as error:
             problems += error.problems
             broken.add(cells[0])
-    whole = {image: marked for image, marked in images.items() if image not in broken}
-    for image, marked in whole.items():
-        problems += _gaps(path, image, marked)
-    return {image: m for image, m in whole.items() if not _gaps(path, image, m)}, problems
+    gaps = {i: _gaps(path, i, marked) for i, marked in images.items() if i not in broken}
+    problems += [line for lines in gaps.values() for line in lines]
+    return {image: images[image] for image, lines in gaps.items() if not lines}, problems
 
 
 def _add_row(images: dict[str, Marked], where: str, cells: list[str]) -> None:
     """Put a row's point and type into its image's arrays; DataError names what is wrong with it."""
     if len(cells) != len(COLUMNS):
-        raise DataError([f"{where}: expected {len(COLUMNS)} cells, got {len(cells)}"])
+        raise DataError(f"{where}: expected {len(COLUMNS)} cells, got {len(cells)}")
     image, worker, point, x, y, kind = cells
     if not image.replace("_", "").isalnum():
-        raise DataError([f"{where}: image: expected a name without folder, got {image!r}"])
+        raise DataError(f"{where}: image: expected a name without folder, got {image!r}")
     for name, cell, known in (("worker", worker, ROWS), ("point", point, POINTS)):
         if cell not in known:
-            raise DataError([f"{where}: {name}: expected one of {', '.join(known)}, got {cell!r}"])
+            raise DataError(f"{where}: {name}: expected one of {', '.join(known)}, got {cell!r}")
     if kind not in TYPES:
-        raise DataError([f"{where}: type: expected one of {', '.join(TYPES)}, got {kind!r}"])
+        raise DataError(f"{where}: type: expected one of {', '.join(TYPES)}, got {kind!r}")
     marked = images.setdefault(image, Marked(where))
     at = ROWS.index(worker), POINTS.index(point)
     if marked.types[at] >= 0:
-        raise DataError([f"{where}: expected {point} of {image} by {worker} once, it is a second"])
+        raise DataError(f"{where}: expected {point} of {image} by {worker} once, it is a second")
     marked.points[at] = finite_numbers(where, [x, y]) + np.float32(0.5)
     marked.types[at] = int(kind)
 
@@ -141,48 +129,42 @@ def _gaps(path: Path, image: str, marked: Marked) -> list[str]:
     ]
 
 
-def _scan(root: Path) -> Listed:
-    """Every face of the list, in its order."""
-    try:
+def _scan(root: Path) -> Scan:
+    """Every face of the list, in its order; annotators [3, 35, 2] are PEOPLE."""
+    scan = Scan()
+    with noted(scan.problems):
         images, problems = _read_list(root / LIST)
-    except DataError as error:
-        return Listed([], [], [], error.problems)
-    listed = Listed([], [], [], problems)
-    for image, marked in images.items():
-        path = image_named(_pictures(root), image)
-        if path is None:
-            place = f"{_pictures(root) / image}.png or .jpg"
-            listed.missing.append(f"{place}: expected the picture of {marked.where}, missing")
-            continue
-        try:
-            _check(path, marked)
-        except DataError as error:
-            listed.problems.extend(error.problems)
-            continue
-        listed.faces.append(ImageFace(f"lfpw/testset/{path.name}", path, marked.points[-1]))
-        outside = marked.types[: len(PEOPLE), :, None] == OUTSIDE
-        listed.people.append(np.where(outside, np.float32(np.nan), marked.points[: len(PEOPLE)]))
-    return listed
+        scan.problems.extend(problems)
+        for image, marked in images.items():
+            path = image_named(_pictures(root), image)
+            if path is None:
+                place = f"{_pictures(root) / image}.png or .jpg"
+                scan.missing.append(f"{place}: expected the picture of {marked.where}, missing")
+                continue
+            with noted(scan.problems):
+                _check(path, marked)
+                outside = marked.types[:-1, :, None] == OUTSIDE
+                people = np.where(outside, np.float32(np.nan), marked.points[:-1])
+                name = f"lfpw/testset/{path.name}"
+                scan.faces.append(ImageFace(name, path, marked.points[-1], annotators=people))
+    return scan
 
 
 def _check(path: Path, marked: Marked) -> None:
     """DataError for points outside the picture, and for a picture that is another crop."""
-    size = image_size(path)
-    found = [
-        landmark_problem(f"{marked.where} ({worker})", points, size)
-        for worker, points in zip(ROWS, marked.points, strict=True)
-        if np.isfinite(points).all()
-    ]
-    if any(found):
-        raise DataError([problem for problem in found if problem])
+    size, problems = image_size(path), list[str]()
+    for worker, points in zip(ROWS, marked.points, strict=True):
+        if np.isfinite(points).all():
+            with noted(problems):
+                check_points(f"{marked.where} ({worker})", points, size)
+    if problems:
+        raise DataError(problems)
     corners = read_pts(path.with_suffix(".pts"), SCHEMES["300w"].points)[CORNERS_300W] - 0.5
     apart = np.linalg.norm(marked.points[-1, CORNERS] - corners, axis=-1).max()
     if not apart <= SAME_CROP * np.linalg.norm(corners[0] - corners[-1]):
         raise DataError(
-            [
-                f"{marked.where}: expected the crop {path.name} that the list was made for, its "
-                f"eye corners in {path.stem}.pts are {apart:.1f} pixels off"
-            ]
+            f"{marked.where}: expected the crop {path.name} that the list was made for, its "
+            f"eye corners in {path.stem}.pts are {apart:.1f} pixels off"
         )
 
 
@@ -193,20 +175,13 @@ def counts(root: Path) -> dict[str, tuple[int, int | None]]:
 
 def problems(root: Path) -> list[str]:
     """One line for everything that is wrong with the list and its pictures, missing ones too."""
-    listed = _scan(root)
-    lines = listed.problems + listed.missing + unreadable(face.path for face in listed.faces)
-    return list(dict.fromkeys(lines))
+    return _scan(root).all_problems()
 
 
 def load(root: Path, split: str) -> FaceSet:
     """The faces of "test" under `root`; DataError tells all problems at once."""
     if split != "test":
-        raise DataError([f"lfpw-annotators: expected the split test, it has no {split}"])
-    listed = _scan(root)
-    if listed.problems:
-        raise DataError(listed.problems)
-    if not listed.faces:
-        raise DataError([f"{_pictures(root)}: expected pictures of {LIST}, none is there"])
-    scheme = SCHEMES["lfpw-35"]
-    found = face_set("lfpw-annotators", split, scheme, listed.faces, official=OFFICIAL[split])
-    return dataclasses.replace(found, annotators=np.stack(listed.people), annotator_names=PEOPLE)
+        raise DataError(f"lfpw-annotators: expected the split test, it has no {split}")
+    faces = _scan(root).checked(f"{_pictures(root)}: expected pictures of {LIST}, none is there")
+    official, scheme = OFFICIAL[split], SCHEMES["lfpw-35"]
+    return face_set("lfpw-annotators", split, scheme, faces, (), official, PEOPLE)

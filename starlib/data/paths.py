@@ -1,5 +1,6 @@
 """Which files of a folder are data, and which file a name in a list means."""
 
+import filecmp
 import hashlib
 import os
 import re
@@ -34,7 +35,7 @@ def visible_files(folder: Path, below: bool = False) -> list[Path]:
         found = sorted(folder.rglob("*") if below else folder.iterdir())
         return [p for p in found if not _hidden(p.relative_to(folder)) and p.is_file()]
     except OSError as error:
-        raise DataError([f"{folder}: expected a readable folder ({error})"]) from error
+        raise DataError(f"{folder}: expected a readable folder ({error})") from error
 
 
 def _hidden(path: Path) -> bool:
@@ -51,7 +52,7 @@ def derived(paths: Sequence[Path]) -> set[Path]:
     for path in paths:
         mirrored, copied = _MIRRORED.match(path.stem), _COPIED.match(path.stem)
         originals = stems.get(copied["of"], []) if copied else []
-        same = any(same_content(path, original) for original in originals)
+        same = any(filecmp.cmp(path, original, shallow=False) for original in originals)
         if same or (mirrored and mirrored["of"] in stems):
             made.add(path)
     return made
@@ -62,21 +63,13 @@ def copied_images(folder: Path) -> list[Path]:
     return sorted(derived([path for path in visible_files(folder) if is_image(path)]))
 
 
-def digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def same_content(one: Path, other: Path) -> bool:
-    """Whether two files hold the same bytes."""
-    return one.stat().st_size == other.stat().st_size and digest(one) == digest(other)
-
-
 def repeats(paths: Iterable[Path]) -> dict[Path, str]:
     """Those of the files of which another one has the same content -> what they share."""
     sizes: dict[int, list[Path]] = {}
     for path in dict.fromkeys(paths):
         sizes.setdefault(path.stat().st_size, []).append(path)
-    digests = {p: digest(p) for alike in sizes.values() if len(alike) > 1 for p in alike}
+    alike = [path for group in sizes.values() if len(group) > 1 for path in group]
+    digests = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in alike}
     shared = list(digests.values())
     return {path: text for path, text in digests.items() if shared.count(text) > 1}
 

@@ -1,4 +1,4 @@
-"""What augmentation does to the pixels of batches [B, 3, S, S] in [-1, 1], on their device."""
+"""Augmentation of the pixels of batches [B, 3, S, S] in [-1, 1], on their device."""
 
 import torch
 import torch.nn.functional as F

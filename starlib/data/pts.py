@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from starlib.data.faces import DataError, image_size, landmark_problem
+from starlib.data.faces import DataError, check_points, image_size
 from starlib.data.paths import derived, is_image, visible_files
 from starlib.data.text import as_float32, read_text
 
@@ -21,7 +21,7 @@ def read_pts(path: Path, points: int) -> NDArray[np.float32]:
     """
     numbers = _numbers(path)
     if len(numbers) != 2 * points:
-        raise DataError([f"{path}: expected {points} points, found {len(numbers) / 2:g}"])
+        raise DataError(f"{path}: expected {points} points, found {len(numbers) / 2:g}")
     return as_float32(numbers).reshape(points, 2)
 
 
@@ -36,9 +36,7 @@ def _numbers(path: Path) -> list[float]:
     try:
         return [float(word) for word in (match.group(1) if match else text).split()]
     except ValueError as error:
-        raise DataError(
-            [f"{path}: expected lines of two numbers between braces ({error})"]
-        ) from None
+        raise DataError(f"{path}: expected lines of two numbers between braces ({error})") from None
 
 
 def read_binary_pts(path: Path, points: int) -> NDArray[np.float32]:
@@ -50,12 +48,12 @@ def read_binary_pts(path: Path, points: int) -> NDArray[np.float32]:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise DataError([f"{path}: expected a readable .pts file ({error})"]) from error
+        raise DataError(f"{path}: expected a readable .pts file ({error})") from error
     count = int.from_bytes(content[:4], "little", signed=True)
     if len(content) < 4 or count != points:
-        raise DataError([f"{path}: expected a binary .pts file of {points} points, found {count}"])
+        raise DataError(f"{path}: expected a binary .pts file of {points} points, found {count}")
     if len(content) != 4 + 8 * points:
-        raise DataError([f"{path}: expected {4 + 8 * points} bytes, found {len(content)}"])
+        raise DataError(f"{path}: expected {4 + 8 * points} bytes, found {len(content)}")
     values = np.frombuffer(content, "<f4", offset=4).astype(np.float32)
     values[~np.isfinite(values)] = np.nan  # signalling ones would warn in sums, before being named
     return values.reshape(points, 2)
@@ -74,9 +72,7 @@ def read_face(
     DataError naming the file that cannot be read, or whose points are not in the image.
     """
     landmarks = read(annotation, points) + np.float32(0.5 - first_pixel)
-    problem = landmark_problem(annotation, landmarks, image_size(image))
-    if problem:
-        raise DataError([problem])
+    check_points(annotation, landmarks, image_size(image))
     return landmarks
 
 

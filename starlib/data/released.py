@@ -67,10 +67,8 @@ def metadata_boxes(path: Path | str, landmarks: NDArray) -> NDArray[np.float32]:
             if number == 1 and not any(c.isdigit() for c in "".join(words[3:6])):
                 continue  # names of the columns
             raise DataError(
-                [
-                    f"{path}, line {number}: expected an image, five points, "
-                    f"{landmarks.shape[1]} points, scale and centre ({error})"
-                ]
+                f"{path}, line {number}: expected an image, five points, "
+                f"{landmarks.shape[1]} points, scale and centre ({error})"
             ) from error
     return _matched(np.array(points), np.array(squares), landmarks, path)
 
@@ -89,6 +87,6 @@ def _matched(theirs: NDArray, squares: NDArray, ours: NDArray, path: Path) -> ND
         boxes[index] = (*(centre - 100 * scale), 200 * scale)
     if unknown:
         raise DataError(
-            [f"{path}: expected a line for every face, {len(unknown)} have none: {unknown[:10]}"]
+            f"{path}: expected a line for every face, {len(unknown)} have none: {unknown[:10]}"
         )
     return boxes

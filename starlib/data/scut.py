@@ -9,12 +9,13 @@ landmarks. Ours is by name: CRC-32 modulo 100 of the name without its suffix, be
 import zlib
 from pathlib import Path
 
-from starlib.data.faces import DataError, FaceSet, ImageFace, face_set, unreadable
+from starlib.data.faces import FaceSet, ImageFace, Scan, face_set, noted, unreadable
 from starlib.data.pts import pairs, read_binary_pts, read_face
 from starlib.schemes import SCHEMES
 
 SOURCE = "https://github.com/HCIILAB/SCUT-FBP5500-Database-Release (links on that page)"
 UNIT = "faces"
+SCHEME = SCHEMES["scut-fbp5500"]
 ALL = 5500
 SPLITS = {"train": range(44), "test": range(44, 55)}  # CRC-32 modulo 100
 IMAGES, LANDMARKS = "Images", "facial landmark"
@@ -46,34 +47,25 @@ def problems(root: Path) -> list[str]:
     """One line for everything that is wrong with the files under `root`, pixels included."""
     lines: list[str] = []
     for split in SPLITS:
-        lines += _scan(root, split)[1] + unreadable(image for image, _ in _pairs(root, split)[0])
+        pictures = [image for image, _ in _pairs(root, split)[0]]
+        lines += _scan(root, split).problems + unreadable(pictures)
     if not lines and not any(found for found, _ in counts(root).values()):
         lines = [f"{root}: expected train/ and test/, or {IMAGES}/ and {LANDMARKS}/, none is there"]
     return list(dict.fromkeys(lines))
 
 
-def _scan(root: Path, split: str) -> tuple[list[ImageFace], list[str]]:
-    scheme = SCHEMES["scut-fbp5500"]
-    faces: list[ImageFace] = []
+def _scan(root: Path, split: str) -> Scan:
     both, problems = _pairs(root, split)
+    scan = Scan(problems=problems)
     for image, annotation in both:
-        try:
-            landmarks = read_face(image, annotation, scheme.points, 0, read_binary_pts)
-        except DataError as error:
-            problems += error.problems
-        else:
-            faces.append(ImageFace(image.relative_to(root).as_posix(), image, landmarks))
-    return faces, problems
+        with noted(problems):
+            landmarks = read_face(image, annotation, SCHEME.points, 0, read_binary_pts)
+            scan.faces.append(ImageFace(image.relative_to(root).as_posix(), image, landmarks))
+    return scan
 
 
 def load(root: Path, split: str) -> FaceSet:
     """The faces of "train" or "test" under `root`; DataError tells all problems at once."""
-    faces, problems = _scan(root, split)
-    if not faces and not problems:
-        problems = [
-            f"{root}: expected {split}/, or {IMAGES}/ and {LANDMARKS}/; "
-            f"get SCUT-FBP5500 from {SOURCE}"
-        ]
-    if problems:
-        raise DataError(problems)
-    return face_set("scut-fbp5500", split, SCHEMES["scut-fbp5500"], faces)
+    place = f"{root}: expected {split}/, or {IMAGES}/ and {LANDMARKS}/"
+    faces = _scan(root, split).checked(f"{place}; get SCUT-FBP5500 from {SOURCE}")
+    return face_set("scut-fbp5500", split, SCHEME, faces)

@@ -17,7 +17,7 @@ def read_text(path: Path, what: str) -> str:
         wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
         return content.decode("utf-16" if wide else "utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError([f"{path}: expected a readable {what} ({error})"]) from error
+        raise DataError(f"{path}: expected a readable {what} ({error})") from error
 
 
 def table_rows(path: Path) -> list[tuple[str, list[str]]]:
@@ -41,8 +41,8 @@ def finite_numbers(where: str, cells: list[str]) -> NDArray[np.float32]:
     try:
         values = as_float32([float(cell) for cell in cells])
     except ValueError as error:
-        raise DataError([f"{where}: expected numbers ({error})"]) from None
+        raise DataError(f"{where}: expected numbers ({error})") from None
     if not np.isfinite(values).all():
         wrong = cells[int((~np.isfinite(values)).argmax())]
-        raise DataError([f"{where}: expected finite numbers, got {wrong!r}"])
+        raise DataError(f"{where}: expected finite numbers, got {wrong!r}")
     return values

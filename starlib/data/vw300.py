@@ -18,9 +18,10 @@ from PIL import Image
 from starlib.data.faces import (
     DataError,
     FaceSet,
+    check_points,
     files_stamp,
     image_size,
-    landmark_problem,
+    noted,
     open_image,
 )
 from starlib.data.paths import image_named, named_file, visible_files
@@ -67,7 +68,7 @@ def decode(video: Path) -> Generator[Image.Image, None, None]:
             for frame in container.decode(video=0):
                 yield frame.to_image().rotate(frame.rotation, expand=True)  # as it was held
     except (av.error.FFmpegError, OSError, IndexError, ValueError) as error:
-        raise DataError([f"{video}: expected a readable video ({error})"]) from error
+        raise DataError(f"{video}: expected a readable video ({error})") from error
 
 
 class _Frames:
@@ -91,7 +92,7 @@ class _Frames:
             self.number += 1
         if self.last is None:
             have, self.video = self.number, None
-            raise DataError([f"{video}: expected frame {number}, it ends after {have}"])
+            raise DataError(f"{video}: expected frame {number}, it ends after {have}")
         return self.last
 
 
@@ -99,7 +100,7 @@ def _first_frame_size(video: Path) -> tuple[int, int]:
     with closing(decode(video)) as frames:
         first = next(frames, None)
     if first is None:
-        raise DataError([f"{video}: expected frames, it has none"])
+        raise DataError(f"{video}: expected frames, it has none")
     return first.size
 
 
@@ -134,14 +135,11 @@ def _scan(folder: Path) -> tuple[list[tuple[str, Path, int, NDArray[np.float32]]
         if source is None:
             problems.append(f"{annotation}: expected vid.avi or imgs/{annotation.stem}.jpg")
             continue
-        try:
+        with noted(problems):
             landmarks = read_pts(annotation, SCHEMES["300w"].points) - np.float32(0.5)
-            problem = landmark_problem(annotation, landmarks, size or image_size(source))
-        except DataError as error:
-            problems += error.problems
-            continue
-        problems += [problem] if problem else []
-        found.append((f"{folder.name}/{annotation.stem}", source, number, landmarks))
+            where = size or image_size(source)
+            found.append((f"{folder.name}/{annotation.stem}", source, number, landmarks))
+            check_points(annotation, landmarks, where)
     return found, problems
 
 
@@ -178,7 +176,7 @@ def load(root: Path, split: str) -> FaceSet:
     videos = _videos(root, split)
     if not videos:
         raise DataError(
-            [f"{root}: expected folders of {split} videos (001, …); get 300-VW from {SOURCE}"]
+            f"{root}: expected folders of {split} videos (001, …); get 300-VW from {SOURCE}"
         )
     scanned = [_scan(video) for video in videos]
     if problems := [problem for _, lines in scanned for problem in lines]:

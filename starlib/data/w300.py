@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from starlib.data.copies import few, twice
-from starlib.data.faces import DataError, FaceSet, ImageFace, face_set, unreadable
+from starlib.data.faces import FaceSet, ImageFace, Scan, face_set, noted, unreadable
 from starlib.data.paths import copied_images
 from starlib.data.pts import pairs, read_face
 from starlib.schemes import SCHEMES
@@ -46,9 +46,8 @@ def counts(root: Path) -> dict[str, tuple[int, int | None]]:
 
 def problems(root: Path) -> list[str]:
     """One line for everything that is wrong with the files under `root`, pixels included."""
-    lines = _scan(root, "train")[1] + _scan(root, "test")[1]
-    folders = [root / name for name in FOLDERS if (root / name).is_dir()]
-    lines += unreadable(image for folder in folders for image, _ in pairs(folder)[0])
+    lines = _scan(root, "train").problems + _scan(root, "test").problems
+    lines += unreadable(image for folder in _folders(root) for image, _ in pairs(folder)[0])
     if not lines and not any(found for found, _ in counts(root).values()):
         lines = [f"{root}: expected the folders {', '.join(FOLDERS)}, none is there"]
     return list(dict.fromkeys(lines))
@@ -56,43 +55,36 @@ def problems(root: Path) -> list[str]:
 
 def doubts(root: Path) -> list[str]:
     """One line for the copies that are left out, and one for faces that are there twice."""
-    folders = [root / name for name in FOLDERS if (root / name).is_dir()]
-    copies = [path.name for folder in folders for path in copied_images(folder)]
+    copies = [path.name for folder in _folders(root) for path in copied_images(folder)]
     lines = [f"{root}: {len(copies)} copies are left out: {few(copies)}"] if copies else []
-    same = twice(_scan(root, "train")[0] + _scan(root, "test")[0])
+    same = twice(_scan(root, "train").faces + _scan(root, "test").faces)
     return lines + ([f"{root}: {same}"] if same else [])
 
 
-def _scan(root: Path, split: str) -> tuple[list[ImageFace], list[str]]:
-    """The faces of a split that can be read, and problems."""
-    faces: list[ImageFace] = []
-    problems: list[str] = []
+def _folders(root: Path) -> list[Path]:
+    return [root / name for name in FOLDERS if (root / name).is_dir()]
+
+
+def _scan(root: Path, split: str) -> Scan:
+    scan = Scan()
     for name, (folder_split, subset, _) in FOLDERS.items():
         if folder_split != split or not (root / name).is_dir():
             continue
-        both, missing = pairs(root / name)
-        problems += missing
+        both, problems = pairs(root / name)
+        scan.problems.extend(problems)
         for image, annotation in both:
-            try:
+            with noted(scan.problems):
                 landmarks = read_face(image, annotation, SCHEMES["300w"].points, first_pixel=1)
-            except DataError as error:
-                problems += error.problems
-            else:
                 label = image.relative_to(root).as_posix()
-                faces.append(ImageFace(label, image, landmarks, (subset,)))
-    return faces, problems
+                scan.faces.append(ImageFace(label, image, landmarks, (subset,)))
+    return scan
 
 
 def load(root: Path, split: str) -> FaceSet:
     """The faces of "train" or "test" under `root`; DataError tells all problems at once."""
-    faces, problems = _scan(root, split)
-    if not faces and not problems:
-        folders = ", ".join(f for f, (s, _, _) in FOLDERS.items() if s == split)
-        problems = [
-            f"{root}: expected images with .pts files in {folders}; get 300-W from {SOURCE}"
-        ]
-    if problems:
-        raise DataError(problems)
+    folders = ", ".join(f for f, (s, _, _) in FOLDERS.items() if s == split)
+    place = f"{root}: expected images with .pts files in {folders}"
+    faces = _scan(root, split).checked(f"{place}; get 300-W from {SOURCE}")
     subsets = list(dict.fromkeys(tag for face in faces for tag in face.tags))
     usual = [tag for tag in FULL if tag in subsets]
     # The private test set counts where it is there: most copies of 300-W come without it.

@@ -12,7 +12,7 @@ from PIL import Image
 from starlib.data.face_boxes import face_boxes
 from starlib.data.faces import open_image
 from starlib.inference.detector import Detector, load_detector
-from starlib.inference.locate import locate
+from starlib.inference.locate import Located, locate
 from starlib.inference.shipped import DEFAULT, weights_path
 
 
@@ -27,7 +27,7 @@ class Face:
 
     landmarks: NDArray[np.float64]
     covariance: NDArray[np.float64] | None
-    face: tuple[float, float, float, float]
+    face: tuple[float, ...]
     confidence: float | None
 
 
@@ -51,36 +51,38 @@ def predict(
     Raises ValueError naming the argument that is wrong, DataError for a file that does not read.
     """
     detector = _detector(str(weights), device)
-    picture = _picture(image)
-    boxes, confidences = _faces(picture, detector, faces)
-    if not len(boxes):
+    boxes, located = locate_faces(detector, _picture(image), faces, passes, flip_average)
+    if located is None:
         return []
+    covariances = [None] * len(boxes) if located.covariance is None else located.covariance
+    each = zip(located.landmarks, covariances, boxes, strict=True)
+    return [Face(points, spread, tuple(box), sure) for points, spread, (box, sure) in each]
+
+
+def locate_faces(
+    detector: Detector,
+    picture: Image.Image,
+    given: Sequence[Sequence[float]] | None = None,
+    passes: int = 3,
+    flip_average: bool = False,
+) -> tuple[list[tuple[list[float], float | None]], Located | None]:
+    """Each face of an RGB image as left, top, right, bottom and the detector's confidence (None for
+    `given` ones), and all of them located; none and None where there is no face."""
+    if given is None:
+        boxes, confidence = face_boxes(picture, detector.scheme, detector.reach.get("shares"))
+        confidences: list[float | None] = list(map(float, confidence))
+    else:
+        boxes = np.asarray(given, np.float64).reshape(len(given), -1 if len(given) else 4)
+        right = boxes.shape[1] == 4 and bool(np.isfinite(boxes).all())
+        if not right or (boxes[:, :2] >= boxes[:, 2:]).any():
+            expected = "left < right and top < bottom of each"
+            raise ValueError(f"faces: expected {expected}, got {given!r}")
+        confidences = [None] * len(boxes)
+    if not len(boxes):
+        return [], None
     crops = detector.boxes(boxes.reshape(-1, 2, 2))
     located = locate(detector, [picture] * len(boxes), crops, passes, flip_average)
-    return [
-        Face(
-            located.landmarks[index],
-            None if located.covariance is None else located.covariance[index],
-            (float(box[0]), float(box[1]), float(box[2]), float(box[3])),
-            confidence,
-        )
-        for index, (box, confidence) in enumerate(zip(boxes, confidences, strict=True))
-    ]
-
-
-def _faces(
-    picture: Image.Image, detector: Detector, given: Sequence[Sequence[float]] | None
-) -> tuple[NDArray[np.float64], list[float | None]]:
-    if given is None:
-        found, confidence = face_boxes(picture, detector.scheme, detector.reach.get("shares"))
-        return found, list(map(float, confidence))
-    if not len(given):
-        return np.empty((0, 4)), []
-    boxes = np.asarray(given, np.float64).reshape(len(given), -1)
-    right = boxes.shape[1] == 4 and bool(np.isfinite(boxes).all())
-    if not right or (boxes[:, :2] >= boxes[:, 2:]).any():
-        raise ValueError(f"faces: expected left < right and top < bottom of each, got {given!r}")
-    return boxes, [None] * len(boxes)
+    return list(zip(boxes.tolist(), confidences, strict=True)), located
 
 
 def _picture(image: Image.Image | Path | str | ArrayLike) -> Image.Image:

@@ -53,11 +53,13 @@ def sources(given: list[str]) -> list[Source]:
     for text in given:
         path = Path(text)
         if path.is_dir():
-            files = [p for p in visible_files(path, below=True) if _is_picture(p)]
+            below = visible_files(path, below=True)
+            files = [p for p in below if is_image(p) or p.suffix.lower() in VIDEO_SUFFIXES]
             if not files:
                 raise ValueError(f"photos: expected pictures or videos in {text}, there are none")
         else:
-            files = [path] if path.is_file() else _matches(text)
+            matches = map(Path, sorted(glob.glob(text, recursive=True)))
+            files = [path] if path.is_file() else [p for p in matches if p.is_file()]
             missing += [] if files else [text]
         for file in files:
             inside = file.relative_to(path) if path.is_dir() else Path(file.name)
@@ -68,13 +70,8 @@ def sources(given: list[str]) -> list[Source]:
     return [Source(f, name) for (f, _), name in zip(found.values(), names, strict=True)]
 
 
-def _matches(pattern: str) -> list[Path]:
-    paths = [Path(match) for match in sorted(glob.glob(pattern, recursive=True))]
-    return [path for path in paths if path.is_file()]
-
-
 def _longer_names(file: Path, inside: Path) -> list[str]:
-    """What a file may be called, the shortest first: its place in a given folder without and with
+    """Possible names of a file, the shortest first: its place in a given folder without and with
     suffix, then with one more folder each."""
     parts = file.resolve().parts[1:]
     names = [inside.with_suffix("").as_posix(), inside.as_posix()]
@@ -95,10 +92,6 @@ def _own_names(candidates: list[list[str]]) -> list[str]:
             return names
         for index in twice:
             level[index] += 1
-
-
-def _is_picture(path: Path) -> bool:
-    return is_image(path) or path.suffix.lower() in VIDEO_SUFFIXES
 
 
 def pictures(source: Source, every: int = 1) -> Iterator[Picture]:

@@ -12,18 +12,20 @@ class Predictor(nn.Module):
     The covariance is that of `starlib.models.heads.output_moments`, the same that calibration is
     fitted to. A network without it gives its landmarks alone, one without heatmaps those two.
 
-    bgr: what the network wants. grid: of its decoder. peaks: whether its heatmaps are sigmoid maps.
+    bgr: the network's order of colours. grid: of its decoder. peaks: whether its heatmaps are
+    sigmoid maps. with_heatmaps: set it to False to leave them out.
     """
 
     def __init__(self, model: nn.Module, bgr: bool, grid: str, peaks: bool = False):
         super().__init__()
         self.model, self.bgr, self.grid, self.peaks = model, bgr, grid, peaks
+        self.with_heatmaps = True
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         output = self.model(images.flip(1) if self.bgr else images)[-1]
         landmarks, covariance = output_moments(output, self.grid, self.peaks)
         if covariance is None:
             return (landmarks,)
-        if output.heatmaps is None:
+        if output.heatmaps is None or not self.with_heatmaps:
             return landmarks, covariance
         return landmarks, covariance, output.heatmaps

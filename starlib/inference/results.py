@@ -1,4 +1,4 @@
-"""What is written about the faces of a picture: JSON, rows of a table."""
+"""Output for the faces of a picture: JSON, rows of a table."""
 
 import os
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from starlib.schemes import Scheme
 
 
 def units(detector: Detector) -> dict[str, str]:
-    """What the numbers of a picture's record mean."""
+    """Units and meaning of the numbers in a picture's record."""
     if detector.calibration is None:
         meaning = "the spread of the network's heatmap or its predicted covariance, not calibrated"
     else:

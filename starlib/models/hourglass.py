@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from starlib.checks import integer
 from starlib.models.heads import CholeskyHead, StackOutput, activated, peak_positions
 from starlib.moments import grid_positions, soft_argmax
 from starlib.schemes import Scheme, get_scheme
@@ -148,8 +149,7 @@ class StackedHourglass(nn.Module):
         super().__init__()
         self.scheme = get_scheme(scheme)
         for name, value in (("stacks", stacks), ("depth", depth)):
-            if value < 1:
-                raise ValueError(f"{name}: expected an integer >= 1, got {value!r}")
+            integer(1).check(name, value)
         if width < 4 or width % 4:
             raise ValueError(f"width: expected a positive multiple of 4, got {width!r}")
         if image_size < 1 or image_size % (4 * 2**depth):

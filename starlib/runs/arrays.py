@@ -4,7 +4,6 @@ A run's `.npz` holds what its network predicted. Runs on the same test faces sha
 targets and the subsets, in a `faces-<hash>.npz` beside it.
 """
 
-import functools
 import hashlib
 from pathlib import Path
 
@@ -21,6 +20,10 @@ UNLABELLED = -(2**15)  # int16's least number, which stands for NaN in targets
 COVARIANCE_UNIT = 2.0**-10
 
 PREDICTED = ("predicted", "covariance")  # what differs from run to run
+
+# A covariance [2, 2] is symmetric: three entries are written.
+_TRIANGLE = (..., [0, 0, 1], [0, 1, 1])
+_SQUARE = [[0, 1], [1, 2]]
 
 
 def evaluation_arrays(predicted: NDArray, crops: CropStore, faces: FaceSet) -> dict[str, NDArray]:
@@ -42,12 +45,30 @@ def evaluation_arrays(predicted: NDArray, crops: CropStore, faces: FaceSet) -> d
 
 def stored(arrays: dict[str, NDArray]) -> dict[str, NDArray]:
     """Arrays as they are written: masks bool, covariances [f, N, 2, 2] float16, landmarks int16."""
-    return {name: _stored(values) for name, values in arrays.items()}
+
+    def small(values: NDArray) -> NDArray:
+        if values.dtype == bool:
+            return values
+        if values.ndim == 4:  # covariances
+            return (values / COVARIANCE_UNIT).astype(np.float16)
+        steps = np.clip(np.rint(values / UNIT), UNLABELLED + 1, -(UNLABELLED + 1))
+        return np.where(np.isnan(steps), UNLABELLED, steps).astype(np.int16)
+
+    return {name: small(values) for name, values in arrays.items()}
 
 
 def restored(arrays: dict[str, NDArray]) -> dict[str, NDArray]:
     """Arrays as they were before `stored`, to its precision."""
-    return {name: _restored(values, name not in PREDICTED) for name, values in arrays.items()}
+
+    def large(name: str, values: NDArray) -> NDArray:
+        if values.dtype == bool:
+            return values
+        if values.dtype != np.int16:
+            return values.astype(np.float32) * COVARIANCE_UNIT
+        unlabelled = (values == UNLABELLED) & (name not in PREDICTED)
+        return np.where(unlabelled, np.float32(np.nan), values.astype(np.float32) * UNIT)
+
+    return {name: large(name, values) for name, values in arrays.items()}
 
 
 def write(path: Path, arrays: dict[str, NDArray]) -> None:
@@ -56,13 +77,13 @@ def write(path: Path, arrays: dict[str, NDArray]) -> None:
     shared = {name: values for name, values in arrays.items() if name not in PREDICTED}
     key = digest(shared)[:12]
     try:
-        _read_shared(_shared_path(path, key))
-    except (OSError, ValueError):
-        atomically(_shared_path(path, key), functools.partial(_save, arrays=shared))
+        _read_shared(path, key)
+    except ValueError:
+        _save(_shared_path(path, key), shared)
     own = {"faces": np.array(key), "predicted": _bytes(arrays["predicted"] - arrays["target"])}
     if "covariance" in arrays:
         own["covariance"] = _bytes(arrays["covariance"][_TRIANGLE])
-    atomically(path, functools.partial(_save, arrays=own))
+    _save(path, own)
 
 
 def read(path: Path) -> dict[str, NDArray]:
@@ -70,18 +91,24 @@ def read(path: Path) -> dict[str, NDArray]:
     or not of this form."""
     own = _load(path)
     try:
-        shared = _read_shared(_shared_path(path, str(own["faces"])))
-        own_values = {"predicted": _values(own["predicted"], np.int16) + shared["target"]}
+        arrays = _read_shared(path, str(own["faces"]))
+        arrays["predicted"] = _values(own["predicted"], np.int16) + arrays["target"]
         if "covariance" in own:
-            own_values["covariance"] = _values(own["covariance"], np.float16)[..., _SQUARE]
+            arrays["covariance"] = _values(own["covariance"], np.float16)[..., _SQUARE]
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: expected the arrays of a run ({error})") from error
-    return shared | own_values
+    return arrays
 
 
-# A covariance [2, 2] is symmetric: three entries are written.
-_TRIANGLE = (..., [0, 0, 1], [0, 1, 1])
-_SQUARE = [[0, 1], [1, 2]]
+def digest(arrays: dict[str, NDArray]) -> str:
+    """Hash of arrays as they are written: sha256 over each one's name, type, shape and values,
+    so that compressing them anew changes nothing."""
+    hashed = hashlib.sha256()
+    for name in sorted(arrays):
+        values = np.ascontiguousarray(arrays[name])
+        hashed.update(f"{name} {values.dtype.str} {values.shape}\n".encode())
+        hashed.update(values.tobytes())
+    return hashed.hexdigest()
 
 
 def _bytes(values: NDArray) -> NDArray[np.uint8]:
@@ -102,11 +129,12 @@ def _shared_path(path: Path, key: str) -> Path:
     return path.with_name(f"faces-{key}.npz")
 
 
-def _read_shared(path: Path) -> dict[str, NDArray]:
+def _read_shared(path: Path, key: str) -> dict[str, NDArray]:
     """The arrays that runs on these test faces share; ValueError as in `read`."""
-    arrays = _load(path)
-    if path.stem != f"faces-{digest(arrays)[:12]}":
-        raise ValueError(f"{path}: expected the test faces whose hash it is named by")
+    shared = _shared_path(path, key)
+    arrays = _load(shared)
+    if digest(arrays)[:12] != key:
+        raise ValueError(f"{shared}: expected the test faces whose hash it is named by")
     return arrays
 
 
@@ -119,38 +147,4 @@ def _load(path: Path) -> dict[str, NDArray]:
 
 
 def _save(path: Path, arrays: dict[str, NDArray]) -> None:
-    with path.open("wb") as file:
-        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-
-
-def digest(arrays: dict[str, NDArray]) -> str:
-    """Hash of arrays as they are written: sha256 over each one's name, type, shape and values,
-    so that compressing them anew changes nothing."""
-    hashed = hashlib.sha256()
-    for name in sorted(arrays):
-        values = np.ascontiguousarray(arrays[name])
-        hashed.update(f"{name} {values.dtype.str} {values.shape}\n".encode())
-        hashed.update(values.tobytes())
-    return hashed.hexdigest()
-
-
-def _restored(values: NDArray, labels: bool) -> NDArray:
-    if values.dtype == bool:
-        return values
-    if values.dtype != np.int16:
-        return values.astype(np.float32) * COVARIANCE_UNIT
-    landmarks = values.astype(np.float32) * UNIT
-    return np.where(values == UNLABELLED, np.float32(np.nan), landmarks) if labels else landmarks
-
-
-def _stored(values: NDArray) -> NDArray:
-    if values.dtype == bool:
-        return values
-    if values.ndim == 4:  # covariances
-        return (values / COVARIANCE_UNIT).astype(np.float16)
-    return _fixed_point(values)
-
-
-def _fixed_point(values: NDArray) -> NDArray[np.int16]:
-    steps = np.clip(np.rint(values / UNIT), UNLABELLED + 1, -(UNLABELLED + 1))
-    return np.where(np.isnan(steps), UNLABELLED, steps).astype(np.int16)
+    atomically(path, lambda partial: np.savez_compressed(partial, **arrays))  # type: ignore[arg-type]

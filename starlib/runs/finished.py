@@ -17,14 +17,18 @@ from starlib.training.config import RunConfig
 def load_all(results: Path | str | None = None) -> list[Run]:
     """Every finished run, in the order of their names. A damaged record is left out, with a warning
     that names it."""
+    paths = sorted((results_folder(results) / "runs").glob("*.json"))
+    # A partial file was being written when its process was killed.
+    return _readable(path for path in paths if not path.name.startswith(PARTIAL))
+
+
+def _readable(paths: Iterable[Path]) -> list[Run]:
     runs = []
-    for path in sorted((results_folder(results) / "runs").glob("*.json")):
-        if path.name.startswith(PARTIAL):  # what was being written when its process was killed
-            continue
+    for path in paths:
         try:
             runs.append(read_record(path))
         except ValueError as error:
-            warnings.warn(f"left out: {error}", stacklevel=2)
+            warnings.warn(f"left out: {error}", stacklevel=3)
     return runs
 
 
@@ -34,18 +38,12 @@ def load_run(
     """The finished run of a config on faces of these fingerprints, or None.
 
     Without `faces`, where a config was run on several copies of a data set (a partial and a whole
-    one): the run on the copy that most runs of this data set and image size share; where two
-    are shared alike, the one that finished last. Damaged records as in `load_all`.
+    one): the run on the copy that most runs of this data set and image size share; between copies
+    of as many runs, the one that finished last. Damaged records as in `load_all`.
     """
     if faces is not None:  # one file to read
         path = results_folder(results) / "runs" / f"{config.name(*faces)}.json"
-        if not path.exists():
-            return None
-        try:
-            return read_record(path)
-        except ValueError as error:
-            warnings.warn(f"left out: {error}", stacklevel=2)
-            return None
+        return next(iter(_readable([path] if path.exists() else [])), None)
     return by_config(load_all(results)).get(key_of(config))
 
 
@@ -67,15 +65,3 @@ def by_config(runs: Iterable[Run]) -> dict[RunConfig, Run]:
     shared = collections.Counter(map(copy, runs))
     runs.sort(key=lambda run: (shared[copy(run)], run.provenance.get("finished", "")))
     return {key_of(run.config): run for run in runs}
-
-
-def read(configs: Iterable[RunConfig], results: Path | str | None = None) -> list[Run]:
-    """The finished runs of the configs, chosen as in `load_run`."""
-    finished = by_config(load_all(results))
-    return [finished[key] for key in map(key_of, configs) if key in finished]
-
-
-def missing(configs: Iterable[RunConfig], results: Path | str | None = None) -> list[RunConfig]:
-    """The configs without a finished run."""
-    finished = by_config(load_all(results))
-    return [config for config in configs if key_of(config) not in finished]

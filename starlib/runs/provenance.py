@@ -52,11 +52,16 @@ def checkout(root: Path) -> tuple[str | None, bool | None]:
 
 def processor() -> str:
     """The model of the CPU."""
+    return _cpuinfo("model name") or platform.processor() or platform.machine()
+
+
+def _cpuinfo(key: str) -> str:
+    """A value of /proc/cpuinfo, empty where there is none."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(v.split(":")[1].strip() for v in lines if v.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
+    except OSError:
+        return ""
+    return next((v.partition(":")[2].strip() for v in lines if v.startswith(key)), "")
 
 
 # Of a CPU's instructions, those that choose a kernel and with it the rounding.
@@ -68,13 +73,8 @@ def instructions() -> str:
     """The instructions that chose the CPU's kernels: torch's level, those of the CPU that matter,
     and limits that are set. Equal code, processor, threads and instructions give equal bits;
     anything else changes rounding, which acts on a training like another seed."""
-    parts = [torch.backends.cpu.get_cpu_capability()]
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        flags = next(line for line in lines if line.startswith("flags")).split()
-        parts += [name for name in INSTRUCTIONS if name in flags]
-    except (OSError, StopIteration):
-        pass
+    flags = _cpuinfo("flags").split()
+    parts = [torch.backends.cpu.get_cpu_capability(), *(n for n in INSTRUCTIONS if n in flags)]
     return " ".join([*parts, *(f"{n}={os.environ[n]}" for n in LIMITS if n in os.environ)])
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from starlib.data.own.schemes import scheme_of
 from starlib.data.synthface import VARIANTS
-from starlib.files import atomically
+from starlib.files import write_text
 from starlib.runs import arrays
 from starlib.runs.evaluation import MEAN_SHAPE, evaluation_metrics
 from starlib.schemes import Scheme
@@ -80,7 +80,7 @@ class Run:
         parts |= {name: getattr(self, name) for name in names}
         parts["arrays"] = arrays.digest(values)
         text = json.dumps(parts, indent=1, allow_nan=False) + "\n"
-        atomically(self.path, lambda p: p.write_text(text, encoding="utf-8"))
+        write_text(self.path, text)
         return read_record(self.path)
 
     def landmarks(self) -> dict[str, NDArray]:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed.nn.functional import all_reduce
 
 from starlib.devices import AUTO, available_device
 
@@ -97,22 +98,6 @@ def share(batch_size: int) -> slice:
     return slice(rank() * part, (rank() + 1) * part)
 
 
-class _Sum(torch.autograd.Function):
-    """Sum over the processes, and that of its gradient."""
-
-    @staticmethod
-    def forward(ctx: Any, values: Tensor) -> Tensor:
-        values = values.clone()
-        dist.all_reduce(values)
-        return values
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        gradient = gradient.clone()
-        dist.all_reduce(gradient)
-        return gradient
-
-
 class _BatchNorm(nn.BatchNorm2d):
     """Batch norm whose statistics are those of the batches of all processes, equally large ones."""
 
@@ -121,20 +106,19 @@ class _BatchNorm(nn.BatchNorm2d):
             return super().forward(input)
         values = input.to(torch.promote_types(input.dtype, torch.float32))
         own = torch.stack((values.mean((0, 2, 3)), values.var((0, 2, 3), correction=0)))
-        means, variances = _Sum.apply(_at_own_place(own)).unbind(1)
+        # A sum that gathers; its backward sums gradients over the processes.
+        means, variances = all_reduce(_at_own_place(own)).unbind(1)
         centre = means.mean(0)
         variance = (variances + (means - centre).square()).mean(0)
-        self._remember(centre.detach(), variance.detach(), size() * values[:, 0].numel())
-        scale = self.weight * torch.rsqrt(variance + self.eps)
-        shift = self.bias - centre * scale
-        return (values * scale[:, None, None] + shift[:, None, None]).to(input.dtype)
-
-    def _remember(self, centre: Tensor, variance: Tensor, count: int) -> None:
+        count = size() * values[:, 0].numel()
         assert self.running_mean is not None and self.running_var is not None
         assert self.num_batches_tracked is not None and self.momentum is not None
         self.num_batches_tracked.add_(1)
-        self.running_mean.lerp_(centre, self.momentum)
-        self.running_var.lerp_(variance * (count / (count - 1)), self.momentum)
+        self.running_mean.lerp_(centre.detach(), self.momentum)
+        self.running_var.lerp_(variance.detach() * (count / (count - 1)), self.momentum)
+        scale = self.weight * torch.rsqrt(variance + self.eps)
+        shift = self.bias - centre * scale
+        return (values * scale[:, None, None] + shift[:, None, None]).to(input.dtype)
 
 
 def _at_own_place(values: Tensor) -> Tensor:

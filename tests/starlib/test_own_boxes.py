@@ -8,11 +8,11 @@ import torch
 from PIL import Image
 
 from starlib.__main__ import main
-from starlib.commands import predict
 from starlib.data import crop_store, load_dataset
 from starlib.data.face_boxes import face_boxes, measured_reach, reach_doubt
 from starlib.data.faces import FaceSet
 from starlib.data.held_out import FEWEST, LEAST, hold_out, some_of
+from starlib.inference import faces as located
 from starlib.inference.detector import load_detector
 from starlib.runs.evaluation import calibration
 from starlib.runs.finished import load_run
@@ -74,7 +74,7 @@ def test_predict_uses_the_reach_in_the_weights(cats, run_file, tmp_path, capsys,
         asked.append(shares)
         return np.array([[10.0, 5, 50, 45]]), np.array([0.9])
 
-    monkeypatch.setattr(predict, "face_boxes", boxes)
+    monkeypatch.setattr(located, "face_boxes", boxes)
     reach = {"shares": [0.1, -0.5, 0.1, 0.2], "scatter": 0.3, "found": 9, "faces": 9}
     parts = torch.load(run_file)
     parts["scheme"] = parts["scheme"] | {"name": "mine"}

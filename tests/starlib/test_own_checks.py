@@ -8,7 +8,7 @@ from starlib.__main__ import main
 from starlib.data.crops import landmark_boxes
 from starlib.data.own.checks import axes_doubt
 from starlib.data.own.shapes import mean_shape
-from starlib.inference.sheet import COLUMNS, TILE
+from starlib.inference.drawing import COLUMNS, TILE
 from starlib.schemes import SCHEMES
 from tests.starlib.test_own import cats, describe, write_rows, write_symmetric
 

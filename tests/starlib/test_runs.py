@@ -16,7 +16,7 @@ from starlib.commands.train import add
 from starlib.data import DataError, synthface
 from starlib.files import ROOT, results_folder
 from starlib.runs import records
-from starlib.runs.finished import load_all, load_run, missing, read
+from starlib.runs.finished import load_all, load_run
 from starlib.runs.records import verify
 from starlib.runs.run import known_fingerprints, run
 from starlib.training.config import RunConfig
@@ -37,9 +37,7 @@ def test_a_run_is_trained_once_and_read_again(tiny_300w, results, monkeypatch):
     again = run(CONFIG, results=results, data_root="/nowhere")
     assert again.metrics == first.metrics and again.path == first.path
     assert [found.config for found in load_all(results)] == [CONFIG]
-    assert missing([CONFIG, dataclasses.replace(CONFIG, seed=1)], results) == [
-        dataclasses.replace(CONFIG, seed=1)
-    ]
+    assert load_run(dataclasses.replace(CONFIG, seed=1), results) is None
 
 
 def test_a_record_on_rendered_faces_names_the_version_of_the_renderer(results, monkeypatch):
@@ -146,9 +144,7 @@ def test_a_damaged_record_is_named_and_left_out(tiny_300w, results, monkeypatch,
     with pytest.warns(UserWarning, match=f"left out: .*{found.name}"):
         assert [kept.config for kept in load_all(results)] == [good]
     with pytest.warns(UserWarning, match="left out"):
-        assert read([CONFIG, good], results) == load_all(results)
-    with pytest.warns(UserWarning, match="left out"):
-        assert missing([CONFIG, good], results) == [CONFIG]
+        assert load_run(CONFIG, results) is None
     with pytest.warns(UserWarning, match="left out"):  # and is trained again
         run(CONFIG, results=results, data_root=tiny_300w)
     assert len(load_all(results)) == 2

@@ -1,5 +1,5 @@
-"""What looks wrong in your own data without being an error: faces unlike the others, units and
-axes of coordinates, mirror pairs."""
+"""Doubts about your own data, which are no errors: faces unlike the others, units and axes of
+coordinates, mirror pairs."""
 
 from collections.abc import Iterator, Sequence
 
@@ -44,8 +44,7 @@ def doubts_of(faces: Sequence[ImageFace], scheme: Scheme) -> Iterator[str]:
             axes = axes_doubt(shapes, scheme)
             yield from [axes] if axes else []
             yield from _odd_faces(names, landmarks, shapes)
-    message = flip_doubt(landmarks, scheme.flip) if scheme.mirrors and not axes else None
-    if message:
+    if scheme.mirrors and not axes and (message := flip_doubt(landmarks, scheme.flip)):
         yield message
     if copies := twice(faces):
         yield copies
@@ -76,7 +75,7 @@ def _odd_faces(names: Sequence[str], landmarks: NDArray, shapes: Shapes) -> Iter
 
 
 def _guess(landmarks: NDArray, mean: NDArray[np.complex128], limit: float) -> str:
-    """What would make a face [N, 2] like the mean shape, in words."""
+    """The error, in words, whose correction makes a face [N, 2] like the mean shape."""
     face = as_complex(landmarks)[None]
     if onto(mean, face[:, ::-1])[0][0] < limit:
         return "its points are in the reverse order"
@@ -139,15 +138,9 @@ def _units_doubt(faces: Sequence[ImageFace], landmarks: NDArray) -> str | None:
     )
 
 
-def _boxed(landmarks: NDArray) -> NDArray[np.float64]:
-    """Landmarks [F, N, 2], the centre of each face's box at 0 and its longer side 1."""
-    points = landmarks.astype(np.float64)
-    low, high = points.min(1, keepdims=True), points.max(1, keepdims=True)
-    return (points - (low + high) / 2) / (high - low).max(-1, keepdims=True)
-
-
 def flip_doubt(landmarks: NDArray, flip: Sequence[int]) -> str | None:
-    """What `flip` gets wrong by the mirrored mean shape of landmarks [F, N, 2], or None.
+    """The pairs of `flip` that disagree with the mirrored mean shape of landmarks [F, N, 2], in a
+    line, or None.
 
     A point's mirror image should lie where its partner is. It counts as wrong when another point is
     nearer by TOLERANCE and by three standard errors of the means. Fewer than LEAST_FACES faces tell
@@ -156,7 +149,9 @@ def flip_doubt(landmarks: NDArray, flip: Sequence[int]) -> str | None:
     landmarks = landmarks[~np.isnan(landmarks).any((1, 2))]
     if len(landmarks) < LEAST_FACES:
         return None
-    boxed = _boxed(landmarks)
+    placed = landmarks.astype(np.float64)
+    low, high = placed.min(1, keepdims=True), placed.max(1, keepdims=True)
+    boxed = (placed - (low + high) / 2) / (high - low).max(-1, keepdims=True)
     shape = boxed.mean(0)
     distances = np.linalg.norm((shape * (-1, 1))[:, None] - shape, axis=-1)
     nearest = distances.argmin(1)

@@ -39,20 +39,20 @@ class Coordinates:
             cells = _in_order(row, order)
         if len(cells) != row.width * self.points:
             expected = f"{row.width * self.points} numbers ({self.points} points)"
-            raise DataError([f"{where}: expected {expected}, found {len(cells)}"])
+            raise DataError(f"{where}: expected {expected}, found {len(cells)}")
         try:
             values = as_float32([_number(cell) for cell in cells]).reshape(-1, row.width)
         except (ValueError, TypeError, OverflowError) as error:
-            raise DataError([f"{where}: expected numbers after the image ({error})"]) from None
+            raise DataError(f"{where}: expected numbers after the image ({error})") from None
         if row.width == 3:
             if not (np.isin(values[:, 2], FLAGS) | np.isnan(values[:, 2])).all():
-                raise DataError([f"{where}: expected flags 0, 1 or 2 after x and y"])
+                raise DataError(f"{where}: expected flags 0, 1 or 2 after x and y")
             values[~(values[:, 2] > 0)] = np.nan
         values[np.isnan(values).any(-1)] = np.nan
         return values[:, :2]
 
     def unlabelled(self, faces: Sequence[NDArray[np.float32]]) -> tuple[float, ...]:
-        """What x and y both are where a point of these coordinates [N, 2] is not labelled."""
+        """The values that mark an unlabelled point of these coordinates [N, 2], as x and as y."""
         if self.missing is not None:
             return self.missing
         at_origin = sum(int((face == 0).all(-1).sum()) for face in faces)
@@ -80,7 +80,7 @@ class Coordinates:
         expected = FIRST_PIXELS if self.first_pixel is None else (self.first_pixel,)
         if stated not in expected:
             words = " or ".join(f"{value:g}" for value in expected)
-            raise DataError([f"{row.where}: first_pixel: expected {words}, got {row.first_pixel}"])
+            raise DataError(f"{row.where}: first_pixel: expected {words}, got {row.first_pixel}")
         return stated
 
 
@@ -90,24 +90,22 @@ def _in_order(row: Row, order: tuple[str, ...]) -> list[Any]:
     names = list(row.names or ())
     twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
     if twice:
-        raise DataError([f"{row.where}: expected point {twice[0]!r} once, it is there twice"])
+        raise DataError(f"{row.where}: expected point {twice[0]!r} once, it is there twice")
     known = set(order)
     if strangers := [name for name in names if name not in known]:
         listed = ", ".join(order[:5]) + (", …" if len(order) > 5 else "")
-        raise DataError([f"{row.where}: expected points {listed}; found {strangers[0]!r}"])
+        raise DataError(f"{row.where}: expected points {listed}; found {strangers[0]!r}")
     parts = {name: row.cells[i * row.width : (i + 1) * row.width] for i, name in enumerate(names)}
     return [cell for name in order for cell in parts.get(name, [math.nan] * row.width)]
 
 
-def order_of(names: tuple[str, ...], points: int) -> tuple[str, ...]:
+def order_of(names: tuple[str, ...], points: int, where: str = "") -> tuple[str, ...]:
     """The order of the scheme's points by the names in a list: numbers, from 0 or from 1, in their
-    order; words as they stand. DataError where they are not the points of the scheme."""
+    order; words as they stand. DataError, beginning with `where`, for those of another scheme."""
     if len(names) != points:
         raise DataError(
-            [
-                f"expected {points} points, found {len(names)} names; `names` in the .yml lists "
-                "them in the scheme's order where faces lack some"
-            ]
+            f"{where}expected {points} points, found {len(names)} names; `names` in the .yml lists "
+            "them in the scheme's order where faces lack some"
         )
     if not all(name.isdecimal() or name == "" for name in names):
         return names
@@ -115,7 +113,8 @@ def order_of(names: tuple[str, ...], points: int) -> tuple[str, ...]:
     numbers = [int(name or 0) for name in ordered]
     first = 1 if numbers[0] else 0
     if numbers != list(range(first, first + points)):
-        raise DataError([f"expected points 0 to {points - 1} or 1 to {points}, found {numbers}"])
+        expected = f"{where}expected points 0 to {points - 1} or 1 to {points}"
+        raise DataError(f"{expected}, found {numbers}")
     return ordered
 
 

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from starlib.data.faces import DataError
 from starlib.data.own.coordinates import Coordinates, order_of
-from starlib.data.own.faces import list_rows
 from starlib.data.own.lists import Header, Row, csv_cells, is_header
 from starlib.data.own.shapes import Shapes, as_complex, mean_shape
+from starlib.data.own.tools import list_rows
 from starlib.data.paths import visible_files
 from starlib.data.pts import count_points
 
@@ -63,7 +63,7 @@ def _count(path: Path) -> int:
             return count_points(files[0])
     row = next(list_rows(path, 0), None)
     if row is None:
-        raise DataError([f"{path}: expected faces, there are none"])
+        raise DataError(f"{path}: expected faces, there are none")
     if isinstance(row, DataError):
         raise row
     return len(row.cells) // row.width

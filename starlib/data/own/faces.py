@@ -31,26 +31,26 @@ from numpy.typing import NDArray
 
 from starlib.data.copies import few, repeated_faces
 from starlib.data.faces import (
+    Checked,
     DataError,
     DataWarning,
     FaceSet,
     ImageFace,
+    check_points,
     face_set,
     image_size,
-    landmark_problem,
+    noted,
     unreadable,
 )
-from starlib.data.own.checks import doubts_of
+from starlib.data.own.checks import doubts_of, least_alike_first
 from starlib.data.own.coordinates import Coordinates, coordinates_of, order_of
-from starlib.data.own.lists import READERS, Row, Rows
+from starlib.data.own.lists import Row, Rows
 from starlib.data.own.schemes import data_name, read_description, scheme_from
-from starlib.data.own.tools import folder_rows, xml_rows
+from starlib.data.own.tools import READERS, list_rows
 from starlib.data.paths import copied_images, named_file
 from starlib.schemes import Scheme, normalisations
 
-UNIT = "faces"
 SPLITS = ("train", "test")
-SUFFIXES = (*READERS, ".xml")
 LEAST_SIDE = 4  # pixels that a face's points reach over; fewer are shares of a picture's size
 
 
@@ -64,50 +64,33 @@ class Scanned:
     notes: list[str]
 
 
-def list_rows(source: Path, points: int) -> Rows:
-    """Every face of a list or a folder, or the DataError in its place."""
-    try:
-        if os.path.isdir(source):
-            yield from folder_rows(source, points)
-        elif source.suffix.lower() == ".xml":
-            yield from xml_rows(source)
-        else:
-            yield from READERS[source.suffix.lower()](source, points)
-    except DataError as error:
-        yield error
-
-
 def _order(path: Path, values: dict[str, Any], coordinates: Coordinates) -> tuple[str, ...] | None:
     """The names of the scheme's points in its order: of the description, or of its first list."""
     if coordinates.names is not None:
         return coordinates.names
     for source in [path.parent / values[s] for s in SPLITS if s in values]:
-        if not (os.path.isdir(source) or source.suffix.lower() in SUFFIXES):
-            continue
-        for row in list_rows(source, coordinates.points):
+        if _is_source(source):
+            row = next(list_rows(source, coordinates.points), None)
             if isinstance(row, Row) and row.names is not None:
-                try:
-                    return order_of(row.names, coordinates.points)
-                except DataError as error:
-                    raise DataError([f"{row.where}: {p}" for p in error.problems]) from None
-            break
+                return order_of(row.names, coordinates.points, f"{row.where}: ")
     return None
+
+
+def _is_source(path: Path) -> bool:
+    return os.path.isdir(path) or path.suffix.lower() in READERS
 
 
 def _face(row: Row, folder: Path, landmarks: NDArray[np.float32]) -> ImageFace:
     """The face of a row; DataError names it."""
     image = named_file(folder, row.image)
     if not os.path.isfile(image):
-        raise DataError([f"{row.where}: expected the image {image}, there is none"])
-    if problem := landmark_problem(row.where, landmarks, image_size(image), unlabelled=True):
-        raise DataError([problem])
+        raise DataError(f"{row.where}: expected the image {image}, there is none")
+    check_points(row.where, landmarks, image_size(image), unlabelled=True)
     width, height = np.nanmax(landmarks, 0) - np.nanmin(landmarks, 0)
     if max(width, height) < LEAST_SIDE:
         raise DataError(
-            [
-                f"{row.where}: expected points in pixels, they reach over {width:.2f} x "
-                f"{height:.2f}: are they shares of the picture's size?"
-            ]
+            f"{row.where}: expected points in pixels, they reach over {width:.2f} x "
+            f"{height:.2f}: are they shares of the picture's size?"
         )
     part = row.where.rpartition(", ")[2]
     return ImageFace(row.name or f"{row.image} ({part})", image, landmarks, person=row.person)
@@ -131,23 +114,24 @@ def scan(path: Path, split: str) -> Scanned:
         found.problems.append(f"{path}: {split}: expected a list or a folder of faces, got none")
         return found
     source = path.parent / values[split]
-    if not os.path.isdir(source) and source.suffix.lower() not in SUFFIXES:
-        kinds = f"{', '.join(SUFFIXES)} or a folder"
+    if not _is_source(source):
+        kinds = f"{', '.join(READERS)} or a folder"
         found.problems.append(f"{path}: {split}: expected {kinds}, got {values[split]!r}")
         return found
     folder = source if os.path.isdir(source) else source.parent
     folder = path.parent / values["images"] if "images" in values else folder
-    try:
+    with noted(found.problems):
         order = _order(path, values, coordinates)
-    except DataError as error:
-        found.problems.extend(error.problems)
-        return found
-    _read(found, list_rows(source, scheme.points), folder, coordinates, order)
+        _read(found, list_rows(source, scheme.points), folder, coordinates, order)
     if not found.faces and not found.problems:
         found.problems.append(f"{source}: expected faces, there are none")
     if split == "test":
-        unscorable = [face for face in found.faces if not _scorable(face, scheme)]
-        found.problems.extend(_unscorable(source, face) for face in unscorable)
+        found.problems.extend(
+            f"{source}, {face.name}: expected labelled points of the normaliser, in two places; "
+            "errors of test faces are divided by their distance"
+            for face in found.faces
+            if not _scorable(face, scheme)
+        )
     if os.path.isdir(source) and (copies := copied_images(source)):
         names = few([path.name for path in copies])
         found.notes.append(f"{len(copies)} copies are left out: {names}")
@@ -159,20 +143,16 @@ def _read(found: Scanned, rows: Rows, folder: Path, coordinates: Coordinates, or
     """Add the faces of the rows to what is found."""
     written: list[tuple[Row, NDArray[np.float32], float]] = []
     for row in rows:
-        try:
+        with noted(found.problems):
             if isinstance(row, DataError):
                 raise row
             points = coordinates.written(row, order)
             written.append((row, points, coordinates.counted_from(row)))
-        except DataError as error:
-            found.problems.extend(error.problems)
     missing = coordinates.unlabelled([points for _, points, _ in written])
     for row, points, first in written:
-        try:
+        with noted(found.problems):
             landmarks = coordinates.landmarks(points, missing, first)
             found.faces.append(_face(row, folder, landmarks))
-        except DataError as error:
-            found.problems.extend(error.problems)
     origins = {f"{first:g}" for _, _, first in written}
     found.notes.append(f"the first pixel's centre is at {' or '.join(sorted(origins))}")
     if coordinates.missing is None:
@@ -190,15 +170,8 @@ def _scorable(face: ImageFace, scheme: Scheme) -> bool:
     return all((distance > 0).all() for distance in distances)
 
 
-def _unscorable(source: Path, face: ImageFace) -> str:
-    return (
-        f"{source}, {face.name}: expected labelled points of the normaliser, in two places; errors "
-        "of test faces are divided by their distance"
-    )
-
-
 def _unlabelled(found: Scanned) -> list[str]:
-    """How many points are unlabelled."""
+    """A line that says how many points are unlabelled, if any is."""
     missing = [int(np.isnan(face.landmarks).any(-1).sum()) for face in found.faces]
     if not any(missing):
         return []
@@ -213,22 +186,25 @@ def given_splits(path: Path) -> list[str]:
     return [split for split in SPLITS if split in values]
 
 
-def scans(path: Path) -> dict[str, Scanned]:
-    """`scan` of every split that a description has."""
-    return {split: scan(path, split) for split in given_splits(path)}
-
-
-def problems_of(path: Path, found: dict[str, Scanned]) -> list[str]:
-    """One line for everything that is wrong with the files of a description, pixels included."""
-    messages: list[str] = []
-    if not found:
-        messages.append(f"{path}: expected train, test or both, got neither")
+def check(path: Path) -> Checked:
+    """Look at every file of a description, pixels included."""
+    found = {split: scan(path, split) for split in given_splits(path)}
+    problems = [] if found else [f"{path}: expected train, test or both, got neither"]
     for scanned in found.values():
-        messages += scanned.problems + unreadable(face.path for face in scanned.faces)
-    return list(dict.fromkeys(messages))
+        problems += scanned.problems + unreadable(face.path for face in scanned.faces)
+    return Checked(
+        counts={split: (len(scanned.faces), None) for split, scanned in found.items()},
+        unit="faces",
+        problems=list(dict.fromkeys(problems)),
+        source=None,
+        doubts=list(_doubts(path, found)),
+        notes=[note for scanned in found.values() for note in scanned.notes],
+        faces={split: least_alike_first(scanned.faces) for split, scanned in found.items()},
+        scheme=next((scanned.scheme for scanned in found.values()), None),
+    )
 
 
-def doubts(path: Path, found: dict[str, Scanned]) -> Iterator[str]:
+def _doubts(path: Path, found: dict[str, Scanned]) -> Iterator[str]:
     """One line for everything that looks wrong without being an error."""
     for split, scanned in found.items():
         yield from (f"{path}: {split}: {m}" for m in doubts_of(scanned.faces, scanned.scheme))
@@ -243,13 +219,12 @@ def load(path: Path, split: str) -> FaceSet:
     scanned = scan(path, split)
     if scanned.problems:
         raise DataError(scanned.problems)
-    looked_at = {split: scanned}
     if split == "test" and "train" in given_splits(path):
         train = [face.path for face in scan(path, "train").faces]
         message = repeated_faces(train, [face.path for face in scanned.faces])
         if message:
             warnings.warn(f"{path}: {message}", DataWarning, stacklevel=3)
-    for message in doubts(path, looked_at):
+    for message in _doubts(path, {split: scanned}):
         warnings.warn(message, DataWarning, stacklevel=3)
     name = data_name(path, read_description(path))
     return face_set(name, split, scanned.scheme, scanned.faces)

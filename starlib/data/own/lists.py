@@ -13,7 +13,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,7 +71,7 @@ def csv_cells(path: Path) -> Iterator[tuple[int, list[str]]]:
                 decimal = delimiter == ";"
                 yield number, [row[0], *(c.replace(",", ".") if decimal else c for c in row[1:])]
     except csv.Error as error:
-        raise DataError([f"{path}: expected a readable list of faces ({error})"]) from error
+        raise DataError(f"{path}: expected a readable list of faces ({error})") from error
 
 
 def is_header(row: list[str]) -> bool:
@@ -106,12 +106,12 @@ class Header:
                 if match := form.fullmatch(word):
                     point = next((part for part in match.groups() if part), "").strip(" _-.")
                     if axis in found.setdefault(point, {}):
-                        raise DataError([f"{where}: expected {word!r} once, it is there twice"])
+                        raise DataError(f"{where}: expected {word!r} once, it is there twice")
                     found[point][axis] = column
                     break
         half = [point for point, axes in found.items() if len(axes) < 2]
         if half:
-            raise DataError([f"{where}: expected x and y of each point, {half[0]!r} has one"])
+            raise DataError(f"{where}: expected x and y of each point, {half[0]!r} has one")
         image = next((words.index(word) for word in IMAGE_COLUMNS if word in words), 0)
         points = {point: [axes["x"], axes["y"]] for point, axes in found.items()}
         first = words.index(FIRST_PIXEL) if FIRST_PIXEL in words else None
@@ -127,7 +127,7 @@ class Header:
         return Row(where, image, numbers, names=names, first_pixel=first, person=who)
 
 
-def _csv_rows(path: Path, points: int) -> Rows:
+def csv_rows(path: Path, points: int) -> Rows:
     header, width = None, 0
     for number, cells in csv_cells(path):
         where = f"{path}, row {number}"
@@ -136,20 +136,18 @@ def _csv_rows(path: Path, points: int) -> Rows:
             if not header.points and width == 1 + 2 * points:  # names that say nothing of x and y
                 header = None
             elif len(header.points) != points:
-                raise DataError([_expected(where, points, 2 * len(header.points) or width - 1)])
+                found = 2 * len(header.points) or width - 1
+                expected = f"{2 * points} numbers ({points} points)"
+                raise DataError(f"{where}: expected {expected}, found {found}")
         elif header is None:
             yield Row(where, cells[0].strip(), cells[1:])
         elif len(cells) == width:
             yield header.row(where, cells)
         else:
-            yield DataError([f"{where}: expected {width} cells as in row 1, found {len(cells)}"])
+            yield DataError(f"{where}: expected {width} cells as in row 1, found {len(cells)}")
 
 
-def _expected(where: str, points: int, found: int) -> str:
-    return f"{where}: expected {2 * points} numbers ({points} points), found {found}"
-
-
-def _tsv_rows(path: Path, points: int) -> Rows:
+def tsv_rows(path: Path, points: int) -> Rows:
     image, landmarks = 0, 2
     for number, line in enumerate(read_text(path, "list of faces").splitlines(), 1):
         words = line.split("\t")
@@ -168,13 +166,13 @@ def _tsv_rows(path: Path, points: int) -> Rows:
 
 
 def read_json(path: Path) -> Any:
-    """What a .json file holds; DataError names one that cannot be read."""
+    """The content of a .json file; DataError names one that cannot be read."""
     try:
         return json.loads(read_text(path, "list of faces"))
     except (ValueError, RecursionError) as error:
         if isinstance(error, DataError):
             raise
-        raise DataError([f"{path}: expected readable JSON ({error})"]) from error
+        raise DataError(f"{path}: expected readable JSON ({error})") from error
 
 
 def coco_rows(path: Path, content: Any) -> Rows:
@@ -186,7 +184,7 @@ def coco_rows(path: Path, content: Any) -> Rows:
         names = {c["id"]: tuple(map(str, c["keypoints"])) for c in named}
     except (LookupError, TypeError, AttributeError) as error:
         expected = "expected COCO key points: images, annotations with keypoints"
-        raise DataError([f"{path}: {expected} ({error!r})"]) from error
+        raise DataError(f"{path}: {expected} ({error!r})") from error
     for number, annotation in annotations:
         where = f"{path}, annotation {number}"
         try:
@@ -194,33 +192,16 @@ def coco_rows(path: Path, content: Any) -> Rows:
             image = images[_entry(where, annotation, "image_id")]
             points = names.get(annotation.get("category_id"))
             if points and len(points) * 3 != len(cells):
-                raise DataError([f"{where}: expected {len(points)} points as in its category"])
+                raise DataError(f"{where}: expected {len(points)} points as in its category")
             yield Row(where, str(image), cells, 3, points)
         except DataError as error:
             yield error
         except (LookupError, TypeError) as error:
-            message = f"{where}: expected COCO key points of an image in `images` ({error!r})"
-            yield DataError([message])
+            expected = "expected COCO key points of an image in `images`"
+            yield DataError(f"{where}: {expected} ({error!r})")
 
 
 def _entry(where: str, annotation: Any, key: str) -> Any:
     if not isinstance(annotation, dict) or key not in annotation:
-        raise DataError([f"{where}: expected COCO key points with {key!r}, it has none"])
+        raise DataError(f"{where}: expected COCO key points with {key!r}, it has none")
     return annotation[key]
-
-
-def _json_rows(path: Path, points: int) -> Rows:
-    from starlib.data.own.tools import label_studio_rows
-
-    content = read_json(path)
-    if isinstance(content, list) and content and isinstance(content[0], dict):
-        yield from label_studio_rows(path, content)
-    else:
-        yield from coco_rows(path, content)
-
-
-READERS: dict[str, Callable[[Path, int], Rows]] = {
-    ".csv": _csv_rows,
-    ".tsv": _tsv_rows,
-    ".json": _json_rows,
-}

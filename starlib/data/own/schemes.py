@@ -13,9 +13,9 @@ that is known, `scheme: 300w` says all of it; `name` is then the data set's, by 
 The same file says where the faces are: see `starlib.data.own`.
 """
 
-import reprlib
 from collections.abc import Mapping
 from pathlib import Path
+from reprlib import repr as _short  # a small file may hold a value of any size
 from typing import Any
 
 from starlib.data.faces import DataError
@@ -61,14 +61,11 @@ def read_description(path: Path | str) -> dict[str, Any]:
 
 def data_name(path: Path | str, values: Mapping[str, Any]) -> str:
     """The name of the data set; ValueError names the file."""
-    name = values.get("name", Path(path).stem if "scheme" in values else None)
-    if "name" in values and not _is_name(name):
+    name = values.get("name", Path(path).stem)
+    valid = isinstance(name, str) and name.replace("-", "").replace("_", "").isalnum()
+    if "name" in values and not valid:
         raise ValueError(f"{path}: name: expected letters, digits, - and _, got {_short(name)}")
     return str(name)
-
-
-def _is_name(name: object) -> bool:
-    return isinstance(name, str) and name.replace("-", "").replace("_", "").isalnum()
 
 
 def scheme_from(path: Path | str, values: Mapping[str, Any]) -> Scheme:
@@ -89,13 +86,10 @@ def scheme_from(path: Path | str, values: Mapping[str, Any]) -> Scheme:
     try:
         edges = tuple(_edge(edge, count) for edge in _list("edges", values["edges"]))
         flip = _flip(values["flip"], count)
-        groups = [
-            _indices("normaliser", g, count) for g in _list("normaliser", values["normaliser"])
-        ]
+        given = _list("normaliser", values["normaliser"])
+        groups = [_indices("normaliser", group, count) for group in given]
         if len(groups) != 2 or set(groups[0]) == set(groups[1]):
-            raise ValueError(
-                f"normaliser: expected two groups of points, got {_short(values['normaliser'])}"
-            )
+            raise ValueError(f"normaliser: expected two groups of points, got {_short(given)}")
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     return Scheme(name, edges, flip, (groups[0], groups[1]))
@@ -113,11 +107,6 @@ def _flip(given: object, count: int) -> tuple[int, ...]:
             raise ValueError(f"flip: expected each point in one pair, got {[i, j]} besides")
         flip[i], flip[j] = j, i
     return tuple(flip)
-
-
-def _short(given: object) -> str:
-    """What was given, in a few words: a small file may hold a value of any size."""
-    return reprlib.repr(given)
 
 
 def _list(key: str, given: object) -> list[Any]:

@@ -33,7 +33,7 @@ def split_list(path: Path, by: str | None, share: float, seed: int) -> dict[str,
     header, rows, who = _read(path, by)
     chosen = _drawn(who, share, seed)
     if not 0 < len(chosen) < len(set(who)):
-        raise DataError([f"{path}: expected two identities at least, found {len(set(who))}"])
+        raise DataError(f"{path}: expected two identities at least, found {len(set(who))}")
     parts: dict[str, Cells] = {"train": [], "test": []}
     for row, identity in zip(rows, who, strict=True):
         parts["test" if identity in chosen else "train"].append(row)
@@ -51,10 +51,10 @@ def _read(path: Path, by: str | None) -> tuple[Cells, Cells, list[str]]:
         return header, rows, [row[0] for row in rows]
     if not header or by not in header[0]:
         columns = ", ".join(header[0][:5]) + ", …" if header else "no header"
-        raise DataError([f"{path}: expected a column {by!r} in the first row, found {columns}"])
+        raise DataError(f"{path}: expected a column {by!r} in the first row, found {columns}")
     column, width = header[0].index(by), len(header[0])
     if column == 0:
-        raise DataError([f"{path}: expected the image in the first column, found {by!r}"])
+        raise DataError(f"{path}: expected the image in the first column, found {by!r}")
     wrong = [
         f"{path}, row {number}: expected {width} cells as in the first row, and one in {by!r}"
         for number, row in numbered
@@ -66,8 +66,9 @@ def _read(path: Path, by: str | None) -> tuple[Cells, Cells, list[str]]:
     if Header.of(str(path), header[0]).points:
         named = [*header[0][:column], "person", *header[0][column + 1 :]]
         return [named], rows, who
-    less = [[row[:column] + row[column + 1 :] for row in part] for part in (header, rows)]
-    return less[0], less[1], who
+    for row in (*header, *rows):
+        del row[column]
+    return header, rows, who
 
 
 def _drawn(who: list[str], share: float, seed: int) -> set[str]:

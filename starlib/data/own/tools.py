@@ -10,13 +10,14 @@ Points that a face does not have are unlabelled. Coordinates of labelme, CVAT an
 from the picture's edge, those of imglab from the first pixel's centre.
 """
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 from starlib.data.faces import DataError
-from starlib.data.own.lists import Row, Rows, read_json
+from starlib.data.own.lists import Row, Rows, coco_rows, csv_rows, read_json, tsv_rows
 from starlib.data.paths import is_image, visible_files
 from starlib.data.pts import pairs, read_pts
 from starlib.data.text import read_text
@@ -62,29 +63,27 @@ def _labelme_rows(paths: list[Path]) -> Rows:
             yield error
             continue
         except (LookupError, TypeError, ValueError, AttributeError) as error:
-            yield DataError([f"{path}: expected labelme's imagePath and shapes ({error!r})"])
+            yield DataError(f"{path}: expected labelme's imagePath and shapes ({error!r})")
             continue
         if not (path.parent / image).is_file():  # labelme keeps the path of its own machine
             beside = Path(image.replace("\\", "/")).name
-            image = next((p.name for p in _images_of(path)), beside)
+            files = visible_files(path.parent)
+            same = (p.name for p in files if p.stem == path.stem and is_image(p))
+            image = next(same, beside)
         for number, points in enumerate(faces.values(), 1):
             yield _row(f"{path}, face {number}", image, points)
 
 
-def _images_of(path: Path) -> list[Path]:
-    return [p for p in visible_files(path.parent) if p.stem == path.stem and is_image(p)]
-
-
-def xml_rows(path: Path) -> Rows:
+def xml_rows(path: Path, _: int) -> Rows:
     """The faces of a file of CVAT ("for images") or of imglab."""
     try:
         root = ElementTree.fromstring(read_text(path, "list of faces"))
     except (ElementTree.ParseError, ValueError) as error:
         if isinstance(error, DataError):
             raise
-        raise DataError([f"{path}: expected readable XML ({error})"]) from error
+        raise DataError(f"{path}: expected readable XML ({error})") from error
     if root.tag not in ("annotations", "dataset"):
-        raise DataError([f"{path}: expected XML of CVAT or imglab, found <{root.tag}>"])
+        raise DataError(f"{path}: expected XML of CVAT or imglab, found <{root.tag}>")
     faces = _cvat_faces if root.tag == "annotations" else _imglab_faces
     for image in root.iter("image"):
         name = image.get("name") or image.get("file") or ""
@@ -111,7 +110,16 @@ def _imglab_faces(image: ElementTree.Element) -> Iterator[Named]:
             yield [(part.get("name", ""), part.get("x"), part.get("y")) for part in parts]
 
 
-def label_studio_rows(path: Path, tasks: list[Any]) -> Rows:
+def json_rows(path: Path, _: int) -> Rows:
+    """The faces of a file of Label Studio or of COCO key points."""
+    content = read_json(path)
+    if isinstance(content, list) and content and isinstance(content[0], dict):
+        yield from _label_studio_rows(path, content)
+    else:
+        yield from coco_rows(path, content)
+
+
+def _label_studio_rows(path: Path, tasks: list[Any]) -> Rows:
     """The faces of Label Studio's JSON: x and y are percent of the picture."""
     for number, task in enumerate(tasks, 1):
         where = f"{path}, task {number}"
@@ -126,7 +134,7 @@ def label_studio_rows(path: Path, tasks: list[Any]) -> Rows:
                         points.append((value["keypointlabels"][0], x, y))
                 yield _row(where, _local_name(task), points)
         except (LookupError, TypeError, AttributeError) as error:
-            yield DataError([f"{where}: expected key points of Label Studio ({error!r})"])
+            yield DataError(f"{where}: expected key points of Label Studio ({error!r})")
 
 
 def _local_name(task: dict[str, Any]) -> str:
@@ -135,3 +143,20 @@ def _local_name(task: dict[str, Any]) -> str:
     name = str(address).replace("\\", "/").partition("?")[0].rpartition("/")[2]
     prefix, dash, rest = name.partition("-")
     return rest if dash and len(prefix) == 8 else name
+
+
+READERS: dict[str, Callable[[Path, int], Rows]] = {
+    ".csv": csv_rows,
+    ".tsv": tsv_rows,
+    ".json": json_rows,
+    ".xml": xml_rows,
+}
+
+
+def list_rows(source: Path, points: int) -> Rows:
+    """Every face of a list or a folder, or the DataError in its place."""
+    try:
+        read = folder_rows if os.path.isdir(source) else READERS[source.suffix.lower()]
+        yield from read(source, points)
+    except DataError as error:
+        yield error

@@ -164,7 +164,7 @@ def resolution_series(
     runs: ArmRuns, distances: Sequence[str] = ("smooth_l1", "l2")
 ) -> dict[str, dict[float, NDArray]]:
     """The lines of Fig. 4: each distance without and with STAR by the input's side in pixels."""
-    sizes = sorted({fields["image_size"] for fields in EXPERIMENTS["resolution"].arms.values()})
+    sizes = sorted({a.value("image_size") for a in EXPERIMENTS["resolution"].arms.values()})
     return {
         f"{star}{distance}": arm_series(runs, {n: f"{n} {star}{distance}" for n in sizes})
         for distance in distances

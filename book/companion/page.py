@@ -187,7 +187,6 @@ class Page:
         """Comparison -> effect on the error against the labels."""
         return comparison_effects(
             self.records, self.experiment, self.dataset, self.comparisons, self.scale, self.seeds,
-            draws=0,
         )  # fmt: skip
 
     @cached_property
@@ -245,7 +244,7 @@ class Page:
         effects = {
             name: comparison_effects(
                 self.records, self.experiment, self.dataset, self.comparisons, self.scale,
-                self.seeds, draws=0, subset=name,
+                self.seeds, subset=name,
             )
             for name in names
         }  # fmt: skip

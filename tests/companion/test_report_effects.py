@@ -8,7 +8,6 @@ from scipy import stats
 
 from companion.evidence import ambiguity, breakdown, stability
 from companion.evidence.effects import (
-    bootstrap,
     comparison_effects,
     contrast,
     face_errors,
@@ -143,7 +142,6 @@ def test_one_seed_gives_no_interval(tmp_path):
             write_run(config, tmp_path, nme + 0.001 * seeds)
         effect = rivals(tmp_path)
         assert str(effect).startswith(expected)
-        assert np.isnan(effect.bootstrap).all() == (seeds == 1)
 
 
 def test_welch_agrees_with_scipy():
@@ -165,23 +163,6 @@ def test_the_interval_covers_the_truth_in_95_of_100_cases(first, second):
     covered = np.mean([effect.low < 0 < effect.high for effect in effects])
     # Welch is a little wide with three seeds of equal spread.
     assert 0.94 < covered < (0.975 if first == 3 else 0.96)
-
-
-def test_the_bootstrap_beside_it_is_too_narrow_with_three_seeds():
-    rng = np.random.default_rng(0)
-    covered = 0
-    for _ in range(300):
-        arms = [rng.normal(0, 0.01, (3, 1)) + rng.normal(0, 0.001, (3, 20)) for _ in range(2)]
-        low, high = bootstrap(arms, draws=300)
-        covered += low < 0 < high
-    assert 0.65 < covered / 300 < 0.9
-
-
-def test_the_bootstrap_of_one_seed_is_the_normal_interval_over_its_faces():
-    errors = np.random.default_rng(3).normal(0.05, 0.02, (1, 500))
-    low, high = bootstrap([errors], [1.0])
-    width = 2 * 1.96 * errors.std() / np.sqrt(500)
-    assert high - low == pytest.approx(width, rel=0.04)
 
 
 def test_power_agrees_with_simulation_and_seeds_needed_reach_it():

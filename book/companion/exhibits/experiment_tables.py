@@ -53,7 +53,7 @@ def region_errors(runs: ArmRuns, comparisons: Mapping[str, Comparison]) -> pd.Da
     a row for each region, a column for each comparison that was run."""
     columns: dict[str, dict[str, Effect]] = {}
     for name, pair in comparisons.items():
-        effects = breakdown.region_effects(runs, pair, draws=0)
+        effects = breakdown.region_effects(runs, pair)
         if effects["all"].run:
             columns[label(name)] = effects
     regions = list(next(iter(columns.values()), {}))
@@ -221,7 +221,7 @@ def noise_effects(
     experiment = EXPERIMENTS["noise"]
     return {
         f"strength {strength:g}" + ", without direction" * isotropic: comparison_effects(
-            records, experiment, dataset, None, scale, seeds, draws=0, against="clean"
+            records, experiment, dataset, None, scale, seeds, against="clean"
         )
         for dataset, (strength, isotropic) in VARIANTS.items()
     }

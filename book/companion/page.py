@@ -14,9 +14,9 @@ from matplotlib.figure import Figure
 from companion.evidence.claims import Judgement, judge_all
 from companion.evidence.effects import Effect, comparison_effects
 from companion.exhibits import figures, run_tables, tables
-from companion.experiments.experiment import Comparison, Experiment
+from companion.experiments.experiment import PROTOCOLS, Comparison, Experiment
 from companion.experiments.paper import EXPERIMENTS
-from companion.experiments.records import ArmRuns, Records
+from companion.experiments.records import ArmRuns, Records, subsets_of
 from companion.experiments.train_all import run_all
 from companion.text import findings
 from companion.text.statements import STATEMENTS, Statement
@@ -82,17 +82,12 @@ def experiment_page(
     if need_runs and not records.of(configs):
         raise ValueError(
             f"results: expected records of {name} on {dataset} at scale {scale} in "
-            f"{records.folder.resolve() / 'runs'}, got none of {len(configs)} runs; train=True "
-            "trains them"
+            f"{records.folder.resolve() / 'runs'}, got none of {len(configs)} runs"
+            + ("" if scale in PROTOCOLS else "; train=True trains them")
         )
     page = Page(experiment, dataset, scale, list(chosen) or None, tuple(shown), tuple(arms),
                 tuple(configs), records)  # fmt: skip
     return replace(page, comparisons=tuple(page.run))
-
-
-def subsets_of(run: Run) -> list[str]:
-    """Names of the subsets of the test faces that a record can tell apart, the whole first."""
-    return [n.removeprefix("subset_") for n in run.landmarks() if n.startswith("subset_")]
 
 
 def results_of(results: str) -> Path | None:
@@ -238,7 +233,7 @@ class Page:
     def subset_table(self) -> pd.DataFrame | None:
         """The effects on each subset of the test faces, a column for each; None if there is but
         one."""
-        names = list(dict.fromkeys(n for run in self.runs for n in subsets_of(run)))
+        names = subsets_of(self.runs)
         if len(names) < 2:
             return None
         effects = {

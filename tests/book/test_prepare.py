@@ -20,7 +20,7 @@ edits, stylesheets = map(importlib.import_module, ("edits", "stylesheets"))
 def tags_after(*tags):
     """Tags of each cell of a notebook with one cell per tag, hidden twice."""
     cells = [new_code_cell("x = 1", metadata={"tags": [tag]}) for tag in tags]
-    notebook = new_notebook(cells=[*cells, new_code_cell("x")])
+    notebook = new_notebook(cells=[*cells, new_code_cell("y = 1")])
     for _ in range(2):
         edits.fold_code(notebook)
     return [cell.metadata.get("tags", []) for cell in notebook.cells]
@@ -40,6 +40,13 @@ def test_injected_parameters_are_folded_and_replace_the_defaults():
 
 def test_a_cell_that_is_to_be_read_is_not_folded():
     assert tags_after("show-input") == [["show-input"], ["hide-input"]]
+
+
+def test_a_table_that_a_page_does_not_have_leaves_no_folded_cell():
+    shown = new_output("display_data", data={"text/markdown": "| a |"})
+    cells = [new_code_cell("page.subset_table"), new_code_cell("page.table", outputs=[shown])]
+    edits.fold_code(new_notebook(cells=cells))
+    assert [cell.metadata["tags"] for cell in cells] == [["remove-cell"], ["hide-input"]]
 
 
 def test_every_page_is_in_the_table_of_contents_and_has_a_notebook_with_its_parameters():

@@ -15,6 +15,7 @@ from companion.evidence.effects import (
 )
 from companion.evidence.published import contradictions, published, published_values
 from companion.evidence.statistics import pooled_deviation, power
+from companion.experiments.experiment import arm_name, named, star_pairs
 from companion.experiments.paper import EXPERIMENTS, Comparison, Experiment
 from companion.experiments.records import Records
 from starlib.schemes import PARTS, SCHEME_OF, SCHEMES
@@ -39,10 +40,25 @@ def test_every_arm_is_a_config_and_every_comparison_has_its_arms(name):
     } >= set(experiment.arms) - {"w 2", "baseline"}
 
 
+def test_the_name_of_an_arm_follows_from_its_fields():
+    for name, changes in {
+        "baseline": {"loss": "regression"},
+        "STAR w 5": {"weight": 5},
+        "STAR detach l2": {"restriction": "detach", "distance": "l2"},
+        "AAM": {"loss": "regression", "aam": True},
+        "STAR +DR w 10": {"dr": True, "weight": 10},
+        "regression with restriction": {"loss": "restricted_regression"},
+        "96 l2": {"loss": "regression", "distance": "l2", "image_size": 96, "depth": 3},
+    }.items():
+        assert arm_name(changes) == name
+    assert list(star_pairs(("l2",), epochs=18)) == ["18 epochs l2", "18 epochs STAR l2"]
+    assert star_pairs(("l2",))["STAR l2"].value("weight") == 1  # as RunConfig has it
+
+
 def test_adding_an_experiment_is_adding_data(tmp_path):
     mine = Experiment(
         "mine", "Two controls", "nowhere",
-        {"A": {"loss": "star_isotropic"}, "B": {"loss": "adl", "adl_ratio": 5.0}},
+        named({"A": {"loss": "star_isotropic"}, "B": {"loss": "adl", "adl_ratio": 5.0}}),
         {"B over A": Comparison("A", "B")},
     )  # fmt: skip
     write_arms(mine, "300w", tmp_path, {"A": 0.05, "B": 0.04})
@@ -112,7 +128,7 @@ def test_rendered_faces_are_the_same_at_one_version_of_the_renderer(tmp_path):
 
 RIVALS = Experiment(
     "rivals", "Two losses", "nowhere",
-    {"mahalanobis": {"loss": "mahalanobis"}, "adl": {"loss": "adl"}},
+    named({loss: {"loss": loss} for loss in ("mahalanobis", "adl")}),
     {"adl": Comparison("mahalanobis", "adl")},
 )  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-ORANGE, BLUE = "#D55E00", "#0072B2"
+from companion.exhibits.figures import BLUE, VERMILION
 
 
 def framework() -> str:
@@ -47,7 +47,7 @@ def _network() -> str:
         for x in (118, 186, 254, 322)
     )
     map_ = _path("M420 12 H512 V104 H420 Z") + "".join(
-        _ellipse(466, 58, 12 * k, 4 * k, 60, ORANGE, f'opacity="{1.15 - 0.25 * k:.2f}"')
+        _ellipse(466, 58, 12 * k, 4 * k, 60, VERMILION, f'opacity="{1.15 - 0.25 * k:.2f}"')
         for k in (1, 2, 3)
     )
     arrows = _arrow(88, 55, 112, 55) + _arrow(378, 55, 412, 55)
@@ -71,7 +71,7 @@ def _decoding() -> str:
     names = _text(440, 300, "v₁", "end") + _text(378, 262, "v₂", "end")
     dots = f'<circle cx="420" cy="235" r="4" fill="{BLUE}"/><circle cx="436" cy="205" r="4"/>'
     names += _text(412, 226, "μ", "end") + _text(446, 206, "label", "start")
-    shape = _ellipse(420, 235, 46, 18, 60, ORANGE)
+    shape = _ellipse(420, 235, 46, 18, 60, VERMILION)
     steps = [
         ("1", "mean μ: soft-argmax", "(Eq. 1)"),
         ("2", "covariance Σ of the heatmap", "(Eq. 4)"),
@@ -88,7 +88,7 @@ def _decoding() -> str:
 def _losses() -> str:
     """What each loss makes of an error of the same length: circles, or ellipses along v1."""
     left = "".join(_ellipse(120, 390, 15 * k, 15 * k, 0, BLUE) for k in (1, 2, 3))
-    right = "".join(_ellipse(390, 390, 22 * k, 9 * k, 60, ORANGE) for k in (1, 2, 3))
+    right = "".join(_ellipse(390, 390, 22 * k, 9 * k, 60, VERMILION) for k in (1, 2, 3))
     words = _text(120, 334, "regression: d(e)") + _text(390, 326, "STAR: d(v₁ᵀe)/√λ₁ + d(v₂ᵀe)/√λ₂")
     centres = '<circle cx="120" cy="390" r="3"/><circle cx="390" cy="390" r="3"/>'
     return left + right + words + centres

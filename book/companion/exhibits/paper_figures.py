@@ -12,15 +12,13 @@ from scipy.stats import gaussian_kde
 from companion.evidence.breakdown import seed_means
 from companion.evidence.stability import point_spread, predictions
 from companion.exhibits.figures import (
-    COLOURS,
-    DASHES,
-    MARKERS,
     WITH,
     WITHOUT,
     done,
     legends_below,
     nothing,
     panels,
+    style,
 )
 from companion.exhibits.tables import label
 from companion.experiments.experiment import Comparison
@@ -101,7 +99,7 @@ def sweep(
     data = _sweep_rows(series, axis, levels or {}, printed or {})
     figure, row = panels(2 if printed else 1, width=2.6, share=False)
     names = dict.fromkeys([*series, *(printed or {})])
-    styles = {label(name): _style(index) for index, name in enumerate(names)}
+    styles = {label(n): style(i, "color", "ls", "marker") for i, n in enumerate(names)}
     placed = data.dropna(subset=axis)
     for axes, source in zip(row, ("ours", "paper"), strict=False):
         if printed:
@@ -110,8 +108,7 @@ def sweep(
             values = (line[axis], line[MEAN], line[DEVIATION].fillna(0))
             axes.errorbar(*values, capsize=3, label=name, **styles[str(name)])
     for index, (name, line) in enumerate(data[data[axis].isna()].groupby("line", sort=False)):
-        style: Any = {"color": "black", "ls": DASHES[(index + 1) % len(DASHES)], "lw": 1}
-        row[0].axhline(line[MEAN].item(), label=name, **style)
+        row[0].axhline(line[MEAN].item(), label=name, color="black", lw=1, **style(index + 1, "ls"))
     places = sorted(placed[axis].unique())
     for axes in row:
         if logarithmic:
@@ -150,14 +147,6 @@ def _sweep_rows(
         for place, value in numbers.items():
             rows.append({"source": "paper", "line": label(name), axis: place, MEAN: value})
     return pd.DataFrame(rows)
-
-
-def _style(index: int) -> dict[str, Any]:
-    return {
-        "color": COLOURS[index % len(COLOURS)],
-        "ls": DASHES[index % len(DASHES)],
-        "marker": MARKERS[index % len(MARKERS)],
-    }
 
 
 def resolution_series(

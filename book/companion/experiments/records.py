@@ -7,6 +7,7 @@ from pathlib import Path
 
 from companion.experiments.experiment import Experiment
 from starlib.files import results_folder
+from starlib.runs.evaluation import MEAN_SHAPE
 from starlib.runs.finished import by_config, key_of, load_all
 from starlib.runs.records import Run
 from starlib.training.config import RunConfig
@@ -65,6 +66,12 @@ class Records:
             found[arm] = {c.seed: self.by_config[c] for c in configs if c in self.by_config}
         check_same_faces(run for by_seed in found.values() for run in by_seed.values())
         return found
+
+
+def subsets_of(runs: Iterable[Run]) -> list[str]:
+    """Names of the subsets of the test faces that the runs have metrics of, the whole first."""
+    names = dict.fromkeys(name for run in runs for name in run.metrics if "," not in name)
+    return [name for name in names if name not in ("clean", "annotation_noise", MEAN_SHAPE)]
 
 
 def check_same_faces(runs: Iterable[Run]) -> None:

@@ -69,11 +69,9 @@ def experiment_page(
     experiment = EXPERIMENTS[name]
     shown = experiment.comparisons if comparisons is None else comparisons
     pairs = [experiment.comparisons[comparison] for comparison in shown]
-    arms = list(dict.fromkeys(arm for pair in pairs for arm in (pair.without, pair.with_)))
-    arms = arms if comparisons is not None else list(experiment.arms)
-    configs = experiment.configs(
-        dataset, scale, list(chosen) or None, arms if comparisons is not None else None
-    )
+    compared = list(dict.fromkeys(arm for pair in pairs for arm in (pair.without, pair.with_)))
+    arms = None if comparisons is None else compared
+    configs = experiment.configs(dataset, scale, list(chosen) or None, arms)
     folder = results_of(results)
     if train:
         # A page says the same from run to run, so nothing of the training is printed.
@@ -85,8 +83,8 @@ def experiment_page(
             f"{records.folder.resolve() / 'runs'}, got none of {len(configs)} runs"
             + ("" if scale in PROTOCOLS else "; train=True trains them")
         )
-    page = Page(experiment, dataset, scale, list(chosen) or None, tuple(shown), tuple(arms),
-                tuple(configs), records)  # fmt: skip
+    page = Page(experiment, dataset, scale, list(chosen) or None, tuple(shown),
+                tuple(arms or experiment.arms), tuple(configs), records)  # fmt: skip
     return replace(page, comparisons=tuple(page.run))
 
 

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from companion.evidence.headline import headline_effects, links
 from companion.exhibits import figures, svg
 from companion.exhibits.figures import BLUE, ORANGE, SKY, VERMILION, add_ellipses, show_face
-from companion.exhibits.framework import framework
 from companion.exhibits.plotted import as_csv, data_of, keep, landmark_rows
 from companion.experiments.records import Records
 from starlib.data.synthface import SIZE, STRENGTH
@@ -43,7 +42,7 @@ def drawn(folder: Path, records: Records) -> dict[str, str]:
         "cheek": cheek,
         "effects": partial(effects, records),
     }
-    found = {"framework.svg": framework()}
+    found: dict[str, str] = {}
     for name, draw in pictures.items():
         found |= as_text(name, draw)
     path = folder / "synthface.webp"

@@ -132,21 +132,15 @@ class Experiment:
         for arm in arms or ():
             if arm not in self.arms:
                 raise ValueError(f"arms: expected some of {', '.join(self.arms)}, got {arm!r}")
-        wanted = {
-            arm: tuple(seeds)
-            if seeds is not None
-            else self.seeds_of(arm, dataset, scale) or self.seeds
+        runs = [
+            (seed, arm)
             for arm in arms or self.arms
-            if arms or self.seeds_of(arm, dataset, scale)
-        }
-        every = sorted({seed for chosen in wanted.values() for seed in chosen})
-        configs = (
-            self.config(arm, dataset, seed, scale)
-            for seed in every
-            for arm, chosen in wanted.items()
-            if seed in chosen
-        )
-        return list(dict.fromkeys(configs))
+            for planned in [self.seeds_of(arm, dataset, scale)]
+            if arms or planned
+            for seed in seeds or planned or self.seeds
+        ]
+        runs.sort(key=lambda run: run[0])
+        return list(dict.fromkeys(self.config(arm, dataset, seed, scale) for seed, arm in runs))
 
 
 def _check_list(name: str, values: object, kind: type) -> None:

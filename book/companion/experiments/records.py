@@ -54,16 +54,11 @@ class Records:
 
         ValueError if runs that would be compared were tested on different faces.
         """
-        if seeds is not None or arms is not None:
-            experiment.configs(dataset, scale, seeds, arms)  # checks them
+        experiment.configs(dataset, scale, seeds, arms)  # checks them
         found: ArmRuns = {}
         for arm in arms or experiment.arms:
-            chosen = seeds if seeds is not None else experiment.seeds_of(arm, dataset, scale)
-            configs = (
-                key_of(experiment.config(arm, dataset, seed, scale))
-                for seed in chosen or experiment.seeds
-            )
-            found[arm] = {c.seed: self.by_config[c] for c in configs if c in self.by_config}
+            configs = experiment.configs(dataset, scale, seeds, [arm])
+            found[arm] = {run.config.seed: run for run in self.of(configs)}
         check_same_faces(run for by_seed in found.values() for run in by_seed.values())
         return found
 

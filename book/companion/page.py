@@ -243,6 +243,11 @@ class Page:
         }  # fmt: skip
         return tables.subset_table(effects)
 
+    def arms_with(self, **fields: Any) -> list[str]:
+        """The shown arms whose config has these fields."""
+        arms = {name: self.experiment.arms[name] for name in self.arms}
+        return [n for n, arm in arms.items() if all(arm.value(f) == v for f, v in fields.items())]
+
     def forest(self, *left_out: str) -> Figure:
         """The effects beside the paper's, without the comparisons that name one of these."""
         effects = self.effects.items()

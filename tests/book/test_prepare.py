@@ -1,7 +1,5 @@
 """What the book's pages are made from."""
 
-import importlib.util
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,12 +7,11 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+import edits
+import prepare
+import stylesheets
+
 ROOT = Path(__file__).resolve().parents[2]
-SPEC = importlib.util.spec_from_file_location("prepare", ROOT / "book/_ext/prepare.py")
-sys.path.insert(0, str(ROOT / "book/_ext"))  # its modules import each other
-prepare = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(prepare)
-edits, stylesheets = map(importlib.import_module, ("edits", "stylesheets"))
 
 
 def tags_after(*tags):

@@ -1,6 +1,6 @@
 """Figures of single experiments: Fig. 6, and how the error depends on one number (Fig. 4)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,8 +21,8 @@ from companion.exhibits.figures import (
     style,
 )
 from companion.exhibits.tables import label
-from companion.experiments.experiment import Comparison
-from companion.experiments.paper import EXPERIMENTS, WEIGHTS
+from companion.experiments.experiment import Arm, Comparison, arm_name
+from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import ArmRuns
 
 Series = Mapping[str, Mapping[float, NDArray]]  # name -> place on the axis -> NME of each seed
@@ -71,11 +71,6 @@ def _densities(values: NDArray, edges: NDArray, same: dict[str, Any]) -> pd.Data
     bars, _ = np.histogram(values, edges, density=True)
     smooth = gaussian_kde(values)(middle)
     return pd.DataFrame(same | {PLACE: middle, BARS: bars, SMOOTH: smooth})
-
-
-def arm_series(runs: ArmRuns, arms: Mapping[float, str], **which: Any) -> dict[float, NDArray]:
-    """Place on an axis -> NME of each seed, for arms that differ in one number."""
-    return {place: seed_means(runs.get(arm, {}), **which) for place, arm in arms.items()}
 
 
 def sweep(
@@ -149,22 +144,29 @@ def _sweep_rows(
     return pd.DataFrame(rows)
 
 
+def _lines(
+    runs: ArmRuns, experiment: str, field: str, shown: Callable[[Arm], bool]
+) -> dict[str, dict[float, NDArray]]:
+    """Those of an experiment's arms that are shown, by a number: line -> place -> NME of seeds."""
+    lines: dict[str, dict[float, NDArray]] = {}
+    for name, arm in EXPERIMENTS[experiment].arms.items():
+        if shown(arm):
+            line = arm_name({key: v for key, v in arm.changes.items() if key != field})
+            lines.setdefault(line, {})[arm.value(field)] = seed_means(runs.get(name, {}))
+    return lines
+
+
 def resolution_series(
     runs: ArmRuns, distances: Sequence[str] = ("smooth_l1", "l2")
 ) -> dict[str, dict[float, NDArray]]:
     """The lines of Fig. 4: each distance without and with STAR by the input's side in pixels."""
-    sizes = sorted({a.value("image_size") for a in EXPERIMENTS["resolution"].arms.values()})
-    return {
-        f"{star}{distance}": arm_series(runs, {n: f"{n} {star}{distance}" for n in sizes})
-        for distance in distances
-        for star in ("", "STAR ")
-    }
+    return _lines(runs, "resolution", "image_size", lambda arm: arm.value("distance") in distances)
 
 
 def weight_series(runs: ArmRuns) -> dict[str, dict[float, NDArray]]:
     """The lines of Table 4: STAR and regression with the value restriction by its weight w."""
-    restricted = "regression with restriction"
-    return {
-        "STAR": arm_series(runs, {1: "STAR", **{w: f"STAR w {w}" for w in WEIGHTS}}),
-        restricted: arm_series(runs, {1: restricted, 20: f"{restricted} w 20"}),
-    }
+
+    def shown(arm: Arm) -> bool:
+        return arm.changes.keys() <= {"loss", "weight"} and arm.value("loss") != "regression"
+
+    return _lines(runs, "restriction", "weight", shown)

@@ -52,7 +52,7 @@ page.finding
 page.effect_table
 
 # %%
-page.curves({d: [arm for arm in page.arms if arm.endswith(d)] for d in ("smooth_l1", "l2")})
+page.curves({d: page.arms_with(distance=d) for d in ("smooth_l1", "l2")})
 
 # %% [markdown]
 # ## The size of the steps

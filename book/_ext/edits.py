@@ -1,5 +1,6 @@
 """How an executed notebook becomes a page: its finding first, sections left out, code folded."""
 
+import re
 from collections.abc import Sequence
 from itertools import takewhile
 
@@ -64,12 +65,16 @@ def _markdown(output: NotebookNode) -> str:
 
 def fold_code(notebook: NotebookNode) -> None:
     """Fold every code cell; defaults that injected parameters replace are left out, unless the
-    notebook shows them."""
+    notebook shows them, and so is a cell whose value is None."""
     tags = [cell.metadata.get("tags", []) for cell in notebook.cells]
     replaced = "parameters" if any("injected-parameters" in of for of in tags) else None
     for cell, of in zip(notebook.cells, tags, strict=True):
         if cell.cell_type == "code" and not {"show-input", "remove-cell", "hide-input"} & set(of):
-            cell.metadata["tags"] = [*of, "remove-cell" if replaced in of else "hide-input"]
+            empty = not cell.outputs and re.fullmatch(r"[\w.]+", cell.source)
+            cell.metadata["tags"] = [
+                *of,
+                "remove-cell" if replaced in of or empty else "hide-input",
+            ]
 
 
 def fold(cell: NotebookNode, title: str) -> None:

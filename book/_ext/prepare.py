@@ -21,6 +21,13 @@ import yaml
 import captions
 import edits
 import sources
+from companion.exhibits import play
+from companion.exhibits.tables import label
+from companion.experiments.paper import EXPERIMENTS, Experiment
+from companion.experiments.records import Records
+from companion.text import fragments, paper_tables
+from starlib.data.synthface import VARIANTS
+from starlib.schemes import is_path
 
 BOOK = Path(__file__).resolve().parents[1]
 ROOT = BOOK.parent
@@ -50,12 +57,6 @@ def discovered() -> dict[str, dict[str, Any]]:
     """Page -> its entry, for each data set and scale that the records hold and PAGES has not: of a
     notebook whose experiment has a comparison with SEEDS runs of both arms. _toc.yml takes them by
     their names, data_<data set>_<scale>_<notebook>."""
-    from companion.exhibits.tables import label
-    from companion.experiments.paper import EXPERIMENTS
-    from companion.experiments.records import Records
-    from starlib.data.synthface import VARIANTS
-    from starlib.schemes import is_path
-
     records = Records.load(ROOT / "results")
     kinds = {(run.config.dataset, run.config.scale) for run in records.runs}
     found = {}
@@ -74,7 +75,7 @@ def discovered() -> dict[str, dict[str, Any]]:
     return found
 
 
-def _compares(records: Any, experiment: Any, dataset: str, scale: str) -> bool:
+def _compares(records: Records, experiment: Experiment, dataset: str, scale: str) -> bool:
     """Whether a comparison of the experiment has SEEDS runs of both arms."""
     runs = records.arm_runs(experiment, dataset, scale)
     pairs = experiment.comparisons.values()
@@ -111,9 +112,9 @@ def execute(page: str, made_from: str = "") -> None:
     edits.fold_code(executed)
     numbered = PAGES[page].get("paper", {})
     captions.add(executed, page, EXECUTED, numbered, CAPTIONS["notebooks"])
-    if title := PAGES[page].get("title"):  # the first line of the first cell is the page's title
-        lines = executed.cells[0].source.split("\n")
-        executed.cells[0].source = "\n".join([f"# {title}", *lines[1:]])
+    if title := PAGES[page].get("title"):
+        first = executed.cells[0]  # its first line is the page's title
+        first.source = "\n".join([f"# {title}", *first.source.split("\n")[1:]])
     executed.metadata["made_from"] = made_from or digest(page)
     nbformat.write(executed, partial)
     os.replace(partial, EXECUTED / f"{page}.ipynb")
@@ -168,10 +169,9 @@ def tell(page: str, done: threading.Event, every: float = 20.0) -> None:
         print(f"{page}: training, {finished} runs finished, {seconds:.0f} s", file=sys.stderr)
 
 
-def write_fragments(records: Any) -> None:
+def write_fragments(records: Records) -> None:
     """What the pages include: Markdown with our numbers, and pictures drawn by code."""
-    from companion.exhibits import page_figures
-    from companion.text import fragments, paper_tables
+    from companion.exhibits import page_figures  # when matplotlib knows its settings
 
     FRAGMENTS.mkdir(exist_ok=True)
     pages = {
@@ -179,30 +179,18 @@ def write_fragments(records: Any) -> None:
         for name, (experiment, _) in paper_tables.TABLES.items()
     }
     pages["answer"] = "ablation_distance"
+    files = page_figures.drawn(FRAGMENTS, records)
     for name, text in (paper_tables.fragments(records) | fragments.texts(records)).items():
         classes = f"computed records-of-{pages[name]}" if name in pages else "computed"
-        whole = captions.captioned(text, CAPTIONS.get(name, []), classes)
-        _write_if_new(FRAGMENTS / f"{name}.md", whole + "\n")
-    for name, text in page_figures.drawn(FRAGMENTS, records).items():
-        _write_if_new(FRAGMENTS / name, text)
-
-
-def _write_if_new(path: Path, text: str) -> None:
-    if not path.is_file() or path.read_text(encoding="utf-8") != text:
-        path.write_text(text, encoding="utf-8")
-
-
-def write_playground(records: Any) -> None:
-    """What the pages to play with read: errors of the committed runs, and rendered faces."""
-    from companion.exhibits import play
-
-    play.write(ROOT / "book" / "playground" / "play" / "data", records)
+        files[f"{name}.md"] = captions.captioned(text, CAPTIONS.get(name, []), classes) + "\n"
+    for name, text in files.items():
+        path = FRAGMENTS / name
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
 
 
 def make(everything: bool = False) -> None:
     """Make what is missing or out of date, or everything anew; pages without records go."""
-    from companion.experiments.records import Records
-
     PAGES.update(discovered())
     for path in EXECUTED.glob("data_*.ipynb"):
         if path.stem not in PAGES:
@@ -210,7 +198,7 @@ def make(everything: bool = False) -> None:
     execute_pages([page for page in PAGES if everything or stale(page)])
     records = Records.load()
     write_fragments(records)
-    write_playground(records)
+    play.write(BOOK / "playground" / "play" / "data", records)
 
 
 def setup(app: Any) -> dict[str, Any]:

@@ -14,9 +14,9 @@ from matplotlib.figure import Figure
 from companion.evidence.claims import Judgement, judge_all
 from companion.evidence.effects import Effect, comparison_effects
 from companion.exhibits import figures, run_tables, tables
-from companion.experiments.experiment import Comparison, Experiment
+from companion.experiments.experiment import PROTOCOLS, Comparison, Experiment
 from companion.experiments.paper import EXPERIMENTS
-from companion.experiments.records import ArmRuns, Records
+from companion.experiments.records import ArmRuns, Records, subsets_of
 from companion.experiments.train_all import run_all
 from companion.text import findings
 from companion.text.statements import STATEMENTS, Statement
@@ -69,11 +69,9 @@ def experiment_page(
     experiment = EXPERIMENTS[name]
     shown = experiment.comparisons if comparisons is None else comparisons
     pairs = [experiment.comparisons[comparison] for comparison in shown]
-    arms = list(dict.fromkeys(arm for pair in pairs for arm in (pair.without, pair.with_)))
-    arms = arms if comparisons is not None else list(experiment.arms)
-    configs = experiment.configs(
-        dataset, scale, list(chosen) or None, arms if comparisons is not None else None
-    )
+    compared = list(dict.fromkeys(arm for pair in pairs for arm in (pair.without, pair.with_)))
+    arms = None if comparisons is None else compared
+    configs = experiment.configs(dataset, scale, list(chosen) or None, arms)
     folder = results_of(results)
     if train:
         # A page says the same from run to run, so nothing of the training is printed.
@@ -82,17 +80,12 @@ def experiment_page(
     if need_runs and not records.of(configs):
         raise ValueError(
             f"results: expected records of {name} on {dataset} at scale {scale} in "
-            f"{records.folder.resolve() / 'runs'}, got none of {len(configs)} runs; train=True "
-            "trains them"
+            f"{records.folder.resolve() / 'runs'}, got none of {len(configs)} runs"
+            + ("" if scale in PROTOCOLS else "; train=True trains them")
         )
-    page = Page(experiment, dataset, scale, list(chosen) or None, tuple(shown), tuple(arms),
-                tuple(configs), records)  # fmt: skip
+    page = Page(experiment, dataset, scale, list(chosen) or None, tuple(shown),
+                tuple(arms or experiment.arms), tuple(configs), records)  # fmt: skip
     return replace(page, comparisons=tuple(page.run))
-
-
-def subsets_of(run: Run) -> list[str]:
-    """Names of the subsets of the test faces that a record can tell apart, the whole first."""
-    return [n.removeprefix("subset_") for n in run.landmarks() if n.startswith("subset_")]
 
 
 def results_of(results: str) -> Path | None:
@@ -187,7 +180,6 @@ class Page:
         """Comparison -> effect on the error against the labels."""
         return comparison_effects(
             self.records, self.experiment, self.dataset, self.comparisons, self.scale, self.seeds,
-            draws=0,
         )  # fmt: skip
 
     @cached_property
@@ -239,17 +231,22 @@ class Page:
     def subset_table(self) -> pd.DataFrame | None:
         """The effects on each subset of the test faces, a column for each; None if there is but
         one."""
-        names = list(dict.fromkeys(n for run in self.runs for n in subsets_of(run)))
+        names = subsets_of(self.runs)
         if len(names) < 2:
             return None
         effects = {
             name: comparison_effects(
                 self.records, self.experiment, self.dataset, self.comparisons, self.scale,
-                self.seeds, draws=0, subset=name,
+                self.seeds, subset=name,
             )
             for name in names
         }  # fmt: skip
         return tables.subset_table(effects)
+
+    def arms_with(self, **fields: Any) -> list[str]:
+        """The shown arms whose config has these fields."""
+        arms = {name: self.experiment.arms[name] for name in self.arms}
+        return [n for n, arm in arms.items() if all(arm.value(f) == v for f, v in fields.items())]
 
     def forest(self, *left_out: str) -> Figure:
         """The effects beside the paper's, without the comparisons that name one of these."""

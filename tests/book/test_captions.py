@@ -1,9 +1,7 @@
 """Tables and figures of the book: captions, numbers, what a reader takes with them."""
 
 import base64
-import importlib
 import re
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -11,12 +9,12 @@ import pytest
 import yaml
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+import below
+import captions
 from companion.exhibits.plotted import table_bundle
 
 ROOT = Path(__file__).resolve().parents[2]
 EXT = ROOT / "book/_ext"
-sys.path.insert(0, str(EXT))  # its modules import each other
-below, captions = map(importlib.import_module, ("below", "captions"))
 
 FRAME = pd.DataFrame({"NME %": [4.5, 4.25], "of": ["4.5, all", "a | b"]}, index=["l1", "l2"])
 SVG = '<svg width="490pt" height="300pt" viewBox="0 0 490 300"><path style="fill: #262626"/></svg>'

@@ -123,16 +123,6 @@ def test_every_file_that_names_the_version_names_the_same():
     assert f"{{{version}}}" in bibtex
 
 
-def test_continuous_integration_and_the_container_run_the_two_commands():
-    workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8"))
-    [job] = workflow["jobs"].values()
-    commands = {case["command"] for case in job["strategy"]["matrix"]["include"]}
-    assert commands == {"make book", "make test"}
-    assert {"run": "${{ matrix.command }}"} in job["steps"]
-    container = (ROOT / "Dockerfile").read_text(encoding="utf-8")
-    assert 'CMD ["make", "book"]' in container and "RUN make env" in container
-
-
 def test_a_clone_with_the_line_ends_of_windows_has_those_of_this_one(tmp_path):
     clone = ["git", "clone", "--quiet", "--depth", "1", "-c", "core.autocrlf=true"]
     done = subprocess.run([*clone, ROOT.as_uri(), tmp_path / "clone"], capture_output=True)

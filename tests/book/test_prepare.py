@@ -1,7 +1,5 @@
 """What the book's pages are made from."""
 
-import importlib.util
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,18 +7,17 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+import edits
+import prepare
+import stylesheets
+
 ROOT = Path(__file__).resolve().parents[2]
-SPEC = importlib.util.spec_from_file_location("prepare", ROOT / "book/_ext/prepare.py")
-sys.path.insert(0, str(ROOT / "book/_ext"))  # its modules import each other
-prepare = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(prepare)
-edits, stylesheets = map(importlib.import_module, ("edits", "stylesheets"))
 
 
 def tags_after(*tags):
     """Tags of each cell of a notebook with one cell per tag, hidden twice."""
     cells = [new_code_cell("x = 1", metadata={"tags": [tag]}) for tag in tags]
-    notebook = new_notebook(cells=[*cells, new_code_cell("x")])
+    notebook = new_notebook(cells=[*cells, new_code_cell("y = 1")])
     for _ in range(2):
         edits.fold_code(notebook)
     return [cell.metadata.get("tags", []) for cell in notebook.cells]
@@ -40,6 +37,13 @@ def test_injected_parameters_are_folded_and_replace_the_defaults():
 
 def test_a_cell_that_is_to_be_read_is_not_folded():
     assert tags_after("show-input") == [["show-input"], ["hide-input"]]
+
+
+def test_a_table_that_a_page_does_not_have_leaves_no_folded_cell():
+    shown = new_output("display_data", data={"text/markdown": "| a |"})
+    cells = [new_code_cell("page.subset_table"), new_code_cell("page.table", outputs=[shown])]
+    edits.fold_code(new_notebook(cells=cells))
+    assert [cell.metadata["tags"] for cell in cells] == [["remove-cell"], ["hide-input"]]
 
 
 def test_every_page_is_in_the_table_of_contents_and_has_a_notebook_with_its_parameters():

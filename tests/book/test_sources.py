@@ -1,8 +1,6 @@
 """What makes a page out of date, and what does not."""
 
 import ast
-import importlib
-import sys
 from pathlib import Path
 
 import nbformat
@@ -10,13 +8,12 @@ import pytest
 import yaml
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
+import sources
 from companion.evidence import claims
 from companion.experiments.paper import EXPERIMENTS
 from tests.fakes import write_run
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "book/_ext"))  # its modules import each other
-sources = importlib.import_module("sources")
 PAGES = yaml.safe_load((ROOT / "book/notebooks.yml").read_text(encoding="utf-8"))
 FILES = {
     "book/claims.yml": "[]",

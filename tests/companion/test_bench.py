@@ -128,8 +128,7 @@ def test_the_heatmaps_that_take_turns_do_not_fit_a_cache():
 def test_the_host_time_of_a_batch_is_measured_beside_serial_noise():
     host = bench_training.host_times(rounds=3, seconds=1, batch=2)
     assert set(host["seconds"]) == {"augment", "serial noise"}
-    line = costs.format_record({"machine": record()["machine"], "host": host}).splitlines()[-1]
-    assert line.startswith("host time to augment a batch of 2: ")
+    assert set(cost_views.host_table({"host": host}).index) == set(host["seconds"])
 
 
 def test_the_parts_of_a_step_are_measured(monkeypatch):
@@ -175,7 +174,7 @@ def test_command_writes_what_it_measured(tmp_path, monkeypatch, capsys):
     written = json.loads(path.read_text())
     assert set(written["loss"]["fixed"]) == set(written["loss"]["sizes"][0]["seconds"])
     shown = capsys.readouterr().out
-    assert "STAR at 2 x 3: transcription takes" in shown and "beside a busy process" in shown
+    assert "2 × 3" in shown and "two threads beside a busy process" in shown
     assert costs.load(tmp_path) == []  # only whole records are shown
     assert platform.node() not in path.read_text()
     assert main(["bench", "--quick", "--parts", "step", "loss", "--results", str(tmp_path)]) == 2
@@ -188,8 +187,6 @@ def test_compiling_pays_after_the_steps_that_win_its_time_back():
     assert costs.steps_until_compiling_pays(variants) == pytest.approx(3000)
     variants["seconds"][costs.COMPILED]["median"] = 0.05
     assert costs.steps_until_compiling_pays(variants) == float("inf")
-    text = costs.format_record({"machine": record()["machine"], "variants": [variants]})
-    assert "compiling takes 30 s, never won back; a run has 3366" in text
     table = cost_views.compile_table({"variants": [variants]})
     assert table.loc["reduced"].to_list() == ["30", "never", "3366"]
 
@@ -232,5 +229,5 @@ def test_the_loss_is_measured_with_one_thread_with_two_and_beside_a_busy_process
     assert list(found["seconds"]) == list(bench.SITUATIONS)
     for times in found["seconds"].values():
         assert times["star"]["median"] > 0 and times["transcription"]["median"] > 0
-    shown = costs._situation_lines(found)
-    assert len(shown) == 3 and all("2 x 3" in line and "x as long" in line for line in shown)
+    shown = cost_views.situation_table({"loss": {"situations": found}})
+    assert list(shown.index) == list(bench.SITUATIONS)

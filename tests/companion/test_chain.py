@@ -1,14 +1,12 @@
 """From official files to a page: WFLW and COFW in miniature, made of rendered faces, are read,
 trained on at the smallest scale, and shown with verdicts and subsets."""
 
-import sys
-from pathlib import Path
-
 import h5py
 import numpy as np
 import pytest
 from PIL import Image
 
+import prepare
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.queue import entries, trainable
 from companion.experiments.records import Records
@@ -17,9 +15,6 @@ from starlib.data import cofw
 from starlib.data.wflw import SUBSETS
 from starlib.schemes import SCHEMES
 from starlib.synthface import render_faces
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "book/_ext"))
-import prepare
 
 FACES = {"train": 40, "test": 20}
 SIDE = 96

@@ -20,10 +20,10 @@ from tests.starlib.test_objective import SCHEME, SIZE, config
 LARGE = {"image_size": 64, "epochs": 32}  # what AAM needs to learn anything
 ARMS = {
     **{
-        name: fields | (LARGE if fields.get("aam") else {})
-        for name, fields in EXPERIMENTS["compare_adl"].arms.items()
+        name: arm.changes | (LARGE if arm.value("aam") else {})
+        for experiment in ("compare_adl", "compare_luvli")
+        for name, arm in EXPERIMENTS[experiment].arms.items()
     },
-    **EXPERIMENTS["compare_luvli"].arms,
     "regression with restriction": {"loss": "restricted_regression"},
     # The first steps of these go into the scale of the errors.
     "Gaussian NLL, Cholesky head": {"loss": "gaussian_nll", "covariance": "cholesky", "epochs": 32},
@@ -76,9 +76,9 @@ def test_a_tiny_run_beats_the_mean_face(arm, stores):
     assert trained.curves["loss"][-1] < trained.curves["loss"][0]
 
 
-@pytest.mark.parametrize("arm", EXPERIMENTS["backbones"].arms)
+@pytest.mark.parametrize("arm", EXPERIMENTS["backbones"].arms.values(), ids=lambda arm: arm.name)
 def test_the_backbones_of_the_experiments_take_a_step(arm):
-    chosen = config(**EXPERIMENTS["backbones"].arms[arm])
+    chosen = config(**arm.changes)
     model, objective = build_model(chosen, SCHEME), Objective(chosen, SCHEME)
     outputs = model(torch.rand(2, 3, 64, 64) * 2 - 1)
     objective(outputs, torch.rand(2, 98, 2) - 0.5).backward()

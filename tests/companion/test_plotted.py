@@ -29,9 +29,7 @@ def read(figure):
 
 
 def test_a_forest_keeps_the_effects_that_it_shows(results):
-    effects = comparison_effects(
-        Records.load(results), ABLATION, "300w", ["l2", "l1", "wing"], draws=0
-    )
+    effects = comparison_effects(Records.load(results), ABLATION, "300w", ["l2", "l1", "wing"])
     figure = figures.forest(effects)
     data = read(figure).set_index("comparison")
     for column, value in (

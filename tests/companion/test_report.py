@@ -192,6 +192,18 @@ def test_runs_that_differ_in_their_convention_do_not_share_a_name(tmp_path):
     assert describe(smoke) == "300w custom star-value smooth_l1 image size 64 epochs 3 seed 0"
 
 
+def test_only_runs_that_can_be_trained_are_planned_and_a_closed_scale_says_so(tmp_path):
+    closed = ABLATION.configs("300w", "reduced")
+    run = write_run(closed[0], tmp_path, 0.05)
+    said = run_tables.sources([run], closed[1:])
+    assert "train=True" not in said and "The scale is closed" in said
+    planned = ABLATION.configs("300w", "long")
+    run = write_run(planned[0], tmp_path, 0.05)
+    said = run_tables.sources([run], planned[1:] + closed[1:])
+    assert f"{len(planned) - 1} planned runs are not in the records" in said
+    assert "closed" not in said
+
+
 def test_widths_stand_by_comparison_and_say_what_is_missing(tmp_path):
     for seed, width in enumerate((0.1, 0.3)):
         write_run(ABLATION.config("l2", "300w", seed), tmp_path, 0.05, width=width)
@@ -226,18 +238,13 @@ def test_a_finding_names_the_effects_that_the_paper_does_not_print(tmp_path):
     effects = comparison_effects(Records.load(tmp_path), luvli, "300w")
     rule = {"kind": "effect"}
     verdict = Judgement("id", "STAR wins.", "Section 5.4", Verdict.SAME_SIGN, "+0.1", rule=rule)
-    lines = findings.finding([verdict], effects).split("\n>\n")
-    assert lines[0] == "> **Finding.** 1 claim (1 same sign)."
-    assert lines[1] == "> - **same sign**: STAR wins. *+0.1*"
-    opening, named = lines[2].split(": ", 1)
-    assert opening == "> - **beyond the paper**, not corrected for their number"
-    assert [text.split(", *")[0] for text in named.split("; ")] == [
+    _, _, differ, same = findings.finding([verdict], effects).split("\n>\n")
+    assert [text.split(", *")[0] for text in differ.split(": ", 1)[1].split("; ")] == [
         "STAR over Laplace NLL, heatmap",
         "Mahalanobis over baseline",
         "Laplace NLL, heatmap over baseline",
     ]
-    assert "-1.00 points [" in named.split("; ")[0] and "3 seeds" in named
-    assert lines[3] == "> - **beyond the paper**, zero inside the interval: STAR over baseline"
+    assert same.endswith(": STAR over baseline")
     rule = {"comparisons": ["Mahalanobis over baseline"]}
     verdict = dataclasses.replace(verdict, rule=rule)  # what a verdict gives is not said twice
     assert "Mahalanobis over baseline" not in findings.finding([verdict], effects)

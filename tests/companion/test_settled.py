@@ -33,7 +33,7 @@ def test_hypotheses_say_what_supports_and_what_refutes_them_and_have_a_null():
 
 
 def test_the_schedule_is_chosen_on_arms_without_star_loss():
-    assert all(arm["loss"] == "regression" for arm in schedule().arms.values())
+    assert all(arm.value("loss") == "regression" for arm in schedule().arms.values())
     chosen = {name: SCALES["long"][name] for name in ("epochs", "milestones")}
     assert chosen in [{"milestones": (0.4, 0.7, 0.9)} | fields for fields in CANDIDATES.values()]
 

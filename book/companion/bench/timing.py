@@ -210,20 +210,16 @@ def situation_times(
     rounds: int, seconds: float, batch: int, points: int, side: int
 ) -> dict[str, Any]:
     """The loss and its transcription, forward and backward on the CPU, in each of SITUATIONS."""
-    maps, landmarks = maps_of(batch, points, torch.device("cpu"), side)
-    losses: dict[str, Loss] = {
-        "star": STARLoss(check_values=False),
-        "transcription": reference.star,
-    }
+    device = torch.device("cpu")
+    maps, landmarks = maps_of(batch, points, device, side)
+    losses = {"star": STARLoss(check_values=False), "transcription": reference.star}
     runs = {name: forward_and_backward(loss, maps, landmarks) for name, loss in losses.items()}
     before, times = torch.get_num_threads(), {}
     try:
         for name, (threads, busy) in SITUATIONS.items():
             torch.set_num_threads(threads)
             with busy_process() if busy else contextlib.nullcontext():
-                times[name] = interleaved(
-                    runs, torch.device("cpu"), rounds, seconds / len(SITUATIONS)
-                )
+                times[name] = interleaved(runs, device, rounds, seconds / len(SITUATIONS))
     finally:
         torch.set_num_threads(before)
     return {"batch": batch, "points": points, "seconds": times}

@@ -10,6 +10,7 @@ import torch
 from companion.bench import summary as costs
 from companion.bench import timing as bench
 from companion.bench import training as bench_training
+from companion.exhibits.cost import record_text
 from starlib.devices import AUTO, available_device, set_backends
 from starlib.files import atomically, results_folder
 
@@ -65,7 +66,7 @@ def _bench(options: argparse.Namespace) -> int:
         print("memory …", flush=True)
         record["memory"] = bench_training.memory_of_trainings()
     record["finished"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    print(costs.format_record(record))
+    print(record_text(record))
     whole = not quick and all(part in record for part in costs.PARTS)
     name = costs.name_of(record["machine"]) + ("" if whole else "-partial")
     path = results_folder(options.results) / "bench" / f"{name}.json"

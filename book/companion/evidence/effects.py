@@ -11,10 +11,8 @@ from numpy.typing import NDArray
 from companion.evidence.published import published_values
 from companion.evidence.statistics import (
     ALPHA,
-    DRAWS,
     ENOUGH,
     Effect,
-    bootstrap,
     bounds,
     contrast,
     counted,
@@ -29,7 +27,7 @@ from starlib import metrics
 from starlib.runs.records import Run
 
 __all__ = [
-    "ALPHA", "DRAWS", "ENOUGH", "Effect", "arms_effect", "bootstrap", "bounds",
+    "ALPHA", "ENOUGH", "Effect", "arms_effect", "bounds",
     "comparison_effects", "comparison_weights", "contrast", "counted", "error_matrix",
     "face_errors", "holm", "interval", "mean_published", "p_text", "point_errors", "points",
 ]  # fmt: skip
@@ -79,17 +77,13 @@ def arms_effect(
     runs: ArmRuns,
     weights: Mapping[str, float],
     published: float | None = None,
-    draws: int = DRAWS,
     **which: Any,
 ) -> Effect:
     """The contrast of arms (name -> weight) from their runs; `which` as in `face_errors`."""
     matrices = [error_matrix(runs.get(arm, {}), **which) for arm in weights]
     values = list(weights.values())
     samples = [m.mean(1) if m.size else np.empty(0) for m in matrices]
-    effect = replace(contrast(samples, values, published), arms=tuple(weights))
-    if not draws or min(effect.seeds) < 2:  # one seed says nothing about the spread over seeds
-        return effect
-    return replace(effect, bootstrap=bootstrap(matrices, values, draws))
+    return replace(contrast(samples, values, published), arms=tuple(weights))
 
 
 def comparison_weights(experiment: Experiment, comparisons: Sequence[str]) -> dict[str, float]:
@@ -118,7 +112,6 @@ def comparison_effects(
     comparisons: Sequence[str] | None = None,
     scale: str = "reduced",
     seeds: Sequence[int] | None = None,
-    draws: int = DRAWS,
     **which: Any,
 ) -> dict[str, Effect]:
     """Comparison -> effect, for those of an experiment that are asked for (all); `which` as in
@@ -136,7 +129,6 @@ def comparison_effects(
             runs,
             comparison_weights(experiment, [name]),
             mean_published(experiment, [name], dataset),
-            draws,
             **which,
         )
         for name in chosen

@@ -26,7 +26,7 @@ def headline_effects(records: Records) -> dict[str, Effect]:
     effects = {}
     for name, (experiment, dataset, comparison, against, _) in SHOWN.items():
         [effects[name]] = comparison_effects(
-            records, EXPERIMENTS[experiment], dataset, [comparison], draws=0, against=against
+            records, EXPERIMENTS[experiment], dataset, [comparison], against=against
         ).values()
     return effects
 

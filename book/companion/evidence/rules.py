@@ -64,7 +64,7 @@ def _effect(rule: Rule, experiment: Experiment, runs_on: RunsOn, names: Sequence
     printed = mean_published(experiment, names, dataset)
     weights = comparison_weights(experiment, names)
     against = rule.get("against", "target")
-    return arms_effect(runs_on(dataset), weights, printed, draws=0, against=against)
+    return arms_effect(runs_on(dataset), weights, printed, against=against)
 
 
 def _leads(rule: Rule, experiment: Experiment, runs_on: RunsOn) -> list[Effect]:
@@ -89,7 +89,7 @@ def _minus(
     dataset = rule["dataset"]
     printed = [mean_published(experiment, group, dataset) for group in (names, others)]
     known = None if None in printed else printed[0] - printed[1]  # type: ignore[operator]
-    return arms_effect(runs_on(dataset), weights, known, draws=0)
+    return arms_effect(runs_on(dataset), weights, known)
 
 
 def _interaction(rule: Rule, experiment: Experiment, runs_on: RunsOn) -> list[Effect]:

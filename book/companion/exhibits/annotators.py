@@ -7,14 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.patches import Ellipse
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from companion.evidence import annotators as people
 from companion.evidence.annotators import Agreement
 from companion.exhibits import cells
-from companion.exhibits.figures import COLOURS, done, nothing, panels
+from companion.exhibits.figures import COLOURS, add_ellipses, done, nothing, panels
 from companion.exhibits.tables import label
 from companion.experiments.records import ArmRuns
 from starlib.data import load_dataset
@@ -170,11 +169,7 @@ def figure(runs: ArmRuns, measured: Mapping[str, NDArray] | None) -> Figure:
     for axes, (name, covariance), colour in zip(row, shown.items(), COLOURS, strict=False):
         axes.plot(*face.T, ".", color="0.6", ms=2)
         scale = size / np.linalg.det(covariance).mean() ** 0.25
-        for point, one in zip(face[list(SAME)], covariance, strict=True):
-            values, vectors = np.linalg.eigh(one * scale**2)
-            turned = np.degrees(np.arctan2(*vectors[::-1, 1]))
-            width, height = 4 * np.sqrt(values[::-1])
-            axes.add_patch(Ellipse(point, width, height, angle=turned, fill=False, color=colour))
+        add_ellipses(axes, face[list(SAME)], covariance * scale**2, color=colour)
         axes.set(title=name, aspect="equal")
         axes.invert_yaxis()
         axes.axis("off")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from companion.evidence.statistics import Effect, interval
+from companion.evidence.statistics import Effect, counted, interval
 
 NOT_RUN, NOT_RECORDED = "not run", "not recorded"
 LIMITS = (", lower limit 95 %", ", upper limit 95 %")
@@ -55,6 +55,13 @@ def effect(found: Effect) -> Cell:
     values = (100 * value for value in (found.mean, found.low, found.high))
     text = interval(found) if found.run else ""
     return Cell(text, dict(zip(("", *LIMITS), values, strict=True)))
+
+
+def errors(found: Effect) -> dict[str, Cell]:
+    """The columns of an effect of two arms: their errors, the effect and the seeds."""
+    pairs = zip(("without", "with"), found.means, found.deviations, strict=True)
+    columns: dict[str, Any] = {f"{name} (%)": mean(value, sd) for name, value, sd in pairs}
+    return columns | {"effect in points [95 %]": effect(found), "seeds": counted(found.seeds)}
 
 
 def table_of(rows: Sequence[Mapping[str, Any]], index: str) -> pd.DataFrame:

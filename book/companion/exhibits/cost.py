@@ -1,6 +1,6 @@
 """Tables and figures of the benchmark records."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -17,27 +17,26 @@ from companion.bench.summary import (
     shares,
     steps_until_compiling_pays,
 )
-from companion.exhibits.figures import done
+from companion.exhibits.figures import (
+    BLACK,
+    BLUE,
+    GREEN,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILION,
+    done,
+)
 
-NAMES = {
-    "star": "STAR, this package",
-    "transcription": "STAR, equations as they stand",
-    "regression": "regression, this package",
-    "plain regression": "regression, as commonly written",
-    "star, compiled": "STAR, compiled",
-    "star, captured": "STAR, compiled, as a CUDA graph",
-    "limit": "one read and one write",
+LOSSES = {  # name, colour and mark of each
+    "star": ("STAR, this package", VERMILION, "o"),
+    "transcription": ("STAR, equations as they stand", PURPLE, "^"),
+    "regression": ("regression, this package", ORANGE, "D"),
+    "plain regression": ("regression, as commonly written", SKY, "s"),
+    "star, compiled": ("STAR, compiled", GREEN, "o"),
+    "star, captured": ("STAR, compiled, as a CUDA graph", BLUE, "o"),
+    "limit": ("one read and one write", BLACK, "x"),
 }
-COLOURS = {
-    "star": "#D55E00",
-    "transcription": "#CC79A7",
-    "regression": "#E69F00",
-    "plain regression": "#56B4E9",
-    "star, compiled": "#009E73",
-    "star, captured": "#0072B2",
-    "limit": "black",
-}
-MARKERS = {"transcription": "^", "plain regression": "s", "regression": "D", "limit": "x"}
 
 
 def _title(record: dict[str, Any]) -> str:
@@ -81,17 +80,26 @@ def summary_table(record: dict[str, Any]) -> pd.DataFrame:
     return pd.DataFrame({"measured": rows})
 
 
+def _table(rows: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
+    """Row -> column -> cell."""
+    return pd.DataFrame(rows).T
+
+
+def _sizes(record: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What was measured for each number of faces and points."""
+    return {f"{size['batch']} × {size['points']}": size for size in record["loss"]["sizes"]}
+
+
 def loss_table(record: dict[str, Any]) -> pd.DataFrame:
     """Milliseconds forward and backward by size: median (quartiles)."""
-    sizes = record["loss"]["sizes"]
-    rows = {f"{size['batch']} × {size['points']}": size["seconds"] for size in sizes}
+    rows = {name: size["seconds"] for name, size in _sizes(record).items()}
     rows["fixed cost"] = record["loss"]["fixed"]
-    return pd.DataFrame(
+    return _table(
         {
-            row: {NAMES[name]: _milliseconds(value) for name, value in times.items()}
+            row: {LOSSES[name][0]: _milliseconds(value) for name, value in times.items()}
             for row, times in rows.items()
         }
-    ).T
+    )
 
 
 def _milliseconds(times: dict[str, float]) -> str:
@@ -107,25 +115,37 @@ def ratio_table(record: dict[str, Any]) -> pd.DataFrame:
         "plain regression": "plain regression / ours",
         "limit": "ours / read and write",
     }
-    rows = {
-        f"{size['batch']} × {size['points']}": {
-            text: f"{ratios(size)[name]:.2f}" for name, text in columns.items()
+    return _table(
+        {
+            row: {text: f"{ratios(size)[name]:.2f}" for name, text in columns.items()}
+            for row, size in _sizes(record).items()
         }
-        for size in record["loss"]["sizes"]
-    }
-    return pd.DataFrame(rows).T
+    )
 
 
 def growth_table(record: dict[str, Any]) -> pd.DataFrame:
     """Slope of log time over log number of maps, with and without the fixed cost."""
-    rows = {
-        NAMES[name]: {
-            "as measured": f"{growth(record, name, beyond_fixed=False):.2f}",
-            "beyond the fixed cost": f"{growth(record, name):.2f}",
+    return _table(
+        {
+            LOSSES[name][0]: {
+                "as measured": f"{growth(record, name, beyond_fixed=False):.2f}",
+                "beyond the fixed cost": f"{growth(record, name):.2f}",
+            }
+            for name in record["loss"]["fixed"]
         }
-        for name in record["loss"]["fixed"]
-    }
-    return pd.DataFrame(rows).T
+    )
+
+
+def situation_table(record: dict[str, Any]) -> pd.DataFrame:
+    """One size with one thread, with two, and with two beside a busy process; empty for a GPU."""
+    rows = {}
+    for name, times in record["loss"].get("situations", {}).get("seconds", {}).items():
+        equations = times["transcription"]["median"] / times["star"]["median"]
+        rows[name] = {
+            "STAR, ms": _milliseconds(times["star"]),
+            "equations / ours": f"{equations:.1f}",
+        }
+    return _table(rows)
 
 
 def step_table(record: dict[str, Any]) -> pd.DataFrame:
@@ -138,15 +158,16 @@ def step_table(record: dict[str, Any]) -> pd.DataFrame:
     def share(name: str, seconds: float) -> float:
         return form_share(record, "literal")[0] if name in texts else seconds / whole
 
-    rows = {
-        texts.get(name, name): {
-            "ms, median (quartiles)": _milliseconds(times),
-            "images/s": f"{step['batch'] / times['median']:.4g}",
-            "% of a step with STAR": f"{100 * share(name, times['median']):.2f}",
+    return _table(
+        {
+            texts.get(name, name): {
+                "ms, median (quartiles)": _milliseconds(times),
+                "images/s": f"{step['batch'] / times['median']:.4g}",
+                "% of a step with STAR": f"{100 * share(name, times['median']):.2f}",
+            }
+            for name, times in step["seconds"].items()
         }
-        for name, times in step["seconds"].items()
-    }
-    return pd.DataFrame(rows).T
+    )
 
 
 def share_table(record: dict[str, Any]) -> pd.DataFrame:
@@ -158,8 +179,13 @@ def share_table(record: dict[str, Any]) -> pd.DataFrame:
         "not network": "all but the network's forward and backward pass",
     }
     values = shares(record)
-    rows = {text: {"% of the step": f"{100 * values[name]:.2f}"} for name, text in texts.items()}
-    return pd.DataFrame(rows).T
+    return _table({t: {"% of the step": f"{100 * values[name]:.2f}"} for name, t in texts.items()})
+
+
+def host_table(record: dict[str, Any]) -> pd.DataFrame:
+    """Time of the processor to augment a batch for a GPU, and to draw noise as protocol 1 did."""
+    host = record["host"]
+    return _table({name: {"ms": _milliseconds(t)} for name, t in host["seconds"].items()})
 
 
 def variants_table(record: dict[str, Any]) -> pd.DataFrame:
@@ -185,61 +211,69 @@ def compile_table(record: dict[str, Any]) -> pd.DataFrame:
                 "steps that win them back": "never" if steps == float("inf") else f"{steps:.0f}",
                 "steps of a run on synthface": str(variants["steps"]),
             }
-    return pd.DataFrame(rows).T
+    return _table(rows)
 
 
 def memory_table(record: dict[str, Any]) -> pd.DataFrame:
     """Memory of a training by the number of faces on the disk."""
-    rows = {
-        f"{size['faces']} faces": {
-            "crops on the disk, MB": f"{size['stored_mb']:.0f}",
-            "memory of the training, MB": f"{size['used_mb']:.0f}",
+    columns = {"stored_mb": "crops on the disk, MB", "used_mb": "memory of the training, MB"}
+    return _table(
+        {
+            f"{size['faces']} faces": {text: f"{size[key]:.0f}" for key, text in columns.items()}
+            for size in record["memory"]
         }
-        for size in record["memory"]
-    }
-    return pd.DataFrame(rows).T
+    )
 
 
 def inference_table(record: dict[str, Any]) -> pd.DataFrame:
     """Images per second from stored crops to landmarks."""
-    rows = {
-        f"batch {size['batch']}": {
-            "images/s": f"{size['batch'] / medians(size['seconds'])['predict']:.3g}"
-        }
-        for size in record["inference"]
-    }
-    return pd.DataFrame(rows).T
+    rates = {s["batch"]: s["batch"] / medians(s["seconds"])["predict"] for s in record["inference"]}
+    return _table({f"batch {batch}": {"images/s": f"{r:.3g}"} for batch, r in rates.items()})
+
+
+PRINTED = {  # part of a record -> its tables
+    "loss": (loss_table, ratio_table, situation_table, growth_table),
+    "step": (step_table, share_table),
+    "host": (host_table,),
+    "inference": (inference_table,),
+    "variants": (variants_table, compile_table),
+    "memory": (memory_table,),
+}
+
+
+def record_text(record: dict[str, Any]) -> str:
+    """The tables of those parts that a record has, for a terminal."""
+    tables = [table for part, tables in PRINTED.items() if part in record for table in tables]
+    shown = ((table.__doc__ or "", table(record)) for table in tables)
+    texts = [f"{' '.join(doc.split())}\n{t.to_string()}" for doc, t in shown if not t.empty]
+    return "\n\n".join([_title(record), *texts])
 
 
 def loss_figure(record: dict[str, Any]) -> Figure:
     """Time of the loss against the number of heatmaps, both logarithmic, with the limit."""
-    data = _loss_rows(record)
-    with sns.axes_style("whitegrid"):
-        figure, axes = plt.subplots(figsize=(4.6, 5.2))
-    for name, text in NAMES.items():
-        _, maps, middle, low, high = data[data["loss"] == text].to_numpy().T.tolist()
-        if maps:
-            colour, marker = COLOURS[name], MARKERS.get(name, "o")
-            axes.plot(maps, middle, lw=1.4, label=text, color=colour, marker=marker, ms=5)
-            axes.fill_between(maps, low, high, color=colour, alpha=0.15, lw=0)
-    axes.set(xscale="log", yscale="log", title=_title(record))
-    axes.set_xlabel("heatmaps of 64 × 64 cells: batch × points")
-    axes.set_ylabel("ms, forward and backward")
-    axes.title.set_fontsize(10)
-    axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.15), fontsize=9)
-    return done(figure, data)
-
-
-def _loss_rows(record: dict[str, Any]) -> pd.DataFrame:
-    """A row for each loss and size, from the fewest heatmaps to the most."""
     keys = {"median": "median (ms)", "low": "lower quartile (ms)", "high": "upper quartile (ms)"}
+    maps = "heatmaps of 64 × 64 cells"
     rows = [
-        {"loss": NAMES[name], "heatmaps of 64 × 64 cells": size["batch"] * size["points"]}
+        {"loss": LOSSES[name][0], maps: size["batch"] * size["points"]}
         | {text: 1e3 * times[key] for key, text in keys.items()}
         for size in record["loss"]["sizes"]
         for name, times in size["seconds"].items()
     ]
-    return pd.DataFrame(rows).sort_values("heatmaps of 64 × 64 cells", kind="stable")
+    data = pd.DataFrame(rows).sort_values(maps, kind="stable")
+    with sns.axes_style("whitegrid"):
+        figure, axes = plt.subplots(figsize=(4.6, 5.2))
+    for text, colour, marker in LOSSES.values():
+        own = data[data["loss"] == text]
+        if len(own):
+            x, middle, low, high = (own[column] for column in (maps, *keys.values()))
+            axes.plot(x, middle, lw=1.4, label=text, color=colour, marker=marker, ms=5)
+            axes.fill_between(x, low, high, color=colour, alpha=0.15, lw=0)
+    axes.set(xscale="log", yscale="log", title=_title(record))
+    axes.set_xlabel(f"{maps}: batch × points")
+    axes.set_ylabel("ms, forward and backward")
+    axes.title.set_fontsize(10)
+    axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.15), fontsize=9)
+    return done(figure, data)
 
 
 def share_figure(record: dict[str, Any]) -> Figure:
@@ -250,7 +284,7 @@ def share_figure(record: dict[str, Any]) -> Figure:
     data = pd.DataFrame({"part": names.values(), "share of a training step (%)": values})
     with sns.axes_style("whitegrid"):
         figure, axes = plt.subplots(figsize=(4.8, 2.5))
-    axes.barh(list(names.values()), values, color=["#E69F00", "#D55E00", "#8c8c8c"], height=0.6)
+    axes.barh(list(names.values()), values, color=[ORANGE, VERMILION, "#8c8c8c"], height=0.6)
     axes.axvline(100 * NEGLIGIBLE, color="black", lw=1, ls="--", label="negligible: up to here")
     for row, value in enumerate(values):
         axes.text(value, row, f" {value:.2f} %", va="center", fontsize=9)

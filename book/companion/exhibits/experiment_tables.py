@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from companion.evidence import ambiguity, breakdown
-from companion.evidence.effects import Effect, comparison_effects, counted
+from companion.evidence.effects import Effect, comparison_effects
 from companion.exhibits import cells
 from companion.exhibits.tables import label
 from companion.experiments.experiment import Comparison
@@ -28,24 +28,34 @@ def _change(effect: Effect) -> cells.Cell:
     return cells.Cell(f"{round(change):+d}" if round(change) else "0", {"": change})
 
 
+def _parts_table(
+    effects: Mapping[str, Mapping[str, Effect]], part: str, value: str, seeds: bool
+) -> pd.DataFrame:
+    """Comparison -> part -> effect, a row for each: the values without and with, in %."""
+    rows = []
+    for name, by_part in effects.items():
+        for where, effect in by_part.items():
+            row = {
+                "comparison": label(name),
+                part: where,
+                f"{value} without (%)": cells.percent(effect.means[0]),
+                f"{value} with (%)": cells.percent(effect.means[1]),
+                "effect in points [95 %]": cells.effect(effect),
+                "change (%)": _change(effect),
+            }
+            rows.append(row | ({"seeds": " / ".join(map(str, effect.seeds))} if seeds else {}))
+    return cells.table_of(rows, "comparison")
+
+
 def region_table(runs: ArmRuns, comparisons: Mapping[str, Comparison]) -> pd.DataFrame:
     """Effect on the spread of the seeds' predictions by region of the face, in % of the
     normalising distance, and as a share of the spread without STAR."""
-    rows = []
-    for name, pair in comparisons.items():
-        for region, effect in breakdown.stability_effects(runs, pair).items():
-            if effect.decidable:
-                rows.append(
-                    {
-                        "comparison": label(name),
-                        "landmarks": region,
-                        "spread without (%)": cells.percent(effect.means[0]),
-                        "spread with (%)": cells.percent(effect.means[1]),
-                        "effect in points [95 %]": cells.effect(effect),
-                        "change (%)": _change(effect),
-                    }
-                )
-    return cells.table_of(rows, "comparison")
+    effects = {name: breakdown.stability_effects(runs, p) for name, p in comparisons.items()}
+    kept = {
+        name: {region: effect for region, effect in by_region.items() if effect.decidable}
+        for name, by_region in effects.items()
+    }
+    return _parts_table(kept, "landmarks", "spread", seeds=False)
 
 
 def region_errors(runs: ArmRuns, comparisons: Mapping[str, Comparison]) -> pd.DataFrame:
@@ -53,7 +63,7 @@ def region_errors(runs: ArmRuns, comparisons: Mapping[str, Comparison]) -> pd.Da
     a row for each region, a column for each comparison that was run."""
     columns: dict[str, dict[str, Effect]] = {}
     for name, pair in comparisons.items():
-        effects = breakdown.region_effects(runs, pair, draws=0)
+        effects = breakdown.region_effects(runs, pair)
         if effects["all"].run:
             columns[label(name)] = effects
     regions = list(next(iter(columns.values()), {}))
@@ -131,28 +141,19 @@ def ambiguity_table(runs: ArmRuns) -> pd.DataFrame:
 
     Mean ± standard deviation over the seeds whose records have covariances.
     """
-    regions = ("contour", "eye corners")
-
-    def energy(run: Run) -> float:
-        return ambiguity.correlation_with_noise(run, ambiguity.first_eigenvalue)
-
+    regions, first = ("contour", "eye corners"), ambiguity.first_eigenvalue
+    columns: dict[str, tuple[Callable[[Run], float], int]] = {
+        "angle (°)": (ambiguity.angle_to_noise, 1),
+        "rank correlation of λ1/λ2": (ambiguity.correlation_with_noise, 2),
+        "of λ1": (lambda run: ambiguity.correlation_with_noise(run, first), 2),
+        "contour / eye corners": (lambda run: ambiguity.region_ratio(run, regions), 2),
+    }
     rows = []
     for arm, by_seed in runs.items():
+        found = {n: (_over_seeds(by_seed, value), d) for n, (value, d) in columns.items()}
         if by_seed:
-            angles = _over_seeds(by_seed, ambiguity.angle_to_noise)
-            ranks = _over_seeds(by_seed, ambiguity.correlation_with_noise)
-            energies = _over_seeds(by_seed, energy)
-            ratios = _over_seeds(by_seed, lambda run: ambiguity.region_ratio(run, regions))
-            rows.append(
-                {
-                    "arm": label(arm),
-                    "angle (°)": _mean(angles, 1),
-                    "rank correlation of λ1/λ2": _mean(ranks, 2),
-                    "of λ1": _mean(energies, 2),
-                    "contour / eye corners": _mean(ratios, 2),
-                    "seeds": len(angles),
-                }
-            )
+            shown = {name: _mean(values, digits) for name, (values, digits) in found.items()}
+            rows.append({"arm": label(arm), **shown, "seeds": len(found["angle (°)"][0])})
     return cells.table_of(rows, "arm")
 
 
@@ -196,22 +197,9 @@ def calibration_table(runs: ArmRuns) -> pd.DataFrame:
 
 def direction_table(runs: ArmRuns, comparisons: Mapping[str, Comparison]) -> pd.DataFrame:
     """Effect on the error along and across the ambiguous direction, against the truth."""
-    rows = []
-    for name, pair in comparisons.items():
-        for direction, effect in breakdown.direction_effects(runs, pair).items():
-            if effect.run:
-                rows.append(
-                    {
-                        "comparison": label(name),
-                        "direction": direction,
-                        "error without (%)": cells.percent(effect.means[0]),
-                        "error with (%)": cells.percent(effect.means[1]),
-                        "effect in points [95 %]": cells.effect(effect),
-                        "change (%)": _change(effect),
-                        "seeds": " / ".join(map(str, effect.seeds)),
-                    }
-                )
-    return cells.table_of(rows, "comparison")
+    effects = {name: breakdown.direction_effects(runs, p) for name, p in comparisons.items()}
+    kept = {name: both for name, both in effects.items() if all(e.run for e in both.values())}
+    return _parts_table(kept, "direction", "error", seeds=True)
 
 
 def noise_effects(
@@ -221,7 +209,7 @@ def noise_effects(
     experiment = EXPERIMENTS["noise"]
     return {
         f"strength {strength:g}" + ", without direction" * isotropic: comparison_effects(
-            records, experiment, dataset, None, scale, seeds, draws=0, against="clean"
+            records, experiment, dataset, None, scale, seeds, against="clean"
         )
         for dataset, (strength, isotropic) in VARIANTS.items()
     }
@@ -229,18 +217,12 @@ def noise_effects(
 
 def noise_table(effects: Mapping[str, Mapping[str, Effect]]) -> pd.DataFrame:
     """The effects of `noise_effects`, a row for each strength and distance."""
-    rows = []
-    for noise, by_distance in effects.items():
-        for name, effect in by_distance.items():
-            if not effect.run:
-                continue
-            pairs = zip(("without", "with"), effect.means, effect.deviations, strict=True)
-            errors = {f"{column} (%)": cells.mean(value, sd) for column, value, sd in pairs}
-            row = {"noise": noise, "distance": label(name), **errors}
-            rows.append(
-                row
-                | {"effect in points [95 %]": cells.effect(effect), "seeds": counted(effect.seeds)}
-            )
+    rows = [
+        {"noise": noise, "distance": label(name), **cells.errors(effect)}
+        for noise, by_distance in effects.items()
+        for name, effect in by_distance.items()
+        if effect.run
+    ]
     return cells.table_of(rows, "noise")
 
 

@@ -7,16 +7,24 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Ellipse
 from numpy.typing import NDArray
 from PIL import Image
 
-from companion.evidence.ambiguity import components, noise_covariance, stored_covariance
+from companion.evidence.ambiguity import noise_covariance, stored_covariance
 from companion.evidence.effects import counted, error_matrix
 from companion.exhibits.cells import percent
-from companion.exhibits.figures import COLOURS, MARKERS, WITH, WITHOUT, done, nothing
+from companion.exhibits.figures import (
+    COLOURS,
+    MARKERS,
+    SKY,
+    WITH,
+    WITHOUT,
+    add_ellipses,
+    done,
+    nothing,
+    show_face,
+)
 from companion.exhibits.plotted import landmark_rows
 from companion.exhibits.tables import label
 from companion.experiments.experiment import Comparison
@@ -43,14 +51,6 @@ def face(number: int, size: int = synthface.SIZE) -> NDArray[np.uint8]:
     return crop(picture, box, round(float(box[2]))).transpose(1, 2, 0)
 
 
-def _show(axes: Axes, picture: NDArray[np.uint8], title: str = "") -> None:
-    axes.imshow(picture, extent=(-1, 1, 1, -1))
-    axes.set_title(title, fontsize=12)
-    axes.set(xticks=[], yticks=[])
-    for side in axes.spines.values():
-        side.set_visible(False)
-
-
 def _grid(rows: int, columns: int, side: float) -> tuple[Figure, NDArray]:
     size = (side * columns, (side + 0.35) * rows)
     return plt.subplots(rows, columns, figsize=size, squeeze=False)
@@ -72,7 +72,7 @@ def scatter(runs: ArmRuns, pair: Comparison, number: int = 0, most: int = 5) -> 
         for seed, points in zip(seeds, predicted, strict=True):
             data.append(landmark_rows(points, arm=label(arm), seed=seed))
         for axes in row:
-            _show(axes, picture)
+            show_face(axes, picture)
             small = axes is row[0]
             for index, points in enumerate(predicted):
                 style: Any = {"color": COLOURS[index], "ms": 1.5 if small else 6, "mec": "none"}
@@ -84,14 +84,6 @@ def scatter(runs: ArmRuns, pair: Comparison, number: int = 0, most: int = 5) -> 
             axes.set(xlim=(x - half, x + half), ylim=(y + half, y - half))
             axes.set_title(name, fontsize=12)
     return done(figure, pd.concat(data), pad=0.4)
-
-
-def _add_ellipses(axes: Axes, points: NDArray, covariance: NDArray, **style: Any) -> None:
-    """Ellipses of two standard deviations."""
-    values, vectors = components(covariance)
-    for point, lengths, axis in zip(points, np.sqrt(values), vectors[..., 0], strict=True):
-        angle = np.degrees(np.arctan2(axis[1], axis[0]))
-        axes.add_patch(Ellipse(point, *(4 * lengths), angle=angle, fill=False, **style))
 
 
 def ellipses(runs: Mapping[int, Run], faces: Sequence[int] = (0, 1, 2)) -> Figure:
@@ -118,12 +110,12 @@ def ellipses(runs: Mapping[int, Run], faces: Sequence[int] = (0, 1, 2)) -> Figur
             (rows[0, column], "the heatmaps", arrays["predicted"][number], covariance, WITH),
             (
                 rows[1, column], "the labels' noise", arrays["clean"][number],
-                noise[number] * scale**2, "#56B4E9",
+                noise[number] * scale**2, SKY,
             ),
         ):  # fmt: skip
-            _show(axes, picture, title)
+            show_face(axes, picture, title)
             axes.plot(*points.T, ".", color="white", ms=1.5)
-            _add_ellipses(axes, points, spread, color=colour, lw=0.8)
+            add_ellipses(axes, points, spread, color=colour, lw=0.8)
             data.append(landmark_rows(points, spread, face=number, **{"ellipses of": title}))
     return done(figure, pd.concat(data), pad=0.4)
 
@@ -146,7 +138,7 @@ def photograph(path: Path, box: Sequence[float], weights: str = "300w") -> Figur
     axes.plot(*points.T, ".", color="white", ms=2.5)
     if found.covariance is not None:
         covariance = found.covariance[0]
-        _add_ellipses(axes, points, covariance, color=WITH, lw=0.9)
+        add_ellipses(axes, points, covariance, color=WITH, lw=0.9)
     return done(figure, landmark_rows(points, covariance, "pixels"), pad=0.3)
 
 
@@ -157,38 +149,38 @@ def failures(runs: ArmRuns, pair: Comparison, count: int = 3) -> Figure:
     White: the truth; squares without STAR, circles with it, of the first seed. The title of a face
     is its NME without and with STAR.
     """
-    without, with_ = (runs.get(arm, {}) for arm in (pair.without, pair.with_))
-    if not without or not with_:
+    both = [runs.get(arm, {}) for arm in (pair.without, pair.with_)]
+    if not all(both):
         return nothing()
-    errors = [error_matrix(found, against="clean") for found in (without, with_)]
-    means = [matrix.mean(0) for matrix in errors]
+    means = [error_matrix(found, against="clean").mean(0) for found in both]
     order = np.argsort(means[1] - means[0])
-    first = [found[min(found)].landmarks()["predicted"] for found in (without, with_)]
-    truth = without[min(without)].landmarks()["clean"]
+    first = [found[min(found)].landmarks() for found in both]
+    truth = first[0]["clean"]
     figure, rows = _grid(2, count, 2.3)
     data = []
     for axes, number in zip(rows.flat, [*order[:count], *order[::-1][:count]], strict=True):
         change = " → ".join(percent(mean[number], 1).text for mean in means)
-        _show(axes, face(int(number)), f"{change} %")
+        show_face(axes, face(int(number)), f"{change} %")
         axes.plot(*truth[number].T, ".", color="white", ms=1.5)
         data.append(landmark_rows(truth[number], face=number, arm="truth"))
         series = zip((pair.without, pair.with_), first, "so", (WITHOUT, WITH), means, strict=True)
-        for arm, points, mark, colour, nmes in series:
-            axes.plot(*points[number].T, mark, color=colour, ms=2, mec="none")
-            rows_of_arm = landmark_rows(points[number], face=number, arm=label(arm))
+        for arm, arrays, mark, colour, nmes in series:
+            points = arrays["predicted"][number]
+            axes.plot(*points.T, mark, color=colour, ms=2, mec="none")
+            rows_of_arm = landmark_rows(points, face=number, arm=label(arm))
             data.append(rows_of_arm.assign(**{"NME of the face (%)": 100 * nmes[number]}))
     return done(figure, pd.concat(data), pad=0.4)
 
 
 def failure_counts(runs: ArmRuns, pair: Comparison) -> str:
     """How many rendered test faces fail without and with STAR, in a sentence (Markdown)."""
-    without, with_ = (runs.get(arm, {}) for arm in (pair.without, pair.with_))
-    if not without or not with_:
+    both = [runs.get(arm, {}) for arm in (pair.without, pair.with_)]
+    if not all(both):
         return ""
-    errors = [error_matrix(found, against="clean") for found in (without, with_)]
+    errors = [error_matrix(found, against="clean") for found in both]
     counts = [f"{(matrix > FAILED).sum(1).mean():.1f}" for matrix in errors]
     return (
         f"Of {errors[0].shape[1]} rendered faces, {counts[0]} fail with {label(pair.without)} and "
         f"{counts[1]} with {label(pair.with_)}: their NME against the truth is above "
-        f"{100 * FAILED:.0f} % (mean of {counted([len(without), len(with_)])} seeds)."
+        f"{100 * FAILED:.0f} % (mean of {counted([len(found) for found in both])} seeds)."
     )

@@ -10,9 +10,11 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Ellipse
 from matplotlib.ticker import LogLocator
 from numpy.typing import NDArray
 
+from companion.evidence.ambiguity import components
 from companion.evidence.effects import Effect, counted
 from companion.exhibits.plotted import keep, landmark_rows
 from companion.exhibits.tables import label
@@ -20,10 +22,33 @@ from companion.experiments.records import ArmRuns
 from starlib.runs.records import Run
 
 # Okabe and Ito's colours; dark and light enough to tell apart in grey, with other marks beside.
-WITHOUT, WITH = "#0072B2", "#E69F00"
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")
+BLUE, ORANGE, GREEN, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9"
+VERMILION, BLACK = "#D55E00", "#000000"
+COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION, BLACK)
+WITHOUT, WITH = BLUE, ORANGE
 MARKERS = ("s", "o", "^", "D", "v", "P", "X")
 DASHES = ("--", "-", "-.", ":")
+
+
+def style(index: int, *parts: str) -> dict[str, Any]:
+    """Those of a line's "color", "marker" and "ls" that are asked for, of the arm with a number."""
+    every = {"color": COLOURS, "marker": MARKERS, "ls": DASHES}
+    return {part: every[part][index % len(every[part])] for part in parts}
+
+
+def show_face(axes: Axes, picture: NDArray, title: str = "", **options: Any) -> None:
+    """A picture uint8 [S, S, 3] over [-1, 1], x to the right and y down."""
+    axes.imshow(picture, extent=(-1, 1, 1, -1), **options)
+    axes.set_title(title, fontsize=12)
+    axes.axis("off")
+
+
+def add_ellipses(axes: Axes, points: NDArray, covariance: Any, **style: Any) -> None:
+    """Ellipses of two standard deviations around points [N, 2], of covariances [N, 2, 2]."""
+    values, vectors = components(covariance)
+    for point, lengths, axis in zip(points, np.sqrt(values), vectors[..., 0], strict=True):
+        angle = np.degrees(np.arctan2(axis[1], axis[0]))
+        axes.add_patch(Ellipse(point, *(4 * lengths), angle=angle, fill=False, **style))
 
 
 def effect_rows(
@@ -162,11 +187,11 @@ def curves(
     drawn = {}
     for axes, (title, arms) in zip(row, groups.items(), strict=True):
         for index, arm in enumerate(arms):
-            style: Any = {"color": COLOURS[index % len(COLOURS)], "ls": DASHES[index % len(DASHES)]}
-            seeds = drawn[label(arm)] = kept[arm]
-            axes.plot(seeds.index, seeds, lw=0.6, alpha=0.6, **style)
+            look, seeds = style(index, "color", "ls"), kept[arm]
+            drawn[label(arm)] = seeds
+            axes.plot(seeds.index, seeds, lw=0.6, alpha=0.6, **look)
             words = fill(label(arm), LEGEND) if len(groups) > 1 else label(arm)
-            axes.plot(seeds.index, seeds.mean(axis=1), lw=2, label=words, **style)
+            axes.plot(seeds.index, seeds.mean(axis=1), lw=2, label=words, **look)
         axes.set(title=label(title), xlabel="epoch", yscale="log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter("{x:g}")
@@ -189,18 +214,12 @@ def _curves(by_seed: Mapping[int, Run], curve: str) -> pd.DataFrame:
 
 def predictions(images: NDArray, target: NDArray, predicted: NDArray) -> Figure:
     """Crops [F, 3, S, S] with labels and predictions [F, N, 2], in [-1, 1] of the crops."""
-    figure, panels = plt.subplots(1, len(images), figsize=(2.4 * len(images), 2.5), squeeze=False)
-    for axes, image, labels, points in zip(panels[0], images, target, predicted, strict=True):
-        axes.imshow(image.transpose(1, 2, 0), extent=(-1, 1, 1, -1))
-        axes.plot(*labels.T, "o", color="white", ms=4)
-        axes.plot(*points.T, "x", color=WITH, ms=5)
-        axes.axis("off")
-    return done(figure, _beside(target, predicted), pad=0.3)
-
-
-def _beside(target: NDArray, predicted: NDArray) -> pd.DataFrame:
-    return pd.concat(
-        landmark_rows(points, face=number, shown=shown)
-        for number in range(len(target))
-        for shown, points in (("label", target[number]), ("prediction", predicted[number]))
-    )
+    figure, [row] = plt.subplots(1, len(images), figsize=(2.4 * len(images), 2.5), squeeze=False)
+    data = []
+    for face, (axes, image) in enumerate(zip(row, images, strict=True)):
+        show_face(axes, image.transpose(1, 2, 0))
+        axes.plot(*target[face].T, "o", color="white", ms=4)
+        axes.plot(*predicted[face].T, "x", color=WITH, ms=5)
+        for shown, points in (("label", target[face]), ("prediction", predicted[face])):
+            data.append(landmark_rows(points, face=face, shown=shown))
+    return done(figure, pd.concat(data), pad=0.3)

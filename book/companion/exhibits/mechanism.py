@@ -1,7 +1,6 @@
 """Figures on what STAR loss does: the heatmaps' width, and the error beside the training error."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,7 +8,7 @@ from matplotlib.figure import Figure
 
 from companion.evidence import mechanism
 from companion.evidence.effects import Effect
-from companion.exhibits.figures import COLOURS, MARKERS, done, legends_below, nothing, panels
+from companion.exhibits.figures import COLOURS, done, legends_below, nothing, panels, style
 from companion.exhibits.tables import label
 from starlib.runs.records import Run
 
@@ -22,11 +21,8 @@ def width_law(table: pd.DataFrame) -> Figure:
         return nothing("widths: not in the records")
     figure, [axes] = panels(1, width=3.6, height=3.2)
     for index, (distance, arms) in enumerate(table.groupby("distance")):
-        style: Any = {
-            "color": COLOURS[index % len(COLOURS)],
-            "marker": MARKERS[index % len(MARKERS)],
-        }
-        axes.plot(arms["optimum"], arms["width"], ls="", label=label(str(distance)), **style)
+        look = style(index, "color", "marker")
+        axes.plot(arms["optimum"], arms["width"], ls="", label=label(str(distance)), **look)
     ends = [0.9 * table[["optimum", "width"]].min().min(), 1.1 * table["width"].max()]
     axes.plot(ends, ends, color="black", lw=1, label="width = √λ*")
     axes.set(xscale="log", yscale="log", xlabel=f"√λ* = (d/w)^⅓, {UNIT}", ylabel="measured width")
@@ -51,12 +47,9 @@ def error_law(runs: Iterable[Run]) -> Figure:
     for index, (name, group) in enumerate(groups.items()):
         if not group:
             continue
+        look = style(index, "color", "marker")
         training, test = (np.exp(values) for values in mechanism.errors(group))
-        style: Any = {
-            "color": COLOURS[index % len(COLOURS)],
-            "marker": MARKERS[index % len(MARKERS)],
-        }
-        axes.plot(training, 100 * test, ls="", ms=4, alpha=0.7, label=name, **style)
+        axes.plot(training, 100 * test, ls="", ms=4, alpha=0.7, label=name, **look)
         columns = {f"training error ({UNIT})": training, "NME (%)": 100 * test}
         data.append(pd.DataFrame({"arms": name, **columns}))
     found = mechanism.line(groups[plain])

@@ -1,6 +1,6 @@
 """Figures of single experiments: Fig. 6, and how the error depends on one number (Fig. 4)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,19 +12,17 @@ from scipy.stats import gaussian_kde
 from companion.evidence.breakdown import seed_means
 from companion.evidence.stability import point_spread, predictions
 from companion.exhibits.figures import (
-    COLOURS,
-    DASHES,
-    MARKERS,
     WITH,
     WITHOUT,
     done,
     legends_below,
     nothing,
     panels,
+    style,
 )
 from companion.exhibits.tables import label
-from companion.experiments.experiment import Comparison
-from companion.experiments.paper import EXPERIMENTS, WEIGHTS
+from companion.experiments.experiment import Arm, Comparison, arm_name
+from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import ArmRuns
 
 Series = Mapping[str, Mapping[float, NDArray]]  # name -> place on the axis -> NME of each seed
@@ -75,11 +73,6 @@ def _densities(values: NDArray, edges: NDArray, same: dict[str, Any]) -> pd.Data
     return pd.DataFrame(same | {PLACE: middle, BARS: bars, SMOOTH: smooth})
 
 
-def arm_series(runs: ArmRuns, arms: Mapping[float, str], **which: Any) -> dict[float, NDArray]:
-    """Place on an axis -> NME of each seed, for arms that differ in one number."""
-    return {place: seed_means(runs.get(arm, {}), **which) for place, arm in arms.items()}
-
-
 def sweep(
     series: Series,
     axis: str,
@@ -101,7 +94,7 @@ def sweep(
     data = _sweep_rows(series, axis, levels or {}, printed or {})
     figure, row = panels(2 if printed else 1, width=2.6, share=False)
     names = dict.fromkeys([*series, *(printed or {})])
-    styles = {label(name): _style(index) for index, name in enumerate(names)}
+    styles = {label(n): style(i, "color", "ls", "marker") for i, n in enumerate(names)}
     placed = data.dropna(subset=axis)
     for axes, source in zip(row, ("ours", "paper"), strict=False):
         if printed:
@@ -110,8 +103,7 @@ def sweep(
             values = (line[axis], line[MEAN], line[DEVIATION].fillna(0))
             axes.errorbar(*values, capsize=3, label=name, **styles[str(name)])
     for index, (name, line) in enumerate(data[data[axis].isna()].groupby("line", sort=False)):
-        style: Any = {"color": "black", "ls": DASHES[(index + 1) % len(DASHES)], "lw": 1}
-        row[0].axhline(line[MEAN].item(), label=name, **style)
+        row[0].axhline(line[MEAN].item(), label=name, color="black", lw=1, **style(index + 1, "ls"))
     places = sorted(placed[axis].unique())
     for axes in row:
         if logarithmic:
@@ -152,30 +144,29 @@ def _sweep_rows(
     return pd.DataFrame(rows)
 
 
-def _style(index: int) -> dict[str, Any]:
-    return {
-        "color": COLOURS[index % len(COLOURS)],
-        "ls": DASHES[index % len(DASHES)],
-        "marker": MARKERS[index % len(MARKERS)],
-    }
+def _lines(
+    runs: ArmRuns, experiment: str, field: str, shown: Callable[[Arm], bool]
+) -> dict[str, dict[float, NDArray]]:
+    """Those of an experiment's arms that are shown, by a number: line -> place -> NME of seeds."""
+    lines: dict[str, dict[float, NDArray]] = {}
+    for name, arm in EXPERIMENTS[experiment].arms.items():
+        if shown(arm):
+            line = arm_name({key: v for key, v in arm.changes.items() if key != field})
+            lines.setdefault(line, {})[arm.value(field)] = seed_means(runs.get(name, {}))
+    return lines
 
 
 def resolution_series(
     runs: ArmRuns, distances: Sequence[str] = ("smooth_l1", "l2")
 ) -> dict[str, dict[float, NDArray]]:
     """The lines of Fig. 4: each distance without and with STAR by the input's side in pixels."""
-    sizes = sorted({fields["image_size"] for fields in EXPERIMENTS["resolution"].arms.values()})
-    return {
-        f"{star}{distance}": arm_series(runs, {n: f"{n} {star}{distance}" for n in sizes})
-        for distance in distances
-        for star in ("", "STAR ")
-    }
+    return _lines(runs, "resolution", "image_size", lambda arm: arm.value("distance") in distances)
 
 
 def weight_series(runs: ArmRuns) -> dict[str, dict[float, NDArray]]:
     """The lines of Table 4: STAR and regression with the value restriction by its weight w."""
-    restricted = "regression with restriction"
-    return {
-        "STAR": arm_series(runs, {1: "STAR", **{w: f"STAR w {w}" for w in WEIGHTS}}),
-        restricted: arm_series(runs, {1: restricted, 20: f"{restricted} w 20"}),
-    }
+
+    def shown(arm: Arm) -> bool:
+        return arm.changes.keys() <= {"loss", "weight"} and arm.value("loss") != "regression"
+
+    return _lines(runs, "restriction", "weight", shown)

@@ -21,12 +21,11 @@ from PIL import Image
 from companion.evidence.effects import face_errors
 from companion.exhibits.tables import label
 from companion.experiments.experiment import protocol_of
-from companion.experiments.records import Records
+from companion.experiments.records import Records, subsets_of
 from starlib import metrics
 from starlib.data import synthface
 from starlib.data.crops import STORE_MARGIN, landmark_boxes
 from starlib.files import atomically
-from starlib.runs.evaluation import MEAN_SHAPE
 from starlib.runs.records import Run
 from starlib.schemes import SCHEMES
 from starlib.synthface import render_faces
@@ -109,19 +108,13 @@ def effects(runs: Iterable[Run]) -> tuple[dict[str, Any], dict[str, Any]]:
                 "title": label(dataset),
                 "faces": faces,
                 "subsets": sorted(
-                    _subsets(run for by_seed in arms.values() for run in by_seed.values())
+                    subsets_of(run for by_seed in arms.values() for run in by_seed.values())
                 ),
                 "against": sorted(data[key], reverse=True),
                 "arms": {name: sorted(arms[name]) for name in sorted(arms)},
             }
         )
     return index, data
-
-
-def _subsets(runs: Iterable[Run]) -> set[str]:
-    """Names of the subsets of the test set that the runs have metrics of."""
-    names = {name for run in runs for name in run.metrics if "," not in name}
-    return names - {"clean", "annotation_noise", MEAN_SHAPE}
 
 
 def _errors(arms: Mapping[str, Mapping[int, Run]]) -> dict[str, Any]:

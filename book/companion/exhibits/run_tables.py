@@ -10,7 +10,7 @@ import pandas as pd
 from companion.exhibits import cells
 from companion.exhibits.tables import label
 from starlib.runs.records import Run, read_record
-from starlib.training.config import RunConfig, varied_arm
+from starlib.training.config import PROTOCOL, RunConfig, varied_arm
 
 
 def run_table(runs: Sequence[Run]) -> pd.DataFrame:
@@ -67,14 +67,22 @@ def flip_average_table(folder: Path) -> pd.DataFrame:
 
 
 def sources(runs: Sequence[Run], lacking: Sequence[RunConfig] = ()) -> str:
-    """A sentence or two on where the runs come from, and which are missing (Markdown)."""
+    """A sentence or two on where the runs come from, and which planned ones are missing (Markdown).
+
+    Runs of an older protocol cannot be trained any more: their scale is closed."""
     lines = [_origin(runs)] if runs else []
-    if lacking:
+    planned = [config for config in lacking if config.protocol == PROTOCOL]
+    if closed := sorted({run.config.protocol for run in runs} - {PROTOCOL}):
+        lines.append(
+            f"The scale is closed: its runs are of protocol {' and '.join(map(str, closed))}, and "
+            f"this code trains protocol {PROTOCOL}."
+        )
+    if planned:
         seeds: dict[str, list[int]] = {}
-        for config in lacking:
+        for config in planned:
             seeds.setdefault(_arm(config), []).append(config.seed)
         names = "; ".join(f"{n} (seeds {', '.join(map(str, s))})" for n, s in seeds.items())
-        summary = f"{len(lacking)} planned runs are not in the records"
+        summary = f"{len(planned)} planned runs are not in the records"
         summary += "; <code>train=True</code> trains them."
         lines.append(f"<details><summary>{summary}</summary>\n\n{names}.\n\n</details>")
     return "\n\n".join(lines)

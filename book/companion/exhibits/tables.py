@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from companion.evidence.effects import Effect, counted, error_matrix
+from companion.evidence.effects import Effect, error_matrix
 from companion.evidence.published import Published, printed_for, published_values
 from companion.exhibits import cells
 from companion.experiments.experiment import Experiment
@@ -49,11 +49,7 @@ def effects_as_table(
     set that the paper's numbers are of."""
     rows = []
     for name, effect in effects.items():
-        row: dict[str, Any] = {"comparison": label(name)}
-        pairs = zip(("without", "with"), effect.means, effect.deviations, strict=True)
-        row |= {f"{column} (%)": cells.mean(value, sd) for column, value, sd in pairs}
-        row["effect in points [95 %]"] = cells.effect(effect)
-        row["seeds"] = counted(effect.seeds)
+        row: dict[str, Any] = {"comparison": label(name), **cells.errors(effect)}
         if value := (printed or {}).get(name):
             row["the paper's"] = _paper(value, (others or {}).get(name))
         rows.append(row)

@@ -5,200 +5,202 @@ from typing import Any
 from companion.experiments.experiment import (
     BASELINE,
     LEVELS,
+    REGRESSION,
     Arms,
     Comparison,
     Experiment,
+    arms_of,
+    named,
+    over,
+    pair,
+    pair_of_table3,
     planned,
-    star_over,
-    star_pair,
     star_pairs,
     table3,
 )
 
+NOT_IN_THE_PAPER = "not in the paper"
 
-def released_code() -> Experiment:
+
+def _released_code() -> Experiment:
     released = {"convention": "released"}
     everything = {**released, "augmentation": "released", "crop": "released"}
-    changes: Arms = {
-        "released grid, epsilon and λ1 + λ2": released,
-        "released augmentation": {"augmentation": "released"},
-        "released crop": {"crop": "released"},
-        "w 2, as the released w = 1": {"weight": 2},
-        "scale inside d": {"loss": "star_inside"},
-        "raw weights": {"ema_half_life": 1},
-        "all released": everything,
-    }
+    star, baseline = "released grid, epsilon and λ1 + λ2", "baseline, released conventions"
+    doubled = "w 2, as the released w = 1"
+    changes = named(
+        {
+            star: released,
+            "released augmentation": {"augmentation": "released"},
+            "released crop": {"crop": "released"},
+            doubled: {"weight": 2},
+            "scale inside d": {"loss": "star_inside"},
+            "raw weights": {"ema_half_life": 1},
+            "all released": everything,
+        }
+    )
     arms = {
         **BASELINE,
         **changes,
-        "baseline, released conventions": {"loss": "regression", **released},
-        "baseline, all released": {"loss": "regression", **everything},
+        **named(
+            {
+                baseline: {"loss": "regression", **released},
+                "baseline, all released": {"loss": "regression", **everything},
+            }
+        ),
     }
-    comparisons = {name: Comparison("STAR", name) for name in changes}
-    comparisons["STAR over baseline, both released"] = Comparison(
-        "baseline, released conventions", "released grid, epsilon and λ1 + λ2"
-    )
-    comparisons["STAR over baseline, all released"] = Comparison(
-        "baseline, all released", "all released"
-    )
-    comparisons["w 2 over baseline"] = Comparison("baseline", "w 2, as the released w = 1")
-    pair = ("baseline, released conventions", "released grid, epsilon and λ1 + λ2")
+    comparisons = {name: Comparison("STAR", name) for name in changes} | {
+        "STAR over baseline, both released": Comparison(baseline, star),
+        "STAR over baseline, all released": Comparison("baseline, all released", "all released"),
+        "w 2 over baseline": Comparison("baseline", doubled),
+    }
+    basic = ("baseline", "STAR", baseline, star)
     return Experiment(
-        "released_code", "What the released code does otherwise", "not in the paper",
-        arms, comparisons,
-        plan=planned(arms, "raw weights", "scale inside d", basic=("baseline", "STAR", *pair)),
+        "released_code", "What the released code does otherwise", NOT_IN_THE_PAPER,
+        arms, comparisons, plan=planned(arms, "raw weights", "scale inside d", basic=basic),
     )  # fmt: skip
 
 
-def training_length() -> Experiment:
+def _training_length() -> Experiment:
     arms: Arms = {}
     comparisons: dict[str, Comparison] = {}
     for epochs in (18, 60, 180):
-        before = f"{epochs} epochs "
-        arms |= star_pairs(("smooth_l1", "l2"), before=before, epochs=epochs)
-        comparisons |= {f"{before}{d}": star_pair(d, before) for d in ("smooth_l1", "l2")}
+        arms |= star_pairs(("smooth_l1", "l2"), epochs=epochs)
+        for d in ("smooth_l1", "l2"):
+            comparisons[f"{epochs} epochs {d}"] = pair_of_table3(d, epochs=epochs)
     return Experiment(
-        "training_length", "Does the length of the training decide it?", "not in the paper",
+        "training_length", "Does the length of the training decide it?", NOT_IN_THE_PAPER,
         arms, comparisons, plan={"300w": {}},
     )  # fmt: skip
 
 
-def step_size() -> Experiment:
-    tuned: Arms = {
-        **{f"l2, learning rate {r:g}": {"learning_rate": r} for r in (1e-3, 4e-3, 8e-3)},
-        **{f"l2, loss × {w:g}": {"loss_weight": w} for w in (0.1, 10.0)},
-    }
+def _step_size() -> Experiment:
     l2 = {"loss": "regression", "distance": "l2"}
-    arms = {**star_pairs(("l2",)), **{name: {**l2, **fields} for name, fields in tuned.items()}}
+    tuned = named(
+        {f"l2, learning rate {r:g}": {**l2, "learning_rate": r} for r in (1e-3, 4e-3, 8e-3)}
+        | {f"l2, loss × {w:g}": {**l2, "loss_weight": w} for w in (0.1, 10.0)}
+    )
+    comparisons = over("STAR l2", "l2", *tuned)
+    for name in tuned:
+        comparisons |= over(name, "l2")
     return Experiment(
-        "step_size", "Is it only a step size?", "not in the paper", arms,
-        {
-            **star_over(arms, ["l2", *tuned], "STAR l2"),
-            **{f"{name} over l2": Comparison("l2", name) for name in tuned},
-        },
-        plan={"300w": {}},
+        "step_size", "Is it only a step size?", NOT_IN_THE_PAPER,
+        {**star_pairs(("l2",)), **tuned}, comparisons, plan={"300w": {}},
     )  # fmt: skip
 
 
-def alternatives() -> Experiment:
-    regression = BASELINE["baseline"]
-    arms: Arms = {
-        **BASELINE,
-        "STAR w 10": {"weight": 10},
-        "STAR detach": {"restriction": "detach"},
-        "regression with restriction": {"loss": "restricted_regression"},
-        "Laplace NLL, heatmap": {"loss": "laplace_nll"},
-        "AWing": {"loss": "awing"},
-        "DR": {**regression, "dr": True},
-        "STAR +DR": {"dr": True},
-        "AAM": {**regression, "aam": True},
-        "STAR +AAM": {"aam": True},
-        "STAR l2": {"distance": "l2"},
-    }
-    basic, dr, aam = (table3(block, "smooth_l1") for block in ("basic", "dr", "aam"))
+def _alternatives() -> Experiment:
+    losses = ("restricted_regression", "laplace_nll", "awing")
+    dr, aam = {"dr": True}, {"aam": True}
+    arms = BASELINE | arms_of(
+        {"weight": 10},
+        {"restriction": "detach"},
+        *({"loss": loss} for loss in losses),
+        *({**REGRESSION, **dr}, dr, {**REGRESSION, **aam}, aam, {"distance": "l2"}),
+    )
+    basic = table3("basic", "smooth_l1")
     printed = {
-        "STAR": basic[1], "DR": dr[0], "STAR +DR": dr[1], "AAM": aam[0], "STAR +AAM": aam[1],
+        "STAR": basic[1],
+        **dict(zip(("DR", "STAR +DR"), table3("dr", "smooth_l1"), strict=True)),
+        **dict(zip(("AAM", "STAR +AAM"), table3("aam", "smooth_l1"), strict=True)),
         "STAR l2": table3("basic", "l2")[1],
-    }  # fmt: skip
+    }
+    comparisons: dict[str, Comparison] = {}
+    for name in arms:
+        if name != "baseline":
+            published = (basic[0], printed[name]) if name in printed else None
+            comparisons |= over(name, "baseline", published=published)
     return Experiment(
-        "alternatives", "What else lowers the error?", "not in the paper", arms,
-        {
-            f"{name} over baseline": Comparison(
-                "baseline", name, (basic[0], printed[name]) if name in printed else None
-            )
-            for name in arms if name != "baseline"
-        },
+        "alternatives", "What else lowers the error?", NOT_IN_THE_PAPER, arms, comparisons,
         plan=planned(arms, basic=("baseline", "STAR", "STAR l2")),
     )  # fmt: skip
 
 
-def weight_and_tricks() -> Experiment:
+def _weight_and_tricks() -> Experiment:
     """Planned when STAR was known to lose with DR at w = 1, and before any run at another w."""
     arms: Arms = {}
     comparisons: dict[str, Comparison] = {}
-    for block, trick in (("dr", "DR"), ("aam", "AAM")):
-        arms[trick] = {**BASELINE["baseline"], block: True}
-        arms[f"STAR +{trick}"] = {block: True}
-        comparisons[f"STAR +{trick} over {trick}"] = Comparison(
-            trick, f"STAR +{trick}", table3(block, "smooth_l1")
-        )
-        for w in (10, 20):
-            name = f"STAR +{trick} w {w}"
-            arms[name] = {block: True, "weight": w}
-            comparisons[f"{name} over {trick}"] = Comparison(trick, name)
+    for block in ("dr", "aam"):
+        changes = (REGRESSION, {}, {"weight": 10}, {"weight": 20})
+        own = arms_of(*({**fields, block: True} for fields in changes))
+        trick, usual, *others = own
+        arms |= own
+        comparisons |= over(usual, trick, published=table3(block, "smooth_l1"))
+        for name in others:
+            comparisons |= over(name, trick)
     return Experiment(
         "weight_and_tricks", "The weight of the restriction with DR and with AAM",
-        "not in the paper", arms, comparisons,
-        plan={"300w": {}},
+        NOT_IN_THE_PAPER, arms, comparisons, plan={"300w": {}},
     )  # fmt: skip
 
 
-def noise() -> Experiment:
-    pairs = ("smooth_l1", "l2")
-    arms = star_pairs(pairs)
+def _noise() -> Experiment:
+    distances = ("smooth_l1", "l2")
     return Experiment(
         "noise", "When does STAR help? Known annotation noise of other strengths",
-        "not in the paper", arms, {d: Comparison(d, f"STAR {d}") for d in pairs},
+        NOT_IN_THE_PAPER, star_pairs(distances), {d: pair(d) for d in distances},
         datasets=(*LEVELS, "synthface-1"),
         plan={level: dict.fromkeys(star_pairs(("l2",)), 3) for level in LEVELS}
         | {"synthface-1": {}},
     )  # fmt: skip
 
 
-def backbones() -> Experiment:
+def _backbones() -> Experiment:
     hrnet = {"backbone": "hrnet_w18", "stacks": 1}
     resnet = {"backbone": "resnet50", "stacks": 1, "output": "coordinates"}
-    arms = {
-        "HRNet-W18": {**hrnet, "loss": "regression"},
-        "HRNet-W18 STAR": hrnet,
-        "ResNet-50 coordinates, Wing": {**resnet, "loss": "regression", "distance": "wing"},
-        "ResNet-50 coordinates, RLE": {**resnet, "loss": "rle"},
-    }
+    wing, rle = (f"ResNet-50 coordinates, {loss}" for loss in ("Wing", "RLE"))
+    arms = named(
+        {
+            "HRNet-W18": {**hrnet, "loss": "regression"},
+            "HRNet-W18 STAR": hrnet,
+            wing: {**resnet, "loss": "regression", "distance": "wing"},
+            rle: {**resnet, "loss": "rle"},
+        }
+    )
     return Experiment(
-        "backbones", "Other networks", "not in the paper", arms,
+        "backbones", "Other networks", NOT_IN_THE_PAPER, arms,
         {
             "HRNet-W18": Comparison("HRNet-W18", "HRNet-W18 STAR"),
-            "RLE over Wing": Comparison(
-                "ResNet-50 coordinates, Wing", "ResNet-50 coordinates, RLE"
-            ),
+            "RLE over Wing": Comparison(wing, rle),
         },
         plan={"300w": {}},
     )  # fmt: skip
 
 
-def controls() -> Experiment:
+def _controls() -> Experiment:
     """What of STAR lowers the error, where it does: with l2, and with AAM."""
-    l2 = {"distance": "l2"}
-    arms = {
-        **star_pairs(("l2",)),
-        "isotropic l2": {"loss": "star_isotropic", **l2},
-        "random directions l2": {"loss": "star_random", **l2},
-        "STAR detach l2": {"restriction": "detach", **l2},
-        "l2 with restriction": {"loss": "restricted_regression", **l2},
-        "|e|^(4/3)": {"loss": "regression", "distance": "power_4_3"},
-        **star_pairs(("l2",), after=" +AAM", aam=True),
-        "isotropic l2 +AAM": {"loss": "star_isotropic", "aam": True, **l2},
-        "random directions l2 +AAM": {"loss": "star_random", "aam": True, **l2},
+    l2, losses = {"distance": "l2"}, ("regression", "star", "star_isotropic", "star_random")
+    basic = {
+        **arms_of(*({"loss": loss, **l2} for loss in losses)),
+        **arms_of({"restriction": "detach", **l2}, {"loss": "restricted_regression", **l2}),
+        **named({"|e|^(4/3)": {"loss": "regression", "distance": "power_4_3"}}),
     }
-    basic = [name for name, fields in arms.items() if not fields.get("aam")]
-    attentive = [name for name in arms if name not in basic]
-    comparisons = {
-        f"{name} over l2": Comparison("l2", name) for name in basic if name not in ("l2", "STAR l2")
-    }
+    attentive = arms_of(*({"loss": loss, "aam": True, **l2} for loss in losses))
+    comparisons: dict[str, Comparison] = {}
+    for name in basic:
+        if name not in ("l2", "STAR l2"):
+            comparisons |= over(name, "l2")
     for star, rivals in (("STAR l2", basic), ("STAR l2 +AAM", attentive)):
-        comparisons |= star_over(arms, [name for name in rivals if name != star], star)
+        comparisons |= over(star, *(name for name in rivals if name != star))
+    arms = basic | attentive
     return Experiment(
-        "controls", "Which part of STAR loss lowers the error?", "not in the paper",
+        "controls", "Which part of STAR loss lowers the error?", NOT_IN_THE_PAPER,
         arms, comparisons, plan=planned(arms, basic=("l2", "STAR l2")),
     )  # fmt: skip
 
 
-def annotators() -> Experiment:
+def _annotators() -> Experiment:
     """Labels of two people: their mean, or those of one of them drawn for each film."""
-    sizes: dict[str, Any] = {"image_size": 128, "epochs": 150}
-    arms = star_pairs(("l2", "smooth_l1"), **sizes)
+    sizes: dict[str, Any] = {"image_size": 128, "epochs": 150}  # of every arm, so in no name
+    distances = ("l2", "smooth_l1")
+    arms = named({n: {**arm.changes, **sizes} for n, arm in star_pairs(distances).items()})
     return Experiment(
-        "annotators", "Does STAR loss help where annotators disagree?", "not in the paper",
-        arms, {d: Comparison(d, f"STAR {d}") for d in ("l2", "smooth_l1")},
+        "annotators", "Does STAR loss help where annotators disagree?", NOT_IN_THE_PAPER,
+        arms, {d: pair(d) for d in distances},
         datasets=("cephalo", "cephalo-one"), seeds=(0, 1, 2),
     )  # fmt: skip
+
+
+EXPERIMENTS = (
+    *(_controls(), _annotators(), _released_code(), _training_length(), _step_size()),
+    *(_weight_and_tricks(), _noise(), _alternatives(), _backbones()),
+)

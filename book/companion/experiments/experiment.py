@@ -6,11 +6,10 @@ from typing import Any
 
 from starlib.training.config import PROTOCOL, RunConfig
 
-Arms = dict[str, dict[str, Any]]
 DISTANCES = ("l1", "smooth_l1", "l2", "wing")
 # synthface with noise of strength 3, 0 and 6, and of strength 3 without its direction.
 LEVELS = ("synthface", "synthface-0", "synthface-6", "synthface-isotropic")
-BLOCKS: Arms = {"basic": {}, "dr": {"dr": True}, "aam": {"aam": True}}  # of Table 3
+BLOCKS: dict[str, dict[str, Any]] = {"basic": {}, "dr": {"dr": True}, "aam": {"aam": True}}
 # Closed scales: the protocol of their committed runs, of which all seeds are read.
 PROTOCOLS = {"reduced": 1}
 CLOSED_SEEDS = tuple(range(10))
@@ -21,7 +20,54 @@ def protocol_of(scale: str) -> int:
     return PROTOCOLS.get(scale, PROTOCOL)
 
 
-SUFFIXES = {"basic": "", "dr": " +DR", "aam": " +AAM"}
+@dataclass(frozen=True)
+class Arm:
+    """What a comparison compares: a config without its data set and seed.
+
+    changes: fields of RunConfig that are not the scale's. name: `arm_name`, or one that is given.
+    """
+
+    changes: Mapping[str, Any]
+    name: str
+
+    def value(self, field: str) -> Any:
+        """A field of RunConfig; its default where the arm leaves it as it is."""
+        return self.changes.get(field, RunConfig.__dataclass_fields__[field].default)
+
+
+Arms = dict[str, Arm]  # by name
+LOSSES = {
+    "regression": "", "star": "STAR", "star_isotropic": "isotropic",
+    "star_random": "random directions", "star_inside": "scale inside d", "adl": "ADL",
+    "mahalanobis": "Mahalanobis", "gaussian_nll": "Gaussian NLL, heatmap",
+    "laplace_nll": "Laplace NLL, heatmap", "rle": "RLE", "awing": "AWing",
+}  # fmt: skip
+
+
+def arm_name(changes: Mapping[str, Any]) -> str:
+    """The name of an arm: "STAR l2 +DR" or "96 l2". What is no part of a name, such as the depth,
+    is left out."""
+    loss, distance = changes.get("loss", "star"), changes.get("distance", "")
+    words = [f"{changes['epochs']} epochs"] if "epochs" in changes else []
+    words += [str(changes["image_size"])] if "image_size" in changes else []
+    if loss == "restricted_regression":
+        words.append(f"{distance or 'regression'} with restriction")
+    else:
+        words += [LOSSES[loss], changes.get("restriction", ""), distance]
+    words += [f"constant {changes['adl_ratio']:g}"] if "adl_ratio" in changes else []
+    words += [f"+{block.upper()}" for block in ("dr", "aam") if changes.get(block)]
+    words += [f"w {changes['weight']}"] if "weight" in changes else []
+    return " ".join(word for word in words if word).removeprefix("+") or "baseline"
+
+
+def arms_of(*changes: Mapping[str, Any]) -> Arms:
+    """Arms that are named by `arm_name`."""
+    return {name: Arm(fields, name) for fields in changes for name in [arm_name(fields)]}
+
+
+def named(changes: Mapping[str, Mapping[str, Any]]) -> Arms:
+    """Arms with given names."""
+    return {name: Arm(fields, name) for name, fields in changes.items()}
 
 
 @dataclass(frozen=True)
@@ -41,7 +87,6 @@ class Comparison:
 class Experiment:
     """One table or figure of the paper, or a question beside it.
 
-    arms: name -> fields of RunConfig.
     comparisons: name -> the two arms.
     datasets: those it is run on here; any other works too.
     seeds: of every arm on a data set that `plan` leaves out.
@@ -69,7 +114,7 @@ class Experiment:
 
     def config(self, arm: str, dataset: str, seed: int, scale: str = "reduced") -> RunConfig:
         """The config of one run."""
-        fields = {"protocol": protocol_of(scale), **self.arms[arm]}
+        fields = {"protocol": protocol_of(scale), **self.arms[arm].changes}
         return RunConfig.at(scale, dataset, seed=seed, **fields)
 
     def configs(
@@ -87,21 +132,15 @@ class Experiment:
         for arm in arms or ():
             if arm not in self.arms:
                 raise ValueError(f"arms: expected some of {', '.join(self.arms)}, got {arm!r}")
-        wanted = {
-            arm: tuple(seeds)
-            if seeds is not None
-            else self.seeds_of(arm, dataset, scale) or self.seeds
+        runs = [
+            (seed, arm)
             for arm in arms or self.arms
-            if arms or self.seeds_of(arm, dataset, scale)
-        }
-        every = sorted({seed for chosen in wanted.values() for seed in chosen})
-        configs = (
-            self.config(arm, dataset, seed, scale)
-            for seed in every
-            for arm, chosen in wanted.items()
-            if seed in chosen
-        )
-        return list(dict.fromkeys(configs))
+            for planned in [self.seeds_of(arm, dataset, scale)]
+            if arms or planned
+            for seed in seeds or planned or self.seeds
+        ]
+        runs.sort(key=lambda run: run[0])
+        return list(dict.fromkeys(self.config(arm, dataset, seed, scale) for seed, arm in runs))
 
 
 def _check_list(name: str, values: object, kind: type) -> None:
@@ -111,34 +150,42 @@ def _check_list(name: str, values: object, kind: type) -> None:
         raise ValueError(f"{name}: expected each once, got {values!r}")
 
 
-def star_pairs(
-    distances: Sequence[str] = DISTANCES, before: str = "", after: str = "", **fields: Any
-) -> Arms:
-    """Each distance without and with STAR: "l2" and "STAR l2", with what stands around it."""
-    return {
-        f"{before}{star}{distance}{after}": {"loss": loss, "distance": distance, **fields}
-        for distance in distances
-        for star, loss in (("", "regression"), ("STAR ", "star"))
-    }
+def star_pairs(distances: Sequence[str] = DISTANCES, **changes: Any) -> Arms:
+    """Each distance without and with STAR: "l2" and "STAR l2"."""
+    return arms_of(
+        *(
+            {"loss": loss, "distance": distance, **changes}
+            for distance in distances
+            for loss in ("regression", "star")
+        )
+    )
+
+
+def pair(distance: str, published: tuple[str, ...] | None = None, **changes: Any) -> Comparison:
+    """A distance without and with STAR."""
+    return Comparison(*star_pairs((distance,), **changes), published)
 
 
 def table3(block: str, distance: str) -> tuple[str, str]:
+    """Where the paper's two errors stand in published.yml."""
     where = f"table3/{{dataset}}/{block}/{distance}"
     return f"{where}/0", f"{where}/1"
 
 
-def star_pair(distance: str, before: str = "", block: str = "basic") -> Comparison:
-    after = SUFFIXES[block]
-    return Comparison(
-        f"{before}{distance}{after}", f"{before}STAR {distance}{after}", table3(block, distance)
-    )
+def pair_of_table3(distance: str, block: str = "basic", **changes: Any) -> Comparison:
+    """A distance without and with STAR in a block of Table 3."""
+    return pair(distance, table3(block, distance), **BLOCKS[block], **changes)
 
 
-def star_over(arms: Arms, without: Sequence[str], with_: str = "STAR") -> dict[str, Comparison]:
-    return {f"{with_} over {name}": Comparison(name, with_) for name in arms if name in without}
+def over(
+    with_: str, *without: str, published: tuple[str, ...] | None = None
+) -> dict[str, Comparison]:
+    """An arm over others, each a comparison named after both."""
+    return {f"{with_} over {name}": Comparison(name, with_, published) for name in without}
 
 
-BASELINE: Arms = {"baseline": {"loss": "regression"}, "STAR": {}}
+REGRESSION: dict[str, Any] = {"loss": "regression"}
+BASELINE = arms_of(REGRESSION, {})  # "baseline" and "STAR"
 
 
 def planned(arms: Arms, *left_out: str, basic: Sequence[str] = ("baseline", "STAR")) -> Any:

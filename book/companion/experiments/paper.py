@@ -12,13 +12,17 @@ from companion.experiments.experiment import (
     BLOCKS,
     DISTANCES,
     LEVELS,
-    SUFFIXES,
+    REGRESSION,
     Arms,
     Comparison,
     Experiment,
+    arm_name,
+    arms_of,
+    named,
+    over,
+    pair,
+    pair_of_table3,
     planned,
-    star_over,
-    star_pair,
     star_pairs,
     table3,
 )
@@ -28,38 +32,29 @@ __all__ = ["DISTANCES", "EXPERIMENTS", "WEIGHTS", "Comparison", "Experiment"]
 WEIGHTS = (2, 3, 5, 10, 20)  # w of the value restriction, beside 1
 
 
-def _blocks() -> Arms:
-    arms: Arms = {}
-    for block, fields in BLOCKS.items():
-        arms |= star_pairs(after=SUFFIXES[block], **fields)
-    return arms
-
-
 def _ablation_distance() -> Experiment:
-    arms = _blocks()
-    basic = star_pairs()
-    comparisons = {d: star_pair(d) for d in DISTANCES}
-    for block in ("dr", "aam"):
-        comparisons |= {f"{block} {d}": star_pair(d, block=block) for d in DISTANCES}
+    arms: Arms = {}
+    comparisons: dict[str, Comparison] = {}
+    for block, changes in BLOCKS.items():
+        arms |= star_pairs(**changes)
+        before = "" if block == "basic" else f"{block} "
+        comparisons |= {f"{before}{d}": pair_of_table3(d, block) for d in DISTANCES}
     for d in DISTANCES:
         published = (table3("dr", d)[1], table3("aam", d)[1])
-        pair = (f"STAR {d} +DR", f"STAR {d} +AAM")
-        comparisons[f"aam over dr {d}"] = Comparison(*pair, published)
-    common = [name for name, fields in arms.items() if fields["distance"] in ("smooth_l1", "l2")]
+        dr, aam = (arm_name({"distance": d, block: True}) for block in ("dr", "aam"))
+        comparisons[f"aam over dr {d}"] = Comparison(dr, aam, published)
+    common = [name for name, arm in arms.items() if arm.value("distance") in ("smooth_l1", "l2")]
     return Experiment(
-        name="ablation_distance",
-        title="STAR loss with each distance, with DR and with AAM",
-        paper="Table 3 and Figure 5",
-        arms=arms,
-        comparisons=comparisons,
+        "ablation_distance", "STAR loss with each distance, with DR and with AAM",
+        "Table 3 and Figure 5", arms, comparisons,
         datasets=("300w", "synthface", "scut-fbp5500"),
         plan={
-            "300w": dict.fromkeys([*common, *star_pairs(after=SUFFIXES["aam"])], 3)
-            | dict.fromkeys(basic, 5),
+            "300w": dict.fromkeys([*common, *star_pairs(aam=True)], 3)
+            | dict.fromkeys(star_pairs(), 5),
             "synthface": dict.fromkeys(star_pairs(("smooth_l1", "l2")), 3),
             "scut-fbp5500": {},
         },
-    )
+    )  # fmt: skip
 
 
 def _resolution() -> Experiment:
@@ -67,11 +62,10 @@ def _resolution() -> Experiment:
     comparisons: dict[str, Comparison] = {}
     for size in (64, 96, 128, 256):
         # 96 pixels can be halved three times alone after the stem, as `reduced` does.
-        fields: dict[str, Any] = {"image_size": size} | ({"depth": 3} if size == 96 else {})
-        arms |= star_pairs(before=f"{size} ", **fields)
+        changes: dict[str, Any] = {"image_size": size} | ({"depth": 3} if size == 96 else {})
+        arms |= star_pairs(**changes)
         printed = (f"figure4/{size}",) if size != 96 else None
-        for d in DISTANCES:
-            comparisons[f"{size} {d}"] = Comparison(f"{size} {d}", f"{size} STAR {d}", printed)
+        comparisons |= {f"{size} {d}": pair(d, printed, **changes) for d in DISTANCES}
     for half in (64, 128):
         for d in DISTANCES:
             name = f"{d}, {half} px with STAR over {2 * half} px without"
@@ -79,136 +73,115 @@ def _resolution() -> Experiment:
     seeds = {64: 3, 96: 5, 128: 3, 256: 0}  # 256 pixels take seven times the 96
     return Experiment(
         "resolution", "Resolution of the input", "Figure 4", arms, comparisons,
-        plan={"300w": {name: seeds[fields["image_size"]] for name, fields in arms.items()}},
+        plan={"300w": {name: seeds[arm.value("image_size")] for name, arm in arms.items()}},
     )  # fmt: skip
 
 
+# The rows of Table 5.
+FORMS: dict[str, dict[str, Any]] = {
+    "baseline": {"loss": "regression"},
+    "value": {},
+    "none": {"restriction": "none"},
+    "detach": {"restriction": "detach"},
+}
+
+
+def _table5(with_: str, without: str, **block: Any) -> Comparison:
+    forms = (without, with_)
+    where = f"table5/{'aam' if block else 'basic'}"
+    arms = (arm_name(FORMS[form] | block) for form in forms)
+    return Comparison(*arms, tuple(f"{where}/{form}" for form in forms))
+
+
 def _restriction() -> Experiment:
-    restricted = {"loss": "restricted_regression"}
-    arms = {
-        **BASELINE,
-        **{f"STAR w {w}": {"weight": w} for w in WEIGHTS},
-        "STAR none": {"restriction": "none"},
-        "STAR detach": {"restriction": "detach"},
-        "regression with restriction": restricted,
-        "regression with restriction w 20": {**restricted, "weight": 20},
-        **star_pairs(("l2",)),
-        "l2 with restriction": {**restricted, "distance": "l2"},
-        "AAM": {"loss": "regression", "aam": True},
-        "STAR +AAM": {"aam": True},
-        "STAR none +AAM": {"restriction": "none", "aam": True},
-        "STAR detach +AAM": {"restriction": "detach", "aam": True},
-    }
-    basic = "table5/basic"
-    restriction = "regression with restriction"
-    published = (f"{basic}/baseline", f"{basic}/value")
+    control = {"loss": "restricted_regression"}
+    arms = arms_of(
+        *(REGRESSION, {}, *({"weight": w} for w in WEIGHTS), FORMS["none"], FORMS["detach"]),
+        *(control, {**control, "weight": 20}),
+        *(form | {"distance": "l2"} for form in (REGRESSION, {}, control)),
+        *(form | {"aam": True} for form in FORMS.values()),
+    )
+    alone = "regression with restriction"  # the paper has no such arm, and so no number beside it
+    forms = [
+        *(("baseline", "none"), ("value", "none"), ("detach", "none")),
+        *(("detach", "baseline"), ("value", "detach")),
+    ]
     comparisons = {
-        "STAR over baseline": Comparison("baseline", "STAR", published),
+        "STAR over baseline": _table5("value", "baseline"),
         **{
             f"w {w} over w 1": Comparison("STAR", f"STAR w {w}", ("table4/1", f"table4/{w}"))
             for w in WEIGHTS
         },
-        "baseline over none": Comparison(
-            "STAR none", "baseline", (f"{basic}/none", f"{basic}/baseline")
-        ),
-        "value over none": Comparison("STAR none", "STAR", (f"{basic}/none", f"{basic}/value")),
-        "detach over none": Comparison(
-            "STAR none", "STAR detach", (f"{basic}/none", f"{basic}/detach")
-        ),
-        "detach over baseline": Comparison(
-            "baseline", "STAR detach", (f"{basic}/baseline", f"{basic}/detach")
-        ),
-        "value over detach": Comparison(
-            "STAR detach", "STAR", (f"{basic}/detach", f"{basic}/value")
-        ),
-        # The paper has no such arm, and so no number beside it.
-        f"STAR over {restriction}": Comparison(restriction, "STAR"),
-        f"{restriction} over baseline": Comparison("baseline", restriction),
-        f"{restriction} w 20 over baseline": Comparison("baseline", f"{restriction} w 20"),
-        f"STAR w 20 over {restriction} w 20": Comparison(f"{restriction} w 20", "STAR w 20"),
-        "l2 with restriction over l2": Comparison("l2", "l2 with restriction"),
-        "STAR l2 over l2 with restriction": Comparison("l2 with restriction", "STAR l2"),
+        **{f"{with_} over {without}": _table5(with_, without) for with_, without in forms},
+        **over("STAR", alone),
+        **over(alone, "baseline"),
+        **over(f"{alone} w 20", "baseline"),
+        **over("STAR w 20", f"{alone} w 20"),
+        **over("l2 with restriction", "l2"),
+        **over("STAR l2", "l2 with restriction"),
+        "aam STAR over baseline": _table5("value", "baseline", aam=True),
+        **{
+            f"aam {with_} over {without}": _table5(with_, without, aam=True)
+            for with_, without in forms
+            if (with_, without) != ("detach", "baseline")
+        },
     }
-    for name, pair in {
-        "STAR over baseline": ("baseline", "value"),
-        "baseline over none": ("none", "baseline"),
-        "value over none": ("none", "value"),
-        "detach over none": ("none", "detach"),
-        "value over detach": ("detach", "value"),
-    }.items():
-        names = {"baseline": "AAM", "value": "STAR +AAM"}
-        without, with_ = (names.get(form, f"STAR {form} +AAM") for form in pair)
-        printed = (f"table5/aam/{pair[0]}", f"table5/aam/{pair[1]}")
-        comparisons[f"aam {name}"] = Comparison(without, with_, printed)
     return Experiment(
         "restriction", "The eigenvalue restriction and its weight", "Tables 4 and 5",
-        arms, comparisons, plan=planned(
-            arms, "regression with restriction w 20", basic=("baseline", "STAR", "l2", "STAR l2")
-        ),
+        arms, comparisons,
+        plan=planned(arms, f"{alone} w 20", basic=("baseline", "STAR", "l2", "STAR l2")),
     )  # fmt: skip
 
 
 def _stability() -> Experiment:
-    arms = star_pairs()
     printed = {"l2": ("figure6/l2/0", "figure6/l2/1")}
     return Experiment(
         "stability", "How much the predictions of models trained alike differ",
-        "Figures 1 and 6", arms,
-        {d: Comparison(d, f"STAR {d}", printed.get(d)) for d in DISTANCES},
+        "Figures 1 and 6", star_pairs(), {d: pair(d, printed.get(d)) for d in DISTANCES},
         datasets=("300w", "synthface"),
-        plan={"300w": dict.fromkeys(arms, 5), "synthface": {}},
+        plan={"300w": dict.fromkeys(star_pairs(), 5), "synthface": {}},
     )  # fmt: skip
 
 
 def _compare_adl() -> Experiment:
-    arms = {
-        **BASELINE,
-        "ADL": {"loss": "adl"},
-        "ADL constant 5": {"loss": "adl", "adl_ratio": 5.0},
-        "ADL +AAM": {"loss": "adl", "aam": True},
-        "STAR +AAM": {"aam": True},
-    }
-    comparisons = {
-        **star_over(arms, ("baseline", "ADL constant 5")),
-        # Table 6 is ADNet, which has AAM, against STAR in ADNet.
-        "STAR over ADL": Comparison("ADL", "STAR"),
-        "STAR +AAM over ADL +AAM": Comparison(
-            "ADL +AAM", "STAR +AAM", ("table6/adl/full", "table6/star/full")
-        ),
-        "ADL over baseline": Comparison("baseline", "ADL"),
-        "ADL constant 5 over baseline": Comparison("baseline", "ADL constant 5"),
-    }
+    adl = {"loss": "adl"}
+    arms = BASELINE | arms_of(adl, {**adl, "adl_ratio": 5.0}, {**adl, "aam": True}, {"aam": True})
+    table6 = ("table6/adl/full", "table6/star/full")  # ADNet, which has AAM, against STAR in it
     return Experiment(
-        "compare_adl", "Anisotropic direction loss", "Table 6", arms, comparisons,
+        "compare_adl", "Anisotropic direction loss", "Table 6", arms,
+        {
+            **over("STAR", "baseline", "ADL constant 5", "ADL"),
+            **over("STAR +AAM", "ADL +AAM", published=table6),
+            **over("ADL", "baseline"),
+            **over("ADL constant 5", "baseline"),
+        },
         datasets=("300w", "synthface"),
         plan={**planned(arms, "ADL constant 5"), "synthface": {}},
     )  # fmt: skip
 
 
-def _everything_but(arms: Arms, *names: str) -> list[str]:
-    return [name for name in arms if name not in names]
-
-
 def _compare_luvli() -> Experiment:
-    arms: Arms = {
+    cholesky = {"covariance": "cholesky"}
+    arms = {
         **BASELINE,
-        "Mahalanobis": {"loss": "mahalanobis"},
-        "Gaussian NLL, heatmap": {"loss": "gaussian_nll"},
-        "Laplace NLL, heatmap": {"loss": "laplace_nll"},
-        "Gaussian NLL, Cholesky head": {"loss": "gaussian_nll", "covariance": "cholesky"},
-        "Laplace NLL, Cholesky head": {"loss": "laplace_nll", "covariance": "cholesky"},
-        "RLE": {"loss": "rle"},
-        "AWing": {"loss": "awing"},
-        "isotropic control": {"loss": "star_isotropic"},
-        "random directions": {"loss": "star_random"},
-        "scale inside d": {"loss": "star_inside"},
+        **arms_of(*({"loss": loss} for loss in ("mahalanobis", "gaussian_nll", "laplace_nll"))),
+        **named(
+            {
+                "Gaussian NLL, Cholesky head": {"loss": "gaussian_nll", **cholesky},
+                "Laplace NLL, Cholesky head": {"loss": "laplace_nll", **cholesky},
+            }
+        ),
+        **arms_of({"loss": "rle"}, {"loss": "awing"}),
+        **named({"isotropic control": {"loss": "star_isotropic"}}),
+        **arms_of({"loss": "star_random"}, {"loss": "star_inside"}),
     }
-    others = _everything_but(arms, "baseline", "STAR")
-    comparisons = star_over(arms, ["baseline", *others])
-    comparisons["STAR over Mahalanobis"] = Comparison(
-        "Mahalanobis", "STAR", ("section54/mahalanobis", "section54/star")
+    others = [name for name in arms if name not in BASELINE]
+    comparisons = over("STAR", "baseline", *others)
+    comparisons |= over(
+        "STAR", "Mahalanobis", published=("section54/mahalanobis", "section54/star")
     )
-    comparisons |= {f"{name} over baseline": Comparison("baseline", name) for name in others}
+    for name in others:
+        comparisons |= over(name, "baseline")
     return Experiment(
         "compare_luvli", "Likelihoods, other losses and controls", "Section 5.4",
         arms, comparisons, datasets=("300w", "synthface"),
@@ -217,26 +190,25 @@ def _compare_luvli() -> Experiment:
 
 
 def _ambiguity() -> Experiment:
-    arms = {
-        **star_pairs(("l2",), after=" +DR", dr=True),
-        **star_pairs(("smooth_l1", "l2")),
-    }
+    dr = star_pairs(("l2",), dr=True)
     return Experiment(
         "ambiguity", "Is the first principal direction the ambiguous one?",
-        "Section 4.1 and Figure 3", arms,
-        {"dr l2": star_pair("l2", block="dr")} | {d: star_pair(d) for d in ("smooth_l1", "l2")},
-        datasets=LEVELS,
-        plan={level: dict.fromkeys(star_pairs(("l2",), after=" +DR"), 3) for level in LEVELS},
+        "Section 4.1 and Figure 3", {**dr, **star_pairs(("smooth_l1", "l2"))},
+        {
+            "dr l2": pair_of_table3("l2", "dr"),
+            **{d: pair_of_table3(d) for d in ("smooth_l1", "l2")},
+        },
+        datasets=LEVELS, plan={level: dict.fromkeys(dr, 3) for level in LEVELS},
     )  # fmt: skip
 
 
 def _cross_dataset() -> Experiment:
-    pairs = ("l1", "smooth_l1", "l2")
+    distances = ("l1", "smooth_l1", "l2")
     # The paper's numbers are of the videos of 300-VW, so none stands beside errors on 300-W.
     return Experiment(
         "cross_dataset", "Trained on 300-W, tested on another data set", "Table 2",
-        star_pairs(pairs), {d: Comparison(d, f"STAR {d}") for d in pairs},
-        plan={"300w": dict.fromkeys(star_pairs(pairs), 5)},
+        star_pairs(distances), {d: pair(d) for d in distances},
+        plan={"300w": dict.fromkeys(star_pairs(distances), 5)},
     )  # fmt: skip
 
 
@@ -245,8 +217,8 @@ EXPERIMENTS: dict[str, Experiment] = {
     for experiment in (
         Experiment(
             "accuracy", "Accuracy beside published methods", "Table 1",
-            star_pairs(("smooth_l1",), after=" +AAM", aam=True),
-            {"aam smooth_l1": star_pair("smooth_l1", block="aam")}, seeds=(0, 1, 2),
+            star_pairs(("smooth_l1",), aam=True),
+            {"aam smooth_l1": pair_of_table3("smooth_l1", "aam")}, seeds=(0, 1, 2),
         ),
         _cross_dataset(),
         _ablation_distance(),
@@ -257,14 +229,6 @@ EXPERIMENTS: dict[str, Experiment] = {
         _compare_luvli(),
         _ambiguity(),
         schedule.schedule(),
-        beyond.controls(),
-        beyond.annotators(),
-        beyond.released_code(),
-        beyond.training_length(),
-        beyond.step_size(),
-        beyond.weight_and_tricks(),
-        beyond.noise(),
-        beyond.alternatives(),
-        beyond.backbones(),
+        *beyond.EXPERIMENTS,
     )
 }  # fmt: skip

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from companion.experiments.experiment import Experiment
 from starlib.files import results_folder
+from starlib.runs.evaluation import MEAN_SHAPE
 from starlib.runs.finished import by_config, key_of, load_all
 from starlib.runs.records import Run
 from starlib.training.config import RunConfig
@@ -53,18 +54,19 @@ class Records:
 
         ValueError if runs that would be compared were tested on different faces.
         """
-        if seeds is not None or arms is not None:
-            experiment.configs(dataset, scale, seeds, arms)  # checks them
+        experiment.configs(dataset, scale, seeds, arms)  # checks them
         found: ArmRuns = {}
         for arm in arms or experiment.arms:
-            chosen = seeds if seeds is not None else experiment.seeds_of(arm, dataset, scale)
-            configs = (
-                key_of(experiment.config(arm, dataset, seed, scale))
-                for seed in chosen or experiment.seeds
-            )
-            found[arm] = {c.seed: self.by_config[c] for c in configs if c in self.by_config}
+            configs = experiment.configs(dataset, scale, seeds, [arm])
+            found[arm] = {run.config.seed: run for run in self.of(configs)}
         check_same_faces(run for by_seed in found.values() for run in by_seed.values())
         return found
+
+
+def subsets_of(runs: Iterable[Run]) -> list[str]:
+    """Names of the subsets of the test faces that the runs have metrics of, the whole first."""
+    names = dict.fromkeys(name for run in runs for name in run.metrics if "," not in name)
+    return [name for name in names if name not in ("clean", "annotation_noise", MEAN_SHAPE)]
 
 
 def check_same_faces(runs: Iterable[Run]) -> None:

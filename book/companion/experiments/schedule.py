@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from companion.experiments.experiment import Arms, Comparison, Experiment
+from companion.experiments.experiment import Comparison, Experiment, arms_of, named
 from starlib.training.config import PROTOCOL, SCALES
 
 LATE = (0.73, 0.93, 0.98)
@@ -26,31 +26,33 @@ CANDIDATES: dict[str, dict[str, Any]] = {
     "80 epochs, late": {"epochs": 80, "milestones": LATE},
 }
 SEEDS = (0, 1)
-ARMS: Arms = {
-    "smooth_l1": {},
-    "l2": {"distance": "l2"},
-    "smooth_l1 +DR": {"dr": True},
-    "smooth_l1 +AAM": {"aam": True},
-}
+SMOOTH: dict[str, Any] = {"loss": "regression", "distance": "smooth_l1"}
+ARMS = arms_of(
+    SMOOTH, {**SMOOTH, "distance": "l2"}, {**SMOOTH, "dr": True}, {**SMOOTH, "aam": True}
+)
 # Means over SEEDS on the common subset of 300-W, in points of NME.
 BASELINE_AT_MOST = 3.6  # of smooth-l1
 GAIN_AT_MOST = 0.25  # of smooth-l1 with DR and with AAM over smooth-l1; the paper: 0.10 and 0.19
 TWICE = ("smooth_l1", "l2")  # arms that are trained for twice the chosen epochs, seed 0
 
 
+FIRST = CANDIDATES["60 epochs, late"]
+LENGTHS = CANDIDATES | {"120 epochs, late": FIRST | {"epochs": 2 * FIRST["epochs"]}}
+
+
 def schedule() -> Experiment:
     """Each candidate with each arm, and the chosen one with twice its epochs."""
-    first = next(iter(CANDIDATES.values()))
-    lengths = CANDIDATES | {"120 epochs, late": first | {"epochs": 2 * first["epochs"]}}
-    base = SCALES["reduced"] | {"protocol": PROTOCOL, "loss": "regression"}
-    arms = {
-        f"{name}: {arm}": base | fields | changes
-        for name, fields in lengths.items()
-        for arm, changes in ARMS.items()
-    }
+    base = SCALES["reduced"] | {"protocol": PROTOCOL}
+    arms = named(
+        {
+            f"{length}: {name}": base | fields | dict(arm.changes)
+            for length, fields in LENGTHS.items()
+            for name, arm in ARMS.items()
+        }
+    )
     comparisons = {
-        f"{name}: {arm}": Comparison(f"{name}: smooth_l1", f"{name}: {arm}")
-        for name in lengths
+        f"{length}: {arm}": Comparison(f"{length}: smooth_l1", f"{length}: {arm}")
+        for length in LENGTHS
         for arm in ARMS
         if arm != "smooth_l1"
     }

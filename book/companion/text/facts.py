@@ -1,7 +1,7 @@
 """What the pages say about runs, data and network, from the records and the code (Markdown)."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,14 @@ from companion.exhibits import run_tables, tables
 from companion.exhibits.cells import markdown_table, percent
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import ArmRuns, Records
-from companion.experiments.schedule import ARMS, BASELINE_AT_MOST, GAIN_AT_MOST, SEEDS, judged
+from companion.experiments.schedule import (
+    ARMS,
+    BASELINE_AT_MOST,
+    GAIN_AT_MOST,
+    LENGTHS,
+    SEEDS,
+    judged,
+)
 from starlib.data.crops import STORE_MARGIN, VIEW_MARGIN
 from starlib.runs.records import Run
 from starlib.training.config import SCALES, RunConfig
@@ -74,11 +81,10 @@ def schedules(records: Records) -> str:
     """Each schedule that was tried, beside the criteria and the paper's own distances between the
     same arms."""
     runs = records.arm_runs(EXPERIMENTS["schedule"], "300w")
-    lengths = dict.fromkeys(name.split(": ")[0] for name in runs)
     paper = {arm: printed_number(f"table3/300w/{where}/0") for arm, where in PRINTED.items()}
     known = {arm: nme for arm, nme in paper.items() if nme is not None}
     rows = [_schedule_row("the paper (full test set, 256 px)", "", known, "–")]
-    for length in lengths:
+    for length in LENGTHS:
         kept = {arm: list(runs[f"{length}: {arm}"].values()) for arm in ARMS}
         every = [run for arm in kept.values() for run in arm]
         if not every:
@@ -102,14 +108,14 @@ def schedules(records: Records) -> str:
         "penalty of l2",
     ]
     theirs = known["smooth_l1"] - known["smooth_l1 +AAM"]
-    chosen = _chosen(runs, lengths, theirs)
+    chosen = _chosen(runs, theirs)
     limit = ["*at most*", "", "", BASELINE_AT_MOST, GAIN_AT_MOST, GAIN_AT_MOST, "no criterion"]
     return f"{markdown_table([*head, 'settled'], [[*limit, ''], *rows])}\n\n{chosen}"
 
 
-def _chosen(runs: ArmRuns, lengths: Iterable[str], aam_in_the_paper: float) -> str:
+def _chosen(runs: ArmRuns, aam_in_the_paper: float) -> str:
     """Which candidate is the scale, once one has met the limits on all seeds."""
-    for length in lengths:
+    for length in LENGTHS:
         kept = {arm: runs[f"{length}: {arm}"] for arm in ARMS}
         criteria = [by_seed for arm, by_seed in kept.items() if arm != "l2"]
         if any(len(by_seed) < len(SEEDS) for by_seed in criteria):

@@ -18,7 +18,7 @@ def first_screen(records: Records) -> str:
         return "The runs behind the first page are not in these records."
     table3 = EXPERIMENTS[TABLE3]
     runs = records.arm_runs(table3, "300w", arms=["l2", "STAR l2"])
-    regions = region_effects(runs, table3.comparisons["l2"], draws=0)
+    regions = region_effects(runs, table3.comparisons["l2"])
     config = runs["l2"][0].config
     data = runs["l2"][0].provenance["data"]["train"]
     noisy, exact = e["l2, rendered faces"], e["l2, rendered faces, exact labels"]

@@ -52,7 +52,7 @@ def _effect(experiment: str, comparisons: list[str], records: Records) -> Effect
     named = EXPERIMENTS[experiment]
     weights = comparison_weights(named, comparisons)
     runs = records.arm_runs(named, "300w", arms=list(weights))
-    return arms_effect(runs, weights, draws=0)
+    return arms_effect(runs, weights)
 
 
 def _within(records: Records) -> tuple[str, str]:

@@ -132,7 +132,7 @@ def effects_beside(fragment: str, records: Records) -> str:
     experiment = EXPERIMENTS[name]
     shown = (
         tables.effect_table(
-            experiment, "300w", comparison_effects(records, experiment, "300w", names, draws=0)
+            experiment, "300w", comparison_effects(records, experiment, "300w", names)
         )
         for names in groups
     )

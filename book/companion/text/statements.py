@@ -8,7 +8,7 @@ import pandas as pd
 
 from companion.evidence.effects import Effect, counted
 from companion.evidence.mechanism import Line, misfit
-from companion.experiments.experiment import DISTANCES
+from companion.experiments.paper import DISTANCES, EXPERIMENTS
 
 Effects = Mapping[str, Effect]
 
@@ -175,15 +175,16 @@ def training_length(e: Effects) -> Statement:
 
 
 def step_size(e: Effects) -> Statement:
-    rivals = [name for name in e if name.startswith("STAR l2 over l2, ")]
+    pairs = EXPERIMENTS["step_size"].comparisons
+    tuned = [n for n in e if pairs[n].without == "l2" and pairs[n].with_ != "STAR l2"]
+    rivals = [n for n in e if pairs[n].without != "l2" and pairs[n].with_ == "STAR l2"]
     return Statement(
         "The gain with l2 is no matter of the step size: no learning rate and no factor of the "
         f"loss that we tried makes l2 better, and STAR loss stays ahead of each, by "
         f"{100 * min(e[n].mean for n in rivals):.2f} to {100 * max(e[n].mean for n in rivals):.2f} "
         "points.",
         lower(*(e[name] for name in rivals))
-        and not any(lower(e[name]) for name in e if name.endswith("over l2")
-                    and not name.startswith("STAR")),
+        and not any(lower(e[name]) for name in tuned),
     )  # fmt: skip
 
 

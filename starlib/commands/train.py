@@ -21,7 +21,7 @@ from starlib.runs.records import Run
 from starlib.runs.run import run
 from starlib.schemes import is_path
 from starlib.training import distributed
-from starlib.training.config import RunConfig, config_fields, describe, enough_epochs
+from starlib.training.config import AS_RELEASED, RunConfig, config_fields, describe, enough_epochs
 from starlib.training.loop import StoppedError
 
 
@@ -31,6 +31,13 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--scale",
         help="smoke, reduced, long or full; default smoke; one run of your own "
         "data is at reduced by default, for as many epochs as its number of faces needs",
+    )
+    what.add_argument(
+        "--as-released",
+        action="store_true",
+        help="as the authors' released code trains: scale full with "
+        + ", ".join(f"{option(n)} {v}".removesuffix(" True") for n, v in AS_RELEASED.items())
+        + ", and the last weights, where that code keeps those that are best on the test faces",
     )
     what.add_argument("--seeds", type=int, nargs="+", default=[0], help="a run of each; default 0")
     for name, (kind, meaning, rule) in config_fields().items():
@@ -85,8 +92,10 @@ def _trained(options: argparse.Namespace, device: str) -> int:
 
     fields = {name: getattr(options, name, None) for name in config_fields()}
     fields = {name: value for name, value in fields.items() if value is not None}
-    dataset = str(fields.pop("dataset", "synthface"))
-    configs = [_config(dataset, options.scale, fields | {"seed": seed}) for seed in options.seeds]
+    dataset, scale = str(fields.pop("dataset", "synthface")), options.scale
+    if options.as_released:
+        fields, scale = AS_RELEASED | fields, scale or "full"
+    configs = [_config(dataset, scale, fields | {"seed": seed}) for seed in options.seeds]
     left = 0
     for config in dict.fromkeys(configs):
         try:

@@ -239,6 +239,22 @@ def test_every_field_of_a_config_is_an_option_with_help():
     }
 
 
+def test_one_option_trains_as_the_released_code_does(tiny_300w, results, monkeypatch):
+    def stopped(config, *_, **__):
+        asked.append(config)
+        raise StoppedError("not begun")
+
+    asked = []
+    monkeypatch.setattr("starlib.commands.train.run", stopped)
+    as_released = ["train", "--dataset", "300w", "--as-released"]
+    assert main(as_released) == 1 and main([*as_released, "--no-aam", "--scale", "smoke"]) == 1
+    full, other = asked
+    theirs = {"aam": True, "convention": "released", "augmentation": "released"}
+    theirs |= {"crop": "released", "precision": "float32"}
+    assert full.scale == "full" and theirs.items() <= full.to_dict().items()
+    assert other.scale == "smoke" and not other.aam and other.crop == "released"
+
+
 def test_command_line_trains_reads_and_names_mistakes(tiny_300w, results, capsys):
     where = ["--data-root", str(tiny_300w), "--results", str(results)]
     wrong = ["train", "--dataset", "300w", "--scale", "tiny", *where]

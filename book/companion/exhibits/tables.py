@@ -74,6 +74,16 @@ def subset_table(effects: Mapping[str, Mapping[str, Effect]]) -> pd.DataFrame:
     return cells.table_of(list(rows.values()), "comparison")
 
 
+def subset_errors(effects: Mapping[str, Mapping[str, Effect]]) -> pd.DataFrame:
+    """Subset -> comparison -> effect as a table, a row for each of both, with the errors."""
+    rows = [
+        {"subset, comparison": f"{subset}, {label(name)}", **cells.errors(effect)}
+        for subset, found in effects.items()
+        for name, effect in found.items()
+    ]
+    return cells.table_of(rows, "subset, comparison")
+
+
 def arm_table(runs: ArmRuns, **which: str) -> pd.DataFrame:
     """NME of each arm, mean ± standard deviation over seeds; `which` as in `face_errors`."""
     rows = [

@@ -17,9 +17,9 @@ from starlib.data.held_out import hold_out
 from starlib.data.synthface import VARIANTS, VERSION
 from starlib.devices import AUTO, available_device, set_backends
 from starlib.files import PARTIAL, atomically, results_folder
-from starlib.runs.arrays import evaluation_arrays
 from starlib.runs.evaluation import calibration, evaluation_metrics, mean_shape
 from starlib.runs.finished import load_run
+from starlib.runs.predictions import evaluation_arrays
 from starlib.runs.provenance import provenance_of
 from starlib.runs.records import Faces, Run
 from starlib.schemes import is_path

@@ -109,8 +109,8 @@ def test_grey_values_whose_range_is_not_known_are_refused(mode, dtype, tmp_path)
 )
 def test_broken_pts_files_are_named(tiny_300w, text, message):
     (tiny_300w / "300w/afw/1.pts").write_text(text)
-    message = problems_of(tiny_300w)
-    assert "afw/1.pts" in message and message in message
+    problems = problems_of(tiny_300w)
+    assert "afw/1.pts" in problems and message in problems
 
 
 def test_data_check_counts_and_names_everything(tiny_300w, capsys):

@@ -11,11 +11,9 @@ import zlib
 from pathlib import Path
 
 import pytest
-import torch
 
 from starlib.__main__ import main
 from starlib.data import DataError, crop_store, load_dataset
-from starlib.inference.detector import load_detector
 from starlib.runs.run import run
 from starlib.schemes import SCHEMES
 from starlib.training.config import RunConfig
@@ -69,15 +67,6 @@ class Harm:
 
     def __reduce__(self):
         return Path.touch, (self.path,)
-
-
-def test_weights_that_run_code_when_they_are_unpickled_are_refused(tmp_path):
-    harm, path = tmp_path / "harm", tmp_path / "weights.pkl"
-    for content in (Harm(harm), {"net": {"a": Harm(harm)}}, {"config": Harm(harm), "weights": {}}):
-        torch.save(content, path)
-        with pytest.raises(ValueError, match=r"weights\.pkl"):
-            load_detector(path)
-        assert not harm.exists()
 
 
 def test_a_checkpoint_that_runs_code_when_it_is_unpickled_is_not_read(tiny_300w, tmp_path):

@@ -15,7 +15,8 @@ from starlib.data import (
     wflw,
 )
 from starlib.data.crops import CropStore, crop_store
-from starlib.data.faces import Checked, DataError, FaceSet
+from starlib.data.errors import DataError
+from starlib.data.faces import Checked, FaceSet
 from starlib.schemes import is_path
 
 READERS: dict[str, Any] = {  # modules or objects with counts, problems, load, SOURCE and UNIT

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from starlib.data.faces import DataError, FaceSet, check_points, files_stamp, noted
+from starlib.data.errors import DataError, noted
+from starlib.data.faces import FaceSet, check_points, files_stamp
 from starlib.data.text import as_float32
 from starlib.schemes import SCHEMES
 

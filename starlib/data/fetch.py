@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from urllib.parse import urlparse
 
 from starlib.data import READERS, data_folder
-from starlib.data.faces import DataError
+from starlib.data.errors import DataError
 
 CHUNK = 1 << 16  # bytes; a download that breaks off loses no more
 TIMEOUT = 60  # seconds without a byte

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from starlib.data.faces import DataError
+from starlib.data.errors import DataError
 
 # Pictures by their names; whether Pillow reads one, its content decides. Cameras' raw files are
 # pictures too, which are then named as unreadable.

@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from starlib.data.faces import DataError, check_points, image_size
+from starlib.data.errors import DataError
+from starlib.data.faces import check_points
+from starlib.data.images import image_size
 from starlib.data.paths import derived, is_image, visible_files
 from starlib.data.text import as_float32, read_text
 

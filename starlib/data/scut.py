@@ -9,7 +9,9 @@ landmarks. Ours is by name: CRC-32 modulo 100 of the name without its suffix, be
 import zlib
 from pathlib import Path
 
-from starlib.data.faces import FaceSet, ImageFace, Scan, face_set, noted, unreadable
+from starlib.data.errors import noted
+from starlib.data.faces import FaceSet, ImageFace, Scan, face_set
+from starlib.data.images import unreadable
 from starlib.data.pts import pairs, read_binary_pts, read_face
 from starlib.schemes import SCHEMES
 

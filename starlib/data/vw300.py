@@ -15,15 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from starlib.data.faces import (
-    DataError,
-    FaceSet,
-    check_points,
-    files_stamp,
-    image_size,
-    noted,
-    open_image,
-)
+from starlib.data.errors import DataError, noted
+from starlib.data.faces import FaceSet, check_points, files_stamp
+from starlib.data.images import image_size, open_image
 from starlib.data.paths import image_named, named_file, visible_files
 from starlib.data.pts import read_pts
 from starlib.schemes import SCHEMES

@@ -12,7 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from starlib.data.copies import few, twice
-from starlib.data.faces import FaceSet, ImageFace, Scan, face_set, noted, unreadable
+from starlib.data.errors import noted
+from starlib.data.faces import FaceSet, ImageFace, Scan, face_set
+from starlib.data.images import unreadable
 from starlib.data.paths import copied_images
 from starlib.data.pts import pairs, read_face
 from starlib.schemes import SCHEMES

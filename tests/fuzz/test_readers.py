@@ -19,7 +19,7 @@ from starlib.data import (
     wflw,
 )
 from starlib.data.cephalo import DENTISTS, PEOPLE
-from starlib.data.faces import image_size, open_image
+from starlib.data.images import image_size, open_image
 from starlib.data.own.split import split_list
 from tests.conftest import without_rights, write_pts
 from tests.fuzz import times

@@ -7,7 +7,7 @@ from PIL import Image
 from starlib.__main__ import main
 from starlib.data import DataError, check_dataset, crop_store, load_dataset
 from starlib.data.crops import STORE_MARGIN, store_size
-from starlib.data.faces import open_image
+from starlib.data.images import open_image
 from tests.conftest import write_pts
 
 

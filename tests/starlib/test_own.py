@@ -13,7 +13,8 @@ from starlib.__main__ import main
 from starlib.commands.train import _config
 from starlib.data import DataError, load_dataset
 from starlib.data.augment import augment
-from starlib.data.faces import DataWarning, image_size, open_image
+from starlib.data.errors import DataWarning
+from starlib.data.images import image_size, open_image
 from starlib.data.own.schemes import read_scheme, scheme_of
 from starlib.runs.evaluation import beside
 from starlib.runs.finished import load_all, load_run
@@ -333,7 +334,7 @@ def test_nothing_is_mirrored_without_mirror_images(cats):
     assert (moved[..., 0] > 0).all()
 
 
-@pytest.mark.filterwarnings("default::starlib.data.faces.DataWarning")
+@pytest.mark.filterwarnings("default::starlib.data.errors.DataWarning")
 def test_test_faces_that_are_training_faces_are_named_and_counted(cats, capsys):
     folder, _ = cats
     (folder / "test 1.png").write_bytes((folder / "cat 3.png").read_bytes())

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from starlib.data.faces import DataError
+from starlib.data.errors import DataError
 from starlib.data.own.coordinates import Coordinates, order_of
 from starlib.data.own.lists import Header, Row, csv_cells, is_header
 from starlib.data.own.shapes import Shapes, as_complex, mean_shape

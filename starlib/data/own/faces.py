@@ -30,18 +30,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from starlib.data.copies import few, repeated_faces
-from starlib.data.faces import (
-    Checked,
-    DataError,
-    DataWarning,
-    FaceSet,
-    ImageFace,
-    check_points,
-    face_set,
-    image_size,
-    noted,
-    unreadable,
-)
+from starlib.data.errors import DataError, DataWarning, noted
+from starlib.data.faces import Checked, FaceSet, ImageFace, check_points, face_set
+from starlib.data.images import image_size, unreadable
 from starlib.data.own.checks import doubts_of, least_alike_first
 from starlib.data.own.coordinates import Coordinates, coordinates_of, order_of
 from starlib.data.own.lists import Row, Rows

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from starlib.data.faces import DataError
+from starlib.data.errors import DataError
 from starlib.data.paths import is_image
 from starlib.data.text import read_text
 

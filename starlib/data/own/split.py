@@ -5,7 +5,7 @@ import random
 from collections import Counter
 from pathlib import Path
 
-from starlib.data.faces import DataError
+from starlib.data.errors import DataError
 from starlib.data.own.lists import Header, csv_cells, is_header
 
 Cells = list[list[str]]

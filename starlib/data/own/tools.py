@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from starlib.data.faces import DataError
+from starlib.data.errors import DataError
 from starlib.data.own.lists import Row, Rows, coco_rows, csv_rows, read_json, tsv_rows
 from starlib.data.paths import is_image, visible_files
 from starlib.data.pts import pairs, read_pts

@@ -24,7 +24,7 @@ from starlib.data.own.split import split_list
 from tests.conftest import without_rights, write_pts
 from tests.fuzz import times
 
-pytestmark = pytest.mark.filterwarnings("ignore::starlib.data.faces.DataWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::starlib.data.errors.DataWarning")
 
 RNG = np.random.default_rng(0)
 POINTS = RNG.uniform(20, 80, (2, 3, 2)).round(2)

@@ -13,6 +13,7 @@ import pytest
 from starlib.__main__ import main
 from starlib.data import READERS, DataError
 from starlib.data.fetch import DOWNLOADS, fetch
+from tests.conftest import files_of
 
 pytest.importorskip("pooch")
 
@@ -59,10 +60,6 @@ def zipped(members):
 
 def sha256(content):
     return hashlib.sha256(content).hexdigest()
-
-
-def files_of(folder):
-    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
 
 
 FACES = zipped({"images/a.jpg": b"a" * 300_000, "list.txt": "a.jpg"})

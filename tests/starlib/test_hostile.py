@@ -18,7 +18,7 @@ from starlib.runs.run import run
 from starlib.schemes import SCHEMES
 from starlib.training.config import RunConfig
 from starlib.training.loop import train
-from tests.conftest import options_of, without_rights
+from tests.conftest import files_of, options_of, without_rights
 
 resource = pytest.importorskip("resource", reason="needs limits of file sizes")
 SMALL = {"image_size": 32, "width": 8, "depth": 2, "epochs": 1, "batch_size": 2}
@@ -36,10 +36,6 @@ def bomb(path: Path, side: int = 60_000) -> Path:
     parts = chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(bytes(1000))), chunk(b"IEND", b"")
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
     return path
-
-
-def files_of(folder: Path) -> list[str]:
-    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
 
 
 def test_a_picture_bomb_is_named_before_it_fills_the_memory(tmp_path, run_file, capsys):

@@ -11,7 +11,7 @@ from PIL import Image
 
 from starlib.__main__ import main
 from starlib.commands.train import _config
-from starlib.data import DataError, load_dataset
+from starlib.data import load_dataset
 from starlib.data.augment import augment
 from starlib.data.errors import DataWarning
 from starlib.data.images import image_size, open_image
@@ -22,7 +22,7 @@ from starlib.runs.records import verify
 from starlib.runs.run import run
 from starlib.schemes import SCHEMES
 from starlib.training.config import RunConfig, enough_epochs
-from tests.conftest import options_of, write_pts
+from tests.conftest import options_of, problems_of, write_pts
 from tests.starlib.test_runs import with_fake_training
 
 CATS = {
@@ -62,12 +62,6 @@ def cats(tmp_path):
     others = [row.replace("cat", "test") for row in rows]
     (tmp_path / "test.csv").write_text("\n".join(others) + "\n\n")
     return tmp_path, points
-
-
-def problems_of(path, split="train"):
-    with pytest.raises(DataError) as raised:
-        load_dataset(path, split)
-    return str(raised.value)
 
 
 def test_a_scheme_is_read_from_a_yml_file(tmp_path):

@@ -129,6 +129,16 @@ def tar_with(kind, name="images/x", target="/etc/passwd"):
     return buffer.getvalue()
 
 
+def tar_with_a_name_twice():
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for kind in (tarfile.SYMTYPE, tarfile.REGTYPE):
+            member = tarfile.TarInfo("images/x")
+            member.type, member.linkname = kind, "/etc/passwd"
+            archive.addfile(member, io.BytesIO())
+    return buffer.getvalue()
+
+
 def zip_with_link():
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
@@ -149,6 +159,7 @@ def zip_with_link():
         (tar_with(tarfile.REGTYPE, "../x"), "'../x': expected a path inside"),
         (tar_with(tarfile.REGTYPE, "/tmp/x"), "'/tmp/x': expected a path inside"),
         (tar_with(tarfile.SYMTYPE), "'images/x': expected a file or folder, got a link"),
+        (tar_with_a_name_twice(), "'images/x': expected a file or folder, got a link"),
         (tar_with(tarfile.LNKTYPE, target="images/fine.txt"), "expected a file or folder"),
         (tar_with(tarfile.CHRTYPE), "'images/x': expected a file or folder, got a link or device"),
         (FACES[:-3000] + FACES[-60:], "expected"),

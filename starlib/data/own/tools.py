@@ -156,7 +156,9 @@ READERS: dict[str, Callable[[Path, int], Rows]] = {
 def list_rows(source: Path, points: int) -> Rows:
     """Every face of a list or a folder, or the DataError in its place."""
     try:
-        read = folder_rows if os.path.isdir(source) else READERS[source.suffix.lower()]
+        read = folder_rows if os.path.isdir(source) else READERS.get(source.suffix.lower())
+        if read is None:
+            raise DataError(f"{source}: expected {', '.join(READERS)} or a folder")
         yield from read(source, points)
     except DataError as error:
         yield error

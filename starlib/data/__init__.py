@@ -74,8 +74,8 @@ def load_dataset(name: str, split: str, root: Path | str | None = None) -> FaceS
     if not is_path(name):
         _check_name(name, [*synthface.VARIANTS, *READERS])
     reader, where = _reader(name, root)
-    found: FaceSet = reader.load(where, split)
-    return found
+    faces: FaceSet = reader.load(where, split)
+    return faces
 
 
 def _check_name(name: str, known: list[str]) -> None:

@@ -100,20 +100,20 @@ class Header:
     def of(cls, where: str, names: list[str]) -> "Header":
         """The columns of a header; DataError for a point with one coordinate, or two of a kind."""
         words = [name.strip().lower() for name in names]
-        found: dict[str, dict[str, int]] = {}
+        columns: dict[str, dict[str, int]] = {}
         for column, word in enumerate(words):
             for axis, form in _COLUMNS:
                 if match := form.fullmatch(word):
                     point = next((part for part in match.groups() if part), "").strip(" _-.")
-                    if axis in found.setdefault(point, {}):
+                    if axis in columns.setdefault(point, {}):
                         raise DataError(f"{where}: expected {word!r} once, it is there twice")
-                    found[point][axis] = column
+                    columns[point][axis] = column
                     break
-        half = [point for point, axes in found.items() if len(axes) < 2]
+        half = [point for point, axes in columns.items() if len(axes) < 2]
         if half:
             raise DataError(f"{where}: expected x and y of each point, {half[0]!r} has one")
         image = next((words.index(word) for word in IMAGE_COLUMNS if word in words), 0)
-        points = {point: [axes["x"], axes["y"]] for point, axes in found.items()}
+        points = {point: [axes["x"], axes["y"]] for point, axes in columns.items()}
         first = words.index(FIRST_PIXEL) if FIRST_PIXEL in words else None
         person = next((words.index(word) for word in PERSON_COLUMNS if word in words), None)
         return cls(image, points, first, person)

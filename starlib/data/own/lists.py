@@ -127,15 +127,15 @@ class Header:
         return Row(where, image, numbers, names=names, first_pixel=first, person=who)
 
 
-def csv_rows(path: Path, points: int) -> Rows:
+def csv_rows(path: Path, points: int | None) -> Rows:
     header, width = None, 0
     for number, cells in csv_cells(path):
         where = f"{path}, row {number}"
         if number == 1 and is_header(cells):
             header, width = Header.of(where, cells), len(cells)
-            if not header.points and width == 1 + 2 * points:  # names that say nothing of x and y
+            if not header.points and points in (None, (width - 1) / 2):  # names without x and y
                 header = None
-            elif len(header.points) != points:
+            elif points is not None and len(header.points) != points:
                 found = 2 * len(header.points) or width - 1
                 expected = f"{2 * points} numbers ({points} points)"
                 raise DataError(f"{where}: expected {expected}, found {found}")
@@ -147,7 +147,7 @@ def csv_rows(path: Path, points: int) -> Rows:
             yield DataError(f"{where}: expected {width} cells as in row 1, found {len(cells)}")
 
 
-def tsv_rows(path: Path, points: int) -> Rows:
+def tsv_rows(path: Path, _: int | None) -> Rows:
     image, landmarks = 0, 2
     for number, line in enumerate(read_text(path, "list of faces").splitlines(), 1):
         words = line.split("\t")

@@ -46,11 +46,7 @@ def power_4_3(error: Tensor) -> Tensor:
 
 
 DISTANCES: dict[str, Callable[[Tensor], Tensor]] = {
-    "l1": l1,
-    "l2": l2,
-    "smooth_l1": smooth_l1,
-    "wing": wing,
-    "power_4_3": power_4_3,
+    distance.__name__: distance for distance in (l1, l2, smooth_l1, wing, power_4_3)
 }
 
 

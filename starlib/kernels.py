@@ -86,11 +86,11 @@ class _Sums(torch.autograd.Function):
             return gradient.to(maps.dtype), None, None, None
         blocks = _blocks(maps)
         if len(blocks) == 1:
-            return _write(maps, None, *terms).to(maps.dtype), None, None, None
+            return _write(maps, None, terms).to(maps.dtype), None, None, None
         gradient = torch.empty_like(maps)
         for block in blocks:
             out = gradient[block] if gradient.dtype == sums.dtype else None
-            written = _write(maps[block], out, *(term[block] for term in terms))
+            written = _write(maps[block], out, tuple(term[block] for term in terms))
             if out is None:
                 gradient[block] = written
         return gradient, None, None, None
@@ -227,17 +227,9 @@ def _terms(
     return scale, 2 * v2 / mass, xy * dy, dx, across, down
 
 
-def _write(
-    maps: Tensor,
-    out: Tensor | None,
-    scale: Tensor,
-    factor: Tensor,
-    tilt: Tensor,
-    dx: Tensor,
-    across: Tensor,
-    down: Tensor,
-) -> Tensor:
+def _write(maps: Tensor, out: Tensor | None, terms: tuple[Tensor, ...]) -> Tensor:
     """The gradient of maps from its `_terms`, in the dtype of these; in `out` if it is given."""
+    scale, factor, tilt, dx, across, down = terms
     gradient = torch.div(maps, scale[..., None], out=out).mul_(factor[..., None])
     gradient.addcmul_(tilt[..., None], dx[..., None, :])
     return gradient.add_(across[..., None, :]).add_(down[..., None])

@@ -85,8 +85,13 @@ def write_pts(path: Path, points: np.ndarray, header: bool = True) -> None:
     path.write_text((f"version: 1\nn_points:  {len(points)}\n" if header else "") + text)
 
 
-def problems_of(name, split, root):
-    """What `load_dataset` says about wrong files."""
+def files_of(folder: Path) -> list[str]:
+    """The files in a folder and those in it, as paths from there."""
+    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+
+
+def problems_of(name, split="train", root=None):
+    """The error of `load_dataset` about wrong files."""
     with pytest.raises(DataError) as raised:
         load_dataset(name, split, root)
     return str(raised.value)

@@ -19,6 +19,8 @@ from starlib.inference.shipped import weights_path
 from starlib.runs.evaluation import evaluation_metrics
 from starlib.schemes import SCHEME_OF
 
+RECORDED = ("box_scale", "box_shift", "passes", "flip_average", "dataset", "split")  # options
+
 
 def add(parser: argparse.ArgumentParser) -> None:
     add_weights(parser, required=True)
@@ -76,12 +78,7 @@ def _evaluate(options: argparse.Namespace) -> int:
             "released": detector.released,
             "ema": options.ema,
             "boxes": "metadata" if options.metadata else "landmarks",
-            "box_scale": options.box_scale,
-            "box_shift": options.box_shift,
-            "passes": options.passes,
-            "flip_average": options.flip_average,
-            "dataset": options.dataset,
-            "split": options.split,
+            **{name: getattr(options, name) for name in RECORDED},
             "scheme": faces.scheme.name,
             "faces": len(faces),
             "official": faces.official,

@@ -11,8 +11,8 @@ import numpy as np
 from PIL import Image
 
 from starlib.commands import add_device, add_flip_average, add_weights
+from starlib.data.errors import DataError
 from starlib.data.face_boxes import reach_doubt
-from starlib.data.faces import DataError
 from starlib.files import atomically, write_text
 from starlib.inference.detector import Detector, load_detector
 from starlib.inference.drawing import draw_faces

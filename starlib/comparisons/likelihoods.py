@@ -13,21 +13,11 @@ from starlib.kernels import widened
 from starlib.losses import floored, project
 from starlib.unlabelled import filled, masked
 
-
-def _gaussian(whitened: Tensor, half_log_determinant: Tensor) -> Tensor:
-    return half_log_determinant + whitened.square().sum(-1) / 2
-
-
-def _laplace(whitened: Tensor, half_log_determinant: Tensor) -> Tensor:
-    return half_log_determinant + root(3 * whitened.square().sum(-1))
-
-
+# Of the whitened error [..., 2] and ½ log|Σ| [...].
 LIKELIHOODS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "gaussian": _gaussian,
-    "laplace": _laplace,
+    "gaussian": lambda whitened, half: half + whitened.square().sum(-1) / 2,
+    "laplace": lambda whitened, half: half + root(3 * whitened.square().sum(-1)),
 }
-
-
 SMALLEST_DEVIATION = 1e-6  # of a predicted covariance, in [-1, 1] units
 
 

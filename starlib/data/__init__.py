@@ -15,7 +15,8 @@ from starlib.data import (
     wflw,
 )
 from starlib.data.crops import CropStore, crop_store
-from starlib.data.faces import Checked, DataError, FaceSet
+from starlib.data.errors import DataError
+from starlib.data.faces import Checked, FaceSet
 from starlib.schemes import is_path
 
 READERS: dict[str, Any] = {  # modules or objects with counts, problems, load, SOURCE and UNIT
@@ -73,8 +74,8 @@ def load_dataset(name: str, split: str, root: Path | str | None = None) -> FaceS
     if not is_path(name):
         _check_name(name, [*synthface.VARIANTS, *READERS])
     reader, where = _reader(name, root)
-    found: FaceSet = reader.load(where, split)
-    return found
+    faces: FaceSet = reader.load(where, split)
+    return faces
 
 
 def _check_name(name: str, known: list[str]) -> None:

@@ -8,6 +8,7 @@ each cell's place, so a batch is the same on every device and no picture is draw
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -124,16 +125,13 @@ def augment(
 
 
 def _paper_colours(views: Tensor, draws: Draws) -> Tensor:
-    size, device = views.shape[-1], views.device
+    size = views.shape[-1]
     gray, blur, occlude = (draws.chance(p) for p in (GRAY, BLUR, OCCLUSION))
     sigma = draws.uniform(*BLUR_SIGMA).mul(size).masked_fill(~blur, 0.0)
     sides = draws.uniform(*OCCLUSION_SIDE, 2).masked_fill(~occlude[:, None], 0)
     centres = draws.uniform(-1, 1, 2)
     colour, grain, keys = draws.uniform(-1, 1, 3), draws.uniform(0, 0.5), draws.keys()
-
-    def move(values: Tensor) -> Tensor:
-        return to_device(values, device)
-
+    move = partial(to_device, device=views.device)
     views = to_gray(views, move(gray))
     views = filtered(views, gaussian_kernels(move(sigma), math.ceil(2.5 * BLUR_SIGMA[1] * size)))
     noise = noise_of(move(keys), size)
@@ -142,7 +140,7 @@ def _paper_colours(views: Tensor, draws: Draws) -> Tensor:
 
 
 def _released_colours(views: Tensor, draws: Draws) -> Tensor:
-    size, device = views.shape[-1], views.device
+    size = views.shape[-1]
     occlude, blur, darken, blend, gray = (
         draws.chance(p) for p in (OCCLUSION, BLUR, GAMMA, BLEND, GRAY)
     )
@@ -156,10 +154,7 @@ def _released_colours(views: Tensor, draws: Draws) -> Tensor:
     exponent = torch.where(lower, darker, exponent).masked_fill(~darken, 1)
     strength = draws.uniform(0, BLEND_SHARE).masked_fill(~blend, 0)
     keys = draws.keys()
-
-    def move(values: Tensor) -> Tensor:
-        return to_device(values, device)
-
+    move = partial(to_device, device=views.device)
     black = views.new_full((1, 1, 1, 1), -1)
     views = occluded(views, move(centres), move(sides), black)
     views = filtered(views, box_kernels(move(box), math.ceil(BOX_SIDE * size / 2)))

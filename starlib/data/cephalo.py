@@ -27,16 +27,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from starlib.data.faces import (
-    DataError,
-    FaceSet,
-    ImageFace,
-    Scan,
-    check_points,
-    face_set,
-    image_size,
-    noted,
-)
+from starlib.data.errors import DataError, noted
+from starlib.data.faces import FaceSet, ImageFace, Scan, check_points, face_set
+from starlib.data.images import image_size
 from starlib.data.paths import named_file
 from starlib.data.text import finite_numbers, table_rows
 from starlib.schemes import SCHEMES

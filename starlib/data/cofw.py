@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from starlib.data.faces import DataError, FaceSet, check_points, files_stamp, noted
+from starlib.data.errors import DataError, noted
+from starlib.data.faces import FaceSet, check_points, files_stamp
 from starlib.data.text import as_float32
 from starlib.schemes import SCHEMES
 
@@ -104,8 +105,8 @@ def problems(root: Path) -> list[str]:
         if not path.is_file():
             continue
         with noted(lines):
-            references, _ = _read_rows(path, split)
-            lines += _landmark_problems(path, split)
+            references, _, wrong = _scan(path, split)
+            lines += wrong
             for index, reference in enumerate(references):
                 with noted(lines):
                     _read(path, reference, index)
@@ -115,30 +116,25 @@ def problems(root: Path) -> list[str]:
     return list(dict.fromkeys(lines))
 
 
-def _landmark_problems(path: Path, split: str) -> list[str]:
-    """One line for each face whose landmarks, flags or image's shape are wrong."""
-    lines: list[str] = []
+def _scan(path: Path, split: str) -> tuple[list[Any], NDArray[np.float32], list[str]]:
+    """References to the images, landmarks [F, 29, 2], 0 at the image's edge, and a line for each
+    face whose landmarks, flags or image's shape are wrong."""
     references, rows = _read_rows(path, split)
-    landmarks, flags = _landmarks(rows)
+    x, y, flags = np.split(rows, 3, axis=1)
+    landmarks = np.stack((x, y), axis=-1) - np.float32(0.5)
+    problems: list[str] = []
     with _open(path) as file:
         for index, reference in enumerate(references):
             where = f"{path}, face {index + 1}"
-            try:
-                width, height = file[reference].shape[-2:]
-            except (OSError, ValueError, KeyError, AttributeError) as error:
-                lines.append(f"{where}: expected an image ({error})")
-                continue
-            with noted(lines):
+            with noted(problems):
+                try:
+                    width, height = file[reference].shape[-2:]
+                except (OSError, ValueError, KeyError, AttributeError) as error:
+                    raise DataError(f"{where}: expected an image ({error})") from error
                 check_points(where, landmarks[index], (width, height))
                 if not np.isin(flags[index], (0, 1)).all():
                     raise DataError(f"{where}: expected occlusion flags of 0 or 1")
-    return lines
-
-
-def _landmarks(rows: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Landmarks [F, 29, 2], 0 at the image's edge, and occlusion flags [F, 29] of the rows."""
-    x, y, flags = np.split(rows, 3, axis=1)
-    return np.stack((x, y), axis=-1) - np.float32(0.5), flags
+    return references, landmarks, problems
 
 
 def load(root: Path, split: str) -> FaceSet:
@@ -146,12 +142,9 @@ def load(root: Path, split: str) -> FaceSet:
     path = _path(root, split)
     if not path.is_file():
         raise DataError(f"{path}: expected the file of the split {split}; get COFW from {SOURCE}")
-    if lines := _landmark_problems(path, split):
-        raise DataError(lines)
-    references, rows = _read_rows(path, split)
-    if not references:
-        raise DataError(f"{path}: expected faces, it holds none")
-    landmarks, _ = _landmarks(rows)
+    references, landmarks, problems = _scan(path, split)
+    if problems or not references:
+        raise DataError(problems or f"{path}: expected faces, it holds none")
     return FaceSet(
         dataset="cofw",
         split=split,

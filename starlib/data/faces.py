@@ -1,44 +1,17 @@
 """The faces of one split, as every reader of a data set returns them, and its list of problems."""
 
-import contextlib
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
+from starlib.data.errors import DataError
+from starlib.data.images import open_image, unreadable
 from starlib.schemes import Scheme
-
-
-class DataError(ValueError):
-    """The problems of a data set, one line each."""
-
-    def __init__(self, problems: str | list[str]):
-        self.problems = [problems] if isinstance(problems, str) else problems
-        more = len(self.problems) - 20
-        shown = self.problems[:20] + ([f"… and {more} more"] if more > 0 else [])
-        super().__init__("\n".join(shown))
-
-    def __reduce__(self) -> tuple[type, tuple[list[str]]]:
-        """So that it comes whole from another process."""
-        return type(self), (self.problems,)
-
-
-@contextlib.contextmanager
-def noted(problems: list[str]) -> Iterator[None]:
-    """A DataError within ends the block, and its lines are added to `problems`."""
-    try:
-        yield
-    except DataError as error:
-        problems += error.problems
-
-
-class DataWarning(UserWarning):
-    """A doubt about a data set, which is no error."""
 
 
 @dataclass(frozen=True)
@@ -174,62 +147,6 @@ def files_stamp(paths: Iterable[Path]) -> str:
 
 # Where faces at an image's border are annotated beyond it: by this share of the face at most.
 CUT_OFF = 0.5
-HEIF = (".heic", ".heif")
-# The EXIF entry that says how a camera was held, and its values for a picture lying on its side.
-_ORIENTATION, _LYING = 0x0112, (5, 6, 7, 8)
-
-
-def open_image(path: Path) -> Image.Image:
-    """The image as RGB, turned upright as its EXIF entry says.
-
-    DataError names a file that cannot be decoded, that has more pixels than Pillow deems safe, or
-    whose grey values are not of 8 bits: their range is not known, and Pillow would cut it off.
-    """
-    with _opened(path) as image:
-        if image.mode[0] in "IF":
-            raise ValueError(f"of 8 bits per channel, its mode is {image.mode}")
-        return ImageOps.exif_transpose(image).convert("RGB")
-
-
-def image_size(path: Path) -> tuple[int, int]:
-    """Width and height of the upright image, from the header alone; DataError as `open_image`."""
-    with _opened(path) as image:
-        width, height = image.size
-        lying = image.getexif().get(_ORIENTATION) in _LYING
-        return (height, width) if lying else (width, height)
-
-
-@contextlib.contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
-    """The image file, not decoded; whatever fails while it is open becomes a DataError."""
-    if path.suffix.lower() in HEIF:
-        _read_heif()
-    try:
-        with Image.open(path) as image:
-            yield image
-    except MemoryError as error:
-        raise DataError(f"{path}: expected an image that fits into memory") from error
-    except Exception as error:  # decoders of damaged files raise nearly anything
-        hint = "; pip install pillow-heif reads these" if path.suffix.lower() in HEIF else ""
-        raise DataError(f"{path}: expected a readable image ({error}){hint}") from error
-
-
-@cache
-def _read_heif() -> None:
-    """Let Pillow read what telephones write, where the package for it is installed."""
-    with contextlib.suppress(ImportError):
-        import pillow_heif
-
-        pillow_heif.register_heif_opener()
-
-
-def unreadable(paths: Iterable[Path]) -> list[str]:
-    """One line for each image that cannot be decoded."""
-    lines: list[str] = []
-    for path in dict.fromkeys(paths):
-        with noted(lines):
-            open_image(path)
-    return lines
 
 
 def extent(landmarks: NDArray) -> tuple[NDArray, NDArray]:

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from urllib.parse import urlparse
 
 from starlib.data import READERS, data_folder
-from starlib.data.faces import DataError
+from starlib.data.errors import DataError
 
 CHUNK = 1 << 16  # bytes; a download that breaks off loses no more
 TIMEOUT = 60  # seconds without a byte
@@ -83,11 +83,11 @@ def unpack(archive: Path, folder: Path) -> bool:
     try:
         if zipfile.is_zipfile(archive):
             with zipfile.ZipFile(archive) as opened:
-                _check_members(archive, {m.filename: _is_plain(m) for m in opened.infolist()})
+                _check_members(archive, [(m.filename, _is_plain(m)) for m in opened.infolist()])
                 opened.extractall(folder)
         elif tarfile.is_tarfile(archive):
             with tarfile.open(archive) as tar:
-                members = {m.name: m.isfile() or m.isdir() for m in tar.getmembers()}
+                members = [(m.name, m.isfile() or m.isdir()) for m in tar.getmembers()]
                 _check_members(archive, members)
                 # Older Pythons have no filter; what it refuses is refused above already.
                 safely = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
@@ -99,10 +99,10 @@ def unpack(archive: Path, folder: Path) -> bool:
     return True
 
 
-def _check_members(archive: Path, members: dict[str, bool]) -> None:
-    """DataError for members (name -> whether it is a file or folder) that may not be unpacked."""
+def _check_members(archive: Path, members: list[tuple[str, bool]]) -> None:
+    """DataError for members (name, whether it is a file or folder) that may not be unpacked."""
     messages = []
-    for name, plain in members.items():
+    for name, plain in members:
         # An archive made on Windows may have "\" between folders: no name needs one.
         paths = PurePosixPath(name), PureWindowsPath(name)
         outside = any(path.is_absolute() or ".." in path.parts for path in paths)

@@ -19,16 +19,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from starlib.data.faces import (
-    DataError,
-    FaceSet,
-    ImageFace,
-    Scan,
-    check_points,
-    face_set,
-    image_size,
-    noted,
-)
+from starlib.data.errors import DataError, noted
+from starlib.data.faces import FaceSet, ImageFace, Scan, check_points, face_set
+from starlib.data.images import image_size
 from starlib.data.paths import image_named
 from starlib.data.pts import read_pts
 from starlib.data.text import finite_numbers, table_rows

@@ -4,10 +4,11 @@ import filecmp
 import hashlib
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from starlib.data.faces import DataError
+from starlib.data.errors import DataError
 
 # Pictures by their names; whether Pillow reads one, its content decides. Cameras' raw files are
 # pictures too, which are then named as unreadable.
@@ -70,8 +71,8 @@ def repeats(paths: Iterable[Path]) -> dict[Path, str]:
         sizes.setdefault(path.stat().st_size, []).append(path)
     alike = [path for group in sizes.values() if len(group) > 1 for path in group]
     digests = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in alike}
-    shared = list(digests.values())
-    return {path: text for path, text in digests.items() if shared.count(text) > 1}
+    counts = Counter(digests.values())
+    return {path: text for path, text in digests.items() if counts[text] > 1}
 
 
 def named_file(folder: Path, name: str) -> Path:

@@ -7,36 +7,31 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from starlib.data.faces import DataError, check_points, image_size
+from starlib.data.errors import DataError
+from starlib.data.faces import check_points
+from starlib.data.images import image_size
 from starlib.data.paths import derived, is_image, visible_files
 from starlib.data.text import as_float32, read_text
 
 _POINTS = re.compile(r"\{([^}]*)\}", re.DOTALL)
 
 
-def read_pts(path: Path, points: int) -> NDArray[np.float32]:
-    """Landmarks [points, 2] of a text `.pts` file, as they stand in it (1-based for 300-W).
+def read_pts(path: Path, points: int | None) -> NDArray[np.float32]:
+    """Landmarks [points, 2] of a text `.pts` file, as they stand in it (1-based for 300-W); of any
+    number for None.
 
     The `version:` and `n_points:` lines may be missing. Raises DataError naming the file.
     """
-    numbers = _numbers(path)
-    if len(numbers) != 2 * points:
-        raise DataError(f"{path}: expected {points} points, found {len(numbers) / 2:g}")
-    return as_float32(numbers).reshape(points, 2)
-
-
-def count_points(path: Path) -> int:
-    """Number of points of a text `.pts` file; DataError names it."""
-    return len(_numbers(path)) // 2
-
-
-def _numbers(path: Path) -> list[float]:
     text = read_text(path, ".pts file")
     match = _POINTS.search(text)
     try:
-        return [float(word) for word in (match.group(1) if match else text).split()]
+        numbers = [float(word) for word in (match.group(1) if match else text).split()]
     except ValueError as error:
         raise DataError(f"{path}: expected lines of two numbers between braces ({error})") from None
+    points = len(numbers) // 2 if points is None else points
+    if len(numbers) != 2 * points:
+        raise DataError(f"{path}: expected {points} points, found {len(numbers) / 2:g}")
+    return as_float32(numbers).reshape(points, 2)
 
 
 def read_binary_pts(path: Path, points: int) -> NDArray[np.float32]:

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from starlib.data.faces import DataError, extent
+from starlib.data.errors import DataError
+from starlib.data.faces import extent
 from starlib.data.text import read_text
 
 BOX_MARGIN = 1.05

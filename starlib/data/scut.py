@@ -9,7 +9,9 @@ landmarks. Ours is by name: CRC-32 modulo 100 of the name without its suffix, be
 import zlib
 from pathlib import Path
 
-from starlib.data.faces import FaceSet, ImageFace, Scan, face_set, noted, unreadable
+from starlib.data.errors import noted
+from starlib.data.faces import FaceSet, ImageFace, Scan, face_set
+from starlib.data.images import unreadable
 from starlib.data.pts import pairs, read_binary_pts, read_face
 from starlib.schemes import SCHEMES
 
@@ -37,10 +39,10 @@ def _number(path: Path) -> int:
 
 def counts(root: Path) -> dict[str, tuple[int, int | None]]:
     """Faces by split, which has no official number, and all faces with the official one."""
-    found = {split: len(_pairs(root, split)[0]) for split in SPLITS}
+    numbers = {split: len(_pairs(root, split)[0]) for split in SPLITS}
     both = (root / IMAGES, root / LANDMARKS)
-    whole = len(pairs(*both)[0]) if all(f.is_dir() for f in both) else sum(found.values())
-    return {**{split: (number, None) for split, number in found.items()}, "all": (whole, ALL)}
+    whole = len(pairs(*both)[0]) if all(f.is_dir() for f in both) else sum(numbers.values())
+    return {**{split: (number, None) for split, number in numbers.items()}, "all": (whole, ALL)}
 
 
 def problems(root: Path) -> list[str]:
@@ -49,7 +51,7 @@ def problems(root: Path) -> list[str]:
     for split in SPLITS:
         pictures = [image for image, _ in _pairs(root, split)[0]]
         lines += _scan(root, split).problems + unreadable(pictures)
-    if not lines and not any(found for found, _ in counts(root).values()):
+    if not lines and not any(number for number, _ in counts(root).values()):
         lines = [f"{root}: expected train/ and test/, or {IMAGES}/ and {LANDMARKS}/, none is there"]
     return list(dict.fromkeys(lines))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from starlib.data.faces import DataError
+from starlib.data.errors import DataError
 
 
 def read_text(path: Path, what: str) -> str:

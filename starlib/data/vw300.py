@@ -15,15 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from starlib.data.faces import (
-    DataError,
-    FaceSet,
-    check_points,
-    files_stamp,
-    image_size,
-    noted,
-    open_image,
-)
+from starlib.data.errors import DataError, noted
+from starlib.data.faces import FaceSet, check_points, files_stamp
+from starlib.data.images import image_size, open_image
 from starlib.data.paths import image_named, named_file, visible_files
 from starlib.data.pts import read_pts
 from starlib.schemes import SCHEMES
@@ -123,7 +117,7 @@ def _scan(folder: Path) -> tuple[list[tuple[str, Path, int, NDArray[np.float32]]
     """Name, source (video or image), frame number and landmarks of each face of a video."""
     video = named_file(folder, "vid.avi")
     annotations, problems = _annotations(folder)
-    found: list[tuple[str, Path, int, NDArray[np.float32]]] = []
+    faces: list[tuple[str, Path, int, NDArray[np.float32]]] = []
     size = None
     if video.is_file():
         try:
@@ -138,9 +132,9 @@ def _scan(folder: Path) -> tuple[list[tuple[str, Path, int, NDArray[np.float32]]
         with noted(problems):
             landmarks = read_pts(annotation, SCHEMES["300w"].points) - np.float32(0.5)
             where = size or image_size(source)
-            found.append((f"{folder.name}/{annotation.stem}", source, number, landmarks))
+            faces.append((f"{folder.name}/{annotation.stem}", source, number, landmarks))
             check_points(annotation, landmarks, where)
-    return found, problems
+    return faces, problems
 
 
 def counts(root: Path) -> dict[str, tuple[int, int | None]]:
@@ -154,10 +148,10 @@ def problems(root: Path) -> list[str]:
     """One line for everything that is wrong with the files under `root`; decodes every video."""
     lines: list[str] = []
     for folder in _videos(root):
-        found, problems = _scan(folder)
+        faces, problems = _scan(folder)
         lines += problems
         frames = _Frames()
-        for _, source, number, _ in found:
+        for _, source, number, _ in faces:
             try:
                 _read(frames, source, number)
             except DataError as error:
@@ -181,7 +175,7 @@ def load(root: Path, split: str) -> FaceSet:
     scanned = [_scan(video) for video in videos]
     if problems := [problem for _, lines in scanned for problem in lines]:
         raise DataError(problems)
-    faces = [face for found, _ in scanned for face in found]
+    faces = [face for listed, _ in scanned for face in listed]
     tags = [_category(video) for video, (f, _) in zip(videos, scanned, strict=True) for _ in f]
     frames = _Frames()
     return FaceSet(

@@ -12,7 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from starlib.data.copies import few, twice
-from starlib.data.faces import FaceSet, ImageFace, Scan, face_set, noted, unreadable
+from starlib.data.errors import noted
+from starlib.data.faces import FaceSet, ImageFace, Scan, face_set
+from starlib.data.images import unreadable
 from starlib.data.paths import copied_images
 from starlib.data.pts import pairs, read_face
 from starlib.schemes import SCHEMES
@@ -34,21 +36,21 @@ FULL = ("common", "challenge")  # what the full test set is made of
 
 def counts(root: Path) -> dict[str, tuple[int, int | None]]:
     """Faces found and official number of faces, by folder, then by training and test set."""
-    found: dict[str, tuple[int, int | None]] = {}
+    numbers: dict[str, tuple[int, int | None]] = {}
     sums = {"train": (0, 0), "common": (0, 0), "challenge": (0, 0), "private": (0, 0)}
     for name, (split, subset, official) in FOLDERS.items():
         number = len(pairs(root / name)[0]) if (root / name).is_dir() else 0
-        found[name] = (number, official)
+        numbers[name] = (number, official)
         whole = "train" if split == "train" else subset
         sums[whole] = (sums[whole][0] + number, sums[whole][1] + official)
-    return found | sums
+    return numbers | sums
 
 
 def problems(root: Path) -> list[str]:
     """One line for everything that is wrong with the files under `root`, pixels included."""
     lines = _scan(root, "train").problems + _scan(root, "test").problems
     lines += unreadable(image for folder in _folders(root) for image, _ in pairs(folder)[0])
-    if not lines and not any(found for found, _ in counts(root).values()):
+    if not lines and not any(number for number, _ in counts(root).values()):
         lines = [f"{root}: expected the folders {', '.join(FOLDERS)}, none is there"]
     return list(dict.fromkeys(lines))
 
@@ -93,8 +95,8 @@ def load(root: Path, split: str) -> FaceSet:
         for folder_split, subset, number in FOLDERS.values()
         if folder_split == split and (subset != "private" or subset in subsets)
     )
-    found = face_set("300w", split, SCHEMES["300w"], faces, subsets, official)
+    whole = face_set("300w", split, SCHEMES["300w"], faces, subsets, official)
     if len(usual) < len(FULL):
-        return found
-    full = np.logical_or.reduce([found.subsets[tag] for tag in usual])
-    return dataclasses.replace(found, subsets=found.subsets | {"full": full})
+        return whole
+    full = np.logical_or.reduce([whole.subsets[tag] for tag in usual])
+    return dataclasses.replace(whole, subsets=whole.subsets | {"full": full})

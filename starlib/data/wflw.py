@@ -16,16 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from starlib.data.faces import (
-    DataError,
-    FaceSet,
-    ImageFace,
-    Scan,
-    check_points,
-    face_set,
-    image_size,
-    noted,
-)
+from starlib.data.errors import DataError, noted
+from starlib.data.faces import FaceSet, ImageFace, Scan, check_points, face_set
+from starlib.data.images import image_size
 from starlib.data.paths import named_file
 from starlib.data.text import as_float32, read_text
 from starlib.schemes import SCHEMES

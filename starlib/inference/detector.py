@@ -85,29 +85,29 @@ class Detector:
         else:
             none = torch.zeros(len(stored), 1, 2, device=self.device)
             images = view(stored, none, self.image_size)[0]
-        found = self._outputs(images)
+        outputs = self._outputs(images)
         if flip_average:
             mirrored = self._outputs(images.flip(-1))
             signs = (np.array([-1.0, 1.0]), np.array([[1.0, -1.0], [-1.0, 1.0]]))
             order = list(self.scheme.flip)
-            found = [
+            outputs = [
                 (one + other[:, order] * sign) / 2
-                for one, other, sign in zip(found, mirrored, signs, strict=False)
+                for one, other, sign in zip(outputs, mirrored, signs, strict=False)
             ]
         corner, side = boxes[:, None, :2].astype(np.float64), boxes[:, None, 2:].astype(np.float64)
-        landmarks = corner + (found[0] + 1) / 2 * side
-        if len(found) == 1:
+        landmarks = corner + (outputs[0] + 1) / 2 * side
+        if len(outputs) == 1:
             return landmarks, None
-        return landmarks, found[1] * (side[..., None] / 2) ** 2 * (self.calibration or 1.0)
+        return landmarks, outputs[1] * (side[..., None] / 2) ** 2 * (self.calibration or 1.0)
 
     def _outputs(self, images: Tensor) -> list[NDArray[np.float64]]:
         """Landmarks and, where there are, covariances of images [B, 3, S, S] in [-1, 1]."""
         images = images.to(memory_format=torch.channels_last)
         outputs = forward_pass(self.network, images, self.precision)[:2]
-        found = [values.double().cpu().numpy() for values in outputs]
-        if not all(np.isfinite(values).all() for values in found):
+        arrays = [values.double().cpu().numpy() for values in outputs]
+        if not all(np.isfinite(values).all() for values in arrays):
             raise ValueError("weights: expected finite landmarks, the network returned NaN")
-        return found
+        return arrays
 
 
 def load_detector(

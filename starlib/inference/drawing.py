@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from starlib.data.crops import crop, landmark_boxes
-from starlib.data.faces import ImageFace, open_image
+from starlib.data.faces import ImageFace
+from starlib.data.images import open_image
 from starlib.inference.locate import Located
 from starlib.schemes import Scheme
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from starlib.data.face_boxes import face_boxes
-from starlib.data.faces import open_image
+from starlib.data.images import open_image
 from starlib.inference.detector import Detector, load_detector
 from starlib.inference.locate import Located, locate
 from starlib.inference.shipped import DEFAULT, weights_path

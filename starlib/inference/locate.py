@@ -72,14 +72,14 @@ def detect_faces(
     if batch_size < 1:
         raise ValueError(f"batch_size: expected an integer >= 1, got {batch_size!r}")
     boxes = detector.boxes(faces.landmarks) if boxes is None else boxes
-    found = []
+    landmarks = []
     for start in range(0, len(faces), batch_size):
         batch = range(start, min(start + batch_size, len(faces)))
         images = [faces.read(i) for i in batch]
         located = locate(detector, images, boxes[list(batch)], passes, flip_average)
-        found.append(located.landmarks)
+        landmarks.append(located.landmarks)
         report(len(batch))
-    return np.concatenate(found)
+    return np.concatenate(landmarks)
 
 
 def moved_boxes(boxes: NDArray, scale: float = 1.0, shift: float = 0.0) -> NDArray[np.float32]:

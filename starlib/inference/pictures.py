@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from starlib.data.faces import open_image
+from starlib.data.images import open_image
 from starlib.data.paths import is_image, visible_files
 from starlib.data.vw300 import decode
 

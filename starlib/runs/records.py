@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from starlib.data.own.schemes import scheme_of
 from starlib.data.synthface import VARIANTS
 from starlib.files import write_text
-from starlib.runs import arrays
+from starlib.runs import predictions
 from starlib.runs.evaluation import MEAN_SHAPE, evaluation_metrics
 from starlib.schemes import Scheme
 from starlib.training.config import RunConfig
@@ -36,7 +36,7 @@ class Run:
     provenance: dict[str, Any]
     path: Path
     calibration: dict[str, float] = field(default_factory=dict)
-    arrays: str = ""  # hash of the `.npz` (`starlib.runs.arrays.digest`)
+    arrays: str = ""  # hash of the `.npz` (`starlib.runs.predictions.digest`)
 
     @property
     def name(self) -> str:
@@ -73,12 +73,12 @@ class Run:
     def save(self, evaluated: dict[str, NDArray]) -> "Run":
         """Write the `evaluation_arrays`, then the record: where it is, both are. Returns the run
         as it will be read."""
-        values = arrays.stored(evaluated)
-        arrays.write(self.path.with_suffix(".npz"), values)
+        values = predictions.stored(evaluated)
+        predictions.write(self.path.with_suffix(".npz"), values)
         parts: dict[str, Any] = {"config": self.config.to_dict()}
         names = ("metrics", "curves", "provenance", "calibration")
         parts |= {name: getattr(self, name) for name in names}
-        parts["arrays"] = arrays.digest(values)
+        parts["arrays"] = predictions.digest(values)
         text = json.dumps(parts, indent=1, allow_nan=False) + "\n"
         write_text(self.path, text)
         return read_record(self.path)
@@ -90,10 +90,10 @@ class Run:
 
         ValueError names a file that is not the one of the record."""
         path = self.path.with_suffix(".npz")
-        values = arrays.read(path)
-        if arrays.digest(values) != self.arrays:
+        values = predictions.read(path)
+        if predictions.digest(values) != self.arrays:
             raise ValueError(f"{path}: expected the arrays whose hash is in {self.path.name}")
-        return arrays.restored(values)
+        return predictions.restored(values)
 
 
 def read_record(path: Path) -> Run:

@@ -17,10 +17,10 @@ from starlib.data.held_out import hold_out
 from starlib.data.synthface import VARIANTS, VERSION
 from starlib.devices import AUTO, available_device, set_backends
 from starlib.files import PARTIAL, atomically, results_folder
-from starlib.runs.arrays import evaluation_arrays
 from starlib.runs.evaluation import calibration, evaluation_metrics, mean_shape
 from starlib.runs.finished import load_run
 from starlib.runs.model_card import model_card
+from starlib.runs.predictions import evaluation_arrays
 from starlib.runs.provenance import provenance_of
 from starlib.runs.records import Faces, Run
 from starlib.schemes import is_path
@@ -210,27 +210,22 @@ def _evaluated(
             for split, fingerprint in zip(("train", "test"), prints, strict=True)
         },
     }
-    if is_path(config.dataset):  # not one that the code knows
-        provenance["scheme"] = scheme
-    held = crops.get("held-out")
+    held, own = crops.get("held-out"), dict[str, Any]()
     calibrated = calibration(trained.model, held or crops["train"], config)
-    reach: dict[str, Any] = {}
-    if is_path(config.dataset):
-        reach = measured_reach(faces["train"])
-        provenance["detector"] = reach
-        if held is not None and calibrated:
-            calibrated["held_out"] = calibrated["faces"]
+    if is_path(config.dataset):  # of your own data, which the code does not know
+        own = {"scheme": scheme, "detector": measured_reach(faces["train"])}
+    if held is not None and calibrated:
+        calibrated["held_out"] = calibrated["faces"]
     evaluated = Run(
         config=config,
         metrics=metrics,
         curves={name: [round(v, 6) for v in values] for name, values in trained.curves.items()},
-        provenance=provenance,
+        provenance=provenance | own,
         path=folder / "runs" / f"{config.name(*prints)}.json",
         calibration=calibrated,
     )
     parts: dict[str, Any] = {"config": config.to_dict(), "scheme": scheme}
-    parts |= {"weights": trained.model.state_dict(), "calibration": evaluated.calibration}
-    parts |= {"detector": reach} if is_path(config.dataset) else {}
+    parts |= {"weights": trained.model.state_dict(), "calibration": calibrated} | own
     buffer = io.BytesIO()  # written by torch.save itself, a full disk would go unnamed
     torch.save(parts, buffer)
     weights = folder / "weights" / f"{evaluated.name}.pt"

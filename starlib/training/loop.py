@@ -74,7 +74,7 @@ def train(
         report: called after every epoch with the number of epochs done and the curves.
         stop: asked after every epoch; when true, StoppedError is raised, the checkpoint written.
         compiled: compile network and loss first, which takes about a minute and changes rounding;
-            `starlib bench` tells after how many steps that pays.
+            `python -m companion bench` tells after how many steps that pays.
     """
     if config.protocol != PROTOCOL:
         raise ValueError(

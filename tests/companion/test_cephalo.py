@@ -9,8 +9,8 @@ from starlib import metrics
 from starlib.__main__ import main
 from starlib.data import check_dataset, crop_store, load_dataset
 from starlib.data.cephalo import DENTISTS, FIVE, MM_PER_PIXEL, PEOPLE, POINTS, drawn_dentist
-from starlib.runs.arrays import evaluation_arrays
 from starlib.runs.evaluation import evaluation_metrics
+from starlib.runs.predictions import evaluation_arrays
 from starlib.schemes import SCHEMES
 from starlib.training.config import RunConfig
 from tests.conftest import problems_of

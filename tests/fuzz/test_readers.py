@@ -19,12 +19,12 @@ from starlib.data import (
     wflw,
 )
 from starlib.data.cephalo import DENTISTS, PEOPLE
-from starlib.data.faces import image_size, open_image
+from starlib.data.images import image_size, open_image
 from starlib.data.own.split import split_list
 from tests.conftest import without_rights, write_pts
 from tests.fuzz import times
 
-pytestmark = pytest.mark.filterwarnings("ignore::starlib.data.faces.DataWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::starlib.data.errors.DataWarning")
 
 RNG = np.random.default_rng(0)
 POINTS = RNG.uniform(20, 80, (2, 3, 2)).round(2)

@@ -6,8 +6,8 @@ import pytest
 from starlib.__main__ import main
 from starlib.data import check_dataset, cofw, load_dataset
 from starlib.data.crops import crop_store
-from starlib.runs.arrays import evaluation_arrays
 from starlib.runs.evaluation import evaluation_metrics
+from starlib.runs.predictions import evaluation_arrays
 from tests.conftest import problems_of
 
 RNG = np.random.default_rng(0)

@@ -92,16 +92,12 @@ def test_equal_configs_have_one_name():
         RunConfig("300w", restriction="detach", weight=3.0)
 
 
-def test_a_changed_scale_is_called_custom():
-    assert RunConfig.at("reduced", "300w", seed=4).scale == "reduced"
-    assert RunConfig.at("reduced", "300w", epochs=18).scale == "reduced"
-    assert RunConfig.at("reduced", "300w", epochs=1).scale == "custom"
-    assert RunConfig.at("full", "300w", stacks=2).scale == "custom"
-
-
-def test_a_scale_is_derived_and_never_claimed():
+def test_a_scale_is_derived_from_its_sizes_and_never_claimed():
+    for changes in ({"seed": 4}, {"epochs": 18}):
+        assert RunConfig.at("reduced", "300w", **changes).scale == "reduced"
     assert RunConfig("300w").scale == "full"
-    assert RunConfig("300w", epochs=1).scale == "custom"
+    for scale, changes in (("reduced", {"epochs": 1}), ("full", {"stacks": 2})):
+        assert RunConfig.at(scale, "300w", **changes).scale == "custom"
     assert RunConfig("300w", **SCALES["smoke"]).scale == "smoke"
     assert "scale" not in RunConfig("300w").to_dict()
     sizes = {"stacks": 1, "width": 256, "backbone": "hrnet_w18"}  # the network's own count

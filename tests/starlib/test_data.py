@@ -7,14 +7,8 @@ from PIL import Image
 from starlib.__main__ import main
 from starlib.data import DataError, check_dataset, crop_store, load_dataset
 from starlib.data.crops import STORE_MARGIN, store_size
-from starlib.data.faces import open_image
-from tests.conftest import write_pts
-
-
-def problems_of(root, split="train"):
-    with pytest.raises(DataError) as raised:
-        load_dataset("300w", split, root)
-    return str(raised.value)
+from starlib.data.images import open_image
+from tests.conftest import problems_of, write_pts
 
 
 def test_official_layout_is_read_with_png_and_jpg_with_and_without_header(tiny_300w):
@@ -53,9 +47,13 @@ def test_missing_folders_are_named(tmp_path, monkeypatch):
     with pytest.raises(DataError, match=r"300w: expected the folder"):
         load_dataset("300w", "train", tmp_path)
     (tmp_path / "300w").mkdir()
-    assert "expected images with .pts files in afw, helen/trainset" in problems_of(tmp_path)
+    assert "expected images with .pts files in afw, helen/trainset" in problems_of(
+        "300w", root=tmp_path
+    )
     (tmp_path / "300w" / "afw").mkdir()
-    assert "300w/afw: expected images with .pts files, the folder is empty" in problems_of(tmp_path)
+    assert "300w/afw: expected images with .pts files, the folder is empty" in problems_of(
+        "300w", root=tmp_path
+    )
 
 
 def test_unknown_names_and_splits_are_errors(tiny_300w):
@@ -73,7 +71,7 @@ def test_every_problem_is_named_at_once(tiny_300w):
     write_pts(root / "afw/2.pts", points)
     (root / "helen/trainset/3.jpg").write_bytes(b"no picture")
     (root / "lfpw/trainset/4.pts").unlink()
-    message = problems_of(tiny_300w)
+    message = problems_of("300w", root=tiny_300w)
     assert "afw/1.pts: expected 68 points, found 67" in message
     assert "afw/2.pts: expected points inside the image of 100 x 90 pixels, point 5" in message
     assert "helen/trainset/3.jpg: expected a readable image" in message
@@ -109,8 +107,8 @@ def test_grey_values_whose_range_is_not_known_are_refused(mode, dtype, tmp_path)
 )
 def test_broken_pts_files_are_named(tiny_300w, text, message):
     (tiny_300w / "300w/afw/1.pts").write_text(text)
-    message = problems_of(tiny_300w)
-    assert "afw/1.pts" in message and message in message
+    problems = problems_of("300w", root=tiny_300w)
+    assert "afw/1.pts" in problems and message in problems
 
 
 def test_data_check_counts_and_names_everything(tiny_300w, capsys):
@@ -199,13 +197,12 @@ def test_an_unreadable_image_is_named_and_leaves_no_crop_store(tiny_300w, tmp_pa
 def test_empty_folders_second_images_and_lonely_landmarks_are_named(tiny_300w):
     root = tiny_300w / "300w"
     (root / "ibug").mkdir()
-    assert "300w/ibug: expected images with .pts files, the folder is empty" in problems_of(
-        tiny_300w, "test"
-    )
+    message = problems_of("300w", "test", tiny_300w)
+    assert "300w/ibug: expected images with .pts files, the folder is empty" in message
     (root / "ibug").rmdir()
     Image.new("RGB", (100, 90)).save(root / "afw/1.png")
     (root / "afw/2.png").unlink()
-    message = problems_of(tiny_300w)
+    message = problems_of("300w", root=tiny_300w)
     assert "afw/1.png: expected one image for 1.pts, 1.jpg is another" in message
     assert "afw/2.pts: expected an image beside it" in message
 

@@ -6,12 +6,9 @@ import threading
 
 import numpy as np
 import pytest
-import torch
 
-from starlib.data.augment import augment
 from starlib.runs.finished import load_run
 from starlib.runs.run import _lock, run
-from starlib.schemes import SCHEMES
 from starlib.training import distributed
 from starlib.training.checkpoints import read_checkpoint
 from starlib.training.config import RunConfig
@@ -137,19 +134,6 @@ def test_two_machines_that_share_no_folder_train_one_network(tiny_300w, tmp_path
     assert not any(map(checkpoints, places)) and not (places[1] / "runs").exists()
     one = run(CONFIG, results=tmp_path / "one", data_root=tiny_300w)
     assert abs(one.metrics["common"]["nme"] - found.metrics["common"]["nme"]) < 2e-4
-
-
-def test_parts_of_a_batch_are_augmented_as_in_the_whole():
-    scheme = SCHEMES["300w"]
-    images = torch.randint(0, 256, (6, 3, 40, 40), dtype=torch.uint8)
-    landmarks = torch.rand(6, 68, 2) - 0.5
-    whole = augment(images, landmarks, scheme, 32, torch.Generator().manual_seed(4))
-    for part in range(3):
-        rows = slice(2 * part, 2 * part + 2)
-        generator = torch.Generator().manual_seed(4)
-        own = augment(images[rows], landmarks[rows], scheme, 32, generator, (part, 3))
-        torch.testing.assert_close(own[0], whole[0][rows])
-        torch.testing.assert_close(own[1], whole[1][rows])
 
 
 def test_a_run_that_another_one_trains_is_waited_for_and_trained_once(

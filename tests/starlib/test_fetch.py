@@ -13,6 +13,7 @@ import pytest
 from starlib.__main__ import main
 from starlib.data import READERS, DataError
 from starlib.data.fetch import DOWNLOADS, fetch
+from tests.conftest import files_of
 
 pytest.importorskip("pooch")
 
@@ -59,10 +60,6 @@ def zipped(members):
 
 def sha256(content):
     return hashlib.sha256(content).hexdigest()
-
-
-def files_of(folder):
-    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
 
 
 FACES = zipped({"images/a.jpg": b"a" * 300_000, "list.txt": "a.jpg"})
@@ -132,6 +129,16 @@ def tar_with(kind, name="images/x", target="/etc/passwd"):
     return buffer.getvalue()
 
 
+def tar_with_a_name_twice():
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for kind in (tarfile.SYMTYPE, tarfile.REGTYPE):
+            member = tarfile.TarInfo("images/x")
+            member.type, member.linkname = kind, "/etc/passwd"
+            archive.addfile(member, io.BytesIO())
+    return buffer.getvalue()
+
+
 def zip_with_link():
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
@@ -152,6 +159,7 @@ def zip_with_link():
         (tar_with(tarfile.REGTYPE, "../x"), "'../x': expected a path inside"),
         (tar_with(tarfile.REGTYPE, "/tmp/x"), "'/tmp/x': expected a path inside"),
         (tar_with(tarfile.SYMTYPE), "'images/x': expected a file or folder, got a link"),
+        (tar_with_a_name_twice(), "'images/x': expected a file or folder, got a link"),
         (tar_with(tarfile.LNKTYPE, target="images/fine.txt"), "expected a file or folder"),
         (tar_with(tarfile.CHRTYPE), "'images/x': expected a file or folder, got a link or device"),
         (FACES[:-3000] + FACES[-60:], "expected"),

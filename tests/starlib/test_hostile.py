@@ -11,16 +11,14 @@ import zlib
 from pathlib import Path
 
 import pytest
-import torch
 
 from starlib.__main__ import main
 from starlib.data import DataError, crop_store, load_dataset
-from starlib.inference.detector import load_detector
 from starlib.runs.run import run
 from starlib.schemes import SCHEMES
 from starlib.training.config import RunConfig
 from starlib.training.loop import train
-from tests.conftest import options_of, without_rights
+from tests.conftest import files_of, options_of, without_rights
 
 resource = pytest.importorskip("resource", reason="needs limits of file sizes")
 SMALL = {"image_size": 32, "width": 8, "depth": 2, "epochs": 1, "batch_size": 2}
@@ -38,10 +36,6 @@ def bomb(path: Path, side: int = 60_000) -> Path:
     parts = chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(bytes(1000))), chunk(b"IEND", b"")
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
     return path
-
-
-def files_of(folder: Path) -> list[str]:
-    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
 
 
 def test_a_picture_bomb_is_named_before_it_fills_the_memory(tmp_path, run_file, capsys):
@@ -69,15 +63,6 @@ class Harm:
 
     def __reduce__(self):
         return Path.touch, (self.path,)
-
-
-def test_weights_that_run_code_when_they_are_unpickled_are_refused(tmp_path):
-    harm, path = tmp_path / "harm", tmp_path / "weights.pkl"
-    for content in (Harm(harm), {"net": {"a": Harm(harm)}}, {"config": Harm(harm), "weights": {}}):
-        torch.save(content, path)
-        with pytest.raises(ValueError, match=r"weights\.pkl"):
-            load_detector(path)
-        assert not harm.exists()
 
 
 def test_a_checkpoint_that_runs_code_when_it_is_unpickled_is_not_read(tiny_300w, tmp_path):

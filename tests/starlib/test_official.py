@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import starlib
+from starlib.inference.detector import load_detector
 from starlib.models.weights import read_tensors
 from starlib.schemes import SCHEMES
 from tests.released import released_names, released_parts, small
@@ -105,8 +106,9 @@ def test_a_pickle_that_would_run_code_is_refused_and_the_code_does_not_run(proto
     else:
         path.write_bytes(pickle.dumps({"net": {}, "epoch": Trap(sprung)}, protocol))
     message = r"w.pkl: expected a checkpoint of tensors only; it would run code when read \(.*mkdir"
-    with pytest.raises(ValueError, match=message):
-        starlib.load_released(path, "300w")
+    for read in (lambda: starlib.load_released(path, "300w"), lambda: load_detector(path)):
+        with pytest.raises(ValueError, match=message):
+            read()
     assert not sprung.exists()
     torch.load(path, weights_only=False) if protocol is None else pickle.loads(path.read_bytes())
     assert sprung.exists()  # the trap was a real one

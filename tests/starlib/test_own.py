@@ -11,9 +11,10 @@ from PIL import Image
 
 from starlib.__main__ import main
 from starlib.commands.train import _config
-from starlib.data import DataError, load_dataset
+from starlib.data import load_dataset
 from starlib.data.augment import augment
-from starlib.data.faces import DataWarning, image_size, open_image
+from starlib.data.errors import DataWarning
+from starlib.data.images import image_size, open_image
 from starlib.data.own.schemes import read_scheme, scheme_of
 from starlib.runs.evaluation import beside
 from starlib.runs.finished import load_all, load_run
@@ -21,7 +22,7 @@ from starlib.runs.records import verify
 from starlib.runs.run import run
 from starlib.schemes import SCHEMES
 from starlib.training.config import RunConfig, enough_epochs
-from tests.conftest import options_of, write_pts
+from tests.conftest import options_of, problems_of, write_pts
 from tests.starlib.test_runs import with_fake_training
 
 CATS = {
@@ -61,12 +62,6 @@ def cats(tmp_path):
     others = [row.replace("cat", "test") for row in rows]
     (tmp_path / "test.csv").write_text("\n".join(others) + "\n\n")
     return tmp_path, points
-
-
-def problems_of(path, split="train"):
-    with pytest.raises(DataError) as raised:
-        load_dataset(path, split)
-    return str(raised.value)
 
 
 def test_a_scheme_is_read_from_a_yml_file(tmp_path):
@@ -333,7 +328,7 @@ def test_nothing_is_mirrored_without_mirror_images(cats):
     assert (moved[..., 0] > 0).all()
 
 
-@pytest.mark.filterwarnings("default::starlib.data.faces.DataWarning")
+@pytest.mark.filterwarnings("default::starlib.data.errors.DataWarning")
 def test_test_faces_that_are_training_faces_are_named_and_counted(cats, capsys):
     folder, _ = cats
     (folder / "test 1.png").write_bytes((folder / "cat 3.png").read_bytes())

@@ -95,3 +95,9 @@ def test_predict_gives_the_faces_of_a_picture(run_file, tmp_path, monkeypatch):
 def test_predict_names_what_is_wrong(run_file, image, faces, message):
     with pytest.raises(ValueError, match=message):
         starlib.predict(image, weights=run_file, faces=faces)
+
+
+def test_a_file_that_is_no_list_is_not_described(tmp_path, capsys):
+    (tmp_path / "faces.txt").write_text("a.png 1 2")
+    assert main(["data", "describe", str(tmp_path / "faces.txt")]) == 2
+    assert "expected .csv, .tsv, .json, .xml or a folder" in capsys.readouterr().err

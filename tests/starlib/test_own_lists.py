@@ -11,8 +11,8 @@ from PIL import Image
 from starlib.__main__ import main
 from starlib.data import check_dataset, load_dataset
 from starlib.inference.pictures import sources
-from tests.conftest import write_pts
-from tests.starlib.test_own import cats, describe, problems_of, write_rows
+from tests.conftest import problems_of, write_pts
+from tests.starlib.test_own import cats, describe, write_rows
 
 __all__ = ["cats"]  # a fixture
 RNG = np.random.default_rng(1)

@@ -14,8 +14,8 @@ from starlib.runs.finished import load_run
 from starlib.runs.records import verify
 from starlib.runs.run import run
 from starlib.training.config import RunConfig
-from tests.conftest import write_pts
-from tests.starlib.test_own import SMALL, cats, describe, problems_of, write_rows
+from tests.conftest import problems_of, write_pts
+from tests.starlib.test_own import SMALL, cats, describe, write_rows
 
 __all__ = ["cats"]  # a fixture
 MISSING = np.zeros((4, 9), bool)

@@ -70,25 +70,6 @@ def test_weights_count_half_after_as_many_faces_as_the_half_life():
     torch.testing.assert_close(averages, torch.full_like(averages, 0.5))
 
 
-def test_star_is_trained_on_the_batches_of_the_baseline(monkeypatch):
-    seen = {}
-    for loss in ("regression", "star"):
-        batches = seen.setdefault(loss, [])
-        config = dataclasses.replace(CONFIG, loss=loss, epochs=2)
-        step = State.step
-
-        def kept(self, batch, targets, batches=batches, step=step):
-            batches += [batch.clone(), targets.clone()]
-            return step(self, batch, targets)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(State, "step", kept)
-            train(config, crops(), SCHEME)
-    assert len(seen["star"]) == len(seen["regression"]) == 8
-    for one, other in zip(*seen.values(), strict=True):
-        assert torch.equal(one, other)
-
-
 def test_both_losses_start_from_the_same_weights():
     plain = dataclasses.replace(CONFIG, loss="regression")
     assert torch.equal(weights(build_model(CONFIG, SCHEME)), weights(build_model(plain, SCHEME)))

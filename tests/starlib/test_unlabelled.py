@@ -191,16 +191,6 @@ def test_edges_with_an_unlabelled_landmark_are_left_out_in_that_face_alone():
     assert not edges_missing(torch.zeros(2, N, dtype=torch.bool), SCHEME).any()
 
 
-def test_a_step_on_the_meta_device_needs_no_values():
-    config = RunConfig.at("smoke", "synthface", width=8, depth=2, aam=True, dr=True)
-    scheme = SCHEMES["wflw"]
-    with torch.device("meta"):
-        model, objective = build_model(config, scheme), Objective(config, scheme)
-        loss = objective(model(torch.rand(2, 3, 64, 64)), torch.rand(2, 98, 2))
-    loss.backward()
-    assert loss.device.type == "meta"
-
-
 def test_augmentation_leaves_the_other_landmarks_of_a_face_as_they_are():
     scheme = SCHEMES["wflw"]
     images = torch.zeros(32, 3, 40, 40, dtype=torch.uint8)

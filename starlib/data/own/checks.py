@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from starlib.data.copies import few, twice
-from starlib.data.faces import ImageFace, image_size
+from starlib.data.faces import ImageFace
+from starlib.data.images import image_size
 from starlib.data.own.shapes import Shapes, as_complex, mean_shape, onto
 from starlib.schemes import Scheme
 

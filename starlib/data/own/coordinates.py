@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from starlib.data.faces import DataError
+from starlib.data.errors import DataError
 from starlib.data.own.lists import Row
 from starlib.data.text import as_float32
 

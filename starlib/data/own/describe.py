@@ -6,13 +6,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from starlib.data.faces import DataError
+from starlib.data.errors import DataError
 from starlib.data.own.coordinates import Coordinates, order_of
-from starlib.data.own.lists import Header, Row, csv_cells, is_header
+from starlib.data.own.lists import Row
 from starlib.data.own.shapes import Shapes, as_complex, mean_shape
 from starlib.data.own.tools import list_rows
-from starlib.data.paths import visible_files
-from starlib.data.pts import count_points
 
 SYMMETRIC = 0.15  # mean distance of a shape from its mirror image, in its size, at most
 FAR = 0.8  # least distance of the normaliser's points, in the shape's size
@@ -52,16 +50,8 @@ def described(path: Path) -> str:
 
 
 def _count(path: Path) -> int:
-    """Number of points of a list's faces."""
-    if path.suffix.lower() == ".csv":
-        _, cells = next(csv_cells(path), (1, [""]))
-        header = Header.of(f"{path}, row 1", cells) if is_header(cells) else None
-        return len(header.points) if header and header.points else (len(cells) - 1) // 2
-    if path.is_dir():
-        files = [file for file in visible_files(path) if file.suffix.lower() == ".pts"]
-        if files:
-            return count_points(files[0])
-    row = next(list_rows(path, 0), None)
+    """Number of points of a list's first face."""
+    row = next(list_rows(path), None)
     if row is None:
         raise DataError(f"{path}: expected faces, there are none")
     if isinstance(row, DataError):

@@ -30,18 +30,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from starlib.data.copies import few, repeated_faces
-from starlib.data.faces import (
-    Checked,
-    DataError,
-    DataWarning,
-    FaceSet,
-    ImageFace,
-    check_points,
-    face_set,
-    image_size,
-    noted,
-    unreadable,
-)
+from starlib.data.errors import DataError, DataWarning, noted
+from starlib.data.faces import Checked, FaceSet, ImageFace, check_points, face_set
+from starlib.data.images import image_size, unreadable
 from starlib.data.own.checks import doubts_of, least_alike_first
 from starlib.data.own.coordinates import Coordinates, coordinates_of, order_of
 from starlib.data.own.lists import Row, Rows
@@ -109,58 +100,58 @@ def scan(path: Path, split: str) -> Scanned:
     scheme = scheme_from(path, values)
     _check_places(path, values)
     coordinates = coordinates_of(path, values, scheme.points)
-    found = Scanned(scheme, [], [], [])
+    scanned = Scanned(scheme, [], [], [])
     if split not in values:
-        found.problems.append(f"{path}: {split}: expected a list or a folder of faces, got none")
-        return found
+        scanned.problems.append(f"{path}: {split}: expected a list or a folder of faces, got none")
+        return scanned
     source = path.parent / values[split]
     if not _is_source(source):
         kinds = f"{', '.join(READERS)} or a folder"
-        found.problems.append(f"{path}: {split}: expected {kinds}, got {values[split]!r}")
-        return found
+        scanned.problems.append(f"{path}: {split}: expected {kinds}, got {values[split]!r}")
+        return scanned
     folder = source if os.path.isdir(source) else source.parent
     folder = path.parent / values["images"] if "images" in values else folder
-    with noted(found.problems):
+    with noted(scanned.problems):
         order = _order(path, values, coordinates)
-        _read(found, list_rows(source, scheme.points), folder, coordinates, order)
-    if not found.faces and not found.problems:
-        found.problems.append(f"{source}: expected faces, there are none")
+        _read(scanned, list_rows(source, scheme.points), folder, coordinates, order)
+    if not scanned.faces and not scanned.problems:
+        scanned.problems.append(f"{source}: expected faces, there are none")
     if split == "test":
-        found.problems.extend(
+        scanned.problems.extend(
             f"{source}, {face.name}: expected labelled points of the normaliser, in two places; "
             "errors of test faces are divided by their distance"
-            for face in found.faces
+            for face in scanned.faces
             if not _scorable(face, scheme)
         )
     if os.path.isdir(source) and (copies := copied_images(source)):
         names = few([path.name for path in copies])
-        found.notes.append(f"{len(copies)} copies are left out: {names}")
-    found.notes[:] = [f"{split}: {note}" for note in found.notes + _unlabelled(found)]
-    return found
+        scanned.notes.append(f"{len(copies)} copies are left out: {names}")
+    scanned.notes[:] = [f"{split}: {note}" for note in scanned.notes + _unlabelled(scanned)]
+    return scanned
 
 
-def _read(found: Scanned, rows: Rows, folder: Path, coordinates: Coordinates, order: Any) -> None:
+def _read(scanned: Scanned, rows: Rows, folder: Path, coordinates: Coordinates, order: Any) -> None:
     """Add the faces of the rows to what is found."""
     written: list[tuple[Row, NDArray[np.float32], float]] = []
     for row in rows:
-        with noted(found.problems):
+        with noted(scanned.problems):
             if isinstance(row, DataError):
                 raise row
             points = coordinates.written(row, order)
             written.append((row, points, coordinates.counted_from(row)))
     missing = coordinates.unlabelled([points for _, points, _ in written])
     for row, points, first in written:
-        with noted(found.problems):
+        with noted(scanned.problems):
             landmarks = coordinates.landmarks(points, missing, first)
-            found.faces.append(_face(row, folder, landmarks))
+            scanned.faces.append(_face(row, folder, landmarks))
     origins = {f"{first:g}" for _, _, first in written}
-    found.notes.append(f"the first pixel's centre is at {' or '.join(sorted(origins))}")
+    scanned.notes.append(f"the first pixel's centre is at {' or '.join(sorted(origins))}")
     if coordinates.missing is None:
         for value in missing:
             count = sum(int((points == value).all(-1).sum()) for _, points, _ in written)
             where = f"points at ({value:g}, {value:g}) are taken for unlabelled"
             if count:
-                found.notes.append(f"{count} {where}; `missing: []` takes them as they are")
+                scanned.notes.append(f"{count} {where}; `missing: []` takes them as they are")
 
 
 def _scorable(face: ImageFace, scheme: Scheme) -> bool:
@@ -170,13 +161,13 @@ def _scorable(face: ImageFace, scheme: Scheme) -> bool:
     return all((distance > 0).all() for distance in distances)
 
 
-def _unlabelled(found: Scanned) -> list[str]:
+def _unlabelled(scanned: Scanned) -> list[str]:
     """A line that says how many points are unlabelled, if any is."""
-    missing = [int(np.isnan(face.landmarks).any(-1).sum()) for face in found.faces]
+    missing = [int(np.isnan(face.landmarks).any(-1).sum()) for face in scanned.faces]
     if not any(missing):
         return []
-    points = f"{sum(missing)} of {found.scheme.points * len(found.faces)} points"
-    where = f"{np.count_nonzero(missing)} of {len(found.faces)} faces"
+    points = f"{sum(missing)} of {scanned.scheme.points * len(scanned.faces)} points"
+    where = f"{np.count_nonzero(missing)} of {len(scanned.faces)} faces"
     return [f"{points} are unlabelled, in {where}"]
 
 
@@ -188,28 +179,28 @@ def given_splits(path: Path) -> list[str]:
 
 def check(path: Path) -> Checked:
     """Look at every file of a description, pixels included."""
-    found = {split: scan(path, split) for split in given_splits(path)}
-    problems = [] if found else [f"{path}: expected train, test or both, got neither"]
-    for scanned in found.values():
+    splits = {split: scan(path, split) for split in given_splits(path)}
+    problems = [] if splits else [f"{path}: expected train, test or both, got neither"]
+    for scanned in splits.values():
         problems += scanned.problems + unreadable(face.path for face in scanned.faces)
     return Checked(
-        counts={split: (len(scanned.faces), None) for split, scanned in found.items()},
+        counts={split: (len(scanned.faces), None) for split, scanned in splits.items()},
         unit="faces",
         problems=list(dict.fromkeys(problems)),
         source=None,
-        doubts=list(_doubts(path, found)),
-        notes=[note for scanned in found.values() for note in scanned.notes],
-        faces={split: least_alike_first(scanned.faces) for split, scanned in found.items()},
-        scheme=next((scanned.scheme for scanned in found.values()), None),
+        doubts=list(_doubts(path, splits)),
+        notes=[note for scanned in splits.values() for note in scanned.notes],
+        faces={split: least_alike_first(scanned.faces) for split, scanned in splits.items()},
+        scheme=next((scanned.scheme for scanned in splits.values()), None),
     )
 
 
-def _doubts(path: Path, found: dict[str, Scanned]) -> Iterator[str]:
+def _doubts(path: Path, splits: dict[str, Scanned]) -> Iterator[str]:
     """One line for everything that looks wrong without being an error."""
-    for split, scanned in found.items():
+    for split, scanned in splits.items():
         yield from (f"{path}: {split}: {m}" for m in doubts_of(scanned.faces, scanned.scheme))
-    if len(found) == len(SPLITS):
-        train, test = ([face.path for face in found[split].faces] for split in SPLITS)
+    if len(splits) == len(SPLITS):
+        train, test = ([face.path for face in splits[split].faces] for split in SPLITS)
         if message := repeated_faces(train, test):
             yield f"{path}: {message}"
 

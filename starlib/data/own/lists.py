@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from starlib.data.faces import DataError
+from starlib.data.errors import DataError
 from starlib.data.paths import is_image
 from starlib.data.text import read_text
 
@@ -100,20 +100,20 @@ class Header:
     def of(cls, where: str, names: list[str]) -> "Header":
         """The columns of a header; DataError for a point with one coordinate, or two of a kind."""
         words = [name.strip().lower() for name in names]
-        found: dict[str, dict[str, int]] = {}
+        columns: dict[str, dict[str, int]] = {}
         for column, word in enumerate(words):
             for axis, form in _COLUMNS:
                 if match := form.fullmatch(word):
                     point = next((part for part in match.groups() if part), "").strip(" _-.")
-                    if axis in found.setdefault(point, {}):
+                    if axis in columns.setdefault(point, {}):
                         raise DataError(f"{where}: expected {word!r} once, it is there twice")
-                    found[point][axis] = column
+                    columns[point][axis] = column
                     break
-        half = [point for point, axes in found.items() if len(axes) < 2]
+        half = [point for point, axes in columns.items() if len(axes) < 2]
         if half:
             raise DataError(f"{where}: expected x and y of each point, {half[0]!r} has one")
         image = next((words.index(word) for word in IMAGE_COLUMNS if word in words), 0)
-        points = {point: [axes["x"], axes["y"]] for point, axes in found.items()}
+        points = {point: [axes["x"], axes["y"]] for point, axes in columns.items()}
         first = words.index(FIRST_PIXEL) if FIRST_PIXEL in words else None
         person = next((words.index(word) for word in PERSON_COLUMNS if word in words), None)
         return cls(image, points, first, person)
@@ -127,15 +127,15 @@ class Header:
         return Row(where, image, numbers, names=names, first_pixel=first, person=who)
 
 
-def csv_rows(path: Path, points: int) -> Rows:
+def csv_rows(path: Path, points: int | None) -> Rows:
     header, width = None, 0
     for number, cells in csv_cells(path):
         where = f"{path}, row {number}"
         if number == 1 and is_header(cells):
             header, width = Header.of(where, cells), len(cells)
-            if not header.points and width == 1 + 2 * points:  # names that say nothing of x and y
+            if not header.points and points in (None, (width - 1) / 2):  # names without x and y
                 header = None
-            elif len(header.points) != points:
+            elif points is not None and len(header.points) != points:
                 found = 2 * len(header.points) or width - 1
                 expected = f"{2 * points} numbers ({points} points)"
                 raise DataError(f"{where}: expected {expected}, found {found}")
@@ -147,7 +147,7 @@ def csv_rows(path: Path, points: int) -> Rows:
             yield DataError(f"{where}: expected {width} cells as in row 1, found {len(cells)}")
 
 
-def tsv_rows(path: Path, points: int) -> Rows:
+def tsv_rows(path: Path, _: int | None) -> Rows:
     image, landmarks = 0, 2
     for number, line in enumerate(read_text(path, "list of faces").splitlines(), 1):
         words = line.split("\t")

@@ -18,7 +18,7 @@ from pathlib import Path
 from reprlib import repr as _short  # a small file may hold a value of any size
 from typing import Any
 
-from starlib.data.faces import DataError
+from starlib.data.errors import DataError
 from starlib.data.text import read_text
 from starlib.schemes import SCHEME_OF, SCHEMES, Edge, Scheme, is_path
 

@@ -1,11 +1,12 @@
 """One list of faces as two, for training and testing, with nobody in both."""
 
+import contextlib
 import csv
 import random
 from collections import Counter
 from pathlib import Path
 
-from starlib.data.faces import DataError
+from starlib.data.errors import DataError
 from starlib.data.own.lists import Header, csv_cells, is_header
 
 Cells = list[list[str]]
@@ -90,13 +91,9 @@ def _drawn(who: list[str], share: float, seed: int) -> set[str]:
 
 def _write(files: dict[Path, Cells]) -> None:
     """Both files or neither."""
-    written: list[Path] = []
-    try:
+    with contextlib.ExitStack() as undo:
         for path, rows in files.items():
             with path.open("x", newline="", encoding="utf-8") as file:
-                written.append(path)
+                undo.callback(path.unlink, missing_ok=True)
                 csv.writer(file).writerows(rows)
-    except BaseException:
-        for path in written:
-            path.unlink(missing_ok=True)
-        raise
+        undo.pop_all()

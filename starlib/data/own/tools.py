@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from starlib.data.faces import DataError
+from starlib.data.errors import DataError
 from starlib.data.own.lists import Row, Rows, coco_rows, csv_rows, read_json, tsv_rows
 from starlib.data.paths import is_image, visible_files
 from starlib.data.pts import pairs, read_pts
@@ -32,7 +32,7 @@ def _row(where: str, image: str, points: Named, usual: float = EDGE) -> Row:
     return Row(where, image, cells, names=names, usual=usual)
 
 
-def folder_rows(folder: Path, points: int) -> Rows:
+def folder_rows(folder: Path, points: int | None) -> Rows:
     """The faces of a folder of images, annotated in the files beside them."""
     files = visible_files(folder)
     suffixes = {path.suffix.lower() for path in files}
@@ -74,7 +74,7 @@ def _labelme_rows(paths: list[Path]) -> Rows:
             yield _row(f"{path}, face {number}", image, points)
 
 
-def xml_rows(path: Path, _: int) -> Rows:
+def xml_rows(path: Path, _: int | None) -> Rows:
     """The faces of a file of CVAT ("for images") or of imglab."""
     try:
         root = ElementTree.fromstring(read_text(path, "list of faces"))
@@ -110,7 +110,7 @@ def _imglab_faces(image: ElementTree.Element) -> Iterator[Named]:
             yield [(part.get("name", ""), part.get("x"), part.get("y")) for part in parts]
 
 
-def json_rows(path: Path, _: int) -> Rows:
+def json_rows(path: Path, _: int | None) -> Rows:
     """The faces of a file of Label Studio or of COCO key points."""
     content = read_json(path)
     if isinstance(content, list) and content and isinstance(content[0], dict):
@@ -145,7 +145,7 @@ def _local_name(task: dict[str, Any]) -> str:
     return rest if dash and len(prefix) == 8 else name
 
 
-READERS: dict[str, Callable[[Path, int], Rows]] = {
+READERS: dict[str, Callable[[Path, int | None], Rows]] = {
     ".csv": csv_rows,
     ".tsv": tsv_rows,
     ".json": json_rows,
@@ -153,10 +153,13 @@ READERS: dict[str, Callable[[Path, int], Rows]] = {
 }
 
 
-def list_rows(source: Path, points: int) -> Rows:
-    """Every face of a list or a folder, or the DataError in its place."""
+def list_rows(source: Path, points: int | None = None) -> Rows:
+    """Every face of a list or a folder, or the DataError in its place; with so many points, or with
+    any number for None."""
     try:
-        read = folder_rows if os.path.isdir(source) else READERS[source.suffix.lower()]
+        read = folder_rows if os.path.isdir(source) else READERS.get(source.suffix.lower())
+        if read is None:
+            raise DataError(f"{source}: expected {', '.join(READERS)} or a folder")
         yield from read(source, points)
     except DataError as error:
         yield error

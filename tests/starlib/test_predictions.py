@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from starlib.data import CropStore, FaceSet
-from starlib.runs import arrays
+from starlib.runs import predictions
 from starlib.runs.evaluation import evaluation_metrics, mean_shape
 from starlib.schemes import SCHEMES
 
@@ -19,29 +19,29 @@ def evaluated(missing, clean=False):
     target[missing] = np.nan
     crops = CropStore(None, target, truth if clean else None, None, "")
     faces = FaceSet("300w", "test", SCHEMES["300w"], tuple("abcdef"), target, None)
-    return target, predicted, arrays.evaluation_arrays(predicted, crops, faces)
+    return target, predicted, predictions.evaluation_arrays(predicted, crops, faces)
 
 
 @pytest.mark.parametrize("share", [0, 0.2, 1])
 def test_landmarks_are_read_as_they_were_evaluated(tmp_path, share):
     missing = np.random.default_rng(1).random((6, 68)) < share
     target, predicted, values = evaluated(missing)
-    written = arrays.stored(values)
+    written = predictions.stored(values)
     assert all(v.dtype == np.int16 for v in written.values())
-    arrays.write(tmp_path / "run.npz", written)
-    read = arrays.read(tmp_path / "run.npz")
-    assert arrays.digest(read) == arrays.digest(written)
-    found = arrays.restored(read)
+    predictions.write(tmp_path / "run.npz", written)
+    read = predictions.read(tmp_path / "run.npz")
+    assert predictions.digest(read) == predictions.digest(written)
+    found = predictions.restored(read)
     for name in values:
         np.testing.assert_array_equal(found[name], values[name])
-    np.testing.assert_allclose(found["target"], target, atol=arrays.UNIT / 2)
+    np.testing.assert_allclose(found["target"], target, atol=predictions.UNIT / 2)
     assert np.isnan(found["target"]).any(-1).sum() == missing.sum()
-    np.testing.assert_allclose(found["predicted"], predicted.clip(-2, 2), atol=arrays.UNIT)
+    np.testing.assert_allclose(found["predicted"], predicted.clip(-2, 2), atol=predictions.UNIT)
 
 
 def test_the_least_number_of_a_prediction_is_no_missing_value():
     values = np.full((1, 2, 2), -(2**15), np.int16)  # as older records may hold it
-    restored = arrays.restored({"predicted": values, "target": values})
+    restored = predictions.restored({"predicted": values, "target": values})
     assert (restored["predicted"] == -2).all() and np.isnan(restored["target"]).all()
 
 

@@ -1,4 +1,4 @@
-"""The arrays of a run: test landmarks and covariances in few bytes, and their hash.
+"""The predictions of a run as arrays: test landmarks and covariances in few bytes, and their hash.
 
 A run's `.npz` holds what its network predicted. Runs on the same test faces share the rest, the
 targets and the subsets, in a `faces-<hash>.npz` beside it.

@@ -47,7 +47,7 @@ def add_lines(app: Any, doctree: nodes.document, page: str) -> None:
         for text in list(node.findall(nodes.Text)) if isinstance(node, nodes.table) else []:
             text.parent.replace(text, nodes.Text(unbroken(text)))
         classes = node["classes"]
-        computed = COMPUTED in classes or isinstance(node, nodes.figure)
+        computed = COMPUTED in classes or any("fragments" in Path(p).parts for p in _pictures(node))
         command = COMMAND if computed else ""
         if page.startswith(EXECUTED):
             command = prepare.command_of(page.removeprefix(EXECUTED))
@@ -60,13 +60,17 @@ def _exhibits(doctree: nodes.document) -> list[Any]:
     return list(doctree.findall(lambda n: isinstance(n, nodes.table | nodes.figure)))
 
 
+def _pictures(node: Any) -> list[str]:
+    """The files that a figure shows."""
+    return node.get("files", [image["uri"] for image in node.findall(nodes.image)])
+
+
 def _data(node: Any, folder: Path, page: str) -> Iterator[tuple[str, str]]:
     """Name and CSV of a table or of each picture of a figure, from the file beside it if there is
     one; a table without a file gives its cells."""
     name = node["ids"][0] if node["ids"] else f"{page}-table"
     if isinstance(node, nodes.figure):
-        images = [image["uri"] for image in node.findall(nodes.image)]
-        paths = [(folder / file).with_suffix(".csv") for file in node.get("files", images)]
+        paths = [(folder / file).with_suffix(".csv") for file in _pictures(node)]
     else:
         paths = [folder / EXECUTED / f"{name}.csv"]
         if not paths[0].is_file():

@@ -14,29 +14,20 @@ import stylesheets
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def tags_after(*tags):
-    """Tags of each cell of a notebook with one cell per tag, hidden twice."""
-    cells = [new_code_cell("x = 1", metadata={"tags": [tag]}) for tag in tags]
-    notebook = new_notebook(cells=[*cells, new_code_cell("y = 1")])
-    for _ in range(2):
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (["parameters"], ["hide-input"]),
+        (["parameters", "injected-parameters"], ["remove-cell", "hide-input"]),
+        (["show-input"], ["show-input"]),  # a cell that is to be read
+    ],
+)
+def test_code_is_folded_and_injected_parameters_replace_the_defaults(given, expected):
+    notebook = new_notebook(cells=[new_code_cell("x = 1", metadata={"tags": [t]}) for t in given])
+    for _ in range(2):  # a page is not folded twice
         edits.fold_code(notebook)
-    return [cell.metadata.get("tags", []) for cell in notebook.cells]
-
-
-def test_defaults_are_folded():
-    assert tags_after("parameters") == [["parameters", "hide-input"], ["hide-input"]]
-
-
-def test_injected_parameters_are_folded_and_replace_the_defaults():
-    assert tags_after("parameters", "injected-parameters") == [
-        ["parameters", "remove-cell"],
-        ["injected-parameters", "hide-input"],
-        ["hide-input"],
-    ]
-
-
-def test_a_cell_that_is_to_be_read_is_not_folded():
-    assert tags_after("show-input") == [["show-input"], ["hide-input"]]
+    tags = [cell.metadata["tags"] for cell in notebook.cells]
+    assert [of[-1] for of in tags] == expected and all(len(of) <= 2 for of in tags)
 
 
 def test_a_table_that_a_page_does_not_have_leaves_no_folded_cell():

@@ -27,7 +27,7 @@ def shift_cost(run: Run) -> float:
 
 def processor_difference(runs: Iterable[Run]) -> tuple[float, float, float] | None:
     """NME of runs on processors with AVX2 minus that with AVX-512, a fraction, with its 95 %
-    interval: least squares within arms that have both. None where there is no such arm."""
+    interval: least squares within arms that have both. None where there are too few."""
     arms: dict[RunConfig, list[tuple[bool, float]]] = {}
     for run in runs:
         device = str(run.provenance["device_name"])
@@ -35,11 +35,11 @@ def processor_difference(runs: Iterable[Run]) -> tuple[float, float, float] | No
             pair = (device.endswith("AVX2"), next(iter(run.metrics.values()))["nme"])
             arms.setdefault(replace(run.config, seed=0), []).append(pair)
     both = [np.array(pairs, float) for pairs in arms.values() if len({p for p, _ in pairs}) > 1]
-    if not both:
+    freedom = sum(map(len, both)) - len(both) - 1
+    if freedom < 1:
         return None
     old, nme = np.concatenate([pairs - pairs.mean(0) for pairs in both]).T
     slope = float(old @ nme / (old @ old))
-    freedom = len(nme) - len(both) - 1
     error = np.sqrt(np.square(nme - slope * old).sum() / freedom / (old @ old))
     margin = float(stats.t.ppf(0.975, freedom) * error)
     return slope, slope - margin, slope + margin

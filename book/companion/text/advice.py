@@ -15,6 +15,8 @@ ADVICE: tuple[tuple[str, str, str, str | tuple[str, str], str], ...] = (
     (S, "a Laplace likelihood", A, "Laplace NLL, heatmap over baseline", "no STAR"),
     (S, "`STARLoss(weight=10.0)`", A, "STAR w 10 over baseline",
      "w chosen on the test set: optimistic"),
+    (S, "`STARLoss(weight=20.0)`", "restriction", ("baseline", "STAR w 20"),
+     "the network that comes with this project"),
     (S, '`STARLoss(restriction="detach")`', A, "STAR detach over baseline", "no w to choose"),
     (S, "`STARLoss(weight=2.0)`", "released_code", "w 2 over baseline", "the authors' code"),
     (S, "`STARLoss()`", "ablation_distance", "smooth_l1", "the paper's w = 1"),

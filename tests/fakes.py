@@ -59,9 +59,11 @@ def write_run(
     return read_record(run.path)
 
 
-def write_arms(experiment, dataset, results, nmes, seeds=5, spread=0.001, **options):
+def write_arms(
+    experiment, dataset, results, nmes, seeds=5, spread=0.001, scale="reduced", **options
+):
     """Runs of an experiment's arms (name -> NME), whose seeds differ by `spread`."""
     for arm, nme in nmes.items():
         for seed in range(seeds):
-            config = experiment.config(arm, dataset, seed)
+            config = experiment.config(arm, dataset, seed, scale)
             write_run(config, results, nme + spread * (seed - (seeds - 1) / 2), **options)

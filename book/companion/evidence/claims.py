@@ -1,8 +1,8 @@
-"""What the records say of the paper's claims, by the rules in claims.yml."""
+"""What the records say of the paper's claims, by the rules in claims.yml or settled.yml."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,19 +11,19 @@ import torch
 
 from companion.bench import summary as costs
 from companion.evidence.published import mean_effect, printed_for
-from companion.evidence.rules import KINDS, rule_arms
+from companion.evidence.rules import KINDS, measured_effects, planned_runs, rule_arms
 from companion.evidence.statistics import ENOUGH, Effect, holm, pooled_deviation
 from companion.evidence.verdicts import Decision, Measured, Rule, Verdict
 from companion.experiments.experiment import Experiment
 from companion.experiments.paper import EXPERIMENTS
-from companion.experiments.records import ArmRuns, Records
+from companion.experiments.records import Records
 from companion.files import BOOK, read_yaml
 from starlib.data.own.schemes import scheme_of
 from starlib.models.hourglass import StackedHourglass
 from starlib.schemes import SCHEME_OF
 from starlib.training.config import RunConfig
 
-CLAIMS = BOOK / "claims.yml"
+CLAIMS, SETTLED = BOOK / "claims.yml", BOOK / "settled.yml"
 Claim = Mapping[str, Any]
 
 
@@ -52,11 +52,15 @@ def judge_all(
     experiment: str | None = None,
     seeds: Sequence[int] | None = None,
     path: Path = CLAIMS,
+    planned: bool = False,
 ) -> list[Judgement]:
     """The judgements of all claims in the order of the file, or of those of one experiment.
 
     Where a rule names another data set than the one that is asked for, and no rule of the
-    experiment names that, it is applied there. ValueError names the claim and its key.
+    experiment names that, it is applied there. With `planned` a rule decides once every planned
+    seed of its arms is finished, and Holm's correction counts its whole family: what is not
+    finished counts with p = 1, so that later runs take back no verdict. ValueError names the claim
+    and its key.
     """
     named = _datasets(path)
     claims = [_on(claim, dataset, named) for claim in read_claims(path)]
@@ -64,29 +68,38 @@ def judge_all(
     chosen = [c for c in claims if experiment in (None, c["rule"].get("experiment"))]
     families = {claim["rule"].get("family") for claim in chosen} - {None}
     measured = {
-        claim["id"]: _effects(claim["rule"], records, scale, seeds)
+        claim["id"]: measured_effects(claim["rule"], records, scale, seeds)
         for claim in claims
         if claim["rule"]["kind"] in KINDS
         and (claim in chosen or claim["rule"].get("family") in families)
     }
-    adjusted, pooled = _adjusted(claims, measured), _pooled(claims, measured)
+    missing = {}
+    for claim in claims if planned else ():
+        if claim["id"] in measured and (left := _missing(claim["rule"], records, scale)):
+            missing[claim["id"]] = left
+            measured[claim["id"]] = [replace(e, p=1.0) for e in measured[claim["id"]]]
+    decided = {name for name, effects in measured.items() if _decidable(effects)} - set(missing)
+    adjusted = _adjusted(claims, measured, decided | set(missing))
+    pooled = _pooled(claims, measured, decided)
     judgements = []
     for claim in chosen:
         rule, name = claim["rule"], claim["id"]
-        effects: list[Effect] = measured.get(name, [])
-        decided = Measured(
+        effects: list[Effect] = [] if name in missing else measured.get(name, [])
+        given = Measured(
             rule, effects, adjusted.get(name, [float("nan")] * len(effects)), _same_setting(rule),
             pooled.get(rule.get("family", "")),
         )  # fmt: skip
         if rule["kind"] in DIRECT:
             verdict, reason = DIRECT[rule["kind"]][1](rule, records)
+        elif name in missing:
+            verdict, reason = Verdict.NOT_RUN, missing[name]
         elif not all(effect.run for effect in effects):
             verdict, reason = Verdict.NOT_RUN, _lacking(rule, effects)
         else:
-            verdict, reason = KINDS[rule["kind"]].decide(decided)
+            verdict, reason = KINDS[rule["kind"]].decide(given)
             verdict = verdict if _decidable(effects) else Verdict.TOO_FEW
         known = {key: claim[key] for key in ("id", "claim", "source", "rule")}
-        p_values = tuple(adjusted.get(name, ()))
+        p_values = () if name in missing else tuple(adjusted.get(name, ()))
         judgements.append(Judgement(**known, verdict=verdict, reason=reason,
                                     effects=tuple(effects), adjusted=p_values))  # fmt: skip
     return judgements
@@ -118,7 +131,10 @@ def read_claims(path: Path = CLAIMS) -> list[dict[str, Any]]:
 
 @cache
 def _read_claims(path: Path, _modified: int) -> list[dict[str, Any]]:
-    claims: list[dict[str, Any]] = read_yaml(path)
+    written = read_yaml(path)
+    claims: list[dict[str, Any]] = (
+        written if isinstance(written, list) else [c for g in written["claims"] for c in _apart(g)]
+    )
     for claim in claims:
         for key in ("id", "claim", "source", "rule"):
             if key not in claim:
@@ -131,17 +147,30 @@ def _read_claims(path: Path, _modified: int) -> list[dict[str, Any]]:
     return claims
 
 
+def _apart(group: Claim) -> list[dict[str, Any]]:
+    """The claims that settled.yml writes as one entry: where it has as many ids as comparisons,
+    one of each; else one of them all. `setting` follows from what the paper prints."""
+    kept = ("kind", "family", "experiment", "dataset", "margin", "reason")
+    listed = group.get("each") or group.get("mean") or [group["first"], *group["others"]]
+    single = "each" in group and len(group["ids"]) == len(listed)
+    rule = {key: group[key] for key in kept if key in group}
+    rule |= {"minus_comparisons": group["minus"]} if "minus" in group else {}
+    source = EXPERIMENTS[group["experiment"]].paper
+    return [
+        {"id": name, "claim": name, "source": source, "rule": {**rule, "comparisons": compared}}
+        for name, compared in zip(
+            group["ids"], [[one] for one in listed] if single else [listed], strict=True
+        )
+    ]
+
+
 def claims_of_runs(scale: str = "reduced") -> dict[RunConfig, list[str]]:
     """Config -> ids of the claims whose rule reads its run."""
     claims_of = defaultdict(list)
-    for claim in read_claims():
-        rule = claim["rule"]
-        if "experiment" in rule:
-            experiment = EXPERIMENTS[rule["experiment"]]
-            arms = rule_arms(rule, experiment)
-            for dataset in (rule["dataset"], *([rule["control"]] if "control" in rule else [])):
-                for config in experiment.configs(dataset, scale, arms=arms or None):
-                    claims_of[config].append(claim["id"])
+    for claim in read_claims(SETTLED if scale == "long" else CLAIMS):
+        if "experiment" in claim["rule"]:
+            for config in planned_runs(claim["rule"], scale):
+                claims_of[config].append(claim["id"])
     return dict(claims_of)
 
 
@@ -194,47 +223,42 @@ def _check_names(claim: str, rule: Rule) -> None:
             raise ValueError(f"{claim}: {error}") from None
 
 
-def _effects(rule: Rule, records: Records, scale: str, seeds: Sequence[int] | None) -> list[Effect]:
-    experiment = EXPERIMENTS[rule["experiment"]]
-    arms = rule_arms(rule, experiment)
-
-    def runs_on(dataset: str) -> ArmRuns:
-        return records.arm_runs(experiment, dataset, scale, seeds, arms)
-
-    return KINDS[rule["kind"]].measure(rule, experiment, runs_on)
-
-
-def _families(
-    claims: Iterable[Claim], effects: Mapping[str, Sequence[Effect]]
-) -> dict[str, list[str]]:
-    """Family -> the claims with p-values that can be decided."""
+def _families(claims: Iterable[Claim], counted: Collection[str]) -> dict[str, list[str]]:
+    """Family -> those of the claims that have p-values."""
     families: dict[str, list[str]] = defaultdict(list)
     for claim in claims:
         rule, name = claim["rule"], claim["id"]
-        if name in effects and KINDS[rule["kind"]].family and _decidable(effects[name]):
+        if name in counted and KINDS[rule["kind"]].family:
             families[rule["family"]].append(name)
     return families
 
 
 def _adjusted(
-    claims: Iterable[Claim], effects: Mapping[str, Sequence[Effect]]
+    claims: Iterable[Claim], effects: Mapping[str, Sequence[Effect]], counted: Collection[str]
 ) -> dict[str, list[float]]:
     """Claim -> its p-values after Holm's correction within its family."""
     adjusted: dict[str, list[float]] = {}
-    for names in _families(claims, effects).values():
+    for names in _families(claims, counted).values():
         values = iter(holm([effect.p for name in names for effect in effects[name]]))
         adjusted |= {name: [next(values) for _ in effects[name]] for name in names}
     return adjusted
 
 
 def _pooled(
-    claims: Iterable[Claim], effects: Mapping[str, Sequence[Effect]]
+    claims: Iterable[Claim], effects: Mapping[str, Sequence[Effect]], decided: Collection[str]
 ) -> dict[str, tuple[float, int]]:
     """Family -> pooled standard deviation over seeds, and its degrees of freedom."""
     return {
         family: pooled_deviation([effect for name in names for effect in effects[name]])
-        for family, names in _families(claims, effects).items()
+        for family, names in _families(claims, decided).items()
     }
+
+
+def _missing(rule: Rule, records: Records, scale: str) -> str:
+    """How many planned runs of a rule are finished, while some are not; else nothing."""
+    configs = planned_runs(rule, scale)
+    left = len(records.missing(configs))
+    return f"{len(configs) - left} of {len(configs)} planned runs" if left else ""
 
 
 def _decidable(effects: Sequence[Effect]) -> bool:

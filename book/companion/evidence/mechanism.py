@@ -38,9 +38,10 @@ def restricted(config: RunConfig) -> bool:
     return config.loss == "star" and config.restriction == "value" and not config.dr
 
 
-def widths(runs: Iterable[Run]) -> pd.DataFrame:
+def widths(runs: Iterable[Run], every: bool = False) -> pd.DataFrame:
     """A row for each arm of STAR loss with the value restriction: what it is, the heatmaps' width
-    after the last epoch and `optimal_width`, both averaged over seeds."""
+    after the last epoch and `optimal_width`, both averaged over seeds. Arms with the released
+    augmentation or crop are among them with `every`."""
     kept = [run for run in runs if restricted(run.config) and "width" in run.curves]
     rows = [
         {
@@ -51,12 +52,13 @@ def widths(runs: Iterable[Run]) -> pd.DataFrame:
             "side (px)": run.config.image_size,
             "epochs": run.config.epochs,
             "AAM": run.config.aam,
+            **({"faces": run.config.augmentation, "crop": run.config.crop} if every else {}),
             "width": run.curves["width"][-1],
             "optimum": optimal_width(run),
             "seeds": 1,
         }
         for run in kept
-        if run.config.augmentation == "paper" and run.config.crop == "longer"
+        if every or (run.config.augmentation, run.config.crop) == ("paper", "longer")
     ]
     if not rows:
         return pd.DataFrame()

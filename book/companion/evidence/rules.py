@@ -1,4 +1,5 @@
-"""The kinds of rules in claims.yml: what each measures in the records; verdicts.py decides."""
+"""The kinds of rules in claims.yml and settled.yml: what each measures in the records; verdicts.py
+decides."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,8 +22,10 @@ from companion.evidence.verdicts import (
     by_sign,
 )
 from companion.experiments.experiment import Experiment
-from companion.experiments.records import ArmRuns
+from companion.experiments.paper import EXPERIMENTS
+from companion.experiments.records import ArmRuns, Records
 from starlib.runs.records import Run
+from starlib.training.config import RunConfig
 
 RunsOn = Callable[[str], ArmRuns]  # data set -> the runs of a rule's arms
 
@@ -49,6 +52,27 @@ def rule_arms(rule: Rule, experiment: Experiment) -> list[str]:
     named = [arm for pair in pairs for arm in (pair.without, pair.with_)]
     named += [*rule.get("arms", ()), *([rule["arm"]] if "arm" in rule else [])]
     return list(dict.fromkeys(named))
+
+
+def planned_runs(rule: Rule, scale: str) -> list[RunConfig]:
+    """The runs that a rule needs: of its arms, on its data set and on its null's."""
+    experiment = EXPERIMENTS[rule["experiment"]]
+    arms = rule_arms(rule, experiment)
+    datasets = [rule[key] for key in ("dataset", "control") if key in rule]
+    return [c for name in datasets for c in experiment.configs(name, scale, arms=arms or None)]
+
+
+def measured_effects(
+    rule: Rule, records: Records, scale: str, seeds: Sequence[int] | None = None
+) -> list[Effect]:
+    """The effects that decide a rule of one of KINDS."""
+    experiment = EXPERIMENTS[rule["experiment"]]
+    arms = rule_arms(rule, experiment)
+
+    def runs_on(dataset: str) -> ArmRuns:
+        return records.arm_runs(experiment, dataset, scale, seeds, arms)
+
+    return KINDS[rule["kind"]].measure(rule, experiment, runs_on)
 
 
 def _mean_effect(rule: Rule, experiment: Experiment, runs_on: RunsOn) -> list[Effect]:

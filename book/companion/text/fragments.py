@@ -14,7 +14,9 @@ from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.queue import entries
 from companion.experiments.records import Records
 from companion.files import BOOK, read_yaml
+from companion.text.advice import advice
 from companion.text.front import first_screen
+from companion.text.settled import settled
 from companion.text.verdicts import answer, counts, ledger
 from starlib.files import ROOT
 from starlib.training.config import RunConfig
@@ -40,7 +42,9 @@ def texts(records: Records) -> dict[str, str]:
         "counts": counts(verdicts),
         "first": first_screen(records),
         "answer": answer(verdicts, records),
+        "settled": settled(records),
         "magnitudes": magnitudes(),
+        "advice": advice(records),
         "budget": budget(records),
         "setup": setup(),
         "contents": contents(),

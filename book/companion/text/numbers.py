@@ -9,6 +9,7 @@ from companion.evidence.claims import parameter_count
 from companion.evidence.published import published
 from companion.exhibits import play
 from companion.experiments.records import Records
+from companion.text.limits import limits
 from starlib import distances, schemes
 from starlib.data.synthface import SIZE, SPLITS, STRENGTH
 from starlib.runs.records import Run
@@ -31,6 +32,7 @@ def numbers(records: Records) -> dict[str, Any]:
         "cost": _cost(records),
         "parameters": _parameters(),
         "repeated": _repeated(records),
+        "limits": limits(records),
     }
 
 

@@ -1,0 +1,274 @@
+"""The hypotheses of settled.yml: a function for each decides it from effects that are measured.
+
+`supported` and `refuted` are the conditions that the file states in words. A question stays open
+where neither holds, and where both do, as for an effect that is above zero and negligible.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import pandas as pd
+
+from companion.evidence import mechanism
+from companion.evidence.annotators import Agreement, closer
+from companion.evidence.claims import SETTLED
+from companion.evidence.rules import measured_effects
+from companion.evidence.statistics import ALPHA, Effect, holm, interval
+from companion.evidence.verdicts import Rule
+from companion.experiments.paper import EXPERIMENTS
+from companion.experiments.records import ArmRuns, Records
+from companion.files import read_yaml
+from starlib.runs.records import Run
+from starlib.training.config import RunConfig
+
+SCALE = "long"
+L2, AAM = 0.0013, 0.0006  # margins: thirds of the paper's effects with l2, and in Table 5
+SMOOTH_L1 = 0.0012  # the paper's effect
+CHANCE = (45.0, 0.0, 1.0)  # of an angle in degrees, of a correlation, of a ratio
+Agreements = Callable[[ArmRuns], Mapping[str, Agreement]]
+
+
+class Answer(str, Enum):
+    """What the records say of a hypothesis."""
+
+    SUPPORTED = "supported"
+    REFUTED = "refuted"
+    OPEN = "open"
+    NOT_RUN = "not run"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+def answer(supported: bool, refuted: bool) -> Answer:
+    """The answer by both conditions."""
+    if supported == refuted:
+        return Answer.OPEN
+    return Answer.SUPPORTED if supported else Answer.REFUTED
+
+
+def above(*effects: Effect) -> list[bool]:
+    """Whether each effect is above zero, p < 0.05 by Holm over those that are given."""
+    adjusted = holm([effect.p for effect in effects])
+    return [e.mean > 0 and p < ALPHA for e, p in zip(effects, adjusted, strict=True)]
+
+
+def within(effect: Effect, margin: float) -> bool:
+    """Whether the whole interval lies within ±margin."""
+    return -margin < effect.low and effect.high < margin
+
+
+def ambiguity_is_the_cause(strength: Effect, direction: Effect, gain: Effect) -> Answer:
+    """strength, direction: the gain with noise of strength 6 minus that without noise, and of
+    strength 3 minus that with noise without direction. gain: at strength 3."""
+    differences = (strength, direction)
+    refuted = all(difference.high < gain.mean / 2 for difference in differences)
+    return answer(all(above(*differences)), refuted)
+
+
+def heatmap_shows_ambiguity(*measures: Effect) -> Answer:
+    """Angle, correlation and ratio, each minus its value without noise in the claimed direction;
+    `means` has both values, that with noise first."""
+    shares = [
+        effect.mean <= abs(effect.means[0] - chance) / 3
+        for effect, chance in zip(measures, CHANCE, strict=True)
+    ]
+    return answer(all(above(*measures)), all(shares))
+
+
+def heatmap_shows_annotators(star: Agreement, plain: Agreement, edges: Agreement) -> Answer:
+    """Agreement with people of heatmaps with STAR loss and without, and of the picture's edges."""
+    _, low, high = closer(star, plain)
+    supported = star.angle[2] < CHANCE[0] and closer(star, edges)[1] > 0 and low > 0
+    return answer(supported, high < 2)
+
+
+def helps_where_annotators_disagree(
+    differences: Sequence[Effect], gains: Sequence[Effect]
+) -> Answer:
+    """The gain with one of two labels minus that with their mean, and that with their mean, for
+    each distance."""
+    limits = [max(gain.mean / 3, 0.0) for gain in gains]
+    refuted = all(d.high < limit for d, limit in zip(differences, limits, strict=True))
+    return answer(any(above(*differences)), refuted)
+
+
+def width_is_an_optimum(widths: pd.DataFrame) -> Answer:
+    """widths: as `mechanism.widths` makes them."""
+    ours, null = mechanism.misfit(widths)
+    return answer(ours < min(0.15, null), ours > 0.30 or ours >= null)
+
+
+def gain_is_four_thirds(effect: Effect) -> Answer:
+    """STAR loss with l2 over |e|^(4/3)."""
+    return answer(within(effect, L2), effect.low > L2 or effect.high < -L2)
+
+
+def part_matters(l2: Effect, aam: Effect) -> Answer:
+    """STAR loss over a control that lacks one part of it, without and with AAM."""
+    return answer(any(above(l2, aam)), within(l2, L2) and within(aam, AAM))
+
+
+def restriction_alone(effect: Effect) -> Answer:
+    """STAR loss with l2 over l2 with the value restriction."""
+    return answer(within(effect, L2), effect.low > L2)
+
+
+def gain_without_value_term(effect: Effect) -> Answer:
+    """STAR loss with l2 and detach over l2."""
+    return answer(all(above(effect)), effect.high < L2)
+
+
+def released_weight(twice: Effect, released: Effect) -> Answer:
+    """STAR loss over the baseline at w = 2, and both in the released convention."""
+    effects = (twice, released)
+    return answer(all(above(*effects)), all(effect.high < SMOOTH_L1 for effect in effects))
+
+
+def error_follows_training_error(low: float, high: float) -> Answer:
+    """Limits of STAR's NME compared with arms of the same training error, in % of it."""
+    return answer(low > -1 and high < 1, low > 1 or high < -1)
+
+
+def _noise(kind: str, dataset: str, control: str | None = None) -> Rule:
+    rule = {"kind": kind, "experiment": "noise", "dataset": dataset, "comparisons": ["l2"]}
+    return {**rule, "against": "clean"} | ({"control": control} if control else {})
+
+
+def _shown(kind: str) -> Rule:
+    rule = {"kind": kind, "experiment": "ambiguity", "dataset": "synthface", "arm": "STAR l2 +DR"}
+    return {**rule, "control": "synthface-0", "regions": ["contour", "eye corners"]}
+
+
+def _people(kind: str, distance: str) -> Rule:
+    names = {"dataset": "cephalo-one", "control": "cephalo"}
+    names = names if kind == "interaction" else {"dataset": "cephalo"}
+    return {"kind": kind, "experiment": "annotators", **names, "comparisons": [distance]}
+
+
+# What decides a hypothesis from effects alone; where RULES has nothing, those of its comparisons.
+DECIDE: Mapping[str, Callable[..., Answer]] = {
+    "ambiguity-is-the-cause": ambiguity_is_the_cause,
+    "heatmap-shows-ambiguity": heatmap_shows_ambiguity,
+    "helps-where-annotators-disagree": lambda *e: helps_where_annotators_disagree(e[:2], e[2:]),
+    "gain-is-four-thirds": gain_is_four_thirds,
+    "directions-matter": part_matters,
+    "eccentricity-matters": part_matters,
+    "restriction-alone": restriction_alone,
+    "gain-without-value-term": gain_without_value_term,
+    "released-weight": released_weight,
+}
+RULES: Mapping[str, list[Rule]] = {
+    "ambiguity-is-the-cause": [
+        _noise("interaction", "synthface-6", "synthface-0"),
+        _noise("interaction", "synthface", "synthface-isotropic"),
+        _noise("effect", "synthface"),
+    ],
+    "heatmap-shows-ambiguity": [_shown(kind) for kind in ("angle", "correlation", "ratio")],
+    "helps-where-annotators-disagree": [
+        _people(kind, distance)
+        for kind in ("interaction", "effect")
+        for distance in ("l2", "smooth_l1")
+    ],
+}
+
+
+def rules_of(hypothesis: Mapping[str, Any]) -> list[Rule]:
+    """The effects, as rules, that decide a hypothesis of DECIDE."""
+    runs = hypothesis["runs"]
+    if hypothesis["id"] in RULES:
+        return RULES[hypothesis["id"]]
+    rule = {"kind": "effect", "experiment": runs["experiment"], "dataset": runs["datasets"][0]}
+    return [{**rule, "comparisons": [name]} for name in runs["each"]]
+
+
+def planned_runs(hypothesis: Mapping[str, Any]) -> list[RunConfig]:
+    """The runs without which a hypothesis is not decided."""
+    name, runs = hypothesis["id"], hypothesis["runs"]
+    if runs["experiment"] == "all":
+        used = {
+            "width-is-an-optimum": mechanism.restricted,
+            "error-follows-training-error": lambda c: c.image_size == 96 and c.scale == SCALE,
+        }[name]
+        every = (
+            config
+            for experiment in EXPERIMENTS.values()
+            for dataset in set(experiment.datasets) & set(runs["datasets"])
+            for config in experiment.configs(dataset, SCALE)
+        )
+        return [config for config in dict.fromkeys(every) if used(config)]
+    experiment = EXPERIMENTS[runs["experiment"]]
+    names = runs.get("each") or ([runs["comparison"]] if "comparison" in runs else [])
+    pairs = [experiment.comparisons[name] for name in names]
+    arms = runs.get("arms") or list(
+        dict.fromkeys(arm for pair in pairs for arm in (pair.without, pair.with_))
+    )
+    return [
+        c for dataset in runs["datasets"] for c in experiment.configs(dataset, SCALE, arms=arms)
+    ]
+
+
+@dataclass(frozen=True)
+class Tested:
+    """A hypothesis with its answer. planned, finished: numbers of runs. reason: the effects."""
+
+    id: str
+    states: str
+    planned: int
+    finished: int
+    answer: Answer
+    reason: str = ""
+
+
+def answers(records: Records, agreements: Agreements) -> list[Tested]:
+    """The answer to each hypothesis, in the order of the file; `agreements` compares arms' heatmaps
+    with people's scatter, as `companion.exhibits.annotators` does."""
+    return [tested(each, records, agreements) for each in read_yaml(SETTLED)["hypotheses"]]
+
+
+def tested(hypothesis: Mapping[str, Any], records: Records, agreements: Agreements) -> Tested:
+    """The answer to one hypothesis: "not run" until all its runs are finished."""
+    configs = planned_runs(hypothesis)
+    finished = records.of(configs)
+    found, reason = Answer.NOT_RUN, ""
+    if len(finished) == len(configs):
+        found, reason = _decided(hypothesis, records, finished, agreements)
+    known = (hypothesis["id"], hypothesis["states"], len(configs), len(finished))
+    return Tested(*known, found, reason)
+
+
+def _decided(
+    hypothesis: Mapping[str, Any], records: Records, runs: Sequence[Run], agreements: Agreements
+) -> tuple[Answer, str]:
+    name = hypothesis["id"]
+    if name == "width-is-an-optimum":
+        widths = mechanism.widths(runs, every=True)
+        ours, null = mechanism.misfit(widths)
+        reason = f"median misfit {100 * ours:.0f} %, of a constant {100 * null:.0f} %"
+        return width_is_an_optimum(widths), reason
+    if name == "error-follows-training-error":
+        kept = mechanism.comparable(runs, epochs=runs[0].config.epochs)
+        mean, low, high, _ = mechanism.at_equal_training_error(kept).loc["STAR"]
+        reason = f"{mean:+.2f} % [{low:+.2f}, {high:+.2f}]"
+        return error_follows_training_error(low, high), reason
+    if name == "heatmap-shows-annotators":
+        arms = hypothesis["runs"]["arms"]
+        found = agreements(
+            records.arm_runs(EXPERIMENTS["ablation_distance"], "300w", SCALE, arms=arms)
+        )
+        if "STAR l2" not in found:  # people's labels were not measured
+            return Answer.NOT_RUN, ""
+        star, plain, edges = (found[n] for n in ("STAR l2", "l2", "edges of the picture"))
+        angles = ", ".join(f"{n} {a.angle[0]:.1f}°" for n, a in found.items())
+        return heatmap_shows_annotators(star, plain, edges), angles
+    effects = [measured_effects(rule, records, SCALE) for rule in rules_of(hypothesis)]
+    flat = [effect for [effect] in effects]
+    return DECIDE[name](*flat), "; ".join(_text(e, name) for e in flat)
+
+
+def _text(effect: Effect, name: str) -> str:
+    if name != "heatmap-shows-ambiguity":
+        return interval(effect)
+    return f"{effect.mean:+.2f} [{effect.low:+.2f}, {effect.high:+.2f}]"

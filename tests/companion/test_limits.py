@@ -1,0 +1,66 @@
+"""The numbers on the page of limitations follow from the records."""
+
+import dataclasses
+import json
+
+import pytest
+
+from companion.evidence.limits import processor_difference, shift_cost
+from companion.experiments.paper import EXPERIMENTS
+from companion.experiments.records import Records
+from companion.text.limits import limits
+from tests.fakes import write_run
+
+ABLATION = EXPERIMENTS["ablation_distance"]
+
+
+def run_on(processor, arm, seed, nme, results):
+    run = write_run(ABLATION.config(arm, "300w", seed), results, nme)
+    provenance = {**run.provenance, "device_name": f"x86_64 {processor}"}
+    return dataclasses.replace(run, provenance=provenance)
+
+
+def test_processors_are_compared_within_arms_that_have_both(tmp_path):
+    plan = [("AVX2", "l2", 0.052), ("AVX512", "l2", 0.050), ("AVX512", "l2", 0.050)]
+    plan += [("AVX2", "l1", 0.032), ("AVX512", "l1", 0.030), ("AVX2", "l1", 0.032)]
+    plan += [("AVX512", "wing", 0.9)]  # has no other
+    runs = [run_on(p, arm, n, nme, tmp_path) for n, (p, arm, nme) in enumerate(plan)]
+    assert processor_difference(runs) == pytest.approx((0.002, 0.002, 0.002))
+    apart = [run_on("AVX2", "l2", 7, 0.054, tmp_path), *runs]
+    mean, low, high = processor_difference(apart)
+    assert low < 0.002 < mean < high
+    assert processor_difference(runs[-1:]) is None
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.01])
+def test_a_shift_of_the_labels_costs_what_its_removal_gains(tmp_path, noise):
+    # Every prediction lies 0.05 to the right; the normalising distance is 1.
+    run = write_run(ABLATION.config("l2", "300w", 0), tmp_path, 0.05, noise=noise)
+    cost = shift_cost(run)
+    assert cost == pytest.approx(0.05, abs=1e-6) if not noise else 0.03 < cost < 0.05
+    arrays = run.landmarks()
+    shift = (arrays["predicted"] - arrays["target"])[..., 0].mean()
+    assert shift == pytest.approx(0.05, abs=0.002)
+
+
+def test_without_records_nothing_is_measured_and_with_them_it_is(tmp_path):
+    assert set(limits(Records.load(tmp_path)).values()) == {"not measured", "0"}
+    stability = EXPERIMENTS["stability"]
+    for seed, error in enumerate((0.04, 0.06)):
+        write_run(stability.config("l2", "300w", seed), tmp_path, error)
+    rows = [
+        {"source": name, "size": "all", "faces": faces, "right_percent": shift}
+        for name, faces, shift in (("helen", 30, -0.5), ("lfpw", 10, -0.9))
+    ]
+    (tmp_path / "analyses").mkdir()
+    (tmp_path / "analyses/label_shift.json").write_text(json.dumps({"rows": rows}))
+    found = limits(Records.load(tmp_path))
+    assert (found["helen"], found["shift"]) == ("75 %", "0.60 %")
+    assert found["cost"] == "5.00 points (4.00 to 6.00 by network)"
+    assert found["processors"] == found["r"] == "not measured"
+
+
+def test_changed_code_is_counted(tmp_path):
+    run = write_run(ABLATION.config("l2", "300w", 0), tmp_path, 0.05)
+    changed = dataclasses.replace(run, provenance={**run.provenance, "dirty": True})
+    assert limits(Records(tmp_path, (run, changed)))["changed"] == "1"

@@ -76,7 +76,8 @@ page.forest()
 # %% [markdown]
 # ## By region of the face
 #
-# The same effects on the landmarks of one part of the face. By the paper's argument the contour, where annotators disagree most, should gain most.
+# The same effects on the landmarks of one part of the face. By the paper's argument the contour,
+# where annotators disagree most, should gain most.
 
 # %%
 basic = {name: pair for name, pair in page.pairs.items() if name in distances}
@@ -129,10 +130,10 @@ tables.against_truth(on_faces.by_arm) if on_faces.run else None
 #
 # Mean standard deviation of the averaged network's heatmaps on a few training faces after the last
 # epoch, in units of the input's [-1, 1]; not recorded in early runs. By the
-# [optimum](../method.md#why-a-restriction-is-needed) $\lambda^* = (d / w)^{2/3}$, STAR loss asks for
-# wide heatmaps where $d$ is about $|e|$ (l1, smooth-l1, Wing) and for narrower ones where it is
-# $e^2$ (l2). DR asks for narrow ones. Whether that is why the gain is lost with DR was
-# [tested with other weights](restriction.ipynb#the-weight-with-dr-and-with-aam).
+# [optimum](../method.md#why-a-restriction-is-needed) $\lambda^* = (d / w)^{2/3}$, STAR loss asks
+# for wide heatmaps where $d$ is about $|e|$ (l1, smooth-l1, Wing) and for narrower ones where it is
+# $e^2$ (l2). DR asks for narrow ones. Whether that is why the gain is lost with DR was [tested with
+# other weights](restriction.ipynb#the-weight-with-dr-and-with-aam).
 
 # %%
 experiment_tables.width_table(page.by_arm, page.pairs)

@@ -27,13 +27,13 @@
 #
 # $$e^T \Sigma^{-1} e = \frac{(v_1^T e)^2}{\lambda_1} + \frac{(v_2^T e)^2}{\lambda_2} ,$$
 #
-# which is STAR with $d = e^2$ and $\lambda$ in place of $\sqrt\lambda$. The paper compares with this
-# Mahalanobis term alone. The term $\log|\Sigma|$, which it leaves out, keeps the covariance from
-# growing: it is the restriction that follows from the likelihood, without a weight to choose. Its
-# optimum along one axis is $\lambda = (v^T e)^2$, a calibrated width, where
+# which is STAR with $d = e^2$ and $\lambda$ in place of $\sqrt\lambda$. The paper compares with
+# this Mahalanobis term alone. The term $\log|\Sigma|$, which it leaves out, keeps the covariance
+# from growing: it is the restriction that follows from the likelihood, without a weight to choose.
+# Its optimum along one axis is $\lambda = (v^T e)^2$, a calibrated width, where
 # [STAR's](../method.md#why-a-restriction-is-needed) is not. So the full likelihoods are the
-# comparison that Section 5.4 should have made. They and the controls below are among the
-# [losses that can be trained here](../others.md).
+# comparison that Section 5.4 should have made. They and the controls below are among the [losses
+# that can be trained here](../others.md).
 #
 # **What is done here.** Beside the Mahalanobis distance stand the full likelihoods (Gaussian and
 # Laplace, with the heatmap's covariance and with a predicted one), residual log-likelihood

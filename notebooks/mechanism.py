@@ -68,8 +68,8 @@ experiment_tables.noise_table(by_noise)
 # Along one axis STAR loss with the value restriction is least at $\lambda^* = (d / w)^{2/3}$
 # ([](../method.md#why-a-restriction-is-needed)). Here $d$ is the mean distance along an axis at the
 # training error of the last epoch, averaged over directions; nothing is fitted. The line is
-# equality. With l2 the maps are wider than that, since the mean of the squared errors is more than the square
-# of their mean. Arms with DR are left out: it asks for a width of its own.
+# equality. With l2 the maps are wider than that, since the mean of the squared errors is more than
+# the square of their mean. Arms with DR are left out: it asks for a width of its own.
 
 # %%
 drawn.width_law(widths)

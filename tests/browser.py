@@ -78,7 +78,9 @@ def answer_from(page, folders: dict[str, Path], pages: dict[str, str] | None = N
 def tool_page(name: str) -> str:
     """A bare page with one tool, and the scripts of the page of the book that holds it."""
     for path in sorted((ROOT / "book").glob("*.md")):
-        blocks = re.findall(r"```\{raw\} html\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
+        blocks = re.findall(
+            r"```\{raw\} html\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL
+        )
         markup = "".join(blocks)
         if tool := re.search(rf'<div data-starplay="{name}">.*?</div>\n', markup):
             around = re.sub(r"<div data-starplay=.*?</div>\n", "", markup)

@@ -118,7 +118,9 @@ def test_the_explorer_follows_its_choices_with_keys_alone(browser, data):
 
 
 def test_the_address_of_the_explorer_keeps_its_choices(browser, data):
-    known = next(s for s in read(data, "effects")["sets"] if {"smooth-l1", "STAR l2"} <= set(s["arms"]))
+    known = next(
+        s for s in read(data, "effects")["sets"] if {"smooth-l1", "STAR l2"} <= set(s["arms"])
+    )
     asked = f"?set={known['key']}&without=smooth-l1&with=STAR+l2"
     page, _ = open_tool(browser, "effects", data, asked)
     page.wait_for_selector("figcaption:has-text('smooth-l1 minus STAR l2')")

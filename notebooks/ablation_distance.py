@@ -12,23 +12,24 @@
 # ---
 
 # %% [markdown]
-# # STAR loss with each distance
+# # Distances, DR and AAM
 #
 # **The paper's claim** (Table 3). Whatever distance $d$ a model is trained with, STAR loss (Eq. 6)
 # gives a lower normalised mean error than the plain regression loss (Eq. 2), also with
 # distribution regularisation (DR) and with the anisotropic attention module (AAM); the gain is
 # largest with the l2 distance.
 #
-# **What is done here.** On photographs (300-W) or rendered faces (synthface), the same network is
-# trained without and with STAR loss, from the same initial weights and on the same batches for each
-# seed. What is compared with the paper is the *effect*: the error without STAR minus the error with
-# it, in the mean over seeds. The absolute errors stand beside each other, but the paper's come from
-# another training set size, resolution and test set.
+# **What is done here.** On photographs (300-W) and on rendered faces (synthface), the same network
+# is trained without and with STAR loss, from the same initial weights and on the same batches for
+# each seed. Compared with the paper is the *effect*, the error without STAR minus the error with
+# it, averaged over seeds: the paper's absolute errors come from another resolution, training set
+# and test set.
 
 # %%
 from IPython.display import Markdown
 
 from companion.exhibits import experiment_tables, face_figures, tables
+from companion.exhibits.run_tables import run_table
 from companion.page import check_list, experiment_page
 
 # %% tags=["parameters"]
@@ -61,8 +62,7 @@ page.sources
 # %% [markdown]
 # ## Errors and effects
 #
-# NME in %, mean ± standard deviation over seeds, and effects in points of NME with their 95 %
-# interval ([](../reproduce.md#how-to-read-the-tables)).
+# Definitions are on [](../reproduce.md#how-to-read-the-tables).
 
 # %%
 page.effect_table
@@ -76,8 +76,8 @@ page.forest()
 # %% [markdown]
 # ## By region of the face
 #
-# The same effects on the landmarks of one part of the face, in points of NME with their 95 %
-# interval. By the paper's argument the contour, where annotators disagree most, should gain most.
+# The same effects on the landmarks of one part of the face. By the paper's argument the contour,
+# where annotators disagree most, should gain most.
 
 # %%
 basic = {name: pair for name, pair in page.pairs.items() if name in distances}
@@ -87,9 +87,8 @@ experiment_tables.region_errors(page.by_arm, basic)
 # ## Faces that gain and faces that lose
 #
 # The paper's Fig. 5 shows failures that STAR solves. Above are the rendered test faces whose error
-# against the truth falls most with STAR, below those whose error rises most. They are chosen by
-# that, so they show how errors look and not how often they fall. White: the truth;
-# blue squares without STAR, orange circles with it.
+# against the truth falls most with STAR, below those whose error rises most: they illustrate
+# errors, not their frequency. White: the truth; blue squares without STAR, orange circles with it.
 
 # %%
 rendered = page.on("synthface")
@@ -100,23 +99,41 @@ face_figures.failures(rendered, pair)
 Markdown(face_figures.failure_counts(rendered, pair))
 
 # %% [markdown]
-# ## What the labels hide
+# ## On rendered faces
 #
-# On rendered faces the landmarks are known exactly, so the same predictions can be compared with
-# the truth instead of the noisy labels. There the labels' own error is known as well.
+# The same comparisons on [rendered faces](../synthface.md), whose labels carry a known noise.
 
 # %%
-tables.against_truth(page.by_arm)
+on_faces = experiment_page(
+    "ablation_distance", "synthface", scale, seeds, results=results,
+    comparisons=page.comparisons, need_runs=False,
+)  # fmt: skip
+on_faces.finding
+
+# %%
+on_faces.effect_table if on_faces.run else None
+
+# %%
+experiment_tables.region_errors(on_faces.by_arm, basic) if on_faces.run else None
+
+# %% [markdown]
+# ## Errors against labels and against the truth
+#
+# The landmarks of rendered faces are known exactly, so the same predictions can be compared with
+# the truth instead of the noisy labels, and so can the labels.
+
+# %%
+tables.against_truth(on_faces.by_arm) if on_faces.run else None
 
 # %% [markdown]
 # ## Width of the heatmaps
 #
 # Mean standard deviation of the averaged network's heatmaps on a few training faces after the last
-# epoch, in units of the input's [-1, 1]; older records do not hold it. By the optimum that the
-# book's page on the method derives, $\lambda^* = (d / w)^{2/3}$, STAR loss asks for wide heatmaps
-# where $d$ is about $|e|$ (l1, smooth-l1, Wing) and for narrower ones where it is $e^2$ (l2). DR
-# asks for narrow ones. Whether that is why the gain is lost with DR was
-# [tested with other weights](restriction.ipynb).
+# epoch, in units of the input's [-1, 1]; not recorded in early runs. By the
+# [optimum](../method.md#why-a-restriction-is-needed) $\lambda^* = (d / w)^{2/3}$, STAR loss asks
+# for wide heatmaps where $d$ is about $|e|$ (l1, smooth-l1, Wing) and for narrower ones where it is
+# $e^2$ (l2). DR asks for narrow ones. Whether that is why the gain is lost with DR was [tested with
+# other weights](restriction.ipynb#the-weight-with-dr-and-with-aam).
 
 # %%
 experiment_tables.width_table(page.by_arm, page.pairs)
@@ -134,11 +151,11 @@ page.curves({name: (pair.without, pair.with_) for name, pair in basic.items()})
 # ## Every run
 
 # %%
-page.run_table
+run_table(page.records.of(dict.fromkeys([*page.configs, *on_faces.configs])))
 
 # %% [markdown]
 # ## What this does not show
 #
 # [Small networks and short trainings](../limitations.md) are common to all experiments.
-# On 300-W the paper tests on the full set, we on its common subset. Rendered faces (synthface) are
-# no photographs, and their noise is what we made it.
+# On 300-W the paper tests on the full set, we on its common subset. Rendered faces are no
+# photographs, and their noise is what we made it.

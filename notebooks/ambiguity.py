@@ -18,10 +18,19 @@
 # highly consistent with the ambiguous direction of its landmark, and its eigenvalue represents the
 # strength of the ambiguity.
 #
-# **What is done here.** On rendered faces the direction and strength of the annotation noise are
-# known for every landmark, so the angle between the two directions is measured (45° is chance),
-# and $\lambda_1 / \lambda_2$, which decides, and $\lambda_1$ are compared with those of the noise.
-# The paper's figures show a network trained with l2 and DR, so that is the arm that decides.
+# The argument rests on looking: at the contour, the first principal axes lie along the contour. On
+# photographs that is all one can do, because nobody knows how a landmark's annotators disagree.
+#
+# **What is done here.** On [rendered faces](../synthface.md) the direction and strength of the
+# annotation noise are known for every landmark. So the angle between the two directions is measured
+# (45° is chance), and $\lambda_1 / \lambda_2$ and $\lambda_1$ are compared with those of the noise.
+# The paper's figures show a network trained with l2 and DR, so the three [claims](../claims.md) are
+# decided on that arm, the strength by $\lambda_1 / \lambda_2$.
+#
+# A caution: under the value restriction the width of a map
+# [follows the size of the error](../method.md#why-a-restriction-is-needed), whatever its cause. An
+# axis of the map is long where the error is long; that the error is long *because of ambiguity*
+# does not follow.
 
 # %%
 import numpy as np
@@ -59,8 +68,7 @@ page.sources
 # %% [markdown]
 # ## Errors and effects
 #
-# NME in %, mean ± standard deviation over seeds, and effects in points of NME with their 95 %
-# interval ([](../reproduce.md#how-to-read-the-tables)).
+# Definitions are on [](../reproduce.md#how-to-read-the-tables).
 
 # %%
 page.effect_table
@@ -74,7 +82,7 @@ page.forest()
 # The paper's Fig. 3 shows the principal axes of predicted heatmaps on photographs. Here they stand
 # on rendered test faces: above, the heatmaps' ellipses of two standard deviations, with one factor
 # for all of them that fits the errors on training faces; below, the noise that the labels have by
-# construction. The network is the first one of the arm that decides.
+# construction. The network is the first of the arm with l2 and DR.
 
 # %%
 face_figures.ellipses(deciding)
@@ -130,6 +138,5 @@ page.run_table
 # %% [markdown]
 # ## What this does not show
 #
-# Whether annotators of photographs slide along the contour as they do here by construction. The
-# networks are small (one stack, small pictures) and trained for few epochs on part of the training
-# set, so what is compared with the paper is effects, not absolute errors.
+# Whether annotators of photographs slide along the contour as they do here by construction.
+# [Small networks and short trainings](../limitations.md) are common to all experiments.

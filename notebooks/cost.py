@@ -19,8 +19,7 @@
 #
 # **What is done here.** `python -m companion bench` measures the loss, a whole training step and
 # inference side by side: they take turns in random order within each round, so that other load on
-# the machine affects all alike. This page shows the medians of the committed records, with
-# quartiles. Nothing is measured when the page is built.
+# the machine affects all alike. Shown are the medians of the committed records, with quartiles.
 
 # %%
 from IPython.display import Markdown
@@ -46,8 +45,8 @@ Markdown(findings.finding(cost))
 # %% [markdown]
 # ## In short
 #
-# Measured on one machine; the rule of the finding, in `book/claims.yml`, asks for every
-# machine that was measured. All other tables are folded: open the one that you want.
+# Measured on one machine; the rule of the claim, in `book/claims.yml`, asks for every machine that
+# was measured. All other tables are folded.
 
 # %%
 Markdown(cost_views.machines_text(records))
@@ -67,10 +66,10 @@ cost_views.machine_table(records)
 # %% [markdown]
 # ## The loss alone
 #
-# Value and gradient for heatmaps of 64 × 64 cells, in milliseconds. The released code follows the
-# equations as they stand, with the eigen-solver on the CPU; "STAR, equations as they stand" is that
-# form. "One read and one write" is the least that any loss must do: read the heatmaps once and
-# write their gradient once, to new memory. The fixed cost is that of one map of four cells.
+# Value and gradient for heatmaps of 64 × 64 cells, in milliseconds. The released code is literal
+# Eqs. 3-6, with the eigen-solver on the CPU; "STAR, equations as they stand" is that form. "One
+# read and one write" is the least that any loss must do: read the heatmaps once and write their
+# gradient once, to new memory. The fixed cost is that of one map of four cells.
 
 # %% tags=["folded"]
 cost_views.loss_table(record)
@@ -86,7 +85,7 @@ cost_views.ratio_table(record)
 #
 # Slope of the logarithm of the time over the logarithm of the number of heatmaps; 1 is linear. New
 # memory costs more per byte above some size, where the C library asks the system for it afresh each
-# time; the row "one read and one write" shows that by itself.
+# time, as the row "one read and one write" shows.
 
 # %% tags=["folded"]
 cost_views.growth_table(record)

@@ -16,7 +16,7 @@
 #
 # From twenty pictures with landmarks to a trained network, its errors and its predictions. The
 # pictures here are rendered, so that the page can be built anywhere; yours would be files that you
-# have. It takes the pictures, a list of landmarks, and one `.yml` file that says what the points
+# have. You need the pictures, a list of landmarks, and one `.yml` file that says what the points
 # are. `main([…])` in a cell is `python -m starlib …` on the command line.
 
 # %%
@@ -112,9 +112,9 @@ _ = Path("faces.yml").write_text(description)
 #   `.xml` file of CVAT or imglab, a `.tsv` file as the released code reads it, or a
 #   folder of pictures with a `.pts` file, or a `.json` file of labelme, beside each.
 # - A point without numbers (an empty cell, nan), of flag 0 in a `.json` file, or whose x and y are
-#   both the number that the key `missing` names (`missing: -1`, or a list) is unlabelled: it trains
-#   nothing and tests nothing. Where `missing` is not given, (-1, -1) is such a point, and (0, 0) is
-#   where it is there more than once.
+#   both the number that the key `missing` names (`missing: -1`, or a list) is unlabelled, in
+#   training and test. Where `missing` is not given, (-1, -1) is such a point, and (0, 0) is where
+#   it is there more than once.
 # - With `images: folder` the lists and the pictures may lie apart. Paths are relative to the `.yml`
 #   file.
 #

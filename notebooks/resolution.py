@@ -51,8 +51,7 @@ page.sources
 # %% [markdown]
 # ## Errors and effects
 #
-# NME in %, mean ± standard deviation over seeds, and effects in points of NME with their 95 %
-# interval ([](../reproduce.md#how-to-read-the-tables)).
+# Definitions are on [](../reproduce.md#how-to-read-the-tables).
 
 # %%
 page.effect_table

@@ -65,7 +65,7 @@ figures.forest(effects, axis=axis, unit="% of the normalising distance")
 #
 # The paper's Fig. 1 shows predictions of networks that differ in their seed alone on a photograph.
 # Here they stand on a rendered test face, without STAR above and with it below, and the exact
-# landmarks as white crosses. One face is an anecdote; the numbers are above and below.
+# landmarks as white crosses. One face is an anecdote; the tables have the numbers.
 
 # %%
 face_figures.scatter(page.on("synthface"), page.pairs["l2"])
@@ -74,9 +74,8 @@ face_figures.scatter(page.on("synthface"), page.pairs["l2"])
 # ## Spread of the predictions
 #
 # Standard deviation of the seeds' predictions around their mean, over landmarks and test faces (the
-# paper's Fig. 6). A line is the plain mean of what is drawn. It lies below the mean in the table
-# that follows: the deviation of a few seeds comes out too small on average, and there the jackknife
-# corrects it.
+# paper's Fig. 6). Lines: the plotted means. The table below corrects them for the small-sample bias
+# (jackknife).
 
 # %%
 pairs = {name: page.pairs[name] for name in ("smooth_l1", "l2")}
@@ -86,10 +85,9 @@ paper_figures.spread_distribution(page.by_arm, pairs)
 # ## By region of the face
 #
 # The mean spread over the landmarks of each region, in % of the inter-ocular distance, corrected by
-# the jackknife. The paper's unit is not said, so where the finding names the paper's effect it is
-# the paper's relative change of our spread without STAR, read as one of the standard deviation
-# and, since the paper writes "variance", as one of the variance too. The finding on the contour is
-# its effect minus that of the eyes.
+# the jackknife. The paper gives no unit, so the claims apply its relative change to our spread
+# without STAR: as a change of the standard deviation and, since the paper writes "variance", of the
+# variance too. The claim on the contour is about its effect minus that of the eyes.
 
 # %%
 experiment_tables.region_table(page.by_arm, page.pairs)
@@ -104,5 +102,4 @@ page.run_table
 # ## What this does not show
 #
 # [Small networks and short trainings](../limitations.md) are common to all experiments.
-# The paper's unit is not said, nor whether it takes the root of the variance, so relative changes
-# are compared.
+# The paper gives no unit and does not say whether it takes the root of the variance.

@@ -76,23 +76,26 @@ def answer_from(page, folders: dict[str, Path], pages: dict[str, str] | None = N
 
 
 def tool_page(name: str) -> str:
-    """A bare page with the tool that book/play/<name>.md holds."""
-    text = (ROOT / "book" / "play" / f"{name}.md").read_text(encoding="utf-8")
-    markup = re.search(r"```\{raw\} html\n(.*?)```", text, re.DOTALL)
-    assert markup, f"book/play/{name}.md: expected a raw block of HTML"
-    head = (
-        '<!DOCTYPE html><html lang="en" data-theme="light"><title>tool</title><main><h1>tool</h1>'
-    )
-    return f"{head}{markup[1]}</main></html>"
+    """A bare page with one tool, and the scripts of the page of the book that holds it."""
+    for path in sorted((ROOT / "book").glob("*.md")):
+        blocks = re.findall(
+            r"```\{raw\} html\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL
+        )
+        markup = "".join(blocks)
+        if tool := re.search(rf'<div data-starplay="{name}">.*?</div>\n', markup):
+            around = re.sub(r"<div data-starplay=.*?</div>\n", "", markup)
+            head = '<!DOCTYPE html><html lang="en" data-theme="light"><title>tool</title><main>'
+            return f"{head}<h1>tool</h1>{tool[0]}{around}</main></html>"
+    raise AssertionError(f"expected a page of the book with the tool {name!r}")
 
 
-def open_tool(browser, name: str, data: Path | None = None, **context):
+def open_tool(browser, name: str, data: Path | None = None, query: str = "", **context):
     """The page of a tool, its code loaded and the tool built; and its traffic."""
     page = browser.new_page(**context)
     folders = {"/play/data/": data} if data else {}
     folders |= {"/play/": ROOT / "book" / "playground" / "play"}
     folders |= {"/_static/": ROOT / "book" / "_static", "/": ROOT / "book" / "vendor"}
-    traffic = answer_from(page, folders, {f"/play/{name}.html": tool_page(name)})
-    page.goto(f"http://{HOST}/play/{name}.html")
+    traffic = answer_from(page, folders, {f"/{name}.html": tool_page(name)})
+    page.goto(f"http://{HOST}/{name}.html{query}")
     page.wait_for_selector(".starplay")
     return page, traffic

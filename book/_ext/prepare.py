@@ -41,10 +41,9 @@ PAGES: dict[str, dict[str, Any]] = yaml.safe_load(
 ANY_DATA = {
     "ablation_distance": ["ablation_distance"],
     "resolution": ["resolution"],
-    "restriction": ["restriction", "weight_and_tricks"],
+    "restriction": ["restriction", "weight_and_tricks", "released_code"],
     "stability": ["stability"],
     "compare_luvli": ["compare_luvli", "compare_adl"],
-    "released_code": ["released_code"],
     "alternatives": ["alternatives"],
 }
 # Experiment without a page of its own -> the page that lists its runs

@@ -7,9 +7,7 @@ import nbformat
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted(
-    [*ROOT.glob("book/*.md"), *ROOT.glob("book/play/*.md"), *ROOT.glob("notebooks/*.ipynb")]
-)
+PAGES = sorted([*ROOT.glob("book/*.md"), *ROOT.glob("notebooks/*.ipynb")])
 # Code, formulas, links, scripts, and the paper's claims, which are quoted.
 NOT_PROSE = re.compile(
     r"^(```+)(?!\{(?:figure|picture|table|admonition)).*?^\1$ | \$\$.*?\$\$ | \$[^$]+\$ | `[^`]*`"

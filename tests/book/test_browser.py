@@ -100,6 +100,49 @@ def test_blur_collapses_without_a_restriction_and_has_an_optimum_with_one(point)
     assert abs(np.log(blur[value.argmin()] / best)) < np.log(blur[1] / blur[0])
 
 
+def test_the_page_opens_where_the_loss_has_its_minimum_within_the_chart(point):
+    curves = point.evaluate("() => starplay.point.blurCurves(starplay.point.start)")
+    value = np.array([curve["value"] for curve in curves])
+    assert 5 < value.argmin() < len(value) - 6
+
+
+def test_the_address_keeps_the_settings_and_wrong_ones_are_left_out(browser):
+    asked = "?weight=3&distance=l2&label=0.3%2C-0.2&angle=500&restriction=some"
+    page, traffic = open_tool(browser, "point", query=asked)
+    page.wait_for_selector(".sp-handle[aria-valuetext='x 0.30, y \u22120.20']")
+    assert page.get_by_label("distance d").input_value() == "l2"
+    assert page.get_by_label("weight w").input_value() == "3"
+    assert page.get_by_label("angle of σ₁").input_value() == "20"
+    assert page.get_by_label("restriction", exact=True).input_value() == "value"
+    page.get_by_label("restriction", exact=True).select_option("none")
+    page.wait_for_url("**restriction=none*")
+    assert "angle" not in page.url and "weight=3" in page.url
+    page.get_by_role("button", name="Start again").click()
+    page.wait_for_url("**/point.html")
+    assert not traffic.errors
+    page.close()
+
+
+def test_a_finger_scrolls_unless_it_takes_hold_of_the_label(browser):
+    page, _ = open_tool(browser, "point", has_touch=True, viewport={"width": 390, "height": 700})
+    handle = page.locator(".sp-handle").first
+    drawing = page.locator(".sp-drawing").first
+    assert drawing.evaluate("e => getComputedStyle(e).touchAction") == "pan-y"
+    finger = {"pointerType": "touch", "pointerId": 7, "bubbles": True}
+    before = handle.get_attribute("aria-valuetext")
+    drawing.dispatch_event("pointerdown", finger)
+    page.wait_for_timeout(100)
+    assert handle.get_attribute("aria-valuetext") == before
+    drawing.tap(position={"x": 20, "y": 20})
+    page.wait_for_function(
+        "old => document.querySelector('.sp-handle').getAttribute('aria-valuetext') !== old",
+        arg=before,
+    )
+    tops = [page.locator(name).first.bounding_box()["y"] for name in (".sp-panels", ".sp-controls")]
+    assert tops[0] < tops[1]
+    page.close()
+
+
 def compare_moments(seen, heatmap):
     """A page's mean, covariance and "axes" are starlib's of the heatmap [1, 1, H, W]."""
     mean, covariance = heatmap_moments(heatmap)

@@ -118,10 +118,22 @@ def test_the_explorer_follows_its_choices_with_keys_alone(browser, data):
         "old => document.querySelector('.sp-table').textContent !== old", arg=before
     )
     seeds = page.get_by_role("group", name="seeds").get_by_role("checkbox")
+    page.wait_for_url("**without=*")
     for number in range(seeds.count()):
         seeds.nth(number).focus()
         page.keyboard.press(" ")
     page.wait_for_selector("text=Choose at least one seed")
+    page.close()
+
+
+def test_the_address_of_the_explorer_keeps_its_choices(browser, data):
+    known = next(
+        s for s in read(data, "effects")["sets"] if {"smooth-l1", "STAR l2"} <= set(s["arms"])
+    )
+    asked = f"?set={known['key']}&without=smooth-l1&with=STAR+l2"
+    page, _ = open_tool(browser, "effects", data, asked)
+    page.wait_for_selector("figcaption:has-text('smooth-l1 minus STAR l2')")
+    assert page.get_by_label("data set").input_value() == known["key"]
     page.close()
 
 
@@ -133,9 +145,9 @@ def test_a_late_answer_is_not_shown_under_another_choice(browser, data):
     others = [s for s in read(data, "effects")["sets"] if s["key"] != first]
     other = next(s["key"] for s in others if {"l2", "STAR l2"} <= set(s["arms"]))
     page.evaluate(
-        "(held) => { const load = starplay.load; starplay.load = async (name, folder) => {"
+        "(held) => { const load = starplay.load; starplay.load = async (name) => {"
         " if (name === `effects-${held}`) await new Promise((go) => { window.answer = go; });"
-        " const all = await load(name, folder); window.answered = name; return all; }; }",
+        " const all = await load(name); window.answered = name; return all; }; }",
         other,
     )
     before = table.text_content()
@@ -152,7 +164,7 @@ def test_a_late_answer_is_not_shown_under_another_choice(browser, data):
 
 def test_the_viewer_measures_the_faces_as_starlib_does(browser, data):
     faces = read(data, "faces")
-    page, traffic = open_tool(browser, "synthface", data)
+    page, traffic = open_tool(browser, "faces", data)
     page.wait_for_selector(".sp-table")
     assert len(faces["truth"]) == play.FACES == page.locator(".sp-thumb").count()
     assert faces["networks"], "no committed run of synthface"

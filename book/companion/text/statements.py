@@ -148,7 +148,7 @@ def alternatives(e: Effects) -> Statement:
               "STAR +AAM over baseline", "STAR w 10 over baseline"]  # fmt: skip
     texts = [f"{name.removesuffix(' over baseline')} {gain(e[name], '')}" for name in ranked]
     return Statement(
-        f"Several changes lower the error more than STAR loss with smooth-l1 at w = 1, which gains "
+        f"Several changes gain more than STAR loss with smooth-l1 at w = 1, whose gain is "
         f"{gain(e['STAR over baseline'])}: {'; '.join(texts)}. After 18 epochs such gains are in "
         "part those of a faster training.",
         lower(*(e[name] for name in ranked)) and open_(e["STAR over baseline"]),
@@ -219,11 +219,12 @@ def mechanism(noise: Mapping[str, Effects], widths: pd.DataFrame, law: Line) -> 
     with_, without = noise["strength 3"]["l2"], noise["strength 0"]["l2"]
     ours, null = misfit(widths)
     return Statement(
-        "The ambiguity of labels is not shown to be what STAR loss gains from: with l2 it gains "
-        f"{gain(without)} on faces without any label noise, and {gain(with_)} with it. The width "
-        f"of its heatmaps follows from error and weight alone, to {100 * ours:.0f} % in the median "
-        f"over {len(widths)} arms (a constant: {100 * null:.0f} %), and the test error of an arm "
-        f"follows its training error (r = {law.r:.3f} over {law.runs} runs).",
+        "We do not see that the gain comes from ambiguous labels: with l2 STAR loss gains "
+        f"{gain(without)} on faces without any label noise, and {gain(with_)} with it. Error and "
+        f"weight alone predict the width of its heatmaps, with a median deviation of "
+        f"{100 * ours:.0f} % over {len(widths)} arms (a constant width: {100 * null:.0f} %), and "
+        f"the test error of an arm follows its training error (r = {law.r:.3f} over {law.runs} "
+        "runs).",
         lower(with_, without) and with_.low < without.mean and ours < 0.5 * null and law.r > 0.98,
     )
 
@@ -233,8 +234,8 @@ def ambiguity(angle: float, e: Effects) -> Statement:
     return Statement(
         "Trained with STAR loss and DR, as the paper's figure, the heatmap's long axis lies "
         f"{angle:.0f}° from the direction in which the labels scatter, where chance is 45°. "
-        "Whether that shows the ambiguity or the edges of the picture needs the same network "
-        "trained without label noise, which is not run; and this network is no better for it: its "
-        f"error is {cost(e['dr l2'])} higher than without STAR loss.",
+        "To tell the ambiguity from the edges of the picture, the same network must be trained "
+        "without label noise, which has not been done. The direction does not help this network: "
+        f"its error is {cost(e['dr l2'])} higher than without STAR loss.",
         angle < 30 and higher(e["dr l2"]),
     )

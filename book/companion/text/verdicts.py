@@ -30,12 +30,12 @@ PARTS = {  # of the ledger -> its kinds of rules
     "Not testable here": ("not_testable",),
 }  # fmt: skip
 GROUPS = {  # experiment of a claim -> heading
-    "ablation_distance": "Accuracy, by distance and trick",
+    "ablation_distance": "Accuracy, by distance, with DR and with AAM",
     "resolution": "Resolution",
     "restriction": "The restriction",
     "stability": "Stability",
-    "compare_adl": "Against its neighbours",
-    "compare_luvli": "Against its neighbours",
+    "compare_adl": "Related losses",
+    "compare_luvli": "Related losses",
     "backbones": "Other networks",
 }
 

@@ -3,7 +3,6 @@
   "use strict";
   const play = window.starplay;
   const { html, svg, shown } = play;
-  const FOLDER = "data";
   const BINS = 40;
 
   /* Errors in the index's unit from base64 of little-endian uint16. */
@@ -78,12 +77,12 @@
     html("p", {}, `${told}. The end bars hold what lies beyond them.`)];
   }
 
-  play.effects = { effect, unpack, folder: FOLDER, async mount(root) {
+  play.effects = { effect, unpack, async mount(root) {
     const speech = play.status();
     root.replaceChildren(html("p", {}, "Loading the list of runs …"));
-    let [index, turn] = [null, 0];
+    let [index, turn, address] = [null, 0, null];
     try {
-      index = await play.load("effects", FOLDER);
+      index = await play.load("effects");
     } catch (error) {
       root.replaceChildren(html("p", {}, `The runs are not here: ${error.message}.`));
       return;
@@ -121,13 +120,28 @@
       state.seeds = new Set(every);
       seedBox.replaceChildren(...every.map((seed) => play.checkbox({ name: `seed${seed}`, label: `${seed}`, checked: true,
         change: (on) => { state.seeds[on ? "add" : "delete"](seed); draw(); } }).box));
+      if (address) address.write(choices());
       draw();
+    }
+    const choices = () => ({ set: state.set, without: without.input.value, with: withStar.input.value });
+    /* The choices that the page's address names, where they are there. */
+    function takeAddress() {
+      address = play.settings({ set: play.oneOf(Object.keys(sets)), without: String, with: String }, choices());
+      const asked = address.read();
+      if (asked.set) {
+        data.input.value = asked.set;
+        pickSet(asked.set);
+      }
+      for (const [name, box] of [["without", without], ["with", withStar]]) {
+        if (asked[name] in sets[state.set].arms) box.input.value = asked[name];
+      }
+      pickArm();
     }
     async function draw() {
       const { arms, key } = sets[state.set];
       turn += 1;
       const mine = turn;
-      const all = await play.load(`effects-${key}`, FOLDER);
+      const all = await play.load(`effects-${key}`);
       if (mine !== turn) return; // something else was chosen while this was loading
       const chosen = [without, withStar].map(({ input }) => ({ name: input.value,
         seeds: arms[input.value].filter((s) => state.seeds.has(s)) }));
@@ -156,6 +170,7 @@
       play.group("With", against.box, html("p", { class: "sp-hint" }, "seeds"), seedBox)), speech.line, results);
     play.onChange(root, draw);
     pickSet(state.set);
+    takeAddress();
   } };
   play.mountAll("effects");
 })();

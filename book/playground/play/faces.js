@@ -3,7 +3,7 @@
   "use strict";
   const play = window.starplay;
   const { html, svg, shown } = play;
-  const FOLDER = "data";
+  const FOLDER = `${play.here}data`;
   const SIDE = 320; // of the drawing
   const scale = play.square(SIDE);
   const EYE_CORNERS = [60, 72];
@@ -60,7 +60,7 @@
     root.replaceChildren(html("p", {}, "Loading the faces …"));
     let data;
     try {
-      data = await play.load("faces", FOLDER);
+      data = await play.load("faces");
     } catch (error) {
       root.replaceChildren(html("p", {}, `The faces are not here: ${error.message}.`));
       return;

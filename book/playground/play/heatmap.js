@@ -125,15 +125,28 @@
       go(Math.floor(x / cell), Math.floor(y / cell));
       paint();
     }
+    // A finger paints with a tap or a stroke that begins sideways; up or down it scrolls the page.
+    let finger = null;
     drawing.addEventListener("pointerdown", (event) => {
+      finger = event.pointerType === "touch" ? { x: event.clientX, y: event.clientY } : null;
+      if (finger) return;
       drawing.setPointerCapture(event.pointerId);
       drawing.focus({ preventScroll: true });
       follow(event);
       event.preventDefault();
     });
     drawing.addEventListener("pointermove", (event) => {
-      if (drawing.hasPointerCapture(event.pointerId)) follow(event);
+      if (finger) {
+        const [dx, dy] = [event.clientX - finger.x, event.clientY - finger.y];
+        finger.paints = finger.paints || Math.abs(dx) > Math.abs(dy);
+      }
+      if (finger ? finger.paints : drawing.hasPointerCapture(event.pointerId)) follow(event);
     });
+    drawing.addEventListener("pointerup", (event) => {
+      if (finger && !finger.paints) follow(event);
+      finger = null;
+    });
+    drawing.addEventListener("pointercancel", () => { finger = null; });
     drawing.addEventListener("keydown", (event) => {
       const step = play.ARROWS[event.key];
       const keys = { " ": () => paint(), Backspace: () => paint(-1), Delete: () => paint(-1) };

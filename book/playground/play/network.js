@@ -3,12 +3,12 @@
   "use strict";
   const play = window.starplay;
   const { html } = play;
-  const NETWORK = "../_static/play/synthface.onnx";
-  const RUNTIME = "../onnxruntime/";
+  const NETWORK = `${play.here}../_static/play/synthface.onnx`;
+  const RUNTIME = `${play.here}../onnxruntime/`;
   const METADATA = 14; // field of an ONNX model that holds pairs of key and value
   const AS_FILE = "This page was opened as a file, and a browser loads no network into such a page. "
     + "Serve the book and open it from there: `python -m http.server -d book/_build/html`, then "
-    + "http://localhost:8000/play/photo.html.";
+    + "http://localhost:8000/photos.html.";
 
   async function gunzipped(response) {
     const bytes = new Uint8Array(await response.arrayBuffer());
@@ -67,7 +67,7 @@
       const { ort } = window;
       ort.env.logLevel = "error";
       ort.env.wasm.numThreads = 1; // more need headers that a plain server does not send
-      ort.env.wasm.wasmPaths = { mjs: new URL(`${RUNTIME}ort-wasm-simd-threaded.mjs`, location.href).href };
+      ort.env.wasm.wasmPaths = { mjs: `${RUNTIME}ort-wasm-simd-threaded.mjs` };
       ort.env.wasm.wasmBinary = await gunzipped(await fetched(`${RUNTIME}ort-wasm-simd-threaded.wasm.gz`));
       const session = await ort.InferenceSession.create(weights, { executionProviders: ["wasm"] });
       const about = metadata(weights);

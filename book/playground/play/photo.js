@@ -3,7 +3,7 @@
   "use strict";
   const play = window.starplay;
   const { html, svg, shown, clamp } = play;
-  const ASTRONAUT = { src: "astronaut.jpg", name: "astronaut", box: [178, 84, 274, 182] };
+  const ASTRONAUT = { src: `${play.here}astronaut.jpg`, name: "astronaut", box: [178, 84, 274, 182] };
   const LONGEST = 1600; // side of a picture in pixels; larger ones are reduced
   const LARGEST = 0.03; // median ellipse over the box's side; wider ones are all drawn reduced
   const SMALLEST = 16; // side of a box in pixels

@@ -10,11 +10,20 @@
   const SPREADS = Array.from({ length: 49 }, (_, i) => 0.25 * 16 ** (i / 48)); // of the blur chart
   const MEAN = [0, 0]; // the middle, so that a wide map loses as much on each side
   const LIMIT = 0.96; // of the label
-  const START = { label: [0.12, 0.16], s1: 0.25, s2: 0.06, angle: 20, weight: 1, blur: 1,
+  const START = { label: [0.12, 0.16], s1: 0.25, s2: 0.06, angle: 20, weight: 10, blur: 1,
     distance: "smooth_l1", restriction: "value" };
   const DISTANCES = [["l1", "l1"], ["l2", "l2"], ["smooth_l1", "smooth-l1"], ["wing", "Wing"]];
   const RESTRICTIONS = [["value", "value: + w (λ₁ + λ₂) / 2"], ["none", "none"],
     ["detach", "detach: λ, v as constants"]];
+  const RANGES = { s1: [0.03, 0.3], s2: [0.03, 0.3], angle: [-90, 90], weight: [0, 20], blur: [0.25, 4] };
+  const KINDS = { ...Object.fromEntries(Object.entries(RANGES).map(([name, ends]) => [name, play.within(...ends)])),
+    distance: play.oneOf(DISTANCES.map(([name]) => name)),
+    restriction: play.oneOf(RESTRICTIONS.map(([name]) => name)),
+    label(text) {
+      const place = text.split(",").map(play.within(-LIMIT, LIMIT));
+      return place.length === 2 && !place.includes(undefined) ? place : undefined;
+    } };
+  const address = play.settings(KINDS, START);
   const scale = play.square(SIDE);
 
   const mapOf = (state, blur = state.blur) =>
@@ -52,7 +61,10 @@
     svg("circle", { r: 9, class: "sp-ring" }));
     const drawing = svg("svg", { viewBox: `0 0 ${SIDE} ${SIDE}`, class: "sp-drawing",
       role: "group", "aria-label": title }, contours, shape, handle);
+    // A finger drags the label where it takes hold of it, and scrolls the page anywhere else.
+    handle.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
     drawing.addEventListener("pointerdown", (event) => {
+      if (event.pointerType === "touch" && !handle.contains(event.target)) return;
       drawing.setPointerCapture(event.pointerId);
       handle.focus({ preventScroll: true });
       move(scale.back(play.pointer(event, drawing)));
@@ -60,6 +72,9 @@
     });
     drawing.addEventListener("pointermove", (event) => {
       if (drawing.hasPointerCapture(event.pointerId)) move(scale.back(play.pointer(event, drawing)));
+    });
+    drawing.addEventListener("click", (event) => {
+      if (event.pointerType === "touch") move(scale.back(play.pointer(event, drawing))); // a tap
     });
     handle.addEventListener("keydown", (event) => {
       const step = play.ARROWS[event.key];
@@ -159,7 +174,7 @@
   }
 
   play.point = { evaluate, blurCurves, start: START, cells: CELLS, mount(root) {
-    const state = structuredClone(START);
+    const state = { ...structuredClone(START), ...address.read() };
     const speech = play.status();
     const below = html("div");
     const chart = html("div");
@@ -183,17 +198,19 @@
         (label) => play.starLoss(seen.found, label, options).total, seen.star.gradient);
       below.replaceChildren(numbers(state, seen));
       chart.replaceChildren(blurChart(state, seen.star, chart.clientWidth));
+      address.write(state);
       speech.say(`Loss without STAR ${shown(seen.regression.total)}, with STAR ${shown(seen.star.total)}.`);
     }
 
     const set = (key) => (value) => { state[key] = value; redraw(); };
     const two = (value) => shown(value, 2);
+    const ends = (name) => ({ min: RANGES[name][0], max: RANGES[name][1] });
     const sliders = {
-      s1: slider({ name: "s1", label: "σ₁", min: 0.03, max: 0.3, step: 0.01, value: state.s1, said: two, change: set("s1") }),
-      s2: slider({ name: "s2", label: "σ₂", min: 0.03, max: 0.3, step: 0.01, value: state.s2, said: two, change: set("s2") }),
-      angle: slider({ name: "angle", label: "angle of σ₁", min: -90, max: 90, step: 1, value: state.angle, said: (v) => `${shown(v, 0)}°`, change: set("angle") }),
-      weight: slider({ name: "weight", label: "weight w", min: 0, max: 20, step: 0.5, value: state.weight, said: (v) => shown(v, 1), change: set("weight") }),
-      blur: slider({ name: "blur", label: "blur", min: -2, max: 2, step: 0.05, value: 0, said: (v) => `${two(2 ** v)}×`, change: (v) => { state.blur = 2 ** v; redraw(); } }),
+      s1: slider({ name: "s1", label: "σ₁", ...ends("s1"), step: 0.01, value: state.s1, said: two, change: set("s1") }),
+      s2: slider({ name: "s2", label: "σ₂", ...ends("s2"), step: 0.01, value: state.s2, said: two, change: set("s2") }),
+      angle: slider({ name: "angle", label: "angle of σ₁", ...ends("angle"), step: 1, value: state.angle, said: (v) => `${shown(v, 0)}°`, change: set("angle") }),
+      weight: slider({ name: "weight", label: "weight w", ...ends("weight"), step: 0.5, value: state.weight, said: (v) => shown(v, 1), change: set("weight") }),
+      blur: slider({ name: "blur", label: "blur", min: -2, max: 2, step: 0.05, value: Math.log2(state.blur), said: (v) => `${two(2 ** v)}×`, change: (v) => { state.blur = Number((2 ** v).toFixed(4)); redraw(); } }),
     };
     const choices = {
       distance: choice({ name: "distance", label: "distance d", options: DISTANCES, value: state.distance, change: set("distance") }),

@@ -2,6 +2,7 @@
 (() => {
   "use strict";
   const play = (window.starplay = window.starplay || {});
+  const HERE = new URL(".", document.currentScript.src).href; // of the tools, whatever page shows them
   const SVG = "http://www.w3.org/2000/svg";
 
   function fill(element, attributes, children) {
@@ -191,15 +192,42 @@
   /* Data that a script of the book brings with starplay.receive(name, data), loaded when asked for:
      a page that is opened as a file may load scripts, and nothing else. */
   const waiting = {};
-  function load(name, folder) {
+  function load(name) {
     waiting[name] = waiting[name] || new Promise((resolve, reject) => {
       waiting[`${name} arrived`] = resolve;
-      document.head.append(html("script", { src: `${folder}/${name}.js`,
+      document.head.append(html("script", { src: `${HERE}data/${name}.js`,
         onerror: () => reject(new Error(`${name}.js could not be loaded`)) }));
     });
     return waiting[name];
   }
   const receive = (name, data) => waiting[`${name} arrived`](data);
+
+  /* Settings in the page's address, as ?name=value. `read` takes those of `kinds` that are valid, each
+     name with a function from its text to a value, undefined where it is none; `write` leaves out
+     what is as at the start. */
+  function settings(kinds, start) {
+    let timer = 0;
+    function read() {
+      const found = new URLSearchParams(location.search);
+      const valid = Object.entries(kinds).filter(([name]) => found.has(name))
+        .map(([name, parse]) => [name, parse(found.get(name))]);
+      return Object.fromEntries(valid.filter(([, value]) => value !== undefined));
+    }
+    function write(state) {
+      const address = new URL(location.href);
+      for (const name of Object.keys(kinds)) {
+        const text = String(state[name]);
+        if (text === String(start[name])) address.searchParams.delete(name);
+        else address.searchParams.set(name, text);
+      }
+      clearTimeout(timer); // a browser refuses more than some writes a second
+      timer = setTimeout(() => history.replaceState(history.state, "", address), 300);
+    }
+    return { read, write };
+  }
+  const within = (low, high) => (text) =>
+    text.trim() !== "" && Number(text) >= low && Number(text) <= high ? Number(text) : undefined;
+  const oneOf = (options) => (text) => (options.includes(text) ? text : undefined);
 
   /* Build the tool of this name in the element of the page that asks for it. */
   function mountAll(name) {
@@ -210,5 +238,6 @@
   }
 
   Object.assign(play, { mountAll, html, svg, shown, slider, choice, checkbox, button, group, status, table,
-    contour, ellipse, square, pointer, paintMap, ticks, clamp, onChange, polyline, load, receive, ARROWS });
+    contour, ellipse, square, pointer, paintMap, ticks, clamp, onChange, polyline, load, receive, settings, within, oneOf, here: HERE,
+    ARROWS });
 })();

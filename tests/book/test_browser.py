@@ -216,3 +216,19 @@ def test_the_heatmap_is_painted_with_keys_alone(browser):
     assert row.get_by_role("cell").text_content() == "0.125, −0.292"
     page.keyboard.press("Backspace")
     page.wait_for_selector("text=no mass")
+
+
+def test_a_finger_paints_with_a_tap_and_scrolls_up_and_down(browser):
+    page, _ = open_tool(browser, "heatmap", has_touch=True, viewport={"width": 390, "height": 700})
+    page.get_by_role("button", name="empty").press("Enter")
+    page.wait_for_selector("text=no mass")
+    drawing = page.get_by_role("application")
+    finger = {"pointerType": "touch", "pointerId": 7, "bubbles": True, "clientX": 100}
+    drawing.dispatch_event("pointerdown", {**finger, "clientY": 100})
+    drawing.dispatch_event("pointermove", {**finger, "clientY": 160})
+    drawing.dispatch_event("pointercancel", finger)
+    page.wait_for_timeout(100)
+    assert page.get_by_text("no mass").count() == 1
+    drawing.tap(position={"x": 50, "y": 50})
+    page.wait_for_selector("text=mean μ (Eq. 1)")
+    page.close()

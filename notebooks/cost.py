@@ -67,7 +67,7 @@ cost_views.machine_table(records)
 # ## The loss alone
 #
 # Value and gradient for heatmaps of 64 × 64 cells, in milliseconds. The released code is literal
-# Eqs. 3-6, with the eigen-solver on the CPU; "STAR, equations as they stand" is that form. "One
+# Eqs. 3-6, with the eigen-solver on the CPU; "STAR, literal equations" is that form. "One
 # read and one write" is the least that any loss must do: read the heatmaps once and write their
 # gradient once, to new memory. The fixed cost is that of one map of four cells.
 

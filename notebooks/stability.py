@@ -57,7 +57,7 @@ page.sources
 # interval of the jackknife over seeds. To the right of zero the predictions vary less with STAR.
 
 # %%
-axis = "spread without minus spread with, in % (right: STAR is steadier)"
+axis = "reduction of the spread over seeds by STAR (% of the normalising distance)"
 figures.forest(effects, axis=axis, unit="% of the normalising distance")
 
 # %% [markdown]

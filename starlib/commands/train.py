@@ -15,6 +15,7 @@ from starlib.commands import add_device
 from starlib.data import load_dataset
 from starlib.data.face_boxes import reach_doubt
 from starlib.files import results_folder
+from starlib.inference.shipped import weights_path
 from starlib.runs.evaluation import MEAN_SHAPE, beside
 from starlib.runs.progress import Progress
 from starlib.runs.records import Run
@@ -23,6 +24,7 @@ from starlib.schemes import is_path
 from starlib.training import distributed
 from starlib.training.config import AS_RELEASED, RunConfig, config_fields, describe, enough_epochs
 from starlib.training.loop import StoppedError
+from starlib.training.start import read_start
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -39,9 +41,15 @@ def add(parser: argparse.ArgumentParser) -> None:
         + ", ".join(f"{option(n)} {v}".removesuffix(" True") for n, v in AS_RELEASED.items())
         + ", and the last weights, where that code keeps those that are best on the test faces",
     )
+    what.add_argument(
+        "--start",
+        metavar="WEIGHTS",
+        help="go on from weights of the same network, a run's file or a name as in `predict`; "
+        "layers for another number of landmarks are drawn anew",
+    )
     what.add_argument("--seeds", type=int, nargs="+", default=[0], help="a run of each; default 0")
     for name, (kind, meaning, rule) in config_fields().items():
-        if name in ("seed", "protocol"):
+        if name in ("seed", "protocol", "start"):
             continue
         kinds = (kind, *get_args(kind))
         how: dict[str, Any] = {"type": next((k for k in (int, float) if k in kinds), str)}
@@ -83,8 +91,8 @@ def _train(options: argparse.Namespace) -> int:
 def _trained(options: argparse.Namespace, device: str) -> int:
     if options.minutes is not None and not options.minutes >= 0:
         raise ValueError(f"--minutes: expected a number >= 0, got {options.minutes}")
-    how = {"results": options.results, "data_root": options.data_root, "anew": options.anew}
-    how["compiled"] = options.compile
+    how: dict[str, Any] = {"results": options.results, "data_root": options.data_root}
+    how |= {"anew": options.anew, "compiled": options.compile}
     started = time.time()
 
     def late() -> bool:
@@ -95,6 +103,9 @@ def _trained(options: argparse.Namespace, device: str) -> int:
     dataset, scale = str(fields.pop("dataset", "synthface")), options.scale
     if options.as_released:
         fields, scale = AS_RELEASED | fields, scale or "full"
+    if "start" in fields:
+        how["start"] = read_start(weights_path(fields["start"]))
+        fields["start"] = how["start"].digest
     configs = [_config(dataset, scale, fields | {"seed": seed}) for seed in options.seeds]
     left = 0
     for config in dict.fromkeys(configs):

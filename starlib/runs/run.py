@@ -28,6 +28,7 @@ from starlib.training import distributed
 from starlib.training.checkpoints import checkpoint_files
 from starlib.training.config import RunConfig
 from starlib.training.loop import StoppedError, Trained, covariances, predict, train
+from starlib.training.start import Start
 
 PAUSE = 0.5  # seconds between looks at a lock that is taken
 
@@ -42,6 +43,7 @@ def run(
     compiled: bool = False,
     anew: bool = False,
     wait: bool = True,
+    start: Start | None = None,
 ) -> Run:
     """The run of a config: read if it is finished, else trained (on from its checkpoint) and kept.
 
@@ -52,9 +54,9 @@ def run(
     device: "cpu", "cuda", …; "auto" is a GPU where there is one, else the CPU.
 
     Weights go to results/weights/<name>.pt, checkpoints to results/checkpoints/, crop stores to
-    results/crops/. `report`, `stop` and `compiled` as in `starlib.training.loop.train`; `anew`:
-    train though there is a record, and replace it. A run that another process trains is waited
-    for, and read; without `wait`, StoppedError is raised.
+    results/crops/. `report`, `stop`, `compiled` and `start` as in `starlib.training.loop.train`;
+    `anew`: train though there is a record, and replace it. A run that another process trains is
+    waited for, and read; without `wait`, StoppedError is raised.
     """
     folder = results_folder(results)
     if not anew and not faces_decide(config.dataset, data_root):
@@ -88,7 +90,8 @@ def run(
                 return finished
         provenance["resumed"] = distributed.once(lambda: bool(checkpoint_files(checkpoint)))
         scheme = faces["train"].scheme
-        trained = train(config, crops["train"], scheme, device, checkpoint, report, stop, compiled)
+        how = (report, stop, compiled, start)
+        trained = train(config, crops["train"], scheme, device, checkpoint, *how)
         evaluated = distributed.once(
             lambda: _evaluated(config, trained, faces, crops, provenance, folder)
         )

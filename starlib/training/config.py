@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args, get_type_hints
@@ -40,6 +41,10 @@ SHARES = Rule(
         all(isinstance(v, int | float) and 0 < v < 1 for v in values)
         and list(values) == sorted(set(values))
     ),
+)
+DIGEST = Rule(
+    "12 hexadecimal digits",
+    lambda value: bool(re.fullmatch("[0-9a-f]{12}", str(value))),
 )
 COUNT, RATE = integer(1), number("a number in (0, 1)", lambda value: 0 < value < 1)
 WEIGHT = number("a finite number >= 0", lambda value: 0 <= value < float("inf"))
@@ -97,6 +102,7 @@ class RunConfig:
     output: Annotated[str, "coordinates: a linear layer on timm's features", one_of(OUTPUTS)] = (
         "heatmaps"
     )
+    start: Annotated[str | None, "SHA-256 of the weights that it starts from", DIGEST] = None
 
     def __post_init__(self) -> None:
         for name, (kind, _, rule) in config_fields().items():

@@ -20,6 +20,7 @@ from starlib.training import distributed
 from starlib.training.checkpoints import Checkpoints
 from starlib.training.config import PROTOCOL, RunConfig
 from starlib.training.precision import forward_pass
+from starlib.training.start import Start, begin
 from starlib.training.state import State
 
 DECAY = 0.1  # of the learning rate at each milestone
@@ -56,6 +57,7 @@ def train(
     report: Callable[[int, dict[str, list[float]]], None] | None = None,
     stop: Callable[[], bool] = lambda: False,
     compiled: bool = False,
+    start: Start | None = None,
 ) -> Trained:
     """Train a config's network on stored crops.
 
@@ -75,6 +77,7 @@ def train(
         stop: asked after every epoch; when true, StoppedError is raised, the checkpoint written.
         compiled: compile network and loss first, which takes about a minute and changes rounding;
             `python -m companion bench` tells after how many steps that pays.
+        start: the weights that the config's `start` names.
     """
     if config.protocol != PROTOCOL:
         raise ValueError(
@@ -82,7 +85,11 @@ def train(
             "a record names the commit that trained it"
         )
     device = torch.device(device)
+    if config.start != (start and start.digest):
+        raise ValueError(f"start: expected the weights {config.start}, got {start and start.path}")
     state = State(config, scheme, crops.fingerprint, device, compiled)
+    if start is not None:
+        begin(state.model, start)  # the average takes its weights at the first step
     if checkpoint is not None:
         state.load(checkpoint)
     count = min(config.train_faces or len(crops.images), len(crops.images))

@@ -102,7 +102,7 @@ def test_the_share_of_the_literal_equations_is_measured_in_the_step():
     assert measured and share == pytest.approx(0.011 / 0.11)
     table = cost_views.step_table(literal)  # the book has the same number in both places
     column = table["% of a step with STAR"]
-    assert column["STAR loss, equations as they stand"] == f"{100 * share:.2f}"
+    assert column["STAR loss, literal equations"] == f"{100 * share:.2f}"
 
 
 def test_every_call_of_a_loss_takes_other_heatmaps_than_the_one_before():

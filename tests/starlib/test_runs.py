@@ -1,6 +1,7 @@
 import argparse
 import contextlib
 import dataclasses
+import hashlib
 import json
 import os
 from concurrent.futures import Executor, Future
@@ -237,6 +238,19 @@ def test_every_field_of_a_config_is_an_option_with_help():
     assert {n: found[n] for n in fields if found[n] is not None} == wanted | {
         "milestones": [0.5, 0.9]
     }
+
+
+def test_a_run_goes_on_from_weights_and_is_named_by_them(tiny_300w, results, capsys):
+    where = ["--data-root", str(tiny_300w), "--results", str(results), "--device", "cpu"]
+    small = ["train", "--dataset", "300w", "--width", "8", "--epochs", "2", *where]
+    assert main(small) == 0
+    [first] = (results / "weights").glob("*.pt")
+    assert main([*small, "--start", str(first)]) == 0
+    assert len(list((results / "weights").glob("*.pt"))) == 2
+    digest = hashlib.sha256(first.read_bytes()).hexdigest()[:12]
+    assert sorted(str(r.config.start) for r in load_all(results)) == sorted(["None", digest])
+    assert main([*small, "--start", "nothing.pt"]) == 2
+    assert "expected 300w, synthface or a file of weights" in capsys.readouterr().err
 
 
 def test_one_option_trains_as_the_released_code_does(tiny_300w, results, monkeypatch):

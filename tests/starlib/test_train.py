@@ -15,6 +15,7 @@ from starlib.schemes import SCHEMES
 from starlib.training.checkpoints import last_checkpoint, read_checkpoint
 from starlib.training.config import SCALES, RunConfig
 from starlib.training.loop import StoppedError, learning_rate, predict, train
+from starlib.training.start import begin, read_start
 from starlib.training.state import State, build_model
 
 CONFIG = RunConfig.at("smoke", "300w", image_size=32, width=8, depth=2, epochs=4, batch_size=4)
@@ -32,6 +33,37 @@ def crops(count=10, seed=0):
 
 def weights(model):
     return torch.cat([v.flatten().double() for v in model.state_dict().values()])
+
+
+def saved(model, path):
+    torch.save({"weights": model.state_dict()}, path)
+    return read_start(path)
+
+
+def test_fine_tuning_starts_from_the_weights_of_another_run(tmp_path):
+    start = saved(train(CONFIG, crops(), SCHEME).model, tmp_path / "run.pt")
+    gentle = dataclasses.replace(CONFIG, seed=5, epochs=1, learning_rate=1e-9, start=start.digest)
+    tuned = train(gentle, crops(), SCHEME, start=start).model
+    for name, values in tuned.named_parameters():  # batch norm's statistics are of the new faces
+        torch.testing.assert_close(values, start.weights[name], atol=1e-6, rtol=0)
+    for other in (None, dataclasses.replace(start, digest="0" * 12)):
+        with pytest.raises(ValueError, match="^start: expected the weights"):
+            train(gentle, crops(), SCHEME, start=other)
+
+
+def test_layers_for_other_landmarks_are_drawn_anew_and_other_networks_refused(tmp_path):
+    start = saved(build_model(CONFIG, SCHEMES["wflw"]), tmp_path / "wflw.pt")
+    model = build_model(CONFIG, SCHEME)
+    before = {name: values.clone() for name, values in model.state_dict().items()}
+    left = begin(model, start)
+    kept = [n for n, v in model.state_dict().items() if torch.equal(v, before[n])]
+    heads = [n for n in kept if before[n].ndim and before[n].shape[0] == 68]
+    assert heads and 0 < left < len(before) / 4
+    with pytest.raises(ValueError, match=r"wflw.pt: expected the weights of a network of the same"):
+        begin(build_model(dataclasses.replace(CONFIG, width=16), SCHEME), start)
+    torch.save({"model": {}}, tmp_path / "other.pt")
+    with pytest.raises(ValueError, match=r"other.pt: expected the weights of a run"):
+        read_start(tmp_path / "other.pt")
 
 
 def test_learning_rate_falls_tenfold_where_the_paper_has_it():

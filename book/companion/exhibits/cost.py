@@ -30,7 +30,7 @@ from companion.exhibits.figures import (
 
 LOSSES = {  # name, colour and mark of each
     "star": ("STAR, this package", VERMILION, "o"),
-    "transcription": ("STAR, equations as they stand", PURPLE, "^"),
+    "transcription": ("STAR, literal equations", PURPLE, "^"),
     "regression": ("regression, this package", ORANGE, "D"),
     "plain regression": ("regression, as commonly written", SKY, "s"),
     "star, compiled": ("STAR, compiled", GREEN, "o"),
@@ -71,7 +71,7 @@ def summary_table(record: dict[str, Any]) -> pd.DataFrame:
     rows = {
         "STAR on all stacks, of a training step": f"{100 * values['star']:.2f} %",
         "STAR instead of the regression loss adds": f"{100 * values['added']:.2f} %",
-        "the equations as they stand, loss alone, largest size": (
+        "literal Eqs. 3-6, loss only, largest batch": (
             f"{ratios(longest)['transcription']:.0f} times as long"
         ),
         "growth with the number of heatmaps": f"power {growth(record, 'star'):.2f}",
@@ -149,11 +149,11 @@ def situation_table(record: dict[str, Any]) -> pd.DataFrame:
 
 
 def step_table(record: dict[str, Any]) -> pd.DataFrame:
-    """A training step and its parts by themselves. The share of the equations as they stand is of
+    """A training step and its parts by themselves. The share of the literal equations is of
     a step with them in place of our form."""
     step = record["step"]
     whole = step["seconds"]["step with star"]["median"]
-    texts = {"transcription loss": "STAR loss, equations as they stand"}
+    texts = {"transcription loss": "STAR loss, literal equations"}
 
     def share(name: str, seconds: float) -> float:
         return form_share(record, "literal")[0] if name in texts else seconds / whole

@@ -173,14 +173,14 @@ def failures(runs: ArmRuns, pair: Comparison, count: int = 3) -> Figure:
 
 
 def failure_counts(runs: ArmRuns, pair: Comparison) -> str:
-    """How many rendered test faces fail without and with STAR, in a sentence (Markdown)."""
+    """The share of rendered test faces that fail without and with STAR, in a sentence (Markdown)."""
     both = [runs.get(arm, {}) for arm in (pair.without, pair.with_)]
     if not all(both):
         return ""
     errors = [error_matrix(found, against="clean") for found in both]
-    counts = [f"{(matrix > FAILED).sum(1).mean():.1f}" for matrix in errors]
+    shares = [f"{100 * (matrix > FAILED).mean():.1f} %" for matrix in errors]
     return (
-        f"Of {errors[0].shape[1]} rendered faces, {counts[0]} fail with {label(pair.without)} and "
-        f"{counts[1]} with {label(pair.with_)}: their NME against the truth is above "
-        f"{100 * FAILED:.0f} % (mean of {counted([len(found) for found in both])} seeds)."
+        f"{shares[0]} of {errors[0].shape[1]} rendered faces fail with {label(pair.without)}, "
+        f"{shares[1]} with {label(pair.with_)}: their NME against the truth is above "
+        f"{100 * FAILED:.0f} % (averaged over {counted([len(found) for found in both])} seeds)."
     )

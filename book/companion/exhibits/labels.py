@@ -109,7 +109,7 @@ def finding(measured: dict[str, Any] | None) -> str:
     shifts = " and ".join(f"{sign * row['right_px']:.2f} px on {row['source']}" for row in whole)
     parts = [sign * row["right_px"] for row in measured["rows"] if row["size"] != "all"]
     return (
-        f"> **Finding.** In the mean over {measured['runs']} networks the predictions lie to the "
+        f"> **Finding.** The predictions of {measured['runs']} networks lie on average to the "
         f"{side} of the labels: by {shifts}, folders of {label(measured['dataset'])}, and by "
         f"{min(parts):.2f} to {max(parts):.2f} px in each quarter of their faces by size."
     )

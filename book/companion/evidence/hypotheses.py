@@ -250,7 +250,8 @@ def _decided(
         return width_is_an_optimum(widths), reason
     if name == "error-follows-training-error":
         kept = mechanism.comparable(runs, epochs=runs[0].config.epochs)
-        mean, low, high, _ = mechanism.at_equal_training_error(kept).loc["STAR"]
+        table = mechanism.at_equal_training_error(kept)
+        mean, low, high, _ = map(float, table.loc["STAR"])
         reason = f"{mean:+.2f} % [{low:+.2f}, {high:+.2f}]"
         return error_follows_training_error(low, high), reason
     if name == "heatmap-shows-annotators":

@@ -37,6 +37,7 @@ def limits(records: Records) -> Mapping[str, str]:
     by_arm = records.arm_runs(EXPERIMENTS["stability"], "300w")
     costs = [100 * shift_cost(run) for by_seed in by_arm.values() for run in by_seed.values()]
     if costs:
-        mean = np.mean(costs)
-        found["cost"] = f"{mean:.2f} points ({min(costs):.2f} to {max(costs):.2f} by network)"
+        found["cost"] = (
+            f"{np.mean(costs):.2f} points ({min(costs):.2f} to {max(costs):.2f} by network)"
+        )
     return found

@@ -212,7 +212,10 @@ def situation_times(
     """The loss and its transcription, forward and backward on the CPU, in each of SITUATIONS."""
     device = torch.device("cpu")
     maps, landmarks = maps_of(batch, points, device, side)
-    losses = {"star": STARLoss(check_values=False), "transcription": reference.star}
+    losses: dict[str, Loss] = {
+        "star": STARLoss(check_values=False),
+        "transcription": reference.star,
+    }
     runs = {name: forward_and_backward(loss, maps, landmarks) for name, loss in losses.items()}
     before, times = torch.get_num_threads(), {}
     try:

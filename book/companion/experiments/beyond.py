@@ -120,8 +120,8 @@ def _weight_and_tricks() -> Experiment:
     arms: Arms = {}
     comparisons: dict[str, Comparison] = {}
     for block in ("dr", "aam"):
-        changes = (REGRESSION, {}, {"weight": 10}, {"weight": 20})
-        own = arms_of(*({**fields, block: True} for fields in changes))
+        changes: list[dict[str, Any]] = [REGRESSION, {}, {"weight": 10}, {"weight": 20}]
+        own = arms_of(*(fields | {block: True} for fields in changes))
         trick, usual, *others = own
         arms |= own
         comparisons |= over(usual, trick, published=table3(block, "smooth_l1"))

@@ -163,7 +163,8 @@ def star_pairs(distances: Sequence[str] = DISTANCES, **changes: Any) -> Arms:
 
 def pair(distance: str, published: tuple[str, ...] | None = None, **changes: Any) -> Comparison:
     """A distance without and with STAR."""
-    return Comparison(*star_pairs((distance,), **changes), published)
+    without, with_ = star_pairs((distance,), **changes)
+    return Comparison(without, with_, published)
 
 
 def table3(block: str, distance: str) -> tuple[str, str]:

@@ -87,10 +87,9 @@ FORMS: dict[str, dict[str, Any]] = {
 
 
 def _table5(with_: str, without: str, **block: Any) -> Comparison:
-    forms = (without, with_)
+    one, other = (arm_name(FORMS[form] | block) for form in (without, with_))
     where = f"table5/{'aam' if block else 'basic'}"
-    arms = (arm_name(FORMS[form] | block) for form in forms)
-    return Comparison(*arms, tuple(f"{where}/{form}" for form in forms))
+    return Comparison(one, other, (f"{where}/{without}", f"{where}/{with_}"))
 
 
 def _restriction() -> Experiment:

@@ -18,10 +18,11 @@ from companion.evidence.verdicts import Verdict
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records
 from companion.experiments.schedule import ARMS, CANDIDATES, judged, schedule
+from companion.text import facts
 from companion.text.settled import settled
 from starlib.runs.records import Run
 from starlib.training.config import SCALES
-from tests.fakes import write_arms
+from tests.fakes import write_arms, write_run
 
 RULES = yaml.safe_load((Path(__file__).parents[2] / "book" / "settled.yml").read_text("utf-8"))
 PARTS = [*RULES["claims"], *(h["runs"] for h in RULES["hypotheses"])]
@@ -278,3 +279,19 @@ def test_a_schedule_is_settled_where_all_criteria_are_met():
     assert not judged(nmes | {"smooth_l1 +AAM": 3.29}).settled
     assert not judged(nmes | {"smooth_l1": 3.61, "smooth_l1 +AAM": 3.5}).settled
     assert judged({"smooth_l1": 3.5}).settled is None and judged({}) is None
+
+
+def test_what_twice_the_epochs_change_is_said_once_both_runs_are_there(tmp_path):
+    experiment = schedule()
+
+    def write(length, nmes, seeds):
+        for arm, nme in nmes.items():
+            for seed in range(seeds):
+                write_run(experiment.config(f"{length}: {arm}", "300w", seed), tmp_path, nme / 100)
+        return facts.schedules(Records.load(tmp_path))
+
+    short = write("60 epochs, late", dict(zip(ARMS, (3.5, 4.0, 3.4, 3.4), strict=True)), 2)
+    assert "meets every limit on 2 seeds" in short and "Twice" not in short
+    both = write("120 epochs, late", {"smooth_l1": 3.4, "l2": 3.7}, 1)
+    changes = "Twice the epochs take smooth-l1 from 3.50 to 3.40 and l2 from 4.00 to 3.70"
+    assert f"{changes} (one seed), and the penalty of l2 from 0.50 to 0.30." in both

@@ -173,7 +173,7 @@ def failures(runs: ArmRuns, pair: Comparison, count: int = 3) -> Figure:
 
 
 def failure_counts(runs: ArmRuns, pair: Comparison) -> str:
-    """The share of rendered test faces that fail without and with STAR, in a sentence (Markdown)."""
+    """Shares of rendered test faces that fail without and with STAR, in a sentence (Markdown)."""
     both = [runs.get(arm, {}) for arm in (pair.without, pair.with_)]
     if not all(both):
         return ""

@@ -10,6 +10,7 @@ import starlib
 from companion.bench import summary as costs
 from companion.evidence import claims
 from companion.exhibits.cells import markdown_table
+from companion.experiments.estimate import H200, gpu_minutes
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.queue import entries
 from companion.experiments.records import Records
@@ -82,8 +83,8 @@ def _value_and_gradient(loss: Any, map_: torch.Tensor, label: torch.Tensor) -> I
 
 def budget(records: Records) -> str:
     """Time and money per run and for all planned runs at each scale: measured where there are
-    records, else from the benchmark (every run on 300-W then, for the scale's own epochs); the
-    hour's price from prices.yml."""
+    records, else from the benchmark (every run on 300-W then, for the scale's own epochs), on a GPU
+    else from counted operations; the hour's price from prices.yml."""
     planned = entries(records)
     rows: list[list[object]] = []
     devices = {"cpu"}
@@ -105,6 +106,11 @@ def budget(records: Records) -> str:
         device, threads = machine["device"], machine["threads"]
         rows.append(_cost_row("full", basis, hours, device, threads, len(planned) * hours))
         devices.add(device)
+    if "cuda" not in devices:
+        hours = gpu_minutes(full, FACES_300W) / 60
+        basis = f"not measured: at least, from counted operations, on an {H200.name}"
+        rows.append(_cost_row("full", basis, hours, "h200", 1, len(planned) * hours))
+        devices.add("h200")
     every = f"all {len(planned)} planned runs"
     head = ["scale", "measured", "one run", "its price", every, "their price"]
     used = [
@@ -113,10 +119,9 @@ def budget(records: Records) -> str:
         if device in devices
     ]
     return markdown_table(head, rows) + (
-        f"\n\nThe prices assume an hour of {' and '.join(used)}, on demand in US East, as in the"
-        " source linked here ([prices of today](https://aws.amazon.com/ec2/pricing/on-demand/)). A"
-        " run on a CPU pays for its share of the machine's threads. The times were measured on our"
-        " machines, not on these."
+        f"\n\nThe prices assume an hour of {' and '.join(used)}, on demand, as in the sources linked"
+        " here. A run on a CPU pays for its share of the machine's threads. What was measured was"
+        " measured on our machines, not on these."
     )
 
 

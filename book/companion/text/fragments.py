@@ -120,8 +120,8 @@ def budget(records: Records) -> str:
     ]
     return markdown_table(head, rows) + (
         f"\n\nThe prices assume an hour of {' and '.join(used)}, on demand, as in the sources"
-        " linked here. A run on a CPU pays for its share of the machine's threads. What was measured was"
-        " measured on our machines, not on these."
+        " linked here. A run on a CPU pays for its share of the machine's threads. What was"
+        " measured was measured on our machines, not on these."
     )
 
 

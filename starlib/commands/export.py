@@ -13,6 +13,8 @@ from torch import Tensor
 
 import starlib
 from starlib.commands import add_weights
+from starlib.data.crops import VIEW_MARGIN
+from starlib.data.released import BOX_MARGIN
 from starlib.files import atomically
 from starlib.inference.detector import Detector, load_detector
 from starlib.inference.shipped import weights_path
@@ -72,12 +74,20 @@ def export_onnx(detector: Detector, out: Path, weights: str) -> float:
     return differences[0]
 
 
+def _crop(detector: Detector) -> dict[str, Any]:
+    """The square that is cut around a face, by its landmarks' bounding box."""
+    released = detector.released or detector.crop == "released"
+    side, times = ("shorter", BOX_MARGIN) if released else ("longer", VIEW_MARGIN)
+    return {"centre": "of the landmarks' bounding box", "side": side, "times": times}
+
+
 def _metadata(detector: Detector, weights: str) -> dict[str, str]:
     about = {
         "scheme": json.dumps(detector.scheme.to_dict()),
         "points": str(detector.scheme.points),
         "image_size": str(detector.image_size),
         "images": "RGB in [-1, 1]: value / 127.5 - 1",
+        "crop": json.dumps(_crop(detector)),
         "landmarks": "x, y in [-1, 1] of the crop: pixel of the crop = (x + 1) / 2 * image_size, "
         "0 at its left and top edge",
         "covariance": "in the square of that unit, to be multiplied by the calibration",

@@ -6,10 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch.torch_version import TorchVersion
 
 from starlib.__main__ import main
 from starlib.files import ROOT
+from starlib.inference.faces import predict
+from starlib.synthface import render_faces
 from tests.released import released_parts, small
 
 # torch 2.6 does not translate our networks; what is said then is tested below.
@@ -113,3 +116,25 @@ def test_versions_that_do_not_translate_are_named(run_file, tmp_path, monkeypatc
     said = capsys.readouterr().err
     assert f"torch {torch.__version__}" in said and f"onnxscript {onnxscript.__version__}" in said
     assert not list(tmp_path.glob("*.onnx"))
+
+
+@translates
+def test_the_example_of_the_book_goes_from_a_picture_to_points_with_onnx_runtime_alone(
+    tmp_path, monkeypatch
+):
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "book" / "photos.md").read_text(encoding="utf-8")
+    [code] = [block for block in text.split("```python\n") if "onnxruntime" in block]
+    faces = render_faces(1, 4, 128)
+    Image.fromarray(faces.images[0].permute(1, 2, 0).numpy()).save("photo.png")
+    Path("photo.png").rename("photo.jpg")  # read by its content, without loss
+    truth = (faces.landmarks[0].numpy() + 1) * 64
+    face = (*truth.min(0), *truth.max(0))
+    assert main(["export", "--weights", "synthface", "--out", "model.onnx"]) == 0
+    scope = {"face": face}
+    exec(code.split("```")[0], scope)
+    [ours] = predict("photo.jpg", "synthface", [face])
+    eyes = np.linalg.norm(truth[60] - truth[72])
+    assert np.linalg.norm(scope["points"] - ours.landmarks, axis=1).mean() < 0.01 * eyes

@@ -103,8 +103,8 @@ def _trained(options: argparse.Namespace, device: str) -> int:
     dataset, scale = str(fields.pop("dataset", "synthface")), options.scale
     if options.as_released:
         fields, scale = AS_RELEASED | fields, scale or "full"
-    if "start" in fields:
-        how["start"] = read_start(weights_path(fields["start"]))
+    if options.start is not None:
+        how["start"] = read_start(weights_path(options.start))
         fields["start"] = how["start"].digest
     configs = [_config(dataset, scale, fields | {"seed": seed}) for seed in options.seeds]
     left = 0

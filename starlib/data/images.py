@@ -45,7 +45,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     except MemoryError as error:
         raise DataError(f"{path}: expected an image that fits into memory") from error
     except Exception as error:  # decoders of damaged files raise nearly anything
-        hint = "; pip install 'starloss[heic]' reads these" if path.suffix.lower() in HEIF else ""
+        hint = "; pip install pillow-heif reads these" if path.suffix.lower() in HEIF else ""
         raise DataError(f"{path}: expected a readable image ({error}){hint}") from error
 
 

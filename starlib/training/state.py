@@ -76,7 +76,7 @@ class State:
     """A config's training at some step; what a checkpoint holds.
 
     curves: values by epoch, see `starlib.training.loop.Trained`. compiled: compile network and loss
-    at the first step.
+    at the first step. layout: of the weights in memory.
     """
 
     PARTS = ("model", "average", "objective", "optimiser")
@@ -88,11 +88,12 @@ class State:
         data: str,
         device: torch.device,
         compiled: bool = False,
+        layout: torch.memory_format = torch.channels_last,
     ):
         self.run = {"config": config.identity(), "data": data}
         self.config = config
         model = build_model(config, scheme).to(device)
-        self.model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.model = model.to(memory_format=layout)  # type: ignore[call-overload]
         decay = 0.5 ** (config.batch_size / config.ema_half_life)
         self.average = _Average(self.model, decay)
         with seeded(config.seed):

@@ -35,7 +35,7 @@ def advice(records: Records) -> str:
         else:
             weights = dict(zip(compared, (1.0, -1.0), strict=True))
         runs = records.arm_runs(experiment, "300w", arms=list(weights))
-        effect = arms_effect(runs, weights, draws=0)
+        effect = arms_effect(runs, weights)
         if effect.run:
             shown = f"{points(effect.mean)} {bounds(effect.low, effect.high)}"
             rows.append((effect.mean, [have, take, shown, counted(effect.seeds), note]))

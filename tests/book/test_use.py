@@ -110,5 +110,5 @@ def test_advice_is_ranked_and_what_is_not_run_stays_out(tmp_path):
     rows = advice(records).splitlines()[2:]
     shown = [float(row.split("|")[3].split()[0]) for row in rows]
     assert shown == sorted(shown, reverse=True) and len(rows) == 3
-    effect = comparison_effects(records, ablation, "300w", ["l2"], draws=0)["l2"]
+    effect = comparison_effects(records, ablation, "300w", ["l2"])["l2"]
     assert f"{100 * effect.mean:+.2f} [{100 * effect.low:+.2f}" in rows[1]

@@ -13,8 +13,7 @@ from torch import Tensor
 
 import starlib
 from starlib.commands import add_weights
-from starlib.data.crops import VIEW_MARGIN
-from starlib.data.released import BOX_MARGIN
+from starlib.data.crops import view_rule
 from starlib.files import atomically
 from starlib.inference.detector import Detector, load_detector
 from starlib.inference.shipped import weights_path
@@ -76,8 +75,7 @@ def export_onnx(detector: Detector, out: Path, weights: str) -> float:
 
 def _crop(detector: Detector) -> dict[str, Any]:
     """The square that is cut around a face, by its landmarks' bounding box."""
-    released = detector.released or detector.crop == "released"
-    side, times = ("shorter", BOX_MARGIN) if released else ("longer", VIEW_MARGIN)
+    side, times = view_rule(detector.crop)
     return {"centre": "of the landmarks' bounding box", "side": side, "times": times}
 
 

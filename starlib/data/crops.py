@@ -21,7 +21,7 @@ from PIL import Image
 
 from starlib.data.errors import DataError
 from starlib.data.faces import FaceSet, extent
-from starlib.data.released import released_boxes
+from starlib.data.released import BOX_MARGIN, released_boxes
 
 STORE_MARGIN = 1.5
 VIEW_MARGIN = 1.2
@@ -60,6 +60,12 @@ def landmark_boxes(landmarks: NDArray, margin: float = STORE_MARGIN) -> NDArray[
     low, high = extent(landmarks)
     side = margin * (high - low).max(-1, keepdims=True)
     return np.concatenate(((low + high - side) / 2, side), axis=-1).astype(np.float32)
+
+
+def view_rule(kind: str) -> tuple[str, float]:
+    """Which side of the landmarks' box a view is cut by, "longer" or "shorter", and how many times
+    it the view's side is; `kind` is one of CROPS."""
+    return ("shorter", BOX_MARGIN) if kind == "released" else ("longer", VIEW_MARGIN)
 
 
 def view_boxes(landmarks: NDArray, kind: str = "longer") -> NDArray[np.float32]:

@@ -58,7 +58,7 @@ class Detector:
     def boxes(self, landmarks: NDArray) -> NDArray[np.float32]:
         """Boxes [F, 3] as in training, around landmarks [F, N, 2] or the corners [F, 2, 2] of
         boxes that reach as far as landmarks do (`starlib.data.face_boxes.box_meaning`)."""
-        return view_boxes(landmarks, "released" if self.released else self.crop)
+        return view_boxes(landmarks, self.crop)
 
     def cut(self, image: Image.Image, box: NDArray) -> NDArray[np.uint8]:
         """The pixels [3, S', S'] that `detect` takes for a face of an RGB image."""
@@ -155,7 +155,7 @@ def _released(parts: dict, scheme: Scheme | str | None, ema: bool, name: str) ->
             raise ValueError(f"{name}: expected --scheme, none is known with {points} points")
     model = released_network(parts, scheme, ema, name)
     network = Predictor(model, bgr=True, grid=model.grid).eval()
-    return Detector(network, model.scheme, IMAGE_SIZE, released=True)
+    return Detector(network, model.scheme, IMAGE_SIZE, released=True, crop="released")
 
 
 def _of_a_run(parts: dict, name: str) -> Detector:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from starlib.data.crops import VIEW_MARGIN
+from starlib.data.crops import view_rule
 from starlib.runs.evaluation import MEAN_SHAPE
 from starlib.runs.records import Run
 from starlib.training.config import describe
@@ -21,9 +21,7 @@ def model_card(run: Run, weights: Path) -> str:
         for name, values in run.metrics.items()
         if name != MEAN_SHAPE
     )
-    square = f"{VIEW_MARGIN:g} times the longer side of the landmarks' bounding box"
-    if config.crop == "released":
-        square = "the released code's, from the shorter side of the landmarks' bounding box"
+    side, times = view_rule(config.crop)
     return f"""# {describe(config)}
 
 A network for {scheme.points} landmarks of the face (scheme `{scheme.name}`), trained on
@@ -42,8 +40,9 @@ python -m starlib evaluate --weights {weights.name} --dataset {config.dataset}
 python -m starlib export --weights {weights.name} --out network.onnx
 ```
 
-The input is a square of {config.image_size} × {config.image_size} pixels around a face: {square}.
-Training was in {config.precision}, for {config.epochs} epochs. {_calibrated(run)}
+The input is a square around a face, {times:g} times the {side} side of its landmarks' bounding box,
+in {config.image_size} × {config.image_size} pixels. Training was in {config.precision}, for
+{config.epochs} epochs. {_calibrated(run)}
 
 ## Conditions and limits
 

@@ -37,6 +37,10 @@ def test_finished_runs_are_done_and_say_what_the_others_cost(tmp_path):
     assert expected_minutes(dataclasses.replace(config, weight=3.0), runs) == 1
     assert expected_minutes(dataclasses.replace(config, epochs=180), runs) == pytest.approx(3)
     assert 3.9 < expected_minutes(dataclasses.replace(config, image_size=192), runs) < 4.1
+    own = dataclasses.replace(runs[0], config=dataclasses.replace(config, dataset="faces.yml"))
+    assert expected_minutes(dataclasses.replace(config, epochs=180), [*runs, own]) == pytest.approx(
+        3
+    )
     listed = entries(Records.load(tmp_path), experiments=["restriction"])
     assert [entry.config.seed for entry in listed if entry.run] == [0, 1]
     assert all(entry.minutes for entry in listed)

@@ -6,7 +6,6 @@ where neither holds, and where both do, as for an effect that is above zero and 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
 import pandas as pd
@@ -16,7 +15,7 @@ from companion.evidence.annotators import Agreement, closer
 from companion.evidence.claims import SETTLED
 from companion.evidence.rules import measured_effects
 from companion.evidence.statistics import ALPHA, Effect, holm, interval
-from companion.evidence.verdicts import Rule
+from companion.evidence.verdicts import Rule, Word
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import ArmRuns, Records
 from companion.files import read_yaml
@@ -30,16 +29,13 @@ CHANCE = (45.0, 0.0, 1.0)  # of an angle in degrees, of a correlation, of a rati
 Agreements = Callable[[ArmRuns], Mapping[str, Agreement]]
 
 
-class Answer(str, Enum):
+class Answer(Word):
     """What the records say of a hypothesis."""
 
     SUPPORTED = "supported"
     REFUTED = "refuted"
     OPEN = "open"
     NOT_RUN = "not run"
-
-    def __str__(self) -> str:
-        return self.value
 
 
 def answer(supported: bool, refuted: bool) -> Answer:

@@ -11,7 +11,14 @@ from companion.evidence.statistics import ALPHA, Effect, counted, interval, p_te
 Rule = Mapping[str, Any]
 
 
-class Verdict(str, Enum):
+class Word(str, Enum):
+    """A word of a fixed list, shown as it is."""
+
+    def __str__(self) -> str:
+        return self.value
+
+
+class Verdict(Word):
     """What the records say of a claim."""
 
     SAME_SIZE = "same sign, size inside the interval"
@@ -30,9 +37,6 @@ class Verdict(str, Enum):
     MIXED = "differs by machine"
     NOT_RUN = "not run"
     NOT_TESTABLE = "not testable here"
-
-    def __str__(self) -> str:
-        return self.value
 
     @property
     def supports(self) -> bool | None:

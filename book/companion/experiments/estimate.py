@@ -65,28 +65,34 @@ class Counted:
 def step(config: RunConfig) -> Counted:
     """Forward and backward pass of the config's network on one of its batches, in float32, with
     plain regression: what other losses add is small beside it."""
-    return _counted(_network(config, config.batch_size), backward=True)
+    return _counted(_network(config), config.batch_size, backward=True)
 
 
 def operations(config: RunConfig, faces: int) -> int:
     """Floating-point operations of a training on so many faces; a backward pass takes twice those
     of the forward pass."""
-    pair = _counted(_network(config, 2), backward=False).flops  # batch norm wants more than one
-    return 3 * pair // 2 * faces * config.epochs
+    return 3 * _forward(_network(config)) * faces * config.epochs
 
 
-def _network(config: RunConfig, batch_size: int) -> RunConfig:
-    fields = {name: getattr(config, name) for name in NETWORK}
-    return RunConfig(loss="regression", batch_size=batch_size, **fields)
+def _network(config: RunConfig) -> tuple[Any, ...]:
+    return tuple(getattr(config, name) for name in NETWORK)
 
 
 @cache
-def _counted(config: RunConfig, backward: bool) -> Counted:
+def _forward(network: tuple[Any, ...]) -> int:
+    """Floating-point operations of the forward pass of a face; batch norm wants more than one."""
+    return _counted(network, 2, backward=False).flops // 2
+
+
+@cache
+def _counted(network: tuple[Any, ...], batch_size: int, backward: bool) -> Counted:
+    fields = dict(zip(NETWORK, network, strict=True))
+    config = RunConfig(loss="regression", batch_size=batch_size, **fields)
     scheme = get_scheme(SCHEME_OF[config.dataset])
     with torch.device("meta"):
         model, objective = build_model(config, scheme), Objective(config, scheme)
-        images = torch.empty(config.batch_size, 3, config.image_size, config.image_size)
-        landmarks = torch.empty(config.batch_size, scheme.points, 2)
+        images = torch.empty(batch_size, 3, config.image_size, config.image_size)
+        landmarks = torch.empty(batch_size, scheme.points, 2)
         with _Count() as counted:
             loss = objective(model(images), landmarks)
             if backward:

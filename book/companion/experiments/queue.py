@@ -140,7 +140,11 @@ def expected_minutes(config: RunConfig, runs: Sequence[Run]) -> float | None:
     equal = [r.provenance["seconds"] for r in runs if size(r.config) == size(config)]
     if equal:
         return statistics.median(equal) / 60
-    rates = [r.provenance["seconds"] / operations(r.config, trained_on(r)) for r in runs]
+    rates = [
+        r.provenance["seconds"] / operations(r.config, trained_on(r))
+        for r in runs
+        if r.config.dataset in SCHEME_OF  # not your own data, whose scheme is in their file
+    ]
     if not rates:
         return None
     return statistics.median(rates) * operations(config, faces_of(config, runs)) / 60

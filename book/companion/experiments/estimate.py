@@ -50,10 +50,6 @@ class Counted:
     def flops(self) -> int:
         return sum(flops for flops, _ in self.operations)
 
-    @property
-    def bytes(self) -> int:
-        return sum(size for _, size in self.operations)
-
     def seconds(self, gpu: Gpu) -> float:
         """Lower bound of the time of the step."""
         return sum(

@@ -1,4 +1,4 @@
-"""Sums over the cells of heatmaps with their gradient: one read of the maps, one write.
+"""Sums over the cells of heatmaps with their gradient: few reads of the maps, one write.
 
 Of a map h with V1 = Σᵢ hᵢ, ĥ = h / V1 and cells at yᵢ, moments.py needs
 
@@ -8,10 +8,10 @@ Autograd would keep a copy of the maps for each product. By hand the gradient ne
 
     ∂μ/∂hᵢ = dᵢ / V1    ∂S/∂hᵢ = (dᵢ dᵢᵀ - S) / V1    ∂V2/∂hᵢ = 2 (ĥᵢ - V2) / V1
 
-which for a map is a quadratic polynomial in x and y plus a multiple of h. On a CPU the maps go
-through in blocks that stay in the cache, so that only the first pass over a block reads memory.
-Under torch.compile all sums are of one shape, so that they become one kernel. No form has a matrix
-product: TF32 and bfloat16 matrix units would round it.
+which for a map is a multiple of h plus a matrix of rank three. The sums over rows are products with
+[1, y] and, once the mean is known, with [y - μ, (y - μ)²], so that nothing cancels. Each pass is
+one operation over all maps, so that threads seldom wait for each other. Under torch.compile all
+sums are of one shape, so that they become one kernel.
 """
 
 from typing import Any
@@ -21,9 +21,8 @@ from torch import Tensor
 
 # Maps whose largest value is below this hold no mass that float32 can normalise.
 EMPTY = 1e-20
-# Values that a CPU works on at once: 1 MB of float32, which with the scratch stays in a core's own
-# cache.
-BLOCK = 2**18
+# Largest values between which neither Σh nor Σh² needs the map to be scaled first.
+SAFE = 1e-9, 1e9
 
 
 def first_moment(maps: Tensor, x: Tensor, y: Tensor) -> Tensor:
@@ -52,12 +51,8 @@ class _Sums(torch.autograd.Function):
 
     @staticmethod
     def forward(maps: Tensor, x: Tensor, y: Tensor, second: bool) -> tuple[Tensor, Tensor]:
-        if torch.compiler.is_compiling():
-            return _sums_at_once(maps, x, y, second)
-        blocks = _blocks(maps)
-        scratch = torch.empty_like(maps[blocks[0]], dtype=x.dtype)
-        parts = zip(*(_read(maps[block], y, second, scratch) for block in blocks), strict=True)
-        return _sums(x, y, *(part[0] if len(part) == 1 else torch.cat(part) for part in parts))
+        sums = _sums_at_once if torch.compiler.is_compiling() else _sums
+        return sums(maps, x, y, second)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
@@ -69,7 +64,8 @@ class _Sums(torch.autograd.Function):
     def backward(ctx: Any, upstream: Tensor, _: Tensor) -> tuple[Tensor, None, None, None]:
         maps, x, y, sums, norm = ctx.saved_tensors
         scale, mass = norm.split(1, -1)
-        again = torch.is_grad_enabled() and not torch.compiler.is_compiling()
+        compiling = torch.compiler.is_compiling()
+        again = torch.is_grad_enabled() and not compiling
         if again:  # for a second derivative: the mass as a function of the maps
             total = _mass((maps / scale[..., None]).sum((-2, -1)))[..., None]
             mass = mass + (total - total.detach())
@@ -79,21 +75,10 @@ class _Sums(torch.autograd.Function):
             dx, dy = x - sums[..., :1], y - sums[..., 1:]
             across, down = upstream[..., :1] * dx, upstream[..., 1:] * dy
             return (across[..., None, :] + down[..., None]).to(maps.dtype), None, None, None
-        terms = _terms(x, y, sums, scale, mass, upstream)
-        if again:  # not in place, which torch.func.vmap has no rule for
-            scale, factor, tilt, dx, across, down = (term[..., None] for term in terms)
-            gradient = maps / scale * factor + tilt * dx.mT + across.mT + down
-            return gradient.to(maps.dtype), None, None, None
-        blocks = _blocks(maps)
-        if len(blocks) == 1:
-            return _write(maps, None, terms).to(maps.dtype), None, None, None
-        gradient = torch.empty_like(maps)
-        for block in blocks:
-            out = gradient[block] if gradient.dtype == sums.dtype else None
-            written = _write(maps[block], out, tuple(term[block] for term in terms))
-            if out is None:
-                gradient[block] = written
-        return gradient, None, None, None
+        # In place there is neither a second derivative nor a rule for torch.func.vmap.
+        in_place = not (again or compiling)
+        gradient = _gradient(maps, x, y, sums, scale, mass, upstream, in_place)
+        return gradient.to(maps.dtype), None, None, None
 
     @staticmethod
     def vmap(
@@ -115,26 +100,20 @@ def _shrinking(upstream: Tensor, scale: Tensor, dtype: torch.dtype) -> Tensor:
     return (0.99 * torch.finfo(dtype).max * scale / largest).clamp_max(1)
 
 
-def _blocks(maps: Tensor) -> list[slice]:
-    """Parts of the batch that stay in a CPU's cache; the whole on a GPU and when compiled."""
-    if torch.compiler.is_compiling() or maps.device.type != "cpu":
-        return [slice(None)]
-    count = len(maps)
-    step = max(BLOCK // max(maps[:1].numel(), 1), 1)
-    if count <= step:
-        return [slice(None)]
-    return [slice(start, start + step) for start in range(0, count, step)]
-
-
-def scaled(maps: Tensor, out: Tensor | None = None) -> tuple[Tensor, Tensor]:
+def scaled(maps: Tensor) -> tuple[Tensor, Tensor]:
     """Each map over its largest value, in float32 (float64 stays), and that value [B, N].
 
     Moments do not depend on a map's scale; with this one neither Σh nor Σh² can overflow or
     underflow. Empty maps have scale 1. No gradient goes through the scale.
     """
+    scale = scale_of(maps)
+    return maps / scale[..., None, None], scale
+
+
+def scale_of(maps: Tensor) -> Tensor:
+    """The largest value of each map [B, N], 1 for an empty one; in float32 (float64 stays)."""
     largest = maps.detach().amax((-2, -1)).to(torch.promote_types(maps.dtype, torch.float32))
-    scale = torch.where(largest > EMPTY, largest, 1.0)
-    return torch.div(maps, scale[..., None, None], out=out), scale
+    return torch.where(largest > EMPTY, largest, 1.0)
 
 
 def widened(values: Tensor) -> Tensor:
@@ -168,33 +147,44 @@ def _mass(total: Tensor) -> Tensor:
     return torch.where(total < 0.5, 1.0, total)
 
 
-def _read(maps: Tensor, y: Tensor, second: bool, scratch: Tensor) -> tuple[Tensor, ...]:
-    """Scale of the maps; of the scaled ones the sums over rows and over columns, Σh², and the sums
-    over the rows weighted with their distance from the mean. They go into `scratch`."""
-    h, scale = scaled(maps, scratch[: len(maps)])
-    columns, rows = h.sum(-2), h.sum(-1)
-    if not second:
-        return scale, columns, rows
-    mean = (rows * y).sum(-1) / _mass(rows.sum(-1))
-    squares = torch.linalg.vector_norm(h, dim=(-2, -1)).square()
-    return scale, columns, rows, squares, h.mul_((y - mean[..., None])[..., None]).sum(-2)
+def _product(a: Tensor, b: Tensor, onto: Tensor | None = None) -> Tensor:
+    """a @ b for [B, N, I, K] and [B, N, K, J], in the precision of their dtype; added to `onto`.
+
+    There is no matrix product where torch may round factors to TF32 or bfloat16, nor under
+    torch.compile, which fuses sums and not products.
+    """
+    if torch.compiler.is_compiling() or torch.get_float32_matmul_precision() != "highest":
+        product = (a[..., None] * b[..., None, :, :]).sum(-2)
+        return product if onto is None else onto.add_(product)
+    with torch.autocast(a.device.type, enabled=False):
+        if onto is None or not onto.is_contiguous():
+            return a @ b if onto is None else onto.add_(a @ b)
+        onto.flatten(0, 1).baddbmm_(a.flatten(0, 1), b.flatten(0, 1))
+        return onto
 
 
-def _sums(
-    x: Tensor, y: Tensor, scale: Tensor, columns: Tensor, rows: Tensor, *second: Tensor
-) -> tuple[Tensor, Tensor]:
-    """The result of `_Sums`, from that of `_read`."""
-    mass = _mass(rows.sum(-1))
+def _sums(maps: Tensor, x: Tensor, y: Tensor, second: bool) -> tuple[Tensor, Tensor]:
+    """The result of `_Sums`, with sums over rows before those over columns."""
+    scale = scale_of(maps)
+    # On a GPU a look at the values would wait for them.
+    safe = maps.device.type == "cpu" and maps.dtype == y.dtype
+    if safe and scale.min() > SAFE[0] and scale.max() < SAFE[1]:
+        h, divisor = maps, scale
+    else:
+        h, divisor = maps / scale[..., None, None], torch.ones_like(scale)
+    powers = torch.stack((torch.ones_like(y), y)).expand(*maps.shape[:2], -1, -1)
+    columns, moments = (_product(powers, h) / divisor[..., None, None]).unbind(-2)
+    mass = _mass(columns.sum(-1))
     norm = torch.stack((scale, mass), -1)
-    mean = torch.stack(((columns * x).sum(-1), (rows * y).sum(-1)), -1) / mass[..., None]
+    mean = torch.stack(((columns * x).sum(-1), moments.sum(-1)), -1) / mass[..., None]
     if not second:
         return mean, norm
-    squares, tilted = second
     dx, dy = x - mean[..., :1], y - mean[..., 1:]
-    xx, xy = (columns * dx.square()).sum(-1), (tilted * dx).sum(-1)
-    yy = (rows * dy.square()).sum(-1)
-    rest = torch.stack((xx, xy, yy, squares / mass), -1) / mass[..., None]
-    return torch.cat((mean, rest), -1), norm
+    powers = torch.stack((dy, dy.square()), -2)
+    moments, squares = (_product(powers, h) / divisor[..., None, None]).unbind(-2)
+    xx, xy, yy = (columns * dx.square()).sum(-1), (moments * dx).sum(-1), squares.sum(-1)
+    v2 = (torch.linalg.vector_norm(h, dim=(-2, -1)) / divisor).square() / mass
+    return torch.cat((mean, torch.stack((xx, xy, yy, v2), -1) / mass[..., None]), -1), norm
 
 
 def _sums_at_once(maps: Tensor, x: Tensor, y: Tensor, second: bool) -> tuple[Tensor, Tensor]:
@@ -212,10 +202,11 @@ def _sums_at_once(maps: Tensor, x: Tensor, y: Tensor, second: bool) -> tuple[Ten
     return torch.cat((mean, rest), -1), norm
 
 
-def _terms(
-    x: Tensor, y: Tensor, sums: Tensor, scale: Tensor, mass: Tensor, upstream: Tensor
-) -> tuple[Tensor, ...]:
-    """Terms of the gradient h / scale · factor + tilt(y) · dx + across(x) + down(y).
+def _gradient(
+    maps: Tensor, x: Tensor, y: Tensor, sums: Tensor, scale: Tensor, mass: Tensor,
+    upstream: Tensor, in_place: bool,
+) -> Tensor:  # fmt: skip
+    """The gradient of maps, h / scale · factor + left @ right.
 
     `upstream` is the gradient of μ, S and V2, divided by V1.
     """
@@ -224,12 +215,11 @@ def _terms(
     constant = (upstream[..., 2:] * sums[..., 2:]).sum(-1, keepdim=True) + v2 * sums[..., 5:]
     across = gx * dx + xx * dx.square() - constant
     down = gy * dy + yy * dy.square()
-    return scale, 2 * v2 / mass, xy * dy, dx, across, down
-
-
-def _write(maps: Tensor, out: Tensor | None, terms: tuple[Tensor, ...]) -> Tensor:
-    """The gradient of maps from its `_terms`, in the dtype of these; in `out` if it is given."""
-    scale, factor, tilt, dx, across, down = terms
-    gradient = torch.div(maps, scale[..., None], out=out).mul_(factor[..., None])
-    gradient.addcmul_(tilt[..., None], dx[..., None, :])
-    return gradient.add_(across[..., None, :]).add_(down[..., None])
+    left = torch.stack((xy * dy, torch.ones_like(dy), down), -1)
+    right = torch.stack((dx, across, torch.ones_like(dx)), -2)
+    scale, factor = scale[..., None], (2 * v2 / mass)[..., None]
+    if not in_place:
+        return maps / scale * factor + _product(left, right)
+    ratio = factor / scale  # beyond float32 for maps of small values
+    one_pass = maps.device.type == "cpu" and bool(ratio.isfinite().all())
+    return _product(left, right, onto=maps * ratio if one_pass else (maps / scale).mul_(factor))

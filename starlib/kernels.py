@@ -156,7 +156,8 @@ def _product(a: Tensor, b: Tensor, onto: Tensor | None = None) -> Tensor:
     if torch.compiler.is_compiling() or torch.get_float32_matmul_precision() != "highest":
         product = (a[..., None] * b[..., None, :, :]).sum(-2)
         return product if onto is None else onto.add_(product)
-    with torch.autocast(a.device.type, enabled=False):
+    kind = a.device.type
+    with torch.autocast(kind if torch.amp.is_autocast_available(kind) else "cpu", enabled=False):
         if onto is None or not onto.is_contiguous():
             return a @ b if onto is None else onto.add_(a @ b)
         onto.flatten(0, 1).baddbmm_(a.flatten(0, 1), b.flatten(0, 1))

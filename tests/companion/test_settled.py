@@ -151,6 +151,7 @@ CASES = {
     ],
     "restriction-alone": [(effect(0.05),), (effect(1.2),), (effect(-0.5),)],
     "gain-without-value-term": [(effect(0.3),), (effect(0.0),), (effect(0.3, WIDE),)],
+    "gain-outlasts-training": [(effect(0.3),), (effect(0.0),), (effect(0.3, WIDE),)],
     "released-weight": [
         (effect(0.12), effect(0.11)),
         (effect(0.0), effect(0.02)),

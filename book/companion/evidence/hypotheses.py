@@ -112,8 +112,8 @@ def restriction_alone(effect: Effect) -> Answer:
     return answer(within(effect, L2), effect.low > L2)
 
 
-def gain_without_value_term(effect: Effect) -> Answer:
-    """STAR loss with l2 and detach over l2."""
+def gains_with_l2(effect: Effect) -> Answer:
+    """STAR loss with l2 over l2: with detach, or after twice the epochs."""
     return answer(all(above(effect)), effect.high < L2)
 
 
@@ -153,7 +153,8 @@ DECIDE: Mapping[str, Callable[..., Answer]] = {
     "directions-matter": part_matters,
     "eccentricity-matters": part_matters,
     "restriction-alone": restriction_alone,
-    "gain-without-value-term": gain_without_value_term,
+    "gain-without-value-term": gains_with_l2,
+    "gain-outlasts-training": gains_with_l2,
     "released-weight": released_weight,
 }
 RULES: Mapping[str, list[Rule]] = {

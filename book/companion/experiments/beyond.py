@@ -73,6 +73,15 @@ def _training_length() -> Experiment:
     )  # fmt: skip
 
 
+def _longer() -> Experiment:
+    """The pair of l2, which 60 epochs do not settle, at twice the epochs of the settled scale."""
+    arms = star_pairs(("l2",), epochs=120)
+    return Experiment(
+        "longer", "Does the gain with l2 outlast the training?", NOT_IN_THE_PAPER,
+        arms, {"120 epochs l2": pair_of_table3("l2", epochs=120)}, plan=planned(arms),
+    )  # fmt: skip
+
+
 def _step_size() -> Experiment:
     l2 = {"loss": "regression", "distance": "l2"}
     tuned = named(
@@ -201,6 +210,6 @@ def _annotators() -> Experiment:
 
 
 EXPERIMENTS = (
-    *(_controls(), _annotators(), _released_code(), _training_length(), _step_size()),
+    *(_controls(), _annotators(), _released_code(), _training_length(), _longer(), _step_size()),
     *(_weight_and_tricks(), _noise(), _alternatives(), _backbones()),
 )

@@ -23,6 +23,7 @@ ORDER: tuple[tuple[str, dict[str, Any]], ...] = (
     ("schedule", {}),
     ("ablation_distance", {"dataset": "300w", "distance": "smooth_l1", **BASIC}),
     ("ablation_distance", {"dataset": "300w", "distance": "l2", **BASIC}),
+    ("longer", {}),
     ("released_code", {"augmentation": "paper", "crop": "longer"}),
     ("controls", BASIC),
     ("annotators", {}),

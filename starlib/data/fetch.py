@@ -44,11 +44,10 @@ def fetch(
     if sha256 is not None and not re.fullmatch("[0-9a-fA-F]{64}", sha256):
         raise ValueError(f"--sha256: expected 64 hexadecimal digits, got {sha256!r}")
     folder = data_folder(name, root)
-    public = getattr(READERS[name], "FETCH", ())
-    wanted = [(url, sha256.lower())] if url and sha256 else list(public)
+    wanted = ((url, sha256.lower()),) if url and sha256 else READERS[name].fetch
     if not wanted:
         raise ValueError(
-            f"{name}: has no direct public address, ask for it at {READERS[name].SOURCE}; with an "
+            f"{name}: has no direct public address, ask for it at {READERS[name].source}; with an "
             f"address: python -m starlib data fetch {name} --url … --sha256 …"
         )
     added = [entry for address, digest in wanted for entry in _add(address, digest, folder)]

@@ -20,16 +20,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from starlib.data.errors import DataError, noted
-from starlib.data.faces import FaceSet, ImageFace, Scan, check_points, face_set
+from starlib.data.faces import ImageFace, Scan, check_points
 from starlib.data.images import image_size
 from starlib.data.paths import image_named
 from starlib.data.pts import read_pts
+from starlib.data.reader import Reader
 from starlib.data.text import finite_numbers, table_rows
 from starlib.schemes import SCHEMES
 
 SOURCE = "https://neerajkumar.org/databases/lfpw/ (kbvt_lfpw_v1_test.csv; pictures are 300-W's)"
-UNIT = "faces"
-OFFICIAL = {"test": 221}
+OFFICIAL = 221
 LIST = "lfpw_test_annotators.csv"
 COLUMNS = ["image", "worker", "point", "x", "y", "type"]
 PEOPLE = ("worker_0", "worker_1", "worker_2")
@@ -65,10 +65,6 @@ class Marked:
     types: NDArray[np.int64] = field(
         default_factory=lambda: np.full((len(ROWS), len(POINTS)), -1, np.int64)
     )
-
-
-def _pictures(root: Path) -> Path:
-    return root.parent / "300w" / "lfpw" / "testset"
 
 
 def _read_list(path: Path) -> tuple[dict[str, Marked], list[str]]:
@@ -122,25 +118,26 @@ def _gaps(path: Path, image: str, marked: Marked) -> list[str]:
     ]
 
 
-def _scan(root: Path) -> Scan:
+def scan(root: Path, split: str) -> Scan:
     """Every face of the list, in its order; annotators [3, 35, 2] are PEOPLE."""
-    scan = Scan()
-    with noted(scan.problems):
+    pictures = root.parent / "300w" / "lfpw" / "testset"
+    found = Scan(f"{pictures}: expected pictures of {LIST}, none is there", OFFICIAL, PEOPLE)
+    with noted(found.problems):
         images, problems = _read_list(root / LIST)
-        scan.problems.extend(problems)
+        found.problems += problems
         for image, marked in images.items():
-            path = image_named(_pictures(root), image)
+            path = image_named(pictures, image)
             if path is None:
-                place = f"{_pictures(root) / image}.png or .jpg"
-                scan.missing.append(f"{place}: expected the picture of {marked.where}, missing")
+                place = f"{pictures / image}.png or .jpg"
+                found.missing.append(f"{place}: expected the picture of {marked.where}, missing")
                 continue
-            with noted(scan.problems):
+            with noted(found.problems):
                 _check(path, marked)
                 outside = marked.types[:-1, :, None] == OUTSIDE
                 people = np.where(outside, np.float32(np.nan), marked.points[:-1])
                 name = f"lfpw/testset/{path.name}"
-                scan.faces.append(ImageFace(name, path, marked.points[-1], annotators=people))
-    return scan
+                found.faces.append(ImageFace(name, path, marked.points[-1], annotators=people))
+    return found
 
 
 def _check(path: Path, marked: Marked) -> None:
@@ -161,20 +158,6 @@ def _check(path: Path, marked: Marked) -> None:
         )
 
 
-def counts(root: Path) -> dict[str, tuple[int, int | None]]:
-    """Faces with a picture and number of faces of the whole list."""
-    return {"test": (len(_scan(root).faces), OFFICIAL["test"])}
-
-
-def problems(root: Path) -> list[str]:
-    """One line for everything that is wrong with the list and its pictures, missing ones too."""
-    return _scan(root).all_problems()
-
-
-def load(root: Path, split: str) -> FaceSet:
-    """The faces of "test" under `root`; DataError tells all problems at once."""
-    if split != "test":
-        raise DataError(f"lfpw-annotators: expected the split test, it has no {split}")
-    faces = _scan(root).checked(f"{_pictures(root)}: expected pictures of {LIST}, none is there")
-    official, scheme = OFFICIAL[split], SCHEMES["lfpw-35"]
-    return face_set("lfpw-annotators", split, scheme, faces, (), official, PEOPLE)
+READER = Reader(
+    "lfpw-annotators", "lfpw-35", scan, SOURCE, splits=("test",), folder="lfpw_annotators"
+)

@@ -1,5 +1,6 @@
 """data fetch: resumed, checked by hash, and nothing unsafe or half-written."""
 
+import dataclasses
 import functools
 import hashlib
 import http.server
@@ -177,16 +178,17 @@ def test_unsafe_and_broken_archives_are_refused_whole(server, tmp_path, content,
 
 def test_what_has_no_address_says_in_one_line_where_to_ask(tmp_path, capsys):
     for name, reader in READERS.items():
-        if not hasattr(reader, "FETCH"):
+        if not reader.fetch:
             assert main(["data", "fetch", name, "--data-root", str(tmp_path)]) == 2
             message = capsys.readouterr().err
-            assert message.count("\n") == 1 and reader.SOURCE in message and "--url" in message
+            assert message.count("\n") == 1 and reader.source in message and "--url" in message
     assert list(tmp_path.iterdir()) == []
 
 
 def test_public_addresses_are_fetched_by_name_alone(server, tmp_path, monkeypatch):
     server.content = FACES
-    monkeypatch.setattr(READERS["cofw"], "FETCH", ((server.url, sha256(FACES)),))
+    reader = dataclasses.replace(READERS["cofw"], fetch=((server.url, sha256(FACES)),))
+    monkeypatch.setitem(READERS, "cofw", reader)
     assert "cofw: added" in fetch("cofw", tmp_path)
 
 

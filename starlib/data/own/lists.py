@@ -11,7 +11,6 @@ header; only image and landmarks are used.
 
 import csv
 import io
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -158,50 +157,5 @@ def tsv_rows(path: Path, _: int | None) -> Rows:
             landmarks = names.index("landmarks_gt") if "landmarks_gt" in names else 2
         elif line.strip():
             name = words[image] if len(words) > image else ""
-            yield Row(
-                f"{path}, row {number}",
-                name.replace("\\", "/").rpartition(_RAW_IMAGES)[2].strip(),
-                numbers,
-            )
-
-
-def read_json(path: Path) -> Any:
-    """The content of a .json file; DataError names one that cannot be read."""
-    try:
-        return json.loads(read_text(path, "list of faces"))
-    except (ValueError, RecursionError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"{path}: expected readable JSON ({error})") from error
-
-
-def coco_rows(path: Path, content: Any) -> Rows:
-    """Rows of COCO key points: x, y and flag of each, with the names of their category."""
-    try:
-        images = {image["id"]: image["file_name"] for image in content["images"]}
-        annotations = list(enumerate(content["annotations"], 1))
-        named = [c for c in content.get("categories", []) if c.get("keypoints")]
-        names = {c["id"]: tuple(map(str, c["keypoints"])) for c in named}
-    except (LookupError, TypeError, AttributeError) as error:
-        expected = "expected COCO key points: images, annotations with keypoints"
-        raise DataError(f"{path}: {expected} ({error!r})") from error
-    for number, annotation in annotations:
-        where = f"{path}, annotation {number}"
-        try:
-            cells = list(_entry(where, annotation, "keypoints"))
-            image = images[_entry(where, annotation, "image_id")]
-            points = names.get(annotation.get("category_id"))
-            if points and len(points) * 3 != len(cells):
-                raise DataError(f"{where}: expected {len(points)} points as in its category")
-            yield Row(where, str(image), cells, 3, points)
-        except DataError as error:
-            yield error
-        except (LookupError, TypeError) as error:
-            expected = "expected COCO key points of an image in `images`"
-            yield DataError(f"{where}: {expected} ({error!r})")
-
-
-def _entry(where: str, annotation: Any, key: str) -> Any:
-    if not isinstance(annotation, dict) or key not in annotation:
-        raise DataError(f"{where}: expected COCO key points with {key!r}, it has none")
-    return annotation[key]
+            name = name.replace("\\", "/").rpartition(_RAW_IMAGES)[2].strip()
+            yield Row(f"{path}, row {number}", name, numbers)

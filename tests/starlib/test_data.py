@@ -207,13 +207,6 @@ def test_empty_folders_second_images_and_lonely_landmarks_are_named(tiny_300w):
     assert "afw/2.pts: expected an image beside it" in message
 
 
-def test_suffixes_in_capitals_are_read(tiny_300w):
-    folder = tiny_300w / "300w/afw"
-    (folder / "1.jpg").rename(folder / "1.JPG")
-    (folder / "1.pts").rename(folder / "1.PTS")
-    assert len(load_dataset("300w", "train", tiny_300w)) == 4
-
-
 def test_a_broken_crop_store_is_named(tiny_300w, tmp_path):
     faces = load_dataset("300w", "train", tiny_300w)
     crop_store(faces, 32, tmp_path / "crops")

@@ -10,9 +10,7 @@ from starlib.data.own.checks import axes_doubt
 from starlib.data.own.shapes import mean_shape
 from starlib.inference.drawing import COLUMNS, TILE
 from starlib.schemes import SCHEMES
-from tests.starlib.test_own import cats, describe, write_rows, write_symmetric
-
-__all__ = ["cats"]  # a fixture
+from tests.own import describe, write_rows, write_symmetric
 
 
 def check(folder, change, capsys, code=0):

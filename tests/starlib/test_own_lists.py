@@ -12,9 +12,8 @@ from starlib.__main__ import main
 from starlib.data import check_dataset, load_dataset
 from starlib.inference.pictures import sources
 from tests.conftest import problems_of, write_pts
-from tests.starlib.test_own import cats, describe, write_rows
+from tests.own import coco, describe, write_rows
 
-__all__ = ["cats"]  # a fixture
 RNG = np.random.default_rng(1)
 XY = [f"{axis}{i}" for i in range(9) for axis in "xy"]
 
@@ -135,9 +134,9 @@ def test_every_list_may_begin_with_a_mark_of_its_encoding(cats, encoding):
     (folder / "train.CSV").write_text(text.replace("cat 1.png", ".\\cat 1.PNG"), encoding=encoding)
     found = load_dataset(describe(folder, train="train.CSV"), "train").landmarks
     np.testing.assert_allclose(found, points + 0.5, rtol=1e-6)
-    numbers = np.append(points[0], np.full((9, 1), 2), 1).ravel().tolist()
-    content = {"images": [{"id": 1, "file_name": "cat 0.PNG"}]}
-    content["annotations"] = [{"image_id": 1, "keypoints": numbers}, {"image_id": 1, "bbox": []}]
+    content = coco(points[:1])
+    content["images"][0]["file_name"] = "cat 0.PNG"
+    content["annotations"].append({"image_id": 0, "bbox": []})
     (folder / "train.json").write_text(json.dumps(content), encoding=encoding)
     description = describe(folder, train="train.json")
     with open(description, "rb+") as file:
@@ -151,12 +150,8 @@ def test_every_list_may_begin_with_a_mark_of_its_encoding(cats, encoding):
 def test_key_points_are_taken_by_the_names_of_their_category(cats):
     folder, points = cats
     order, names = RNG.permutation(9), [f"p{i}" for i in range(9)]
-    numbers = np.append(points[0], np.full((9, 1), 2), 1)[order].ravel().tolist()
-    content = {
-        "images": [{"id": 1, "file_name": "cat 0.png"}],
-        "categories": [{"id": 7, "keypoints": [names[i] for i in order]}],
-        "annotations": [{"image_id": 1, "category_id": 7, "keypoints": numbers}],
-    }
+    content = coco(points[:1, order], category_id=7)
+    content["categories"] = [{"id": 7, "keypoints": [names[i] for i in order]}]
     (folder / "train.json").write_text(json.dumps(content))
     faces = load_dataset(describe(folder, train="train.json", names=names), "train")
     np.testing.assert_allclose(faces.landmarks[0], points[0] + 0.5, rtol=1e-6)

@@ -15,9 +15,8 @@ from starlib.runs.records import verify
 from starlib.runs.run import run
 from starlib.training.config import RunConfig
 from tests.conftest import problems_of, write_pts
-from tests.starlib.test_own import SMALL, cats, describe, write_rows
+from tests.own import SMALL, coco, describe, write_rows
 
-__all__ = ["cats"]  # a fixture
 MISSING = np.zeros((4, 9), bool)
 MISSING[0, [1, 3]] = MISSING[2, 8] = MISSING[3, :7] = True
 
@@ -52,14 +51,8 @@ def test_cells_without_a_number_are_unlabelled_points(cats, written):
 
 def test_coco_key_points_of_flag_0_are_unlabelled(cats):
     folder, points = cats
-    key_points = np.append(points, np.where(MISSING, 0, 2)[..., None], -1)
-    key_points[MISSING, :2] = 0
-    content = {
-        "images": [{"id": i, "file_name": f"cat {i}.png"} for i in range(4)],
-        "annotations": [
-            {"image_id": i, "keypoints": key_points[i].ravel().tolist()} for i in range(4)
-        ],
-    }
+    given = np.where(MISSING[..., None], 0, points)
+    content = coco(given, np.where(MISSING, 0, 2))
     content["annotations"][2]["keypoints"][24:26] = [None, None]
     (folder / "train.json").write_text(json.dumps(content))
     check(load_dataset(describe(folder, train="train.json"), "train"), points)

@@ -30,7 +30,7 @@ __all__ = ["CropStore", "DataError", "FaceSet", "crop_store", "data_root", "load
 
 
 def data_folder(name: str, root: Path | str | None = None) -> Path:
-    """Where a data set's folder is or would be; DataError where nothing says so."""
+    """Path of a data set's folder, in `root` or $STARLIB_DATA; DataError where neither is given."""
     base = root or os.environ.get("STARLIB_DATA")
     if not base:
         raise DataError(f"{name}: expected its folder in $STARLIB_DATA or --data-root, none is set")

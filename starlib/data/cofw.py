@@ -22,12 +22,9 @@ from starlib.data.text import as_float32
 from starlib.schemes import SCHEMES
 
 SOURCE = "https://data.caltech.edu/records/bc0bf-nc666 (direct: python -m starlib data fetch cofw)"
-# What `data fetch` downloads: address, sha256. 503 MB.
-FETCH = (
-    (
-        "https://data.caltech.edu/records/bc0bf-nc666/files/COFW_color.zip?download=1",
-        "bc6a79bda1bd88705082af9ebdd31188cf5841917b09534b25067e424a0130e5",
-    ),
+ARCHIVE = (  # of 503 MB
+    "https://data.caltech.edu/records/bc0bf-nc666/files/COFW_color.zip?download=1",
+    "bc6a79bda1bd88705082af9ebdd31188cf5841917b09534b25067e424a0130e5",
 )
 VARIABLES = {"train": ("IsTr", "phisTr"), "test": ("IsT", "phisT")}
 OFFICIAL = {"train": 1345, "test": 507}
@@ -119,4 +116,4 @@ def _size(file: Any, reference: Any, where: str) -> tuple[int, int]:
     return width, height
 
 
-READER = Reader("cofw", "cofw", scan, SOURCE, fetch=FETCH)
+READER = Reader("cofw", "cofw", scan, SOURCE, fetch=(ARCHIVE,))

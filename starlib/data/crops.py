@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from starlib.data.errors import DataError
-from starlib.data.faces import FaceSet, extent
+from starlib.data.faces import FaceSet, square_boxes
 from starlib.data.released import BOX_MARGIN, released_boxes
 
 STORE_MARGIN = 1.5
@@ -57,14 +57,12 @@ def store_size(image_size: int) -> int:
 
 def landmark_boxes(landmarks: NDArray, margin: float = STORE_MARGIN) -> NDArray[np.float32]:
     """Left, top and side [F, 3] of the squares around the labelled landmarks of [F, N, 2]."""
-    low, high = extent(landmarks)
-    side = margin * (high - low).max(-1, keepdims=True)
-    return np.concatenate(((low + high - side) / 2, side), axis=-1).astype(np.float32)
+    return square_boxes(landmarks, margin)
 
 
 def view_rule(kind: str) -> tuple[str, float]:
-    """Which side of the landmarks' box a view is cut by, "longer" or "shorter", and how many times
-    it the view's side is; `kind` is one of CROPS."""
+    """The side of the landmarks' box that decides a view's, "longer" or "shorter", and the factor
+    between the two; `kind` is one of CROPS."""
     return ("shorter", BOX_MARGIN) if kind == "released" else ("longer", VIEW_MARGIN)
 
 

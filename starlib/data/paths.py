@@ -1,4 +1,4 @@
-"""Which files of a folder are data, and which file a name in a list means."""
+"""The files of a folder that are data, and the file that a name in a list means."""
 
 import filecmp
 import hashlib

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from starlib.data.errors import DataError
-from starlib.data.faces import extent
+from starlib.data.faces import square_boxes
 from starlib.data.text import read_text
 
 BOX_MARGIN = 1.05
@@ -27,9 +27,7 @@ def released_boxes(landmarks: NDArray) -> NDArray[np.float32]:
     That is the rule the authors give in words and in their demo. Their evaluation reads centre and
     scale of each face from a table (`metadata_boxes`), which need not be the same.
     """
-    low, high = extent(landmarks)
-    side = BOX_MARGIN * (high - low).min(-1, keepdims=True)
-    return np.concatenate(((low + high - side) / 2, side), axis=-1).astype(np.float32)
+    return square_boxes(landmarks, BOX_MARGIN, np.min)
 
 
 def released_crop(image: Image.Image, box: NDArray, size: int) -> NDArray[np.uint8]:

@@ -99,7 +99,7 @@ def fill(folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def patched():
-    """What would take minutes, start processes or use the network is small, or refuses."""
+    """Calls that take minutes, start processes or use the network are made small, or refuse."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("smoke", "reduced", "full"):
             patch.setitem(training_config.SCALES, name, dict(SMALL))
@@ -161,7 +161,7 @@ def mostly(fitting: list[str], others: st.SearchStrategy[str]) -> st.SearchStrat
 
 
 def values(action: argparse.Action) -> st.SearchStrategy[list[str]]:
-    """What may follow an option, or stand in a position: mostly what it takes, or anything."""
+    """Values of an option or a position: mostly fitting ones, or anything."""
     if action.nargs == 0:
         return st.just([])
     some = st.sampled_from(FILES) | st.sampled_from(WORDS) | st.text(max_size=8)

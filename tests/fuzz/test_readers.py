@@ -1,4 +1,4 @@
-"""Whatever a file holds, a reader returns faces or raises a ValueError that names the file."""
+"""A reader returns faces or raises a ValueError that names the file, whatever the file holds."""
 
 import json
 from functools import partial

@@ -1,4 +1,4 @@
-"""What makes two arms comparable: the same batches, and the same weights of the network judged."""
+"""Two arms are comparable: they see the same batches, and the weights that are kept are judged."""
 
 import dataclasses
 

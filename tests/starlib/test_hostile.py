@@ -1,4 +1,4 @@
-"""What is hostile or unlucky: picture bombs, pickles that run code, full disks, read-only folders.
+"""Hostile or unlucky input: picture bombs, pickles that run code, full disks, read-only folders.
 
 Archives with paths that lead out of their folder are in test_fetch.
 """

@@ -1,4 +1,4 @@
-"""What a network of your own data knows of faces: where to look, and how sure it is."""
+"""A network of your own data: where it looks for faces, and how its covariances are calibrated."""
 
 import dataclasses
 

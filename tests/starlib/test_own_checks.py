@@ -14,7 +14,7 @@ from tests.own import describe, write_rows, write_symmetric
 
 
 def check(folder, change, capsys, code=0):
-    """What `data check` says of faces that are changed by `change(index, points [9, 2])`."""
+    """The output of `data check` for faces changed by `change(index, points [9, 2])`."""
     write_symmetric(folder)
     rows = [line.split(",") for line in (folder / "train.csv").read_text().splitlines()]
     changed = [

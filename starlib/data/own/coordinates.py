@@ -19,7 +19,7 @@ FLAGS = (0, 1, 2)  # of COCO: not labelled, hidden, visible
 
 @dataclass(frozen=True)
 class Coordinates:
-    """How the files of a description give their points.
+    """The convention by which the files of a description give their points.
 
     first_pixel: coordinate of the first pixel's centre; None: as each list says, or its format
     has it. missing: values that both x and y of a point have where it is unlabelled; None: -1, and

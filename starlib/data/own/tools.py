@@ -158,8 +158,8 @@ def _coco_face(
 
 def _label_studio_faces(where: str, task: dict[str, Any]) -> Iterator[Row]:
     """x and y are percent of the picture; uploads are stored as <eight digits>-NAME."""
-    address = task.get("file_upload") or list(task["data"].values())[0]  # noqa: RUF015  # IndexError
-    name = str(address).replace("\\", "/").partition("?")[0].rpartition("/")[2]
+    addresses = [task["file_upload"]] if task.get("file_upload") else list(task["data"].values())
+    name = str(addresses[0]).replace("\\", "/").partition("?")[0].rpartition("/")[2]
     prefix, dash, rest = name.partition("-")
     for annotation in task["annotations"]:
         points: Named = []

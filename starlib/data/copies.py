@@ -36,7 +36,7 @@ def twice(faces: Sequence[ImageFace]) -> str | None:
 
 
 def repeated_faces(train: Iterable[Path], test: Sequence[Path]) -> str | None:
-    """A line that counts the test faces in pictures, by their content, of training faces; or None."""
+    """A line that counts the test faces in pictures (by content) of training faces; or None."""
     trained = set(train)
     shared = repeats([*trained, *test])
     hashes = {shared[path] for path in trained & shared.keys()}

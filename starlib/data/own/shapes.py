@@ -34,8 +34,8 @@ def as_complex(landmarks: NDArray) -> NDArray[np.complex128]:
 def onto(
     shape: NDArray[np.complex128], faces: NDArray[np.complex128]
 ) -> tuple[NDArray[np.float64], NDArray[np.complex128], NDArray[np.complex128]]:
-    """Faces [F, N] put onto a shape [N] as well as possible: the distance [F] that remains, a share
-    of the shape's size; the factors [F] that turn and scale the shape; and the faces [F, N] there."""
+    """Faces [F, N] put onto a shape [N] as well as possible: the distances [F] that remain, shares
+    of the shape's size; the factors [F] that turn and scale the shape; the faces [F, N] there."""
     known = ~np.isnan(faces)
     count = known.sum(1, keepdims=True)
     z = np.where(known, faces, 0)

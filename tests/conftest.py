@@ -171,8 +171,12 @@ def released_file(tmp_path: Path) -> Path:
 @pytest.fixture
 def run_file(tmp_path: Path) -> Path:
     """Weights as a run writes them, not trained."""
+    return save_run(tmp_path / "run.pt")
+
+
+def save_run(path: Path) -> Path:
+    """Write the weights of SMALL_RUN, not trained, as a run does."""
     model, scheme = build_model(SMALL_RUN, SCHEMES["300w"]), SCHEMES["300w"]
     parts = {"config": SMALL_RUN.to_dict(), "scheme": scheme.to_dict()}
-    path = tmp_path / "run.pt"
     torch.save(parts | {"weights": model.state_dict()}, path)
     return path

@@ -23,11 +23,13 @@ from starlib.data.images import image_size, open_image
 from starlib.data.own.split import split_list
 from tests.conftest import save_picture, without_rights, write_pts
 from tests.fuzz import times
+from tests.own import coco
 from tests.starlib.test_hostile import bomb
 
 pytestmark = pytest.mark.filterwarnings("ignore::starlib.data.errors.DataWarning")
 
 RNG = np.random.default_rng(0)
+NAMES = "a.png", "b.png"
 POINTS = RNG.uniform(20, 80, (2, 3, 2)).round(2)
 MANY = RNG.uniform(20, 80, (98, 2)).round(2)
 PIXELS = RNG.integers(0, 256, (12, 16, 3), dtype=np.uint8)
@@ -91,7 +93,7 @@ def check(load, *named):
 def folder(tmp_path_factory):
     """Two pictures, a folder, a link to itself, and a description of three points."""
     path = tmp_path_factory.mktemp("own")
-    for name in ("a.png", "b.png"):
+    for name in NAMES:
         save_picture(path / name)
     (path / "folder").mkdir()
     (path / "loop.png").symlink_to(path / "loop.png")
@@ -103,22 +105,22 @@ def folder(tmp_path_factory):
 
 def csv_list():
     rows = [["image", *(f"{axis}{i}" for i in range(3) for axis in "xy")]]
-    rows += [[n, *map(str, p.ravel())] for n, p in zip(("a.png", "b.png"), POINTS, strict=True)]
+    rows += [[n, *map(str, p.ravel())] for n, p in zip(NAMES, POINTS, strict=True)]
     return "\n".join(map(",".join, rows)).encode()
 
 
 def tsv_list():
     rows = ["image\tfive\tlandmarks\tscale"]
-    for name, points in zip(("a.png", "rawImages/b.png"), POINTS, strict=True):
+    for name, points in zip((NAMES[0], f"rawImages/{NAMES[1]}"), POINTS, strict=True):
         rows.append(f"{name}\t1,2\t{','.join(map(str, points.ravel()))}\t1.5")
     return "\n".join(rows).encode()
 
 
 def json_list():
-    keypoints = [np.append(p, np.full((3, 1), 2), 1).ravel().tolist() for p in POINTS]
-    images = [{"id": i, "file_name": name} for i, name in enumerate(("a.png", "b.png"))]
-    annotations = [{"image_id": i, "keypoints": k} for i, k in enumerate(keypoints)]
-    return json.dumps({"images": images, "annotations": annotations}).encode()
+    content = coco(POINTS)
+    for image, name in zip(content["images"], NAMES, strict=True):
+        image["file_name"] = name
+    return json.dumps(content).encode()
 
 
 LISTS = {"csv": csv_list(), "tsv": tsv_list(), "json": json_list()}
@@ -320,7 +322,7 @@ def test_files_that_are_no_files_are_named(folder, monkeypatch):
 
 
 def test_files_that_may_not_be_read_are_named(folder):
-    for name in ("list.csv", "a.png"):
+    for name in ("list.csv", NAMES[0]):
         (folder / "list.csv").write_bytes(LISTS["csv"])
         load_dataset(str(folder / "csv.yml"), "train")
         (folder / name).chmod(0)

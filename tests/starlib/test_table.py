@@ -70,6 +70,10 @@ def test_bad_maps_and_landmarks_raise_an_error_naming_the_argument(kind):
         with pytest.raises(ValueError, match="^landmarks: expected finite"):
             loss(*good, torch.full_like(landmarks, value))
     for place, name in enumerate(takes):
+        for wrong in (good[place][0], good[place][:, :5]):  # of another shape than the landmarks
+            inputs = [*good[:place], wrong, *good[place + 1 :]]
+            with pytest.raises(ValueError, match="^(landmarks|heatmaps|mean|predicted|scale_tril)"):
+                loss(*inputs, landmarks)
         names = {"landmarks": "mean|predicted", "scale_tril": "scale_tril"}.get(name, name)
         for bad in (torch.nan, torch.inf, *(() if name == "landmarks" else (-1.0,))):
             inputs = list(good)

@@ -117,7 +117,7 @@ def scan(root: Path, split: str, one: bool = False) -> Scan:
     lists, problems = _read_lists(root)
     people = PEOPLE if split == "test" else DENTISTS
     empty = f"{root / 'images'}: expected films of the split {split}, none is there"
-    found = Scan(f"{empty}; get them from {SOURCE}", OFFICIAL[split], people, problems=problems)
+    result = Scan(f"{empty}; get them from {SOURCE}", OFFICIAL[split], people, problems=problems)
     rows: dict[str, dict[str, Row]] = {}  # film -> person -> row
     for person, films in lists.items():
         for film, row in films.items():
@@ -128,7 +128,7 @@ def scan(root: Path, split: str, one: bool = False) -> Scan:
         path = named_file(root / "images", f"{film}.jpg")
         if not os.path.isfile(path):
             where = by_person[DENTISTS[0]].where
-            found.missing.append(f"{path}: expected the picture of {where}, missing")
+            result.missing.append(f"{path}: expected the picture of {where}, missing")
             continue
         with noted(problems):
             points = _people(path, by_person)[: len(people)]
@@ -138,8 +138,8 @@ def scan(root: Path, split: str, one: bool = False) -> Scan:
             if one and split == "train":
                 labels = points[drawn_dentist(path.stem)]
             name = path.relative_to(root).as_posix()
-            found.faces.append(ImageFace(name, path, labels, annotators=points))
-    return found
+            result.faces.append(ImageFace(name, path, labels, annotators=points))
+    return result
 
 
 def _people(path: Path, rows: dict[str, Row]) -> NDArray[np.float32]:

@@ -65,8 +65,13 @@ def _read_rows(path: Path, split: str) -> tuple[list[Any], NDArray[np.float32]]:
     return references, values.T
 
 
-def _picture(path: Path, pixels: NDArray, index: int) -> Image.Image:
+def _read(path: Path, reference: Any, index: int) -> Image.Image:
     """RGB image of an array [W, H] or [3, W, H], as HDF5 shows MATLAB's [H, W] or [H, W, 3]."""
+    with _open(path) as file:
+        try:
+            pixels = np.asarray(file[reference][()])
+        except (OSError, ValueError, KeyError, AttributeError) as error:
+            raise DataError(f"{path}: expected image {index + 1} ({error})") from error
     if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or pixels.shape[:-2] not in ((), (3,)):
         raise DataError(
             f"{path}: expected image {index + 1} as uint8 [3, W, H] or [W, H], "
@@ -75,36 +80,27 @@ def _picture(path: Path, pixels: NDArray, index: int) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(pixels.T)).convert("RGB")
 
 
-def _read(path: Path, reference: Any, index: int) -> Image.Image:
-    with _open(path) as file:
-        try:
-            pixels = file[reference][()]
-        except (OSError, ValueError, KeyError, AttributeError) as error:
-            raise DataError(f"{path}: expected image {index + 1} ({error})") from error
-    return _picture(path, np.asarray(pixels), index)
-
-
 def scan(root: Path, split: str) -> Scan:
     """The faces of a split's file; landmarks, flags and the images' shapes are looked at."""
     path = _path(root, split)
-    found = Scan(f"{path}: expected faces, it holds none", OFFICIAL[split])
+    result = Scan(f"{path}: expected faces, it holds none", OFFICIAL[split])
     if not path.is_file():
-        found.empty = f"{path}: expected the file of the split {split}; get COFW from {SOURCE}"
-        return found
-    with noted(found.problems):
+        result.empty = f"{path}: expected the file of the split {split}; get COFW from {SOURCE}"
+        return result
+    with noted(result.problems):
         references, rows = _read_rows(path, split)
         x, y, flags = np.split(rows, 3, axis=1)
         landmarks = np.stack((x, y), axis=-1) - np.float32(0.5)
         with _open(path) as file:
             for index, reference in enumerate(references):
                 name, read = f"{path.name}#{index + 1}", partial(_read, path, reference, index)
-                found.faces.append(ImageFace(name, path, landmarks[index], person=name, read=read))
-                with noted(found.problems):
+                result.faces.append(ImageFace(name, path, landmarks[index], person=name, read=read))
+                with noted(result.problems):
                     where = f"{path}, face {index + 1}"
                     check_points(where, landmarks[index], _size(file, reference, where))
                     if not np.isin(flags[index], (0, 1)).all():
                         raise DataError(f"{where}: expected occlusion flags of 0 or 1")
-    return found
+    return result
 
 
 def _size(file: Any, reference: Any, where: str) -> tuple[int, int]:

@@ -82,7 +82,11 @@ def unpack(archive: Path, folder: Path) -> bool:
     try:
         if zipfile.is_zipfile(archive):
             with zipfile.ZipFile(archive) as opened:
-                _check_members(archive, [(m.filename, _is_plain(m)) for m in opened.infolist()])
+                kinds = [
+                    (m.filename, stat.S_IFMT(m.external_attr >> 16)) for m in opened.infolist()
+                ]
+                plain = (0, stat.S_IFREG, stat.S_IFDIR)  # 0: made where there are no such kinds
+                _check_members(archive, [(name, kind in plain) for name, kind in kinds])
                 opened.extractall(folder)
         elif tarfile.is_tarfile(archive):
             with tarfile.open(archive) as tar:
@@ -112,11 +116,6 @@ def _check_members(archive: Path, members: list[tuple[str, bool]]) -> None:
             messages.append(f"{archive.name}: member {name!r}: expected {expected}")
     if messages:
         raise DataError(messages)
-
-
-def _is_plain(member: zipfile.ZipInfo) -> bool:
-    kind = stat.S_IFMT(member.external_attr >> 16)  # 0: made where there are no such kinds
-    return kind in (0, stat.S_IFREG, stat.S_IFDIR)
 
 
 def download(url: str, sha256: str, folder: Path) -> Path:

@@ -71,8 +71,8 @@ def _read_list(path: Path) -> tuple[dict[str, Marked], list[str]]:
     """Image -> its rows, for images without a wrong one, and problems."""
     rows = table_rows(path)
     if not rows or rows[0][1] != COLUMNS:
-        found = ", ".join(rows[0][1]) if rows else "an empty list"
-        raise DataError(f"{path}: expected the columns {', '.join(COLUMNS)}, got {found}")
+        columns = ", ".join(rows[0][1]) if rows else "an empty list"
+        raise DataError(f"{path}: expected the columns {', '.join(COLUMNS)}, got {columns}")
     images: dict[str, Marked] = {}
     broken: set[str] = set()
     problems: list[str] = []
@@ -121,23 +121,23 @@ def _gaps(path: Path, image: str, marked: Marked) -> list[str]:
 def scan(root: Path, split: str) -> Scan:
     """Every face of the list, in its order; annotators [3, 35, 2] are PEOPLE."""
     pictures = root.parent / "300w" / "lfpw" / "testset"
-    found = Scan(f"{pictures}: expected pictures of {LIST}, none is there", OFFICIAL, PEOPLE)
-    with noted(found.problems):
+    result = Scan(f"{pictures}: expected pictures of {LIST}, none is there", OFFICIAL, PEOPLE)
+    with noted(result.problems):
         images, problems = _read_list(root / LIST)
-        found.problems += problems
+        result.problems += problems
         for image, marked in images.items():
             path = image_named(pictures, image)
             if path is None:
                 place = f"{pictures / image}.png or .jpg"
-                found.missing.append(f"{place}: expected the picture of {marked.where}, missing")
+                result.missing.append(f"{place}: expected the picture of {marked.where}, missing")
                 continue
-            with noted(found.problems):
+            with noted(result.problems):
                 _check(path, marked)
                 outside = marked.types[:-1, :, None] == OUTSIDE
                 people = np.where(outside, np.float32(np.nan), marked.points[:-1])
                 name = f"lfpw/testset/{path.name}"
-                found.faces.append(ImageFace(name, path, marked.points[-1], annotators=people))
-    return found
+                result.faces.append(ImageFace(name, path, marked.points[-1], annotators=people))
+    return result
 
 
 def _check(path: Path, marked: Marked) -> None:

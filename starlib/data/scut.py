@@ -40,18 +40,18 @@ def scan(root: Path, split: str) -> Scan:
         both, problems = _whole(root)
         both = [pair for pair in both if _number(pair[0]) in SPLITS[split]]
     place = f"{root}: expected {split}/, or {IMAGES}/ and {LANDMARKS}/"
-    found = Scan(f"{place}; get SCUT-FBP5500 from {SOURCE}", problems=problems)
+    result = Scan(f"{place}; get SCUT-FBP5500 from {SOURCE}", problems=problems)
     for image, annotation in both:
         with noted(problems):
             points = SCHEMES["scut-fbp5500"].points
             landmarks = read_face(image, annotation, points, 0, read_binary_pts)
-            found.faces.append(ImageFace(image.relative_to(root).as_posix(), image, landmarks))
-    return found
+            result.faces.append(ImageFace(image.relative_to(root).as_posix(), image, landmarks))
+    return result
 
 
 def counts(root: Path, scans: Mapping[str, Scan]) -> Counts:
     """Faces by split, which has no official number, and all faces with the official one."""
-    whole = len(_whole(root)[0]) or sum(len(found.faces) for found in scans.values())
+    whole = len(_whole(root)[0]) or sum(len(result.faces) for result in scans.values())
     return {**counts_by_split(root, scans), "all": (whole, ALL)}
 
 

@@ -114,32 +114,32 @@ def _annotations(folder: Path) -> tuple[list[tuple[int, Path]], list[str]]:
 def scan(root: Path, split: str) -> Scan:
     """The annotated frames of the videos of a split, each tagged with its category."""
     place = f"{root}: expected folders of {split} videos (001, …)"
-    found = Scan(f"{place}; get 300-VW from {SOURCE}", TEST_FRAMES if split == "test" else None)
+    result = Scan(f"{place}; get 300-VW from {SOURCE}", TEST_FRAMES if split == "test" else None)
     frames = _Frames()
     for folder in _videos(root):
         if (_category(folder) == "training") == (split == "train"):
-            with noted(found.problems):
-                _add_frames(found, folder, frames)
-    return found
+            with noted(result.problems):
+                _add_frames(result, folder, frames)
+    return result
 
 
-def _add_frames(found: Scan, folder: Path, frames: _Frames) -> None:
+def _add_frames(result: Scan, folder: Path, frames: _Frames) -> None:
     video = named_file(folder, "vid.avi")
     annotations, problems = _annotations(folder)
-    found.problems += problems
+    result.problems += problems
     size = _first_frame_size(video) if video.is_file() else None
     for number, annotation in annotations:
         source = video if size else image_named(folder / "imgs", annotation.stem)
         if source is None:
             wanted = f"vid.avi or imgs/{annotation.stem}.jpg"
-            found.problems.append(f"{annotation}: expected {wanted}")
+            result.problems.append(f"{annotation}: expected {wanted}")
             continue
-        with noted(found.problems):
+        with noted(result.problems):
             landmarks = read_pts(annotation, SCHEMES["300w"].points) - np.float32(0.5)
             where, tags = size or image_size(source), (_category(folder),)
             read = partial(frames.read, video, number) if size else None
             name = f"{folder.name}/{annotation.stem}"
-            found.faces.append(ImageFace(name, source, landmarks, tags, folder.name, read=read))
+            result.faces.append(ImageFace(name, source, landmarks, tags, folder.name, read=read))
             check_points(annotation, landmarks, where)
 
 
@@ -150,11 +150,11 @@ def counts(root: Path, _: Mapping[str, Scan]) -> Counts:
     return {name: (have.count(name), official) for name, official in numbers.items()}
 
 
-def undecodable(found: Scan) -> list[str]:
+def undecodable(result: Scan) -> list[str]:
     """A line for each picture that cannot be decoded, and one for each video that breaks."""
     lines: list[str] = []
     broken: set[Path] = set()
-    for face in found.faces:
+    for face in result.faces:
         if face.path not in broken:
             before = len(lines)
             with noted(lines):

@@ -36,27 +36,27 @@ def scan(root: Path, split: str) -> Scan:
     """The faces of the folders of a split, each tagged with its subset."""
     folders = {n: subset for n, (where, subset, _) in FOLDERS.items() if where == split}
     place = f"{root}: expected images with .pts files in {', '.join(folders)}"
-    found = Scan(f"{place}; get 300-W from {SOURCE}")
+    result = Scan(f"{place}; get 300-W from {SOURCE}")
     for name, subset in folders.items():
         if not (root / name).is_dir():
             continue
         both, problems = pairs(root / name)
-        found.problems += problems
+        result.problems += problems
         for image, annotation in both:
-            with noted(found.problems):
+            with noted(result.problems):
                 landmarks = read_face(image, annotation, SCHEMES["300w"].points, first_pixel=1)
                 label = image.relative_to(root).as_posix()
-                found.faces.append(ImageFace(label, image, landmarks, (subset,)))
-    there = {face.tags[0] for face in found.faces}
+                result.faces.append(ImageFace(label, image, landmarks, (subset,)))
+    there = {face.tags[0] for face in result.faces}
     if there.issuperset(FULL):
-        found.faces = [
+        result.faces = [
             dataclasses.replace(face, tags=(*face.tags, "full")) if face.tags[0] in FULL else face
-            for face in found.faces
+            for face in result.faces
         ]
     # The private test set counts where it is there: most copies of 300-W come without it.
     counted = {n for n, subset in folders.items() if subset != "private" or subset in there}
-    found.official = sum(FOLDERS[name][2] for name in counted)
-    return found
+    result.official = sum(FOLDERS[name][2] for name in counted)
+    return result
 
 
 def counts(root: Path, _: Mapping[str, Scan]) -> Counts:
@@ -76,7 +76,7 @@ def doubts(root: Path, scans: Mapping[str, Scan]) -> list[str]:
     folders = [root / name for name in FOLDERS if (root / name).is_dir()]
     copies = [path.name for folder in folders for path in copied_images(folder)]
     lines = [f"{root}: {len(copies)} copies are left out: {few(copies)}"] if copies else []
-    same = twice([face for found in scans.values() for face in found.faces])
+    same = twice([face for result in scans.values() for face in result.faces])
     return lines + ([f"{root}: {same}"] if same else [])
 
 

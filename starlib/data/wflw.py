@@ -45,19 +45,19 @@ def scan_68(root: Path, split: str) -> Scan:
 
 def _scan(root: Path, split: str, listed: str, points: int) -> Scan:
     path, images = root / listed, root / "WFLW_images"
-    found = Scan(f"{images}: expected images of {path}, none is there", OFFICIAL[split])
+    result = Scan(f"{images}: expected images of {path}, none is there", OFFICIAL[split])
     if not path.is_file():
-        found.empty = f"{path}: expected the list of the split {split}; get WFLW from {SOURCE}"
-        return found
-    with noted(found.problems):
+        result.empty = f"{path}: expected the list of the split {split}; get WFLW from {SOURCE}"
+        return result
+    with noted(result.problems):
         for number, line in enumerate(read_text(path, "list of faces").splitlines(), 1):
             if line.strip():
-                with noted(found.problems):
-                    _add_face(found, f"{path}, line {number}", line, images, points)
-    return found
+                with noted(result.problems):
+                    _add_face(result, f"{path}, line {number}", line, images, points)
+    return result
 
 
-def _add_face(found: Scan, where: str, line: str, images: Path, points: int) -> None:
+def _add_face(result: Scan, where: str, line: str, images: Path, points: int) -> None:
     """Add the face of a line: 2 · points coordinates, box, attributes, image name."""
     words = line.split(maxsplit=2 * points + 10)
     if len(words) != 2 * points + 11:
@@ -73,12 +73,12 @@ def _add_face(found: Scan, where: str, line: str, images: Path, points: int) -> 
         raise DataError(f"{where}: expected six attributes of 0 or 1, got {numbers[-6:]}")
     path, number = named_file(images, name.strip()), where.rpartition(" ")[2]
     if not os.path.isfile(path):  # false too for a name that is too long
-        found.missing.append(f"{path}: expected the image of line {number}, missing")
+        result.missing.append(f"{path}: expected the image of line {number}, missing")
         return
     tags = ("full", *(tag for tag, flag in zip(SUBSETS[1:], flags, strict=True) if flag))
     landmarks = values[: 2 * points].reshape(points, 2) + np.float32(0.5)
     size = image_size(path)
-    found.faces.append(ImageFace(f"{name.strip()}#{number}", path, landmarks, tags))
+    result.faces.append(ImageFace(f"{name.strip()}#{number}", path, landmarks, tags))
     check_points(where, landmarks, size)
 
 

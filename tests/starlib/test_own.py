@@ -21,8 +21,17 @@ from starlib.runs.records import verify
 from starlib.runs.run import run
 from starlib.schemes import SCHEMES
 from starlib.training.config import RunConfig, enough_epochs
-from tests.conftest import options_of, problems_of, save_picture, write_pts
-from tests.own import RNG, SMALL, coco, describe, write_rows, write_symmetric
+from tests.conftest import options_of, problems_of, save_picture
+from tests.own import (
+    RNG,
+    SMALL,
+    coco,
+    describe,
+    pts_folder,
+    tsv_list,
+    write_rows,
+    write_symmetric,
+)
 from tests.starlib.test_runs import with_fake_training
 
 
@@ -93,49 +102,25 @@ def test_csv_lists_are_read_with_and_without_header(cats):
     np.testing.assert_allclose(centred, points - 0.5, rtol=1e-5)
 
 
-def test_coco_key_points_are_read_with_their_flags(cats):
+def test_every_wrong_face_of_the_other_forms_is_named(cats):
     folder, points = cats
     flags = np.full((4, 9), 2)
-    flags[1, 4] = 1
+    flags[1, 4], flags[2, 0] = 1, 3
     content = coco(points, flags)
+    content["annotations"][3]["image_id"] = 99
     (folder / "lists").mkdir()
     (folder / "lists/train.json").write_text(json.dumps(content))
-    path = describe(folder, train="lists/train.json", images=".")
-    faces = load_dataset(path, "train")
-    np.testing.assert_allclose(faces.landmarks, points + 0.5, rtol=1e-6)
-    content["annotations"][2]["keypoints"][2] = 3
-    content["annotations"][3]["image_id"] = 99
-    (folder / "lists/train.json").write_text(json.dumps(content))
-    message = problems_of(path)
+    message = problems_of(describe(folder, train="lists/train.json", images="."))
+    assert message.count("\n") == 1  # one point of face 2 is hidden
     assert "train.json, annotation 3: expected flags 0, 1 or 2 after x and y" in message
     assert "train.json, annotation 4: expected COCO key points of an image" in message
     assert "99" in message
-
-
-def test_lists_of_the_released_code_are_read(cats):
-    folder, points = cats
-    rows = ["image_path\tlandmarks_5pts\tlandmarks_gt\tscale\tcenter_w\tcenter_h"]
-    for index, prefix in enumerate(("", "./rawImages/", "..\\x\\rawImages\\", "")):
-        numbers = ",".join(map(str, points[index].ravel()))
-        rows.append(f"{prefix}cat {index}.png\t{'1.0,' * 9}1.0\t{numbers}\t1.2\t50.0\t45.0\t0,1")
-    (folder / "train.tsv").write_text("\n".join(rows))
-    faces = load_dataset(describe(folder, train="train.tsv"), "train")
-    np.testing.assert_allclose(faces.landmarks, points + 0.5, rtol=1e-6)
-    (folder / "train.tsv").write_text("\n".join([*rows, "cat 0.png\t1,2", "cat 0.png\t1\t1,x"]))
+    path = folder / tsv_list(folder, points)
+    path.write_text(path.read_text() + "\ncat 0.png\t1,2\ncat 0.png\t1\t1,x")
     message = problems_of(describe(folder, train="train.tsv"))
     assert "train.tsv, row 6: expected 18 numbers (9 points), found 0" in message
     assert "train.tsv, row 7: expected 18 numbers (9 points), found 2" in message
-
-
-def test_folders_with_pts_files_are_read(cats):
-    folder, points = cats
-    (folder / "faces").mkdir()
-    for index in range(4):
-        (folder / f"cat {index}.png").rename(folder / f"faces/cat {index}.png")
-        write_pts(folder / f"faces/cat {index}.pts", points[index] + 1)
-    path = describe(folder, train="faces", first_pixel=1)
-    faces = load_dataset(path, "train")
-    np.testing.assert_allclose(faces.landmarks, points + 0.5, rtol=1e-4)
+    path = describe(folder, train=pts_folder(folder, points))
     (folder / "faces/cat 2.pts").unlink()
     assert "cat 2.pts: expected the landmarks of cat 2.png" in problems_of(path)
 

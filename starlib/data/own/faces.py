@@ -93,28 +93,28 @@ def scan(path: Path, values: Description, scheme: Scheme, split: str) -> Scan:
         return Scan(problems=[f"{path}: {split}: expected {kinds}, got {values[split]!r}"])
     folder = source if os.path.isdir(source) else source.parent
     folder = path.parent / values["images"] if "images" in values else folder
-    found = Scan(f"{source}: expected faces, there are none")
-    with noted(found.problems):
+    result = Scan(f"{source}: expected faces, there are none")
+    with noted(result.problems):
         order = _order(path, values, coordinates)
-        _read(found, list_rows(source, scheme.points), folder, coordinates, order)
+        _read(result, list_rows(source, scheme.points), folder, coordinates, order)
     if split == "test":
-        found.problems += (
+        result.problems += (
             f"{source}, {face.name}: expected labelled points of the normaliser, in two places; "
             "errors of test faces are divided by their distance"
-            for face in found.faces
+            for face in result.faces
             if not all(
                 by.unit(face.landmarks[None])[0] > 0 for by in normalisations(scheme).values()
             )
         )
     if os.path.isdir(source) and (copies := copied_images(source)):
         names = few([path.name for path in copies])
-        found.notes.append(f"{len(copies)} copies are left out: {names}")
-    missing = [int(np.isnan(face.landmarks).any(-1).sum()) for face in found.faces]
+        result.notes.append(f"{len(copies)} copies are left out: {names}")
+    missing = [int(np.isnan(face.landmarks).any(-1).sum()) for face in result.faces]
     if any(missing):
         points = f"{sum(missing)} of {scheme.points * len(missing)} points"
         where = f"{np.count_nonzero(missing)} of {len(missing)} faces"
-        found.notes.append(f"{points} are unlabelled, in {where}")
-    return found
+        result.notes.append(f"{points} are unlabelled, in {where}")
+    return result
 
 
 def _scorable(face: ImageFace, scheme: Scheme) -> bool:
@@ -123,28 +123,28 @@ def _scorable(face: ImageFace, scheme: Scheme) -> bool:
     return all(by.unit(face.landmarks[None])[0] > 0 for by in schemes)
 
 
-def _read(found: Scan, rows: Rows, folder: Path, coordinates: Coordinates, order: Any) -> None:
-    """Add the faces of the rows to what is found."""
+def _read(result: Scan, rows: Rows, folder: Path, coordinates: Coordinates, order: Any) -> None:
+    """Add the faces of the rows to what is result."""
     written: list[tuple[Row, NDArray[np.float32], float]] = []
     for row in rows:
-        with noted(found.problems):
+        with noted(result.problems):
             if isinstance(row, DataError):
                 raise row
             points = coordinates.written(row, order)
             written.append((row, points, coordinates.counted_from(row)))
     missing = coordinates.unlabelled([points for _, points, _ in written])
     for row, points, first in written:
-        with noted(found.problems):
+        with noted(result.problems):
             landmarks = coordinates.landmarks(points, missing, first)
-            found.faces.append(_face(row, folder, landmarks))
+            result.faces.append(_face(row, folder, landmarks))
     origins = {f"{first:g}" for _, _, first in written}
-    found.notes.append(f"the first pixel's centre is at {' or '.join(sorted(origins))}")
+    result.notes.append(f"the first pixel's centre is at {' or '.join(sorted(origins))}")
     if coordinates.missing is None:
         for value in missing:
             count = sum(int((points == value).all(-1).sum()) for _, points, _ in written)
             where = f"points at ({value:g}, {value:g}) are taken for unlabelled"
             if count:
-                found.notes.append(f"{count} {where}; `missing: []` takes them as they are")
+                result.notes.append(f"{count} {where}; `missing: []` takes them as they are")
 
 
 def check(path: Path) -> Checked:
@@ -153,30 +153,30 @@ def check(path: Path) -> Checked:
     scheme = scheme_from(path, values)
     scans = {split: scan(path, values, scheme, split) for split in SPLITS if split in values}
     problems = [] if scans else [f"{path}: expected train, test or both, got neither"]
-    for found in scans.values():
-        problems += found.problems or ([] if found.faces else [found.empty])
-        problems += found.undecodable()
+    for result in scans.values():
+        problems += result.problems or ([] if result.faces else [result.empty])
+        problems += result.undecodable()
     return Checked(
-        counts={split: (len(found.faces), None) for split, found in scans.items()},
+        counts={split: (len(result.faces), None) for split, result in scans.items()},
         unit="faces",
         problems=list(dict.fromkeys(problems)),
         source=None,
         doubts=[*_doubts(path, scheme, scans), *_repeated(path, scans.values())],
-        notes=[f"{split}: {note}" for split, found in scans.items() for note in found.notes],
-        faces={split: least_alike_first(found.faces) for split, found in scans.items()},
+        notes=[f"{split}: {note}" for split, result in scans.items() for note in result.notes],
+        faces={split: least_alike_first(result.faces) for split, result in scans.items()},
         scheme=scheme if scans else None,
     )
 
 
 def _doubts(path: Path, scheme: Scheme, scans: dict[str, Scan]) -> Iterator[str]:
     """One line for everything that looks wrong without being an error."""
-    for split, found in scans.items():
-        yield from (f"{path}: {split}: {m}" for m in doubts_of(found.faces, scheme))
+    for split, result in scans.items():
+        yield from (f"{path}: {split}: {m}" for m in doubts_of(result.faces, scheme))
 
 
 def _repeated(path: Path, scans: Iterable[Scan]) -> list[str]:
     """A line for test faces that are among the training faces, if there are both."""
-    paths = [[face.path for face in found.faces] for found in scans]
+    paths = [[face.path for face in result.faces] for result in scans]
     message = repeated_faces(*paths) if len(paths) == len(SPLITS) else None
     return [f"{path}: {message}"] if message else []
 
@@ -185,11 +185,11 @@ def load(path: Path, split: str) -> FaceSet:
     """The faces of "train" or "test" of a .yml file; DataError tells all problems at once."""
     values = read_description(path)
     scheme = scheme_from(path, values)
-    found = scan(path, values, scheme, split)
-    faces = face_set(data_name(path, values), split, scheme, found)
-    doubts = list(_doubts(path, scheme, {split: found}))
+    result = scan(path, values, scheme, split)
+    faces = face_set(data_name(path, values), split, scheme, result)
+    doubts = list(_doubts(path, scheme, {split: result}))
     if split == "test" and "train" in values:
-        doubts += _repeated(path, (scan(path, values, scheme, "train"), found))
+        doubts += _repeated(path, (scan(path, values, scheme, "train"), result))
     for message in doubts:
         warnings.warn(message, DataWarning, stacklevel=3)
     return faces

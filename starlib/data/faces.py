@@ -143,16 +143,6 @@ def extent(landmarks: NDArray) -> tuple[NDArray, NDArray]:
     return np.fmin.reduce(labelled, axis=-2), np.fmax.reduce(labelled, axis=-2)
 
 
-def square_boxes(
-    landmarks: NDArray, margin: float, side_of: Callable[..., NDArray] = np.max
-) -> NDArray[np.float32]:
-    """Left, top and side [F, 3] of the squares around the labelled ones of landmarks [F, N, 2]:
-    `margin` times the longer side of their box, or the shorter one for `np.min`."""
-    low, high = extent(landmarks)
-    side = margin * side_of(high - low, axis=-1, keepdims=True)
-    return np.concatenate(((low + high - side) / 2, side), axis=-1).astype(np.float32)
-
-
 def check_points(
     where: object, landmarks: NDArray, size: tuple[int, int], unlabelled: bool = False
 ) -> None:

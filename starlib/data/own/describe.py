@@ -24,7 +24,7 @@ def described(path: Path) -> str:
     if len(faces) < len(rows) or not faces:
         wrong = [line for row in rows if isinstance(row, DataError) for line in row.problems]
         raise DataError(wrong or [f"{path}: expected faces, there are none"])
-    points = len(faces[0].cells) // faces[0].width
+    points = len(faces[0].cells) // 2
     coordinates = Coordinates(points)
     named = next((row.names for row in faces if row.names), None)
     order = order_of(named, points) if named else None

@@ -35,8 +35,8 @@ _COLUMNS = [(axis, re.compile(form.format(axis))) for axis in "xy" for form in _
 class Row:
     """A face as it is written.
 
-    where: file and row. cells: `width` numbers for each point (x, y, and a flag of COCO's).
-    names: of these points, None where the list has no names. first_pixel: the coordinate of the
+    where: file and row. cells: x and y of each point, None where it is unlabelled. names: of these
+    points, None where the list has no names. first_pixel: the coordinate of the
     first pixel's centre where the list states it, `usual` that of its format. name: of the face,
     by default its image and row. person: who it is, where the list says so.
     """
@@ -44,7 +44,6 @@ class Row:
     where: str
     image: str
     cells: list[Any]
-    width: int = 2
     names: tuple[str, ...] | None = None
     first_pixel: Any = None
     usual: float = 0

@@ -25,6 +25,7 @@ from starlib.data.pts import pairs, read_pts
 from starlib.data.text import read_text
 
 EDGE = 0.5  # the first pixel's centre, where coordinates count from the picture's edge
+FLAGS = (None, 0, 1, 2)  # of COCO: no flag, not labelled, hidden, visible
 Named = list[tuple[str, Any, Any]]  # name, x and y of each point
 
 
@@ -145,15 +146,21 @@ def _read_json(path: Path) -> Any:
 def _coco_face(
     where: str, annotation: Any, images: dict[Any, Any], names: dict[Any, tuple[str, ...]]
 ) -> Iterator[Row]:
-    """x, y and flag of each key point, with the names of their category."""
+    """Key points (x, y, flag) by the names of their category; those of flag 0 are unlabelled."""
     for key in ("keypoints", "image_id"):
         if not isinstance(annotation, dict) or key not in annotation:
             raise DataError(f"{where}: expected COCO key points with {key!r}, it has none")
     cells, image = list(annotation["keypoints"]), images[annotation["image_id"]]
     points = names.get(annotation.get("category_id"))
-    if points and len(points) * 3 != len(cells):
-        raise DataError(f"{where}: expected {len(points)} points as in its category")
-    yield Row(where, str(image), cells, 3, points)
+    if len(cells) % 3 or (points and len(points) * 3 != len(cells)):
+        count = f"{len(points)} points as in its category" if points else "three numbers a point"
+        raise DataError(f"{where}: expected {count}, found {len(cells)} numbers")
+    labelled: list[Any] = []
+    for x, y, flag in zip(cells[::3], cells[1::3], cells[2::3], strict=True):
+        if flag not in FLAGS:
+            raise DataError(f"{where}: expected flags 0, 1 or 2 after x and y")
+        labelled += (x, y) if flag else (None, None)
+    yield Row(where, str(image), labelled, names=points)
 
 
 def _label_studio_faces(where: str, task: dict[str, Any]) -> Iterator[Row]:

@@ -147,12 +147,12 @@ def cats(tmp_path: Path) -> tuple[Path, np.ndarray]:
     points = np.random.default_rng(0).uniform(20, 80, (4, 9, 2)).round(3)
     points[0, 0] = (0, 0)
     header = "image," + ",".join(f"{axis}{i}" for i in range(9) for axis in "xy")
-    for kind, split, first in (("cat", "train", [header]), ("test", "test", [])):
+    for kind, split, first, last in (("cat", "train", [header], []), ("test", "test", [], [""])):
         names = [f"{kind} {index}.png" for index in range(4)]
         for name in names:
             save_picture(tmp_path / name)
         rows = [",".join([n, *map(str, p.ravel())]) for n, p in zip(names, points, strict=True)]
-        (tmp_path / f"{split}.csv").write_text("\n".join([*first, *rows]) + "\n\n")
+        (tmp_path / f"{split}.csv").write_text("\n".join([*first, *rows, *last]) + "\n")
     return tmp_path, points
 
 

@@ -169,11 +169,12 @@ def test_key_points_are_taken_by_the_names_of_their_category(cats):
 @pytest.mark.parametrize("write", FORMS.values(), ids=FORMS)
 def test_every_form_of_a_list_has_the_same_points(cats, write):
     folder, points = cats
-    names = [f"p{i}" for i in range(9)]
+    named = write in (labelme, cvat, imglab, label_studio)
+    names = [f"p{i}" for i in range(9)] if named else None
     path = describe(folder, train=write(folder, points), names=names)
     found = load_dataset(path, "train").landmarks
     np.testing.assert_allclose(found, points, rtol=1e-5, atol=1e-4)
-    if write in (labelme, cvat, imglab, label_studio):  # which name their points
+    if names is not None:
         message = problems_of(describe(folder, names=[*names[:-1], "q"], train=write(*cats)))
         assert "expected points p0, p1, p2, p3, p4, …; found 'p8'" in message
 

@@ -102,9 +102,7 @@ def scan(path: Path, values: Description, scheme: Scheme, split: str) -> Scan:
             f"{source}, {face.name}: expected labelled points of the normaliser, in two places; "
             "errors of test faces are divided by their distance"
             for face in result.faces
-            if not all(
-                by.unit(face.landmarks[None])[0] > 0 for by in normalisations(scheme).values()
-            )
+            if not _scorable(face, scheme)
         )
     if os.path.isdir(source) and (copies := copied_images(source)):
         names = few([path.name for path in copies])

@@ -1,12 +1,11 @@
-"""Lists of faces of your own data: a row for each face from CSV, TSV or COCO's JSON, as written.
+"""Lists of faces of your own data: a row for each face from CSV or TSV, as it is written.
 
 A CSV row is an image and x, y of each point, between commas, semicolons or tabs; with semicolons,
 a comma in a number is its decimal sign. The first row may be a header: names without any number.
 Columns that it calls x0, y0, … (or nose_x, nose_y, …) are taken by these names, in whichever order
-they stand, and others are left alone but for `image`, `first_pixel` and `person`, who it is. A
-.json file has the form of COCO key points. A .tsv file is a list as the released code (and ADNet's)
-reads it: image, five points, landmarks "x,y,x,y,…", scale, centre x, centre y, with or without a
-header; only image and landmarks are used.
+they stand, and others are left alone but for `image`, `first_pixel` and `person`, who it is. A .tsv
+file is a list as the released code (and ADNet's) reads it: image, five points, landmarks
+"x,y,x,y,…", scale, centre x, centre y, with or without a header; only image and landmarks are used.
 """
 
 import csv
@@ -36,9 +35,9 @@ class Row:
     """A face as it is written.
 
     where: file and row. cells: x and y of each point, None where it is unlabelled. names: of these
-    points, None where the list has no names. first_pixel: the coordinate of the
-    first pixel's centre where the list states it, `usual` that of its format. name: of the face,
-    by default its image and row. person: who it is, where the list says so.
+    points, None where the list has no names. first_pixel: the coordinate of the first pixel's
+    centre where the list states it, `usual` that of its format. name: of the face, by default its
+    image and row. person: who it is, where the list says so.
     """
 
     where: str

@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from starlib.__main__ import main
 from starlib.data import load_dataset
@@ -148,12 +147,3 @@ def test_mirror_pairs_are_judged_by_faces_whose_points_are_all_labelled():
     assert "0 with 5 (nearer: 2)" in flip_doubt(landmarks, (5, 1, 3, 2, 4, 0))
     landmarks[5:, 2] = np.nan
     assert flip_doubt(landmarks, (5, 1, 3, 2, 4, 0)) is None
-
-
-def test_pictures_whose_only_labelled_point_is_one_are_no_faces(cats):
-    folder, _ = cats
-    Image.new("RGB", (50, 50)).save(folder / "one.png")
-    write_rows(folder / "train.csv", [["one.png", 20, 20, *[""] * 16]])
-    assert "row 1: expected points of a face, all of them are the same" in problems_of(
-        describe(folder)
-    )

@@ -93,7 +93,8 @@ class Scan:
     def undecodable(self) -> list[str]:
         """A line for each picture that cannot be decoded."""
         lines: list[str] = []
-        for face in {face.name if face.read else face.path: face for face in self.faces}.values():
+        pictures = {face.name if face.read else face.path: face for face in self.faces}
+        for face in pictures.values():
             with noted(lines):
                 face.picture()
         return lines

@@ -13,8 +13,8 @@ nobody places them. The averages contain them; they move 53 points by over 1 % o
 the outer eye corners, nose and mouth by up to 7 %, ears and chin by up to 15 %.
 """
 
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,20 +51,12 @@ OUTSIDE = 3
 CORNERS, CORNERS_300W, SAME_CROP = [8, 10, 11, 9], [36, 39, 42, 45], 0.25
 
 
-@dataclass(frozen=True)
-class Marked:
-    """A face's rows. points: [4, 35, 2] by ROWS, 0 at the picture's edge, NaN where there is none.
-
-    types: [4, 35], -1 where there is none. where: the first row's place in the list.
-    """
+class Marked(NamedTuple):
+    """A face's rows. where: the first row's place in the list. values: [4, 35, 3] x, y (0 at the
+    picture's edge) and type by ROWS and POINTS, NaN where there is none."""
 
     where: str
-    points: NDArray[np.float32] = field(
-        default_factory=lambda: np.full((len(ROWS), len(POINTS), 2), np.nan, np.float32)
-    )
-    types: NDArray[np.int64] = field(
-        default_factory=lambda: np.full((len(ROWS), len(POINTS)), -1, np.int64)
-    )
+    values: NDArray[np.float32]
 
 
 def _read_list(path: Path) -> tuple[dict[str, Marked], list[str]]:
@@ -88,7 +80,7 @@ def _read_list(path: Path) -> tuple[dict[str, Marked], list[str]]:
 
 
 def _add_row(images: dict[str, Marked], where: str, cells: list[str]) -> None:
-    """Put a row's point and type into its image's arrays; DataError names what is wrong with it."""
+    """Put a row's point and type into its image's values; DataError names what is wrong with it."""
     if len(cells) != len(COLUMNS):
         raise DataError(f"{where}: expected {len(COLUMNS)} cells, got {len(cells)}")
     image, worker, point, x, y, kind = cells
@@ -99,17 +91,17 @@ def _add_row(images: dict[str, Marked], where: str, cells: list[str]) -> None:
             raise DataError(f"{where}: {name}: expected one of {', '.join(known)}, got {cell!r}")
     if kind not in TYPES:
         raise DataError(f"{where}: type: expected one of {', '.join(TYPES)}, got {kind!r}")
-    marked = images.setdefault(image, Marked(where))
+    none = np.full((len(ROWS), len(POINTS), 3), np.nan, np.float32)
+    values = images.setdefault(image, Marked(where, none)).values
     at = ROWS.index(worker), POINTS.index(point)
-    if marked.types[at] >= 0:
+    if not np.isnan(values[at]).any():
         raise DataError(f"{where}: expected {point} of {image} by {worker} once, it is a second")
-    marked.points[at] = finite_numbers(where, [x, y]) + np.float32(0.5)
-    marked.types[at] = int(kind)
+    values[at] = (*finite_numbers(where, [x, y]) + np.float32(0.5), int(kind))
 
 
 def _gaps(path: Path, image: str, marked: Marked) -> list[str]:
     """A line for every worker with some of the points, and for an average without one."""
-    there = marked.types >= 0
+    there = ~np.isnan(marked.values).any(-1)
     return [
         f"{path}: expected all {len(POINTS)} points of {image} by {worker}, "
         f"{POINTS[int((~has).argmax())]} is missing"
@@ -133,24 +125,25 @@ def scan(root: Path, split: str) -> Scan:
                 continue
             with noted(result.problems):
                 _check(path, marked)
-                outside = marked.types[:-1, :, None] == OUTSIDE
-                people = np.where(outside, np.float32(np.nan), marked.points[:-1])
+                points = marked.values[..., :2]
+                outside = marked.values[:-1, :, 2:] == OUTSIDE
+                people = np.where(outside, np.float32(np.nan), points[:-1])
                 name = f"lfpw/testset/{path.name}"
-                result.faces.append(ImageFace(name, path, marked.points[-1], annotators=people))
+                result.faces.append(ImageFace(name, path, points[-1], annotators=people))
     return result
 
 
 def _check(path: Path, marked: Marked) -> None:
     """DataError for points outside the picture, and for a picture that is another crop."""
     size, problems = image_size(path), list[str]()
-    for worker, points in zip(ROWS, marked.points, strict=True):
+    for worker, points in zip(ROWS, marked.values[..., :2], strict=True):
         if np.isfinite(points).all():
             with noted(problems):
                 check_points(f"{marked.where} ({worker})", points, size)
     if problems:
         raise DataError(problems)
     corners = read_pts(path.with_suffix(".pts"), SCHEMES["300w"].points)[CORNERS_300W] - 0.5
-    apart = np.linalg.norm(marked.points[-1, CORNERS] - corners, axis=-1).max()
+    apart = np.linalg.norm(marked.values[-1, CORNERS, :2] - corners, axis=-1).max()
     if not apart <= SAME_CROP * np.linalg.norm(corners[0] - corners[-1]):
         raise DataError(
             f"{marked.where}: expected the crop {path.name} that the list was made for, its "

@@ -1,4 +1,4 @@
-"""Which device, how a GPU computes, copies without a synchronisation, tensors made once."""
+"""Devices: the choice of one, settings of a GPU, copies without synchronisation, cached tensors."""
 
 from collections.abc import Callable
 from functools import lru_cache, wraps
@@ -59,7 +59,7 @@ def set_backends(device: str | torch.device) -> None:
 
 
 def to_device(values: Tensor, device: torch.device) -> Tensor:
-    """A copy on the device, made while the processor goes on; on the CPU the values."""
+    """A copy on the device without a synchronisation; on the CPU the values themselves."""
     if device.type == "cuda" and values.device.type == "cpu":
         values = values.pin_memory()
     return values.to(device, non_blocking=True)

@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]  # of the checkout, where the package
 
 
 def in_checkout() -> bool:
-    """Whether this package is that of a checkout, and not installed among others."""
+    """Whether this package lies in a checkout, and is not installed."""
     return (ROOT / "pyproject.toml").is_file()
 
 

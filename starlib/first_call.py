@@ -1,5 +1,5 @@
-"""The values of a loss's first inputs are looked at, also where their check is off, and under
-torch.compile: its graph keeps one operation, which does nothing after the first call."""
+"""Checks of a loss's first inputs, also where checks are off and under torch.compile, whose graph
+keeps one operation that does nothing after the first call."""
 
 import itertools
 import warnings

@@ -1,11 +1,11 @@
 """Errors of predicted landmarks: NME per face, and FR and AUC over the faces of a set."""
 
-import numbers
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from starlib.checks import number
 from starlib.schemes import Scheme, get_scheme
 
 
@@ -87,9 +87,7 @@ def _checked(nmes: ArrayLike, threshold: Any) -> NDArray:
         raise ValueError(f"nmes: expected one value per face, got shape {values.shape}")
     if not (values >= 0).all():
         raise ValueError("nmes: expected values >= 0, got negative values or NaN")
-    number = isinstance(threshold, numbers.Real) and not isinstance(threshold, bool)
-    if not number or not threshold > 0:
-        raise ValueError(f"threshold: expected a number > 0, got {threshold!r}")
+    number("a number > 0", lambda value: value > 0).check("threshold", threshold)
     return values
 
 

@@ -1,5 +1,4 @@
-"""Landmark schemes: the curves points lie on, their mirror images, the normalising points, and the
-parts of the face."""
+"""Landmark schemes: the points of a face, their edges and mirror images, the normalising points."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -21,7 +20,7 @@ def _edge(first: int, last: int, closed: bool = False) -> Edge:
 
 @dataclass(frozen=True)
 class Scheme:
-    """How a face is annotated.
+    """The points that annotate a face.
 
     edges: curves, each its point indices in order and whether it is closed.
     flip: for every point the index of its mirror image.
@@ -64,6 +63,13 @@ class Scheme:
     def mirrors(self) -> bool:
         """Whether points have mirror images; without, a mirrored picture has no landmarks."""
         return any(i != mirror for i, mirror in enumerate(self.flip))
+
+    @cached_property
+    def membership(self) -> NDArray[np.bool_]:
+        """Which landmarks lie on which edge, [E, N]."""
+        every = np.arange(self.points)
+        on_edges = [np.isin(every, points) for points, _ in self.edges]
+        return np.array(on_edges, bool).reshape(-1, self.points)
 
     def unit(self, landmarks: NDArray) -> NDArray:
         """Distance [F] that errors are divided by, of the means of the labelled points of the two

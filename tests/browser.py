@@ -23,7 +23,7 @@ MISSING = "NOT CHECKED: no chromium here; `apt-get install chromium` lets the br
 
 @dataclass
 class Traffic:
-    """What a page asked for."""
+    """The requests of a page and their answers."""
 
     sent: int = 0  # bytes, uncompressed
     refused: list[str] = field(default_factory=list)  # URLs of other hosts

@@ -3,7 +3,8 @@
 import contextlib
 import os
 import stat
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +86,15 @@ def write_pts(path: Path, points: np.ndarray, header: bool = True) -> None:
     path.write_text((f"version: 1\nn_points:  {len(points)}\n" if header else "") + text)
 
 
+def save_picture(path: Path, size: tuple[int, int] = (100, 90)) -> np.ndarray:
+    """A picture of noise, another one for each name of a file; its pixels."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(zlib.crc32(path.name.encode()))
+    pixels = rng.integers(0, 256, (*size[::-1], 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path)
+    return pixels
+
+
 def files_of(folder: Path) -> list[str]:
     """The files in a folder and those in it, as paths from there."""
     return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
@@ -105,15 +115,49 @@ def tiny_300w(tmp_path: Path) -> Path:
     faces += ["helen/testset/5", "lfpw/testset/6"]
     for index, name in enumerate(faces):
         path = tmp_path / "300w" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        pixels = rng.integers(0, 256, (90, 100, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(path.with_suffix(".png" if index % 2 else ".jpg"))
+        save_picture(path.with_suffix(".png" if index % 2 else ".jpg"))
         points = rng.uniform((20, 15), (80, 75), (68, 2))
         write_pts(path.with_suffix(".pts"), points, header=index != 2)
     return tmp_path
 
 
-SMALL_RUN = RunConfig.at("smoke", "300w", image_size=32, width=8, depth=2, epochs=1, batch_size=2)
+@pytest.fixture
+def file_limit() -> Iterator[Callable[[int], None]]:
+    """Sets how many bytes a file may have, as a full disk does; -1 for any number."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+class Trap:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def __reduce__(self) -> tuple[Callable[..., None], tuple[str]]:
+        return os.mkdir, (str(self.path),)
+
+
+@pytest.fixture
+def cats(tmp_path: Path) -> tuple[Path, np.ndarray]:
+    """A folder with four pictures, their landmarks [4, 9, 2], and CSV lists: those of training, and
+    of testing with the same landmarks and other pictures (see `tests.own`)."""
+    points = np.random.default_rng(0).uniform(20, 80, (4, 9, 2)).round(3)
+    points[0, 0] = (0, 0)
+    header = "image," + ",".join(f"{axis}{i}" for i in range(9) for axis in "xy")
+    for kind, split, first, last in (("cat", "train", [header], []), ("test", "test", [], [""])):
+        names = [f"{kind} {index}.png" for index in range(4)]
+        for name in names:
+            save_picture(tmp_path / name)
+        rows = [",".join([n, *map(str, p.ravel())]) for n, p in zip(names, points, strict=True)]
+        (tmp_path / f"{split}.csv").write_text("\n".join([*first, *rows, *last]) + "\n")
+    return tmp_path, points
+
+
+SMALL = {"image_size": 32, "width": 8, "depth": 2, "epochs": 1, "batch_size": 2}
+SMALL_RUN = RunConfig.at("smoke", "300w", **SMALL)
 
 
 @pytest.fixture
@@ -127,8 +171,12 @@ def released_file(tmp_path: Path) -> Path:
 @pytest.fixture
 def run_file(tmp_path: Path) -> Path:
     """Weights as a run writes them, not trained."""
+    return save_run(tmp_path / "run.pt")
+
+
+def save_run(path: Path) -> Path:
+    """Write the weights of SMALL_RUN, not trained, as a run does."""
     model, scheme = build_model(SMALL_RUN, SCHEMES["300w"]), SCHEMES["300w"]
     parts = {"config": SMALL_RUN.to_dict(), "scheme": scheme.to_dict()}
-    path = tmp_path / "run.pt"
     torch.save(parts | {"weights": model.state_dict()}, path)
     return path

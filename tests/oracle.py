@@ -1,4 +1,4 @@
-"""What the tests hold the losses against: the literal transcription, and Gaussian heatmaps."""
+"""References for the losses: the literal transcription, and Gaussian heatmaps."""
 
 import torch
 

@@ -61,7 +61,7 @@ def released_names(model):
 
 
 def released_parts(model, ema=None):
-    """What `torch.load` finds in an authors' file: net, optimizer, scheduler, epoch, net_ema."""
+    """The contents of an authors' file: net, optimizer, scheduler, epoch, net_ema."""
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     scheduler = torch.optim.lr_scheduler.MultiStepLR(optimizer, [200, 350, 450])
     assert isinstance(scheduler.state_dict()["milestones"], collections.Counter)

@@ -61,15 +61,11 @@ def _splines(scheme: Scheme, pixels: int, device: torch.device) -> tuple[Tensor,
 
 @cached
 def _membership(scheme: Scheme, device: torch.device) -> Tensor:
-    """Whether each edge has each landmark, [E, N]."""
-    within = torch.zeros(len(scheme.edges), scheme.points, dtype=torch.bool)
-    for edge, (points, _) in enumerate(scheme.edges):
-        within[edge, list(points)] = True
-    return within.to(device)
+    return torch.from_numpy(scheme.membership).to(device)
 
 
 def edges_missing(missing: Tensor, scheme: Scheme) -> Tensor:
-    """Which edges [B, E] have an unlabelled landmark, from which landmarks are [B, N]."""
+    """Edges [B, E] with an unlabelled landmark, from the `missing` landmarks [B, N]."""
     return (missing[:, None] & _membership(scheme, missing.device)).any(-1)
 
 

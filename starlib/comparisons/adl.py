@@ -15,7 +15,7 @@ RATIO_LIMITS = (1.0, 9.0)  # of ADL's λ when the heatmap sets it
 
 
 @cached
-def _along_edges(scheme: Scheme, device: torch.device) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _along_edges(scheme: Scheme, device: torch.device) -> tuple[Tensor, ...]:
     """For each landmark the ones before and after it on its edge, whether it is the edge's end, and
     whether it lies on one, [N] each."""
     before, after = list(range(scheme.points)), list(range(scheme.points))
@@ -28,10 +28,7 @@ def _along_edges(scheme: Scheme, device: torch.device) -> tuple[Tensor, Tensor, 
             before[point] = points[i - 1] if i or closed else point
             after[point] = points[(i + 1) % len(points)] if i + 1 < len(points) or closed else point
             ends[point], on_edge[point] = end, True
-    first, second, third, fourth = (
-        torch.tensor(v, device=device) for v in (before, after, ends, on_edge)
-    )
-    return first, second, third, fourth
+    return tuple(torch.tensor(v, device=device) for v in (before, after, ends, on_edge))
 
 
 def edge_normals(landmarks: Tensor, scheme: Scheme) -> tuple[Tensor, Tensor]:

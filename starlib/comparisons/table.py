@@ -30,7 +30,7 @@ RESTRICTED = ("distance", "restriction", "weight")
 
 @dataclass(frozen=True)
 class Loss:
-    """How a loss is computed from one kind of head.
+    """A loss as it is computed from one kind of head.
 
     function: of the outputs it `takes`, the landmarks and its options; or a class, for a module
         that has the options in its constructor.

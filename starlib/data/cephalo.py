@@ -12,15 +12,14 @@ test set, the others are for training. Labels are the mean of the two dentists, 
 tenth and eleventh person of the 100 films: the lists 5lm_senior.csv and 5lm_junior.csv repeat their
 19 points and are not read. Films without their picture are left out: the copy is partial.
 
-ONE is the same with real disagreement in the training labels: a training film has the points of
-one of the two dentists, drawn by its name (`drawn_dentist`). Test films have the dentists' mean, so
-that errors compare.
+READER_ONE has the same with real disagreement in the training labels: a training film has the
+points of one of the two dentists, drawn by its name (`drawn_dentist`). Test films have the
+dentists' mean, so that errors compare.
 """
 
-import dataclasses
 import hashlib
 import os
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,11 +27,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from starlib.data.errors import DataError, noted
-from starlib.data.faces import FaceSet, ImageFace, Scan, check_points, face_set
+from starlib.data.faces import ImageFace, Scan, check_points
 from starlib.data.images import image_size
 from starlib.data.paths import named_file
+from starlib.data.reader import Reader
 from starlib.data.text import finite_numbers, table_rows
-from starlib.schemes import SCHEMES
 
 SOURCE = (
     "https://figshare.com/s/37ec464af8e81ae6ebbf (films, dentists) and "
@@ -112,11 +111,13 @@ def _odd_films(root: Path, lists: dict[str, dict[str, Row]]) -> list[str]:
     return problems
 
 
-def _scan(root: Path) -> tuple[Scan, list[bool]]:
-    """Every film of the lists, in their order, and whether each is a test film; landmarks are the
-    dentists' mean, annotators [11, 19, 2] are PEOPLE."""
+def scan(root: Path, split: str, one: bool = False) -> Scan:
+    """The films of a split in the order of the lists, annotators [11 or 2, 19, 2]; labels are the
+    dentists' mean, or of `one` of them for training."""
     lists, problems = _read_lists(root)
-    scan, tests = Scan(problems=problems), []
+    people = PEOPLE if split == "test" else DENTISTS
+    empty = f"{root / 'images'}: expected films of the split {split}, none is there"
+    result = Scan(f"{empty}; get them from {SOURCE}", OFFICIAL[split], people, problems=problems)
     rows: dict[str, dict[str, Row]] = {}  # film -> person -> row
     for person, films in lists.items():
         for film, row in films.items():
@@ -127,14 +128,18 @@ def _scan(root: Path) -> tuple[Scan, list[bool]]:
         path = named_file(root / "images", f"{film}.jpg")
         if not os.path.isfile(path):
             where = by_person[DENTISTS[0]].where
-            scan.missing.append(f"{path}: expected the picture of {where}, missing")
+            result.missing.append(f"{path}: expected the picture of {where}, missing")
             continue
         with noted(problems):
-            people = _people(path, by_person)
-            name, mean = path.relative_to(root).as_posix(), people[: len(DENTISTS)].mean(0)
-            scan.faces.append(ImageFace(name, path, mean, annotators=people))
-            tests.append(len(by_person) > len(DENTISTS))
-    return scan, tests
+            points = _people(path, by_person)[: len(people)]
+            if (split == "test") != (len(by_person) > len(DENTISTS)):
+                continue  # of the other split, whose rows are looked at too
+            labels = points[: len(DENTISTS)].mean(0)
+            if one and split == "train":
+                labels = points[drawn_dentist(path.stem)]
+            name = path.relative_to(root).as_posix()
+            result.faces.append(ImageFace(name, path, labels, annotators=points))
+    return result
 
 
 def _people(path: Path, rows: dict[str, Row]) -> NDArray[np.float32]:
@@ -161,43 +166,7 @@ def drawn_dentist(film: str) -> int:
     return hashlib.sha256(film.encode()).digest()[0] % len(DENTISTS)
 
 
-@dataclass(frozen=True)
-class Cephalograms:
-    """The films as a data set. one: a training film has the labels of one of the two dentists."""
-
-    name: str
-    one: bool = False
-    SOURCE = SOURCE
-    UNIT = "films"
-
-    def counts(self, root: Path) -> dict[str, tuple[int, int | None]]:
-        """Films with a picture and official number of films, by split."""
-        tests = _scan(root)[1]
-        found = {"train": len(tests) - sum(tests), "test": sum(tests)}
-        return {split: (found[split], official) for split, official in OFFICIAL.items()}
-
-    def problems(self, root: Path) -> list[str]:
-        """One line for everything that is wrong with the files under `root`, pixels included."""
-        return _scan(root)[0].all_problems()
-
-    def load(self, root: Path, split: str) -> FaceSet:
-        """The films of "train" or "test" under `root`; DataError tells all problems at once."""
-        scan, tests = _scan(root)
-        wanted = [f for f, test in zip(scan.faces, tests, strict=True) if test == (split == "test")]
-        empty = f"{root / 'images'}: expected films of the split {split}, none is there"
-        faces = dataclasses.replace(scan, faces=wanted).checked(f"{empty}; get them from {SOURCE}")
-        people = PEOPLE if split == "test" else DENTISTS
-        faces = [self._labelled(face, split, len(people)) for face in faces]
-        scheme, official = SCHEMES["cephalo"], OFFICIAL[split]
-        return face_set(self.name, split, scheme, faces, (), official, people)
-
-    def _labelled(self, face: ImageFace, split: str, people: int) -> ImageFace:
-        assert face.annotators is not None
-        labels = face.landmarks
-        if self.one and split == "train":
-            labels = face.annotators[drawn_dentist(face.path.stem)]
-        return dataclasses.replace(face, landmarks=labels, annotators=face.annotators[:people])
-
-
-BOTH = Cephalograms("cephalo")
-ONE = Cephalograms("cephalo-one", one=True)
+READER = Reader("cephalo", "cephalo", scan, SOURCE, unit="films")
+READER_ONE = Reader(
+    "cephalo-one", "cephalo", partial(scan, one=True), SOURCE, folder="cephalo", unit="films"
+)

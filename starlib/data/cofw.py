@@ -7,7 +7,7 @@ COFW_train.mat and COFW_test.mat, which serve where the others are missing, the 
 faces, 845 of them from LFPW. Images are read from the file one by one.
 """
 
-import contextlib
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +16,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from starlib.data.errors import DataError, noted
-from starlib.data.faces import FaceSet, check_points, files_stamp
+from starlib.data.faces import ImageFace, Scan, check_points
+from starlib.data.reader import Reader
 from starlib.data.text import as_float32
 from starlib.schemes import SCHEMES
 
 SOURCE = "https://data.caltech.edu/records/bc0bf-nc666 (direct: python -m starlib data fetch cofw)"
-UNIT = "faces"
-# What `data fetch` downloads: address, sha256. 503 MB.
-FETCH = (
-    (
-        "https://data.caltech.edu/records/bc0bf-nc666/files/COFW_color.zip?download=1",
-        "bc6a79bda1bd88705082af9ebdd31188cf5841917b09534b25067e424a0130e5",
-    ),
+ARCHIVE = (  # of 503 MB
+    "https://data.caltech.edu/records/bc0bf-nc666/files/COFW_color.zip?download=1",
+    "bc6a79bda1bd88705082af9ebdd31188cf5841917b09534b25067e424a0130e5",
 )
 VARIABLES = {"train": ("IsTr", "phisTr"), "test": ("IsT", "phisT")}
 OFFICIAL = {"train": 1345, "test": 507}
@@ -68,8 +65,13 @@ def _read_rows(path: Path, split: str) -> tuple[list[Any], NDArray[np.float32]]:
     return references, values.T
 
 
-def _picture(path: Path, pixels: NDArray, index: int) -> Image.Image:
+def _read(path: Path, reference: Any, index: int) -> Image.Image:
     """RGB image of an array [W, H] or [3, W, H], as HDF5 shows MATLAB's [H, W] or [H, W, 3]."""
+    with _open(path) as file:
+        try:
+            pixels = np.asarray(file[reference][()])
+        except (OSError, ValueError, KeyError, AttributeError) as error:
+            raise DataError(f"{path}: expected image {index + 1} ({error})") from error
     if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or pixels.shape[:-2] not in ((), (3,)):
         raise DataError(
             f"{path}: expected image {index + 1} as uint8 [3, W, H] or [W, H], "
@@ -78,80 +80,36 @@ def _picture(path: Path, pixels: NDArray, index: int) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(pixels.T)).convert("RGB")
 
 
-def _read(path: Path, reference: Any, index: int) -> Image.Image:
-    with _open(path) as file:
-        try:
-            pixels = file[reference][()]
-        except (OSError, ValueError, KeyError, AttributeError) as error:
-            raise DataError(f"{path}: expected image {index + 1} ({error})") from error
-    return _picture(path, np.asarray(pixels), index)
-
-
-def counts(root: Path) -> dict[str, tuple[int, int | None]]:
-    """Faces found and official number of faces, by split."""
-    found: dict[str, tuple[int, int | None]] = {}
-    for split, official in OFFICIAL.items():
-        found[split] = (0, official)
-        with contextlib.suppress(DataError):  # `problems` tells why
-            found[split] = (len(_read_rows(_path(root, split), split)[0]), official)
-    return found
-
-
-def problems(root: Path) -> list[str]:
-    """One line for everything that is wrong with the files under `root`, pixels included."""
-    lines: list[str] = []
-    paths = {split: _path(root, split) for split in OFFICIAL}
-    for split, path in paths.items():
-        if not path.is_file():
-            continue
-        with noted(lines):
-            references, _, wrong = _scan(path, split)
-            lines += wrong
-            for index, reference in enumerate(references):
-                with noted(lines):
-                    _read(path, reference, index)
-    if not any(path.is_file() for path in paths.values()):
-        names = " and ".join(path.name for path in paths.values())
-        lines = [f"{root}: expected {names}, neither is there"]
-    return list(dict.fromkeys(lines))
-
-
-def _scan(path: Path, split: str) -> tuple[list[Any], NDArray[np.float32], list[str]]:
-    """References to the images, landmarks [F, 29, 2], 0 at the image's edge, and a line for each
-    face whose landmarks, flags or image's shape are wrong."""
-    references, rows = _read_rows(path, split)
-    x, y, flags = np.split(rows, 3, axis=1)
-    landmarks = np.stack((x, y), axis=-1) - np.float32(0.5)
-    problems: list[str] = []
-    with _open(path) as file:
-        for index, reference in enumerate(references):
-            where = f"{path}, face {index + 1}"
-            with noted(problems):
-                try:
-                    width, height = file[reference].shape[-2:]
-                except (OSError, ValueError, KeyError, AttributeError) as error:
-                    raise DataError(f"{where}: expected an image ({error})") from error
-                check_points(where, landmarks[index], (width, height))
-                if not np.isin(flags[index], (0, 1)).all():
-                    raise DataError(f"{where}: expected occlusion flags of 0 or 1")
-    return references, landmarks, problems
-
-
-def load(root: Path, split: str) -> FaceSet:
-    """The faces of "train" or "test" under `root`; DataError tells all problems at once."""
+def scan(root: Path, split: str) -> Scan:
+    """The faces of a split's file; landmarks, flags and the images' shapes are looked at."""
     path = _path(root, split)
+    result = Scan(f"{path}: expected faces, it holds none", OFFICIAL[split])
     if not path.is_file():
-        raise DataError(f"{path}: expected the file of the split {split}; get COFW from {SOURCE}")
-    references, landmarks, problems = _scan(path, split)
-    if problems or not references:
-        raise DataError(problems or f"{path}: expected faces, it holds none")
-    return FaceSet(
-        dataset="cofw",
-        split=split,
-        scheme=SCHEMES["cofw"],
-        names=tuple(f"{path.name}#{index + 1}" for index in range(len(references))),
-        landmarks=landmarks,
-        read=lambda index: _read(path, references[index], index),
-        official=OFFICIAL[split],
-        stamp=files_stamp([path]),
-    )
+        result.empty = f"{path}: expected the file of the split {split}; get COFW from {SOURCE}"
+        return result
+    with noted(result.problems):
+        references, rows = _read_rows(path, split)
+        x, y, flags = np.split(rows, 3, axis=1)
+        landmarks = np.stack((x, y), axis=-1) - np.float32(0.5)
+        with _open(path) as file:
+            for index, reference in enumerate(references):
+                name, read = f"{path.name}#{index + 1}", partial(_read, path, reference, index)
+                result.faces.append(ImageFace(name, path, landmarks[index], person=name, read=read))
+                with noted(result.problems):
+                    where = f"{path}, face {index + 1}"
+                    check_points(where, landmarks[index], _size(file, reference, where))
+                    if not np.isin(flags[index], (0, 1)).all():
+                        raise DataError(f"{where}: expected occlusion flags of 0 or 1")
+    return result
+
+
+def _size(file: Any, reference: Any, where: str) -> tuple[int, int]:
+    """Width and height of an image."""
+    try:
+        width, height = file[reference].shape[-2:]
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        raise DataError(f"{where}: expected an image ({error})") from error
+    return width, height
+
+
+READER = Reader("cofw", "cofw", scan, SOURCE, fetch=(ARCHIVE,))

@@ -20,7 +20,7 @@ def few(words: Sequence[str]) -> str:
 
 
 def twice(faces: Sequence[ImageFace]) -> str | None:
-    """Faces that are there twice: the same picture by its content, and nearly the same points."""
+    """A line that names faces with the same picture, by its content, and nearly the same points."""
     shared = repeats(face.path for face in faces)
     groups: dict[str, list[ImageFace]] = {}
     for face in faces:
@@ -36,7 +36,7 @@ def twice(faces: Sequence[ImageFace]) -> str | None:
 
 
 def repeated_faces(train: Iterable[Path], test: Sequence[Path]) -> str | None:
-    """How many test faces are in pictures that training faces are in too, by their content."""
+    """A line that counts the test faces in pictures (by content) of training faces; or None."""
     trained = set(train)
     shared = repeats([*trained, *test])
     hashes = {shared[path] for path in trained & shared.keys()}

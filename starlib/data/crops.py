@@ -10,7 +10,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,13 @@ from PIL import Image
 
 from starlib.data.errors import DataError
 from starlib.data.faces import FaceSet, extent
-from starlib.data.released import BOX_MARGIN, released_boxes
 
 STORE_MARGIN = 1.5
 VIEW_MARGIN = 1.2
-CROPS = ("longer", "released")  # VIEW_MARGIN times the longer side; see `released_boxes`
+# The rule that the authors give in words and in their demo. Their evaluation reads centre and scale
+# of each face from a table (`starlib.data.released.metadata_boxes`), which need not be the same.
+RELEASED_MARGIN = 1.05
+CROPS = ("longer", "released")  # VIEW_MARGIN times the longer side, RELEASED_MARGIN the shorter
 VERSION = 1  # goes up when a crop of the same face would look different
 
 
@@ -55,25 +57,27 @@ def store_size(image_size: int) -> int:
     return round(image_size * STORE_MARGIN / VIEW_MARGIN)
 
 
-def landmark_boxes(landmarks: NDArray, margin: float = STORE_MARGIN) -> NDArray[np.float32]:
-    """Left, top and side [F, 3] of the squares around the labelled landmarks of [F, N, 2]."""
+def landmark_boxes(
+    landmarks: NDArray, margin: float = STORE_MARGIN, side_of: Callable[..., NDArray] = np.max
+) -> NDArray[np.float32]:
+    """Left, top and side [F, 3] of the squares around the labelled ones of landmarks [F, N, 2], of
+    `margin` times the longer side of their box, or the shorter one for `np.min`."""
     low, high = extent(landmarks)
-    side = margin * (high - low).max(-1, keepdims=True)
+    side = margin * side_of(high - low, axis=-1, keepdims=True)
     return np.concatenate(((low + high - side) / 2, side), axis=-1).astype(np.float32)
 
 
 def view_rule(kind: str) -> tuple[str, float]:
-    """Which side of the landmarks' box a view is cut by, "longer" or "shorter", and how many times
-    it the view's side is; `kind` is one of CROPS."""
-    return ("shorter", BOX_MARGIN) if kind == "released" else ("longer", VIEW_MARGIN)
+    """The side of the landmarks' box that decides a view's, "longer" or "shorter", and the factor
+    between the two; `kind` is one of CROPS."""
+    return ("shorter", RELEASED_MARGIN) if kind == "released" else ("longer", VIEW_MARGIN)
 
 
 def view_boxes(landmarks: NDArray, kind: str = "longer") -> NDArray[np.float32]:
-    """Left, top and side [F, 3] of what a network sees of faces with landmarks [F, N, 2]; `kind` is
-    one of CROPS."""
-    if kind == "released":
-        return released_boxes(landmarks)
-    return landmark_boxes(landmarks, VIEW_MARGIN)
+    """Left, top and side [F, 3] of what a network sees of faces with landmarks [F, N, 2], or with
+    the corners [F, 2, 2] of face boxes; `kind` is one of CROPS."""
+    side, margin = view_rule(kind)
+    return landmark_boxes(landmarks, margin, np.min if side == "shorter" else np.max)
 
 
 def stored_boxes(views: NDArray) -> NDArray[np.float32]:

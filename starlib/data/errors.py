@@ -14,7 +14,7 @@ class DataError(ValueError):
         super().__init__("\n".join(shown))
 
     def __reduce__(self) -> tuple[type, tuple[list[str]]]:
-        """So that it comes whole from another process."""
+        """Pickled with all of its problems, so that it comes whole from another process."""
         return type(self), (self.problems,)
 
 

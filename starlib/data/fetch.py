@@ -44,11 +44,10 @@ def fetch(
     if sha256 is not None and not re.fullmatch("[0-9a-fA-F]{64}", sha256):
         raise ValueError(f"--sha256: expected 64 hexadecimal digits, got {sha256!r}")
     folder = data_folder(name, root)
-    public = getattr(READERS[name], "FETCH", ())
-    wanted = [(url, sha256.lower())] if url and sha256 else list(public)
+    wanted = ((url, sha256.lower()),) if url and sha256 else READERS[name].fetch
     if not wanted:
         raise ValueError(
-            f"{name}: has no direct public address, ask for it at {READERS[name].SOURCE}; with an "
+            f"{name}: has no direct public address, ask for it at {READERS[name].source}; with an "
             f"address: python -m starlib data fetch {name} --url … --sha256 …"
         )
     added = [entry for address, digest in wanted for entry in _add(address, digest, folder)]
@@ -83,7 +82,11 @@ def unpack(archive: Path, folder: Path) -> bool:
     try:
         if zipfile.is_zipfile(archive):
             with zipfile.ZipFile(archive) as opened:
-                _check_members(archive, [(m.filename, _is_plain(m)) for m in opened.infolist()])
+                kinds = [
+                    (m.filename, stat.S_IFMT(m.external_attr >> 16)) for m in opened.infolist()
+                ]
+                plain = (0, stat.S_IFREG, stat.S_IFDIR)  # 0: made where there are no such kinds
+                _check_members(archive, [(name, kind in plain) for name, kind in kinds])
                 opened.extractall(folder)
         elif tarfile.is_tarfile(archive):
             with tarfile.open(archive) as tar:
@@ -113,11 +116,6 @@ def _check_members(archive: Path, members: list[tuple[str, bool]]) -> None:
             messages.append(f"{archive.name}: member {name!r}: expected {expected}")
     if messages:
         raise DataError(messages)
-
-
-def _is_plain(member: zipfile.ZipInfo) -> bool:
-    kind = stat.S_IFMT(member.external_attr >> 16)  # 0: made where there are no such kinds
-    return kind in (0, stat.S_IFREG, stat.S_IFDIR)
 
 
 def download(url: str, sha256: str, folder: Path) -> Path:

@@ -11,11 +11,11 @@ SHARE, FEWEST, MOST = 0.1, 8, 256
 
 
 def hold_out(faces: FaceSet) -> tuple[FaceSet, FaceSet | None]:
-    """The faces to train on, and those held out: a tenth, at least FEWEST, at most MOST and a bit.
+    """The faces to train on, and those held out: a tenth, from FEWEST to about MOST.
 
-    Nobody is in both: who is in a face stands in `FaceSet.people`, a picture is a person where
-    that is not known. People are drawn by a hash of their names, until there are enough faces;
-    None where fewer than LEAST faces or one person are all there is.
+    No person is in both; `FaceSet.people` names them, and where it does not, each face counts as
+    one. People are drawn by a hash of their names until there are enough faces. None is held out
+    from fewer than LEAST faces, or from those of one person.
     """
     people = faces.people or tuple(str(index) for index in range(len(faces)))
     order = sorted(set(people), key=lambda name: hashlib.sha256(name.encode()).hexdigest())

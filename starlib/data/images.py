@@ -1,13 +1,13 @@
 """Image files as upright RGB pictures."""
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 from PIL import Image, ImageOps
 
-from starlib.data.errors import DataError, noted
+from starlib.data.errors import DataError
 
 HEIF = (".heic", ".heif")
 # The EXIF entry that says how a camera was held, and its values for a picture lying on its side.
@@ -56,12 +56,3 @@ def _read_heif() -> None:
         import pillow_heif
 
         pillow_heif.register_heif_opener()
-
-
-def unreadable(paths: Iterable[Path]) -> list[str]:
-    """One line for each image that cannot be decoded."""
-    lines: list[str] = []
-    for path in dict.fromkeys(paths):
-        with noted(lines):
-            open_image(path)
-    return lines

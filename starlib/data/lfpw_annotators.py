@@ -13,23 +13,23 @@ nobody places them. The averages contain them; they move 53 points by over 1 % o
 the outer eye corners, nose and mouth by up to 7 %, ears and chin by up to 15 %.
 """
 
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from starlib.data.errors import DataError, noted
-from starlib.data.faces import FaceSet, ImageFace, Scan, check_points, face_set
+from starlib.data.faces import ImageFace, Scan, check_points
 from starlib.data.images import image_size
 from starlib.data.paths import image_named
 from starlib.data.pts import read_pts
+from starlib.data.reader import Reader
 from starlib.data.text import finite_numbers, table_rows
 from starlib.schemes import SCHEMES
 
 SOURCE = "https://neerajkumar.org/databases/lfpw/ (kbvt_lfpw_v1_test.csv; pictures are 300-W's)"
-UNIT = "faces"
-OFFICIAL = {"test": 221}
+OFFICIAL = 221
 LIST = "lfpw_test_annotators.csv"
 COLUMNS = ["image", "worker", "point", "x", "y", "type"]
 PEOPLE = ("worker_0", "worker_1", "worker_2")
@@ -51,32 +51,20 @@ OUTSIDE = 3
 CORNERS, CORNERS_300W, SAME_CROP = [8, 10, 11, 9], [36, 39, 42, 45], 0.25
 
 
-@dataclass(frozen=True)
-class Marked:
-    """A face's rows. points: [4, 35, 2] by ROWS, 0 at the picture's edge, NaN where there is none.
-
-    types: [4, 35], -1 where there is none. where: the first row's place in the list.
-    """
+class Marked(NamedTuple):
+    """A face's rows. where: the first row's place in the list. values: [4, 35, 3] x, y (0 at the
+    picture's edge) and type by ROWS and POINTS, NaN where there is none."""
 
     where: str
-    points: NDArray[np.float32] = field(
-        default_factory=lambda: np.full((len(ROWS), len(POINTS), 2), np.nan, np.float32)
-    )
-    types: NDArray[np.int64] = field(
-        default_factory=lambda: np.full((len(ROWS), len(POINTS)), -1, np.int64)
-    )
-
-
-def _pictures(root: Path) -> Path:
-    return root.parent / "300w" / "lfpw" / "testset"
+    values: NDArray[np.float32]
 
 
 def _read_list(path: Path) -> tuple[dict[str, Marked], list[str]]:
     """Image -> its rows, for images without a wrong one, and problems."""
     rows = table_rows(path)
     if not rows or rows[0][1] != COLUMNS:
-        found = ", ".join(rows[0][1]) if rows else "an empty list"
-        raise DataError(f"{path}: expected the columns {', '.join(COLUMNS)}, got {found}")
+        columns = ", ".join(rows[0][1]) if rows else "an empty list"
+        raise DataError(f"{path}: expected the columns {', '.join(COLUMNS)}, got {columns}")
     images: dict[str, Marked] = {}
     broken: set[str] = set()
     problems: list[str] = []
@@ -92,7 +80,7 @@ def _read_list(path: Path) -> tuple[dict[str, Marked], list[str]]:
 
 
 def _add_row(images: dict[str, Marked], where: str, cells: list[str]) -> None:
-    """Put a row's point and type into its image's arrays; DataError names what is wrong with it."""
+    """Put a row's point and type into its image's values; DataError names what is wrong with it."""
     if len(cells) != len(COLUMNS):
         raise DataError(f"{where}: expected {len(COLUMNS)} cells, got {len(cells)}")
     image, worker, point, x, y, kind = cells
@@ -103,17 +91,17 @@ def _add_row(images: dict[str, Marked], where: str, cells: list[str]) -> None:
             raise DataError(f"{where}: {name}: expected one of {', '.join(known)}, got {cell!r}")
     if kind not in TYPES:
         raise DataError(f"{where}: type: expected one of {', '.join(TYPES)}, got {kind!r}")
-    marked = images.setdefault(image, Marked(where))
+    none = np.full((len(ROWS), len(POINTS), 3), np.nan, np.float32)
+    values = images.setdefault(image, Marked(where, none)).values
     at = ROWS.index(worker), POINTS.index(point)
-    if marked.types[at] >= 0:
+    if not np.isnan(values[at]).any():
         raise DataError(f"{where}: expected {point} of {image} by {worker} once, it is a second")
-    marked.points[at] = finite_numbers(where, [x, y]) + np.float32(0.5)
-    marked.types[at] = int(kind)
+    values[at] = (*finite_numbers(where, [x, y]) + np.float32(0.5), int(kind))
 
 
 def _gaps(path: Path, image: str, marked: Marked) -> list[str]:
     """A line for every worker with some of the points, and for an average without one."""
-    there = marked.types >= 0
+    there = ~np.isnan(marked.values).any(-1)
     return [
         f"{path}: expected all {len(POINTS)} points of {image} by {worker}, "
         f"{POINTS[int((~has).argmax())]} is missing"
@@ -122,38 +110,40 @@ def _gaps(path: Path, image: str, marked: Marked) -> list[str]:
     ]
 
 
-def _scan(root: Path) -> Scan:
+def scan(root: Path, split: str) -> Scan:
     """Every face of the list, in its order; annotators [3, 35, 2] are PEOPLE."""
-    scan = Scan()
-    with noted(scan.problems):
+    pictures = root.parent / "300w" / "lfpw" / "testset"
+    result = Scan(f"{pictures}: expected pictures of {LIST}, none is there", OFFICIAL, PEOPLE)
+    with noted(result.problems):
         images, problems = _read_list(root / LIST)
-        scan.problems.extend(problems)
+        result.problems += problems
         for image, marked in images.items():
-            path = image_named(_pictures(root), image)
+            path = image_named(pictures, image)
             if path is None:
-                place = f"{_pictures(root) / image}.png or .jpg"
-                scan.missing.append(f"{place}: expected the picture of {marked.where}, missing")
+                place = f"{pictures / image}.png or .jpg"
+                result.missing.append(f"{place}: expected the picture of {marked.where}, missing")
                 continue
-            with noted(scan.problems):
+            with noted(result.problems):
                 _check(path, marked)
-                outside = marked.types[:-1, :, None] == OUTSIDE
-                people = np.where(outside, np.float32(np.nan), marked.points[:-1])
+                points = marked.values[..., :2]
+                outside = marked.values[:-1, :, 2:] == OUTSIDE
+                people = np.where(outside, np.float32(np.nan), points[:-1])
                 name = f"lfpw/testset/{path.name}"
-                scan.faces.append(ImageFace(name, path, marked.points[-1], annotators=people))
-    return scan
+                result.faces.append(ImageFace(name, path, points[-1], annotators=people))
+    return result
 
 
 def _check(path: Path, marked: Marked) -> None:
     """DataError for points outside the picture, and for a picture that is another crop."""
     size, problems = image_size(path), list[str]()
-    for worker, points in zip(ROWS, marked.points, strict=True):
+    for worker, points in zip(ROWS, marked.values[..., :2], strict=True):
         if np.isfinite(points).all():
             with noted(problems):
                 check_points(f"{marked.where} ({worker})", points, size)
     if problems:
         raise DataError(problems)
     corners = read_pts(path.with_suffix(".pts"), SCHEMES["300w"].points)[CORNERS_300W] - 0.5
-    apart = np.linalg.norm(marked.points[-1, CORNERS] - corners, axis=-1).max()
+    apart = np.linalg.norm(marked.values[-1, CORNERS, :2] - corners, axis=-1).max()
     if not apart <= SAME_CROP * np.linalg.norm(corners[0] - corners[-1]):
         raise DataError(
             f"{marked.where}: expected the crop {path.name} that the list was made for, its "
@@ -161,20 +151,6 @@ def _check(path: Path, marked: Marked) -> None:
         )
 
 
-def counts(root: Path) -> dict[str, tuple[int, int | None]]:
-    """Faces with a picture and number of faces of the whole list."""
-    return {"test": (len(_scan(root).faces), OFFICIAL["test"])}
-
-
-def problems(root: Path) -> list[str]:
-    """One line for everything that is wrong with the list and its pictures, missing ones too."""
-    return _scan(root).all_problems()
-
-
-def load(root: Path, split: str) -> FaceSet:
-    """The faces of "test" under `root`; DataError tells all problems at once."""
-    if split != "test":
-        raise DataError(f"lfpw-annotators: expected the split test, it has no {split}")
-    faces = _scan(root).checked(f"{_pictures(root)}: expected pictures of {LIST}, none is there")
-    official, scheme = OFFICIAL[split], SCHEMES["lfpw-35"]
-    return face_set("lfpw-annotators", split, scheme, faces, (), official, PEOPLE)
+READER = Reader(
+    "lfpw-annotators", "lfpw-35", scan, SOURCE, splits=("test",), folder="lfpw_annotators"
+)

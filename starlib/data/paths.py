@@ -1,4 +1,4 @@
-"""Which files of a folder are data, and which file a name in a list means."""
+"""The files of a folder that are data, and the file that a name in a list means."""
 
 import filecmp
 import hashlib
@@ -33,14 +33,12 @@ def visible_files(folder: Path, below: bool = False) -> list[Path]:
     DataError names a folder that cannot be read.
     """
     try:
-        found = sorted(folder.rglob("*") if below else folder.iterdir())
-        return [p for p in found if not _hidden(p.relative_to(folder)) and p.is_file()]
+        paths = sorted(folder.rglob("*") if below else folder.iterdir())
+        parts = [path.relative_to(folder).parts for path in paths]
+        hidden = [any(p.startswith(".") or p == "__MACOSX" for p in each) for each in parts]
+        return [p for p, hide in zip(paths, hidden, strict=True) if not hide and p.is_file()]
     except OSError as error:
         raise DataError(f"{folder}: expected a readable folder ({error})") from error
-
-
-def _hidden(path: Path) -> bool:
-    return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
 
 
 def derived(paths: Sequence[Path]) -> set[Path]:

@@ -13,23 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from starlib.data.errors import DataError
-from starlib.data.faces import extent
 from starlib.data.text import read_text
 
-BOX_MARGIN = 1.05
 SAME_FACE = 2.0  # mean distance in pixels below which two annotations are of one face
-
-
-def released_boxes(landmarks: NDArray) -> NDArray[np.float32]:
-    """Left, top and side [F, 3] of the crops around landmarks [F, N, 2], or around the corners
-    [F, 2, 2] of face boxes: 1.05 times the box's shorter side, around its centre.
-
-    That is the rule the authors give in words and in their demo. Their evaluation reads centre and
-    scale of each face from a table (`metadata_boxes`), which need not be the same.
-    """
-    low, high = extent(landmarks)
-    side = BOX_MARGIN * (high - low).min(-1, keepdims=True)
-    return np.concatenate(((low + high - side) / 2, side), axis=-1).astype(np.float32)
 
 
 def released_crop(image: Image.Image, box: NDArray, size: int) -> NDArray[np.uint8]:

@@ -21,8 +21,8 @@ def read_text(path: Path, what: str) -> str:
 
 
 def table_rows(path: Path) -> list[tuple[str, list[str]]]:
-    """Where each row stands ("list.csv, line 3") and its cells between commas; empty lines are left
-    out. DataError names a file that cannot be read."""
+    """The place of each row ("list.csv, line 3") and its cells between commas, without empty lines.
+    DataError names a file that cannot be read."""
     return [
         (f"{path}, line {number}", [cell.strip() for cell in line.split(",")])
         for number, line in enumerate(read_text(path, "list").splitlines(), 1)

@@ -7,23 +7,23 @@ training. Frames are decoded one by one, and only the last one is kept: read the
 going back decodes the video from its beginning.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from starlib.data.errors import DataError, noted
-from starlib.data.faces import FaceSet, check_points, files_stamp
-from starlib.data.images import image_size, open_image
+from starlib.data.faces import ImageFace, Scan, check_points
+from starlib.data.images import image_size
 from starlib.data.paths import image_named, named_file, visible_files
 from starlib.data.pts import read_pts
+from starlib.data.reader import Counts, Reader
 from starlib.schemes import SCHEMES
 
 SOURCE = "https://ibug.doc.ic.ac.uk/resources/300-VW/ (form on that page)"
-UNIT = "videos"
 # fmt: off
 CATEGORIES = {
     "category A": (
@@ -45,10 +45,8 @@ def _category(video: Path) -> str:
     return next((n for n, ids in CATEGORIES.items() if int(video.name) in ids), "training")
 
 
-def _videos(root: Path, split: str | None = None) -> list[Path]:
-    """The folders of videos, those of a split if it is given."""
-    videos = sorted(path for path in root.iterdir() if path.is_dir() and path.name.isdecimal())
-    return [v for v in videos if split in (None, "train" if _category(v) == "training" else "test")]
+def _videos(root: Path) -> list[Path]:
+    return sorted(path for path in root.iterdir() if path.is_dir() and path.name.isdecimal())
 
 
 def decode(video: Path) -> Generator[Image.Image, None, None]:
@@ -113,79 +111,65 @@ def _annotations(folder: Path) -> tuple[list[tuple[int, Path]], list[str]]:
     return [(number, path) for number, path in numbered if number >= 1], problems
 
 
-def _scan(folder: Path) -> tuple[list[tuple[str, Path, int, NDArray[np.float32]]], list[str]]:
-    """Name, source (video or image), frame number and landmarks of each face of a video."""
+def scan(root: Path, split: str) -> Scan:
+    """The annotated frames of the videos of a split, each tagged with its category."""
+    place = f"{root}: expected folders of {split} videos (001, …)"
+    result = Scan(f"{place}; get 300-VW from {SOURCE}", TEST_FRAMES if split == "test" else None)
+    frames = _Frames()
+    for folder in _videos(root):
+        if (_category(folder) == "training") == (split == "train"):
+            with noted(result.problems):
+                _add_frames(result, folder, frames)
+    return result
+
+
+def _add_frames(result: Scan, folder: Path, frames: _Frames) -> None:
     video = named_file(folder, "vid.avi")
     annotations, problems = _annotations(folder)
-    faces: list[tuple[str, Path, int, NDArray[np.float32]]] = []
-    size = None
-    if video.is_file():
-        try:
-            size = _first_frame_size(video)
-        except DataError as error:
-            return [], problems + error.problems
+    result.problems += problems
+    size = _first_frame_size(video) if video.is_file() else None
     for number, annotation in annotations:
         source = video if size else image_named(folder / "imgs", annotation.stem)
         if source is None:
-            problems.append(f"{annotation}: expected vid.avi or imgs/{annotation.stem}.jpg")
+            wanted = f"vid.avi or imgs/{annotation.stem}.jpg"
+            result.problems.append(f"{annotation}: expected {wanted}")
             continue
-        with noted(problems):
+        with noted(result.problems):
             landmarks = read_pts(annotation, SCHEMES["300w"].points) - np.float32(0.5)
-            where = size or image_size(source)
-            faces.append((f"{folder.name}/{annotation.stem}", source, number, landmarks))
+            where, tags = size or image_size(source), (_category(folder),)
+            read = partial(frames.read, video, number) if size else None
+            name = f"{folder.name}/{annotation.stem}"
+            result.faces.append(ImageFace(name, source, landmarks, tags, folder.name, read=read))
             check_points(annotation, landmarks, where)
-    return faces, problems
 
 
-def counts(root: Path) -> dict[str, tuple[int, int | None]]:
+def counts(root: Path, _: Mapping[str, Scan]) -> Counts:
     """Videos found and official number of videos, by category."""
     have = [_category(video) for video in _videos(root)]
     numbers = {name: len(ids) for name, ids in CATEGORIES.items()} | {"training": TRAINING_VIDEOS}
     return {name: (have.count(name), official) for name, official in numbers.items()}
 
 
-def problems(root: Path) -> list[str]:
-    """One line for everything that is wrong with the files under `root`; decodes every video."""
+def undecodable(result: Scan) -> list[str]:
+    """A line for each picture that cannot be decoded, and one for each video that breaks."""
     lines: list[str] = []
-    for folder in _videos(root):
-        faces, problems = _scan(folder)
-        lines += problems
-        frames = _Frames()
-        for _, source, number, _ in faces:
-            try:
-                _read(frames, source, number)
-            except DataError as error:
-                lines += error.problems
-                if source.suffix.lower() == ".avi":
-                    break
-    return lines or ([] if _videos(root) else [f"{root}: expected folders 001, …, none is there"])
+    broken: set[Path] = set()
+    for face in result.faces:
+        if face.path not in broken:
+            before = len(lines)
+            with noted(lines):
+                face.picture()
+            broken |= {face.path} if len(lines) > before else set()
+    return lines
 
 
-def _read(frames: _Frames, source: Path, number: int) -> Image.Image:
-    return frames.read(source, number) if source.suffix.lower() == ".avi" else open_image(source)
-
-
-def load(root: Path, split: str) -> FaceSet:
-    """The annotated frames of "train" or "test" under `root`; DataError tells all problems."""
-    videos = _videos(root, split)
-    if not videos:
-        raise DataError(
-            f"{root}: expected folders of {split} videos (001, …); get 300-VW from {SOURCE}"
-        )
-    scanned = [_scan(video) for video in videos]
-    if problems := [problem for _, lines in scanned for problem in lines]:
-        raise DataError(problems)
-    faces = [face for listed, _ in scanned for face in listed]
-    tags = [_category(video) for video, (f, _) in zip(videos, scanned, strict=True) for _ in f]
-    frames = _Frames()
-    return FaceSet(
-        dataset="300vw",
-        split=split,
-        scheme=SCHEMES["300w"],
-        names=tuple(name for name, _, _, _ in faces),
-        landmarks=np.stack([landmarks for _, _, _, landmarks in faces]),
-        read=lambda index: _read(frames, *faces[index][1:3]),
-        subsets={name: np.array([t == name for t in tags]) for name in CATEGORIES if name in tags},
-        official=TEST_FRAMES if split == "test" else None,
-        stamp=files_stamp([source for _, source, _, _ in faces]),
-    )
+READER = Reader(
+    "300vw",
+    "300w",
+    scan,
+    SOURCE,
+    subsets=tuple(CATEGORIES),
+    unit="videos",
+    counts=counts,
+    undecodable=undecodable,
+)

@@ -7,20 +7,18 @@ itself, 01_Indoor/ and 02_Outdoor/, are the private test set, which is not part 
 """
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
-
-import numpy as np
 
 from starlib.data.copies import few, twice
 from starlib.data.errors import noted
-from starlib.data.faces import FaceSet, ImageFace, Scan, face_set
-from starlib.data.images import unreadable
+from starlib.data.faces import ImageFace, Scan
 from starlib.data.paths import copied_images
 from starlib.data.pts import pairs, read_face
+from starlib.data.reader import Counts, Reader
 from starlib.schemes import SCHEMES
 
 SOURCE = "https://ibug.doc.ic.ac.uk/resources/facial-point-annotations/ (form on that page)"
-UNIT = "faces"
 FOLDERS = {  # folder -> (split, subset, official number of faces)
     "afw": ("train", "afw", 337),
     "helen/trainset": ("train", "helen", 2000),
@@ -34,9 +32,36 @@ FOLDERS = {  # folder -> (split, subset, official number of faces)
 FULL = ("common", "challenge")  # what the full test set is made of
 
 
-def counts(root: Path) -> dict[str, tuple[int, int | None]]:
+def scan(root: Path, split: str) -> Scan:
+    """The faces of the folders of a split, each tagged with its subset."""
+    folders = {n: subset for n, (where, subset, _) in FOLDERS.items() if where == split}
+    place = f"{root}: expected images with .pts files in {', '.join(folders)}"
+    result = Scan(f"{place}; get 300-W from {SOURCE}")
+    for name, subset in folders.items():
+        if not (root / name).is_dir():
+            continue
+        both, problems = pairs(root / name)
+        result.problems += problems
+        for image, annotation in both:
+            with noted(result.problems):
+                landmarks = read_face(image, annotation, SCHEMES["300w"].points, first_pixel=1)
+                label = image.relative_to(root).as_posix()
+                result.faces.append(ImageFace(label, image, landmarks, (subset,)))
+    there = {face.tags[0] for face in result.faces}
+    if there.issuperset(FULL):
+        result.faces = [
+            dataclasses.replace(face, tags=(*face.tags, "full")) if face.tags[0] in FULL else face
+            for face in result.faces
+        ]
+    # The private test set counts where it is there: most copies of 300-W come without it.
+    counted = {n for n, subset in folders.items() if subset != "private" or subset in there}
+    result.official = sum(FOLDERS[name][2] for name in counted)
+    return result
+
+
+def counts(root: Path, _: Mapping[str, Scan]) -> Counts:
     """Faces found and official number of faces, by folder, then by training and test set."""
-    numbers: dict[str, tuple[int, int | None]] = {}
+    numbers: Counts = {}
     sums = {"train": (0, 0), "common": (0, 0), "challenge": (0, 0), "private": (0, 0)}
     for name, (split, subset, official) in FOLDERS.items():
         number = len(pairs(root / name)[0]) if (root / name).is_dir() else 0
@@ -46,57 +71,21 @@ def counts(root: Path) -> dict[str, tuple[int, int | None]]:
     return numbers | sums
 
 
-def problems(root: Path) -> list[str]:
-    """One line for everything that is wrong with the files under `root`, pixels included."""
-    lines = _scan(root, "train").problems + _scan(root, "test").problems
-    lines += unreadable(image for folder in _folders(root) for image, _ in pairs(folder)[0])
-    if not lines and not any(number for number, _ in counts(root).values()):
-        lines = [f"{root}: expected the folders {', '.join(FOLDERS)}, none is there"]
-    return list(dict.fromkeys(lines))
-
-
-def doubts(root: Path) -> list[str]:
+def doubts(root: Path, scans: Mapping[str, Scan]) -> list[str]:
     """One line for the copies that are left out, and one for faces that are there twice."""
-    copies = [path.name for folder in _folders(root) for path in copied_images(folder)]
+    folders = [root / name for name in FOLDERS if (root / name).is_dir()]
+    copies = [path.name for folder in folders for path in copied_images(folder)]
     lines = [f"{root}: {len(copies)} copies are left out: {few(copies)}"] if copies else []
-    same = twice(_scan(root, "train").faces + _scan(root, "test").faces)
+    same = twice([face for result in scans.values() for face in result.faces])
     return lines + ([f"{root}: {same}"] if same else [])
 
 
-def _folders(root: Path) -> list[Path]:
-    return [root / name for name in FOLDERS if (root / name).is_dir()]
-
-
-def _scan(root: Path, split: str) -> Scan:
-    scan = Scan()
-    for name, (folder_split, subset, _) in FOLDERS.items():
-        if folder_split != split or not (root / name).is_dir():
-            continue
-        both, problems = pairs(root / name)
-        scan.problems.extend(problems)
-        for image, annotation in both:
-            with noted(scan.problems):
-                landmarks = read_face(image, annotation, SCHEMES["300w"].points, first_pixel=1)
-                label = image.relative_to(root).as_posix()
-                scan.faces.append(ImageFace(label, image, landmarks, (subset,)))
-    return scan
-
-
-def load(root: Path, split: str) -> FaceSet:
-    """The faces of "train" or "test" under `root`; DataError tells all problems at once."""
-    folders = ", ".join(f for f, (s, _, _) in FOLDERS.items() if s == split)
-    place = f"{root}: expected images with .pts files in {folders}"
-    faces = _scan(root, split).checked(f"{place}; get 300-W from {SOURCE}")
-    subsets = list(dict.fromkeys(tag for face in faces for tag in face.tags))
-    usual = [tag for tag in FULL if tag in subsets]
-    # The private test set counts where it is there: most copies of 300-W come without it.
-    official = sum(
-        number
-        for folder_split, subset, number in FOLDERS.values()
-        if folder_split == split and (subset != "private" or subset in subsets)
-    )
-    whole = face_set("300w", split, SCHEMES["300w"], faces, subsets, official)
-    if len(usual) < len(FULL):
-        return whole
-    full = np.logical_or.reduce([whole.subsets[tag] for tag in usual])
-    return dataclasses.replace(whole, subsets=whole.subsets | {"full": full})
+READER = Reader(
+    "300w",
+    "300w",
+    scan,
+    SOURCE,
+    subsets=tuple(dict.fromkeys([*(subset for _, subset, _ in FOLDERS.values()), "full"])),
+    counts=counts,
+    doubts=doubts,
+)

@@ -173,9 +173,7 @@ class StackedHourglass(nn.Module):
             Stack(self.scheme, width, depth, aam, i == 0, i == stacks - 1, cholesky, sigmoid)
             for i in range(stacks)
         )
-        membership = torch.zeros(self.scheme.points, len(self.scheme.edges))
-        for e, (points, _) in enumerate(self.scheme.edges):
-            membership[list(points), e] = 1
+        membership = torch.from_numpy(self.scheme.membership).T.float().contiguous()  # [N, E]
         self.register_buffer("membership", membership, persistent=False)
         self.membership: Tensor
 

@@ -33,14 +33,10 @@ def read_tensors(path: Path | str) -> Any:
                 f"{path}: expected a checkpoint of tensors only; it would run code when read "
                 f"({', '.join(code)})"
             ) from error
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:100]
         raise ValueError(
-            f"{path}: expected a checkpoint written by torch.save, not cut off ({_short(error)})"
+            f"{path}: expected a checkpoint written by torch.save, not cut off ({reason})"
         ) from error
-
-
-def _short(error: Exception) -> str:
-    text = str(error).strip().splitlines() or [type(error).__name__]
-    return text[0][:100]
 
 
 def _imports(path: Path) -> list[str]:

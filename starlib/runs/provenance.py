@@ -1,4 +1,4 @@
-"""Where a result comes from: commit, versions and device; names of parts, never the machine's."""
+"""Provenance of a result: commit, versions and device; names of parts, never the machine's."""
 
 import os
 import platform

@@ -104,7 +104,7 @@ def read_record(path: Path) -> Run:
 
 
 def _stamp(path: Path) -> tuple[int, int, int]:
-    """Changes when the file does."""
+    """Inode, time and size of a file, which change when it does."""
     try:
         status = path.stat()
     except OSError as error:
@@ -114,7 +114,7 @@ def _stamp(path: Path) -> tuple[int, int, int]:
 
 @functools.lru_cache(maxsize=4096)
 def _read(path: Path, *stamps: int) -> Run:
-    """As `read_record`; both files are read once for as long as they stay the same."""
+    """`read_record`, once for as long as both files stay the same."""
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         config = RunConfig.from_dict(record.pop("config"))

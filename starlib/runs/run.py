@@ -82,7 +82,9 @@ def run(
     prints = fingerprints(config, faces, crops)
     name = config.name(*prints)
     checkpoint = folder / "checkpoints" / f"{name}.pt"
-    with _locked(checkpoint.with_suffix(".lock"), busy):
+    with contextlib.ExitStack() as held:  # by the first process for all that train together
+        lock = checkpoint.with_suffix(".lock")
+        distributed.once(lambda: held.enter_context(_lock(lock, busy)))
         if not anew:
             finished = distributed.once(lambda: load_run(config, folder, prints))
             if finished is not None:
@@ -117,8 +119,8 @@ def _clear(folder: Path, name: str) -> None:
 
 
 def faces_decide(dataset: str, root: Path | str | None = None) -> bool:
-    """Whether the faces of a data set are there to say which of its runs is meant; those of
-    synthface follow from its name."""
+    """Whether faces that are there name the run: not for synthface, which its name defines, nor for
+    a data set without files, whose runs are looked up by their config."""
     if is_path(dataset):
         return True
     try:
@@ -157,14 +159,6 @@ def _cut(
     lock = stores / f"{Path(config.dataset).stem}-{config.image_size}.lock"
     with _lock(lock, waiting):
         return {s: crop_store(faces[s], config.image_size, stores, config.crop) for s in faces}
-
-
-@contextlib.contextmanager
-def _locked(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
-    """As `_lock`; of processes that train together the first holds it for all."""
-    with contextlib.ExitStack() as held:
-        distributed.once(lambda: held.enter_context(_lock(path, waiting)))
-        yield
 
 
 @contextlib.contextmanager

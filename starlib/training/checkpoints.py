@@ -22,7 +22,7 @@ MARK = b"starlib checkpoint sha256 "
 
 
 class Checkpoints:
-    """Writes checkpoints of a training to a file, or none without a path, while it goes on.
+    """Writes checkpoints to a file while the training continues; none without a path.
 
     A context manager; at its end the last one is on the disk. What could not be written is raised
     at the next offer, or at the end.

@@ -27,6 +27,7 @@ OUTPUTS = ("heatmaps", "coordinates")
 PRECISIONS = ("float32", "bfloat16")
 PROTOCOL = 2  # goes up when the same config would train differently; records of older ones are read
 BACKBONES = ("hrnet_w18", "hrnet_w18_small", "resnet18", "resnet50")  # of timm
+NETWORKS = ("hourglass", *BACKBONES)
 
 DATASET = Rule(
     f"one of {', '.join(SCHEME_OF)}, or the path of a .yml file",
@@ -62,12 +63,8 @@ class RunConfig:
 
     dataset: Annotated[str, "what is trained and tested on", DATASET]
     loss: Annotated[str, "what is minimised", one_of(LOSSES)] = "star"
-    distance: Annotated[str, "d of regression, the STAR losses and ADL", one_of(DISTANCES)] = (
-        "smooth_l1"
-    )
-    restriction: Annotated[
-        str, "of the eigenvalues, for STAR losses and Mahalanobis", one_of(RESTRICTIONS)
-    ] = "value"
+    distance: Annotated[str, "d of regression, STAR and ADL", one_of(DISTANCES)] = "smooth_l1"
+    restriction: Annotated[str, "of λ in STAR and Mahalanobis", one_of(RESTRICTIONS)] = "value"
     weight: Annotated[float, "w of the value restriction", WEIGHT] = 1.0
     seed: Annotated[int, "draws weights, order and augmentation", integer(0)] = 0
     image_size: Annotated[int, "side of the input in pixels", COUNT] = 256
@@ -84,24 +81,18 @@ class RunConfig:
     dr: Annotated[bool, "add distribution regularisation", FLAG] = False
     aam: Annotated[bool, "point and edge heads, their losses, and attention", FLAG] = False
     adl_ratio: Annotated[float | None, "ADL's hand-set λ; else from the heatmap", RATIO] = None
-    convention: Annotated[
-        str, "of regression and STAR, and of the decoder's grid", one_of(CONVENTIONS)
-    ] = "paper"
+    convention: Annotated[str, "of regression, STAR and decoder", one_of(CONVENTIONS)] = "paper"
     augmentation: Annotated[str, "whose augmentation", one_of(AUGMENTATIONS)] = "paper"
     crop: Annotated[str, "by which side of the landmarks' box", one_of(CROPS)] = "longer"
     milestones: Annotated[
         tuple[float, ...], "shares of the epochs after which the rate is a tenth", SHARES
     ] = (0.4, 0.7, 0.9)
     loss_weight: Annotated[float, "factor of the landmark loss", FACTOR] = 1.0
-    covariance: Annotated[
-        str, "of the likelihoods; cholesky: predicted by a head", one_of(COVARIANCES)
-    ] = "heatmap"
-    backbone: Annotated[
-        str, "the network; others are timm's", one_of(("hourglass", *BACKBONES))
-    ] = "hourglass"
-    output: Annotated[str, "coordinates: a linear layer on timm's features", one_of(OUTPUTS)] = (
-        "heatmaps"
+    covariance: Annotated[str, "of likelihoods; cholesky: a head's", one_of(COVARIANCES)] = (
+        "heatmap"
     )
+    backbone: Annotated[str, "the network; others are timm's", one_of(NETWORKS)] = "hourglass"
+    output: Annotated[str, "coordinates: a layer on timm's features", one_of(OUTPUTS)] = "heatmaps"
     start: Annotated[str | None, "SHA-256 of the weights that it starts from", DIGEST] = None
 
     def __post_init__(self) -> None:

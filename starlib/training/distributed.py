@@ -106,8 +106,9 @@ class _BatchNorm(nn.BatchNorm2d):
             return super().forward(input)
         values = input.to(torch.promote_types(input.dtype, torch.float32))
         own = torch.stack((values.mean((0, 2, 3)), values.var((0, 2, 3), correction=0)))
+        here = torch.arange(size(), device=own.device) == rank()
         # A sum that gathers; its backward sums gradients over the processes.
-        means, variances = all_reduce(_at_own_place(own)).unbind(1)
+        means, variances = all_reduce(torch.where(here[:, None, None], own, 0.0)).unbind(1)
         centre = means.mean(0)
         variance = (variances + (means - centre).square()).mean(0)
         count = size() * values[:, 0].numel()
@@ -119,12 +120,6 @@ class _BatchNorm(nn.BatchNorm2d):
         scale = self.weight * torch.rsqrt(variance + self.eps)
         shift = self.bias - centre * scale
         return (values * scale[:, None, None] + shift[:, None, None]).to(input.dtype)
-
-
-def _at_own_place(values: Tensor) -> Tensor:
-    """[size, ...] with zeros but at this process's place, so that a sum over processes gathers."""
-    places = torch.arange(size(), device=values.device).view(-1, *[1] * values.dim())
-    return torch.where(places == rank(), values, 0.0)
 
 
 def parallel(module: nn.Module, device: torch.device) -> nn.Module:

@@ -163,13 +163,9 @@ class Faces:
             )
         self.stored, self.device, self.count = crops.images[:count], device, count
         self.landmarks = torch.from_numpy(crops.landmarks[:count]).to(device)
-        self.images = torch.from_numpy(np.array(self.stored)).to(device) if self._fit() else None
-
-    def _fit(self) -> bool:
-        if self.device.type != "cuda":
-            return False
-        free, _ = torch.cuda.mem_get_info(self.device)
-        return self.stored.nbytes <= GPU_SHARE * free
+        free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else 0
+        small = self.stored.nbytes <= GPU_SHARE * free
+        self.images = torch.from_numpy(np.array(self.stored)).to(device) if small else None
 
     def batches(self, order: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """Images uint8 [B, 3, S, S] and landmarks [B, N, 2] of each row of order [steps, B]."""

@@ -8,10 +8,10 @@ from starlib.data.own.schemes import read_scheme
 from starlib.metrics import nme
 from starlib.runs.run import run
 from starlib.training.config import RunConfig
-from tests.starlib.test_own import SMALL, cats, describe  # noqa: F401  # a fixture
+from tests.own import SMALL, describe
 
 
-def test_a_model_is_trained_on_your_own_data(cats, tmp_path, capsys):  # noqa: F811
+def test_a_model_is_trained_on_your_own_data(cats, tmp_path, capsys):
     path = describe(cats[0])
     config = RunConfig.at("smoke", path, **SMALL)
     found = run(config, results=tmp_path / "results")

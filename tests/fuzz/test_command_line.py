@@ -15,23 +15,21 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
 
 from companion import __main__ as companion_line
 from companion.bench import timing
 from companion.bench import training as bench_training
 from starlib import __main__ as starlib_line
 from starlib.data import DataError, synthface
-from starlib.schemes import SCHEMES
 from starlib.training import config as training_config
 from starlib.training import loop
-from starlib.training.state import build_model
-from tests.conftest import SMALL_RUN, write_pts
+from tests.conftest import SMALL as SIZES
+from tests.conftest import save_picture, save_run, write_pts
 from tests.fuzz import TALLY, times
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = {"starlib": starlib_line, "companion": companion_line}
-SMALL = {"image_size": 32, "stacks": 1, "width": 8, "depth": 2, "epochs": 1, "batch_size": 2}
+SMALL = {**SIZES, "stacks": 1}
 # They wait for a scheduler and for a compiler, train hundreds of runs, and what no machine holds.
 SKIPPED = ("--dask", "--compile", "--queue", "--epochs", "--stacks", "--width", "--image-size")
 WORDS = ["", " ", "0", "1", "2", "-1", "3.5", "nan", "inf", "1e999", "9" * 30, "true", "null", "[]"]
@@ -75,8 +73,7 @@ def fill(folder: Path) -> None:
     rng = np.random.default_rng(0)
     for index, name in enumerate(["afw/1", "lfpw/trainset/2", "helen/testset/3", "lfpw/testset/4"]):
         path = folder / "data" / "300w" / name
-        path.parent.mkdir(parents=True)
-        Image.fromarray(rng.integers(0, 256, (50, 60, 3), dtype=np.uint8)).save(f"{path}.png")
+        save_picture(path.with_suffix(".png"), (60, 50))
         write_pts(path.with_suffix(".pts"), rng.uniform(10, 45, (68, 2)), header=index != 1)
     shutil.copy(folder / "data/300w/afw/1.png", folder / "photo.png")
     whole = (folder / "photo.png").read_bytes()
@@ -84,10 +81,7 @@ def fill(folder: Path) -> None:
     (folder / "text.png").write_text("no picture")
     for name in ("empty.png", "nothing.pt", "photo"):
         (folder / name).touch()
-    scheme = SCHEMES["300w"]
-    parts = {"config": SMALL_RUN.to_dict(), "scheme": scheme.to_dict()}
-    parts["weights"] = build_model(SMALL_RUN, scheme).state_dict()
-    torch.save(parts, folder / "run.pt")
+    save_run(folder / "run.pt")
     torch.save({"net": torch.nn.Linear}, folder / "pickle.pt")
     (folder / "own.yml").write_text("train: list.csv\ntest: list.csv\nnormaliser: [[0], [1]]\n")
     (folder / "other.yml").write_text("- 1\n- {a: [b\n")
@@ -99,7 +93,7 @@ def fill(folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def patched():
-    """What would take minutes, start processes or use the network is small, or refuses."""
+    """Calls that take minutes, start processes or use the network are made small, or refuse."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("smoke", "reduced", "full"):
             patch.setitem(training_config.SCALES, name, dict(SMALL))
@@ -161,7 +155,7 @@ def mostly(fitting: list[str], others: st.SearchStrategy[str]) -> st.SearchStrat
 
 
 def values(action: argparse.Action) -> st.SearchStrategy[list[str]]:
-    """What may follow an option, or stand in a position: mostly what it takes, or anything."""
+    """Values of an option or a position: mostly fitting ones, or anything."""
     if action.nargs == 0:
         return st.just([])
     some = st.sampled_from(FILES) | st.sampled_from(WORDS) | st.text(max_size=8)

@@ -59,7 +59,7 @@ def outcome(results):
 
 
 def stage(results: Path) -> str:
-    """What a run was about when it was killed."""
+    """The stage that a run had reached when it was killed."""
     if list((results / "checkpoints").glob("*.pt")):
         return "writing the record" if list((results / "weights").glob("*")) else "training"
     whole = len([path for path in (results / "crops").glob("300w-t*-*") if path.is_dir()])

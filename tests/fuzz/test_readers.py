@@ -1,7 +1,7 @@
-"""Whatever a file holds, a reader returns faces or raises a ValueError that names the file."""
+"""A reader returns faces or raises a ValueError that names the file, whatever the file holds."""
 
 import json
-import zlib
+from functools import partial
 
 import numpy as np
 import pytest
@@ -13,16 +13,18 @@ from PIL import Image
 from starlib.data import (
     DataError,
     FaceSet,
+    cephalo,
     check_dataset,
     lfpw_annotators,
     load_dataset,
     wflw,
 )
-from starlib.data.cephalo import DENTISTS, PEOPLE
 from starlib.data.images import image_size, open_image
 from starlib.data.own.split import split_list
-from tests.conftest import without_rights, write_pts
+from tests.conftest import save_picture, without_rights, write_pts
 from tests.fuzz import times
+from tests.own import coco, coco_list, csv_list, tsv_list
+from tests.starlib.test_hostile import bomb
 
 pytestmark = pytest.mark.filterwarnings("ignore::starlib.data.errors.DataWarning")
 
@@ -39,9 +41,10 @@ SCHEME = {
 }
 # What lists and descriptions hold where something else is expected.
 WORDS = ["", " ", "nan", "-inf", "1e39", "1e309", "9" * 400, "-1", "0", "1_0", "½", "\0", "\ufeff"]
-WORDS += ["../../../../etc/passwd", "/", "a" * 300, "/dev/null", ".", "a.png", "loop.png", "folder"]
-WORDS += ["[", "{}", "null", "true", "*a", "&a [*a]", "!!python/object:os.system", "none", "300w"]
-WORDS += [",", ";", "\t", "\n", '"', "'", "#", "}", "a.png,1,2,3,4,5,6", "[" * 3000, "2026-01-01"]
+WORDS += ["../../../../etc/passwd", "/", "a" * 300, "/dev/null", ".", "cat 0.png", "loop.png"]
+WORDS += ["folder", "[", "{}", "null", "true", "*a", "&a [*a]", "!!python/object:os.system", "none"]
+WORDS += [",", ";", "\t", "\n", '"', "'", "#", "}", "cat 0.png,1,2,3,4,5,6", "[" * 3000, "300w"]
+WORDS += ["2026-01-01"]
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(WORDS),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(WORDS), inner),
@@ -86,64 +89,38 @@ def check(load, *named):
         assert not np.isinf(faces.landmarks).any() and len(faces) == len(faces.landmarks) > 0
 
 
+LISTS = {"csv": csv_list, "tsv": tsv_list, "json": coco_list}
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Two pictures, a folder, a link to itself, and a description of three points."""
     path = tmp_path_factory.mktemp("own")
-    for name in ("a.png", "b.png"):
-        Image.fromarray(RNG.integers(0, 256, (90, 100, 3), dtype=np.uint8)).save(path / name)
+    for index in range(2):
+        save_picture(path / f"cat {index}.png")
     (path / "folder").mkdir()
     (path / "loop.png").symlink_to(path / "loop.png")
-    for kind in ("csv", "tsv", "json"):
-        described = SCHEME | {"train": f"list.{kind}"}
+    for kind, write in LISTS.items():
+        described = SCHEME | {"train": write(path, POINTS)}
         (path / f"{kind}.yml").write_text(yaml.safe_dump(described))
+        load_dataset(str(path / f"{kind}.yml"), "train")
     return path
-
-
-def csv_list():
-    rows = [["image", *(f"{axis}{i}" for i in range(3) for axis in "xy")]]
-    rows += [[n, *map(str, p.ravel())] for n, p in zip(("a.png", "b.png"), POINTS, strict=True)]
-    return "\n".join(map(",".join, rows)).encode()
-
-
-def tsv_list():
-    rows = ["image\tfive\tlandmarks\tscale"]
-    for name, points in zip(("a.png", "rawImages/b.png"), POINTS, strict=True):
-        rows.append(f"{name}\t1,2\t{','.join(map(str, points.ravel()))}\t1.5")
-    return "\n".join(rows).encode()
-
-
-def json_list():
-    keypoints = [np.append(p, np.full((3, 1), 2), 1).ravel().tolist() for p in POINTS]
-    images = [{"id": i, "file_name": name} for i, name in enumerate(("a.png", "b.png"))]
-    annotations = [{"image_id": i, "keypoints": k} for i, k in enumerate(keypoints)]
-    return json.dumps({"images": images, "annotations": annotations}).encode()
-
-
-LISTS = {"csv": csv_list(), "tsv": tsv_list(), "json": json_list()}
-
-
-@pytest.mark.parametrize("kind", LISTS)
-def test_undamaged_lists_are_read(folder, kind):
-    (folder / f"list.{kind}").write_bytes(LISTS[kind])
-    faces = load_dataset(str(folder / f"{kind}.yml"), "train")
-    np.testing.assert_allclose(faces.landmarks, POINTS + 0.5, rtol=1e-6)
 
 
 @pytest.mark.parametrize("kind", LISTS)
 @trial(60)
 @given(data=st.data())
 def test_damaged_lists(folder, kind, data):
-    path = folder / f"list.{kind}"
-    path.write_bytes(data.draw(damaged(LISTS[kind])))
+    path = folder / LISTS[kind](folder, POINTS)
+    path.write_bytes(data.draw(damaged(path.read_bytes())))
     check(lambda: load_dataset(str(folder / f"{kind}.yml"), "train"), folder)
 
 
 @trial(60)
 @given(images=VALUES, annotations=VALUES, keypoints=VALUES, name=VALUES)
 def test_key_points_of_any_structure(folder, images, annotations, keypoints, name):
-    path = folder / "list.json"
-    content = json.loads(LISTS["json"])
+    path = folder / "train.json"
+    content = coco(POINTS)
     content["annotations"][0]["keypoints"] = keypoints
     content["images"][0]["file_name"] = name
     for given_content in (content, {"images": images, "annotations": annotations}, images):
@@ -154,7 +131,7 @@ def test_key_points_of_any_structure(folder, images, annotations, keypoints, nam
 @trial(60)
 @given(row=st.lists(st.sampled_from([*WORDS, *map(str, POINTS.ravel())]), min_size=1, max_size=9))
 def test_csv_rows_of_any_words(folder, row):
-    path = folder / "list.csv"
+    path = folder / "train.csv"
     path.write_text(",".join(row), encoding="utf-8")
     check(lambda: load_dataset(str(folder / "csv.yml"), "train"), folder)
 
@@ -163,8 +140,8 @@ def test_csv_rows_of_any_words(folder, row):
 @given(data=st.data())
 def test_damaged_descriptions(folder, data):
     path = folder / "damaged.yml"
-    content = yaml.safe_dump(SCHEME | {"train": "list.csv", "images": "."}).encode()
-    (folder / "list.csv").write_bytes(LISTS["csv"])
+    content = yaml.safe_dump(SCHEME | {"train": "train.csv", "images": "."}).encode()
+    csv_list(folder, POINTS)
     path.write_bytes(data.draw(damaged(content)))
     check(lambda: load_dataset(str(path), "train"), "/")  # a damaged path is any file's
     check(lambda: check_dataset(str(path)), path)
@@ -174,8 +151,8 @@ def test_damaged_descriptions(folder, data):
 @given(key=st.sampled_from([*SCHEME, "train", "images", "first_pixel", "scheme"]), value=VALUES)
 def test_descriptions_with_any_value(folder, key, value):
     path = folder / "any.yml"
-    (folder / "list.csv").write_bytes(LISTS["csv"])
-    path.write_text(yaml.safe_dump(SCHEME | {"train": "list.csv"} | {key: value}))
+    csv_list(folder, POINTS)
+    path.write_text(yaml.safe_dump(SCHEME | {"train": "train.csv"} | {key: value}))
     check(lambda: load_dataset(str(path), "train"), "/")
 
 
@@ -203,81 +180,75 @@ def test_damaged_lists_are_split_or_named(folder, data, by):
     path.unlink()
 
 
-# Official layouts
+# Official layouts: a file of each, whose damage is to be named
 
 
-def text_pts(path):
-    write_pts(path, MANY[:68])
-    return path.read_bytes()
+def write_300w(root):
+    save_picture(root / "300w/afw/1.png")
+    write_pts(root / "300w/afw/1.pts", MANY[:68])
+    return root / "300w/afw/1.pts"
 
 
-def binary_pts(path):
+def write_scut(root):
+    save_picture(root / "scut-fbp5500/train/1.png")
+    path = root / "scut-fbp5500/train/1.pts"
     path.write_bytes(np.int32(86).tobytes() + MANY[:86].astype("<f4").tobytes())
-    return path.read_bytes()
+    return path
 
 
-@pytest.mark.parametrize(
-    ("dataset", "place", "write"),
-    [("300w", "afw", text_pts), ("scut-fbp5500", "train", binary_pts)],
-)
-@trial(60)
-@given(data=st.data())
-def test_damaged_pts_files(tmp_path, dataset, place, write, data):
-    path = tmp_path / dataset / place / "1.pts"
+def write_wflw(root):
+    save_picture(root / "wflw/WFLW_images/a.png")
+    path = root / "wflw" / wflw.LISTS["train"]
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (100, 90)).save(path.with_suffix(".png"))
-    path.write_bytes(data.draw(damaged(write(path))))
-    check(lambda: load_dataset(dataset, "train", tmp_path), path)
-
-
-@trial(60)
-@given(data=st.data())
-def test_damaged_wflw_lists(tmp_path, data):
-    path = tmp_path / "wflw" / wflw.LISTS["test"]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    picture = tmp_path / "wflw/WFLW_images/a.png"
-    picture.parent.mkdir(exist_ok=True)
-    Image.new("RGB", (100, 90)).save(picture)
     line = " ".join([*map(str, MANY.ravel()), "10 10 90 90 0 1 0 0 0 1 a.png"])
-    path.write_bytes(data.draw(damaged(f"{line}\n{line}\n".encode())))
-    check(lambda: load_dataset("wflw", "test", tmp_path), path, picture.parent)
+    path.write_text(f"{line}\n{line}\n")
+    return path
 
 
-@pytest.mark.parametrize("person", ["senior", "ann1"])
-@trial(60)
-@given(data=st.data())
-def test_damaged_lists_of_cephalograms(tmp_path, person, data):
-    root = tmp_path / "cephalo"
-    for folder in ("images", "annotations"):
-        (root / folder).mkdir(parents=True, exist_ok=True)
-    Image.new("L", (90, 100)).save(root / "images/1.jpg")
-    for who in PEOPLE:
-        points, kind = (19, "19lm") if who in DENTISTS else (5, "5lm")
-        path = root / f"annotations/{kind}_{who}.csv"
-        content = ",".join(["1", *map(str, MANY[:points].ravel())]).encode()
-        path.write_bytes(data.draw(damaged(content)) if who == person else content)
-    check(lambda: load_dataset("cephalo-one", "test", tmp_path), root)
+def write_cephalo(root, damaged_list="19lm_senior"):
+    save_picture(root / "cephalo/images/1.jpg", (90, 100))
+    folder = root / "cephalo/annotations"
+    folder.mkdir(exist_ok=True)
+    for who in cephalo.PEOPLE:
+        points, kind = (19, "19lm") if who in cephalo.DENTISTS else (5, "5lm")
+        cells = ["1", *map(str, MANY[:points].ravel())]
+        (folder / f"{kind}_{who}.csv").write_text(",".join(cells))
+    return folder / f"{damaged_list}.csv"
 
 
-@trial(60)
-@given(data=st.data())
-def test_damaged_lists_of_three_workers(tmp_path, data):
-    path = tmp_path / "lfpw_annotators" / lfpw_annotators.LIST
-    picture = tmp_path / "300w/lfpw/testset/a.png"
-    for file in (path, picture):
-        file.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (100, 90)).save(picture)
+def write_lfpw(root):
+    save_picture(root / "300w/lfpw/testset/a.png")
     whole = np.zeros((68, 2))
     whole[lfpw_annotators.CORNERS_300W] = MANY[lfpw_annotators.CORNERS] + 1
-    write_pts(picture.with_suffix(".pts"), whole)
+    write_pts(root / "300w/lfpw/testset/a.pts", whole)
     rows = [
         f"a,{who},{point},{x},{y},0"
         for who in lfpw_annotators.ROWS
         for point, (x, y) in zip(lfpw_annotators.POINTS, MANY, strict=False)
     ]
-    content = "\n".join([",".join(lfpw_annotators.COLUMNS), *rows]).encode()
-    path.write_bytes(data.draw(damaged(content)))
-    check(lambda: load_dataset("lfpw-annotators", "test", tmp_path), path, picture.parent)
+    path = root / "lfpw_annotators" / lfpw_annotators.LIST
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("\n".join([",".join(lfpw_annotators.COLUMNS), *rows]))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("dataset", "split", "write"),
+    [
+        ("300w", "train", write_300w),
+        ("scut-fbp5500", "train", write_scut),
+        ("wflw", "train", write_wflw),
+        ("cephalo-one", "test", write_cephalo),
+        ("cephalo-one", "test", partial(write_cephalo, damaged_list="5lm_ann1")),
+        ("lfpw-annotators", "test", write_lfpw),
+    ],
+)
+@trial(60)
+@given(data=st.data())
+def test_damaged_official_files(tmp_path, dataset, split, write, data):
+    path = write(tmp_path)
+    path.write_bytes(data.draw(damaged(path.read_bytes())))
+    check(lambda: load_dataset(dataset, split, tmp_path), tmp_path)
 
 
 # Pictures
@@ -297,23 +268,9 @@ def test_damaged_pictures(tmp_path, kind, data):
         check(lambda read=read: read(path), path)
 
 
-def png(width, height):
-    """A PNG file's header of any size, and little behind it."""
-
-    def chunk(kind, content):
-        crc = zlib.crc32(kind + content).to_bytes(4, "big")
-        return len(content).to_bytes(4, "big") + kind + content + crc
-
-    size = width.to_bytes(4, "big") + height.to_bytes(4, "big")
-    header = chunk(b"IHDR", size + bytes([8, 2, 0, 0, 0]))
-    pixels = chunk(b"IDAT", zlib.compress(bytes(1000)))
-    return b"\x89PNG\r\n\x1a\n" + header + pixels + chunk(b"IEND", b"")
-
-
 @pytest.mark.parametrize("size", [(60_000, 60_000), (2**31 - 1, 2**31 - 1), (0, 10)])
 def test_picture_bombs_are_named(tmp_path, size):
-    path = tmp_path / "bomb.png"
-    path.write_bytes(png(*size))
+    path = bomb(tmp_path / "bomb.png", *size)
     for read in (open_image, image_size):
         with pytest.raises(DataError, match=r"bomb\.png: expected a readable image"):
             read(path)
@@ -324,10 +281,10 @@ def test_files_that_are_no_files_are_named(folder, monkeypatch):
         for read in (open_image, image_size):
             with pytest.raises(DataError, match=rf"{name}: expected a readable image"):
                 read(folder / name)
-    listed = folder / "list.csv"
+    listed = folder / "train.csv"
     for name in ("folder", "loop.png", "a" * 300 + ".png", "a\\0.png"):
         listed.write_text(f"{name},{','.join(map(str, POINTS[0].ravel()))}")
-        with pytest.raises(DataError, match=r"list\.csv, row 1: expected the image"):
+        with pytest.raises(DataError, match=r"train\.csv, row 1: expected the image"):
             load_dataset(str(folder / "csv.yml"), "train")
     path = folder / "places.yml"
     for name in ("loop.png", "loop.csv", "none", "none.json", "a" * 300 + ".csv"):
@@ -339,8 +296,8 @@ def test_files_that_are_no_files_are_named(folder, monkeypatch):
 
 
 def test_files_that_may_not_be_read_are_named(folder):
-    for name in ("list.csv", "a.png"):
-        (folder / "list.csv").write_bytes(LISTS["csv"])
+    for name in ("train.csv", "cat 0.png"):
+        csv_list(folder, POINTS)
         load_dataset(str(folder / "csv.yml"), "train")
         (folder / name).chmod(0)
         try:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from starlib.runs import records
 from starlib.runs.finished import load_all
 from starlib.runs.records import read_record, verify
+from tests.conftest import Trap
 from tests.fuzz import TALLY, times
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -142,11 +143,7 @@ def test_arrays_that_run_code_when_they_are_unpickled_are_refused(record, tmp_pa
     path, content, _ = record
     harm = tmp_path / "harm"
 
-    class Harm:
-        def __reduce__(self):
-            return Path.touch, (harm,)
-
     buffer = io.BytesIO()
-    np.savez(buffer, predicted=np.array([Harm()], dtype=object), target=np.zeros(1))
+    np.savez(buffer, predicted=np.array([Trap(harm)], dtype=object), target=np.zeros(1))
     assert isinstance(outcome(path, content, buffer.getvalue()), str)
     assert not harm.exists()

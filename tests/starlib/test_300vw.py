@@ -74,10 +74,12 @@ def test_videos_are_read_forward_and_few_frames_live(tiny_300vw, monkeypatch):
 
 def test_wrong_300vw_files_are_named(tiny_300vw, capsys):
     folder = tiny_300vw / "300vw/114"
-    write_pts(folder / "annot/000099.pts", RNG.uniform(20, 70, (68, 2)))
+    for number in (98, 99):
+        write_pts(folder / f"annot/{number:06}.pts", RNG.uniform(20, 70, (68, 2)))
     assert main(["data", "check", "300vw", "--data-root", str(tiny_300vw)]) == 1
     message = capsys.readouterr().out
-    assert "vid.avi: expected frame 99, it ends after 12" in message
+    assert "vid.avi: expected frame 98, it ends after 12" in message
+    assert message.count("it ends after") == 1  # one line a video
     assert "category A            1 of     31 videos  partial" in message
     assert "category B            0 of     19 videos  missing" in message
     assert "category C            1 of     14 videos  partial" in message

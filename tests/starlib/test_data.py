@@ -61,6 +61,8 @@ def test_unknown_names_and_splits_are_errors(tiny_300w):
         load_dataset("wider", "train", tiny_300w)
     with pytest.raises(ValueError, match="split: expected one of train, test"):
         load_dataset("300w", "val", tiny_300w)
+    with pytest.raises(ValueError, match="name: expected one of 300w"):
+        check_dataset("synthface", tiny_300w)
 
 
 def test_every_problem_is_named_at_once(tiny_300w):
@@ -133,14 +135,6 @@ def test_data_check_counts_and_names_everything(tiny_300w, capsys):
     assert "problems: 2" in message
 
 
-def test_data_check_tells_a_missing_folder_in_one_line(tmp_path, capsys):
-    assert main(["data", "check", "300w", "--data-root", str(tmp_path)]) == 2
-    message = capsys.readouterr().err
-    assert message.count("\n") == 1 and "300w: expected the folder" in message
-    with pytest.raises(ValueError, match="name: expected one of 300w"):
-        check_dataset("synthface", tmp_path)
-
-
 def test_crops_put_landmarks_where_the_pixels_are(tmp_path):
     from starlib.data.faces import FaceSet
     from starlib.schemes import SCHEMES
@@ -205,13 +199,6 @@ def test_empty_folders_second_images_and_lonely_landmarks_are_named(tiny_300w):
     message = problems_of("300w", root=tiny_300w)
     assert "afw/1.png: expected one image for 1.pts, 1.jpg is another" in message
     assert "afw/2.pts: expected an image beside it" in message
-
-
-def test_suffixes_in_capitals_are_read(tiny_300w):
-    folder = tiny_300w / "300w/afw"
-    (folder / "1.jpg").rename(folder / "1.JPG")
-    (folder / "1.pts").rename(folder / "1.PTS")
-    assert len(load_dataset("300w", "train", tiny_300w)) == 4
 
 
 def test_a_broken_crop_store_is_named(tiny_300w, tmp_path):

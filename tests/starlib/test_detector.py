@@ -7,7 +7,8 @@ from PIL import Image
 
 from starlib.__main__ import main
 from starlib.data import DataError, load_dataset
-from starlib.data.released import metadata_boxes, released_boxes, released_crop
+from starlib.data.crops import view_boxes
+from starlib.data.released import metadata_boxes, released_crop
 from starlib.inference.detector import load_detector
 from starlib.runs.run import run
 from starlib.schemes import SCHEMES
@@ -29,7 +30,7 @@ def test_released_crop_puts_the_square_on_the_whole_crop_and_is_black_outside():
 
 def test_released_box_is_the_rule_of_the_authors():
     box = np.array([[[10.0, 20.0], [50.0, 100.0]]])  # 40 wide, 80 high
-    np.testing.assert_allclose(released_boxes(box), [[30 - 21, 60 - 21, 42]])
+    np.testing.assert_allclose(view_boxes(box, "released"), [[30 - 21, 60 - 21, 42]])
 
 
 def test_own_weights_agree_with_the_record_of_their_run(tiny_300w, tmp_path, capsys):

@@ -56,7 +56,7 @@ def ended(process):
 
 
 def torchrun(folder, processes, *arguments, **environment):
-    """What processes on one machine print."""
+    """The output of processes on one machine."""
     launch = ["--standalone", "--nproc-per-node", str(processes)]
     return ended(launched(folder, launch, *arguments, **environment))
 

@@ -1,4 +1,4 @@
-"""What makes two arms comparable: the same batches, and the same weights of the network judged."""
+"""Two arms are comparable: they see the same batches, and the weights that are kept are judged."""
 
 import dataclasses
 
@@ -8,12 +8,11 @@ import torch
 
 from starlib.data import crop_store, load_dataset
 from starlib.runs.run import run
-from starlib.training.config import RunConfig
 from starlib.training.loop import predict, train
 from starlib.training.state import State
+from tests.conftest import SMALL_RUN
 
-SMALL = {"image_size": 32, "width": 8, "depth": 2, "epochs": 3, "batch_size": 2}
-CONFIG = RunConfig.at("smoke", "300w", **SMALL, ema_half_life=4, learning_rate=0.05)
+CONFIG = dataclasses.replace(SMALL_RUN, epochs=3, ema_half_life=4, learning_rate=0.05)
 ARMS = [
     {"loss": "regression"},
     {"loss": "star", "weight": 4.0},

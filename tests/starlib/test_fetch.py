@@ -1,5 +1,6 @@
 """data fetch: resumed, checked by hash, and nothing unsafe or half-written."""
 
+import dataclasses
 import functools
 import hashlib
 import http.server
@@ -118,34 +119,20 @@ def test_addresses_that_cannot_be_read_are_named(server, tmp_path):
             fetch("wflw", tmp_path, url, "0" * 64)
 
 
-def tar_with(kind, name="images/x", target="/etc/passwd"):
+def tarred(kind, name="images/x", target="/etc/passwd", again=()):
+    """A tar file of a fine member, one of a kind, and more of the same name."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-        fine = tarfile.TarInfo("images/fine.txt")
-        archive.addfile(fine, io.BytesIO())
-        member = tarfile.TarInfo(name)
-        member.type, member.linkname = kind, target
-        archive.addfile(member)
-    return buffer.getvalue()
-
-
-def tar_with_a_name_twice():
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-        for kind in (tarfile.SYMTYPE, tarfile.REGTYPE):
-            member = tarfile.TarInfo("images/x")
-            member.type, member.linkname = kind, "/etc/passwd"
+        archive.addfile(tarfile.TarInfo("images/fine.txt"), io.BytesIO())
+        for each in (kind, *again):
+            member = tarfile.TarInfo(name)
+            member.type, member.linkname = each, target
             archive.addfile(member, io.BytesIO())
     return buffer.getvalue()
 
 
-def zip_with_link():
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        member = zipfile.ZipInfo("images/x")
-        member.external_attr = 0o120777 << 16
-        archive.writestr(member, "/etc/passwd")
-    return buffer.getvalue()
+LINK = zipfile.ZipInfo("images/x")
+LINK.external_attr = 0o120777 << 16
 
 
 @pytest.mark.parametrize(
@@ -155,13 +142,16 @@ def zip_with_link():
         (zipped({"/x": ""}), "'/x': expected a path inside"),
         (zipped({"a\\..\\..\\x": ""}), "expected a path inside"),
         (zipped({"C:/x": ""}), "'C:/x': expected a path inside"),
-        (zip_with_link(), "'images/x': expected a file or folder, got a link"),
-        (tar_with(tarfile.REGTYPE, "../x"), "'../x': expected a path inside"),
-        (tar_with(tarfile.REGTYPE, "/tmp/x"), "'/tmp/x': expected a path inside"),
-        (tar_with(tarfile.SYMTYPE), "'images/x': expected a file or folder, got a link"),
-        (tar_with_a_name_twice(), "'images/x': expected a file or folder, got a link"),
-        (tar_with(tarfile.LNKTYPE, target="images/fine.txt"), "expected a file or folder"),
-        (tar_with(tarfile.CHRTYPE), "'images/x': expected a file or folder, got a link or device"),
+        (zipped({LINK: "/etc/passwd"}), "'images/x': expected a file or folder, got a link"),
+        (tarred(tarfile.REGTYPE, "../x"), "'../x': expected a path inside"),
+        (tarred(tarfile.REGTYPE, "/tmp/x"), "'/tmp/x': expected a path inside"),
+        (tarred(tarfile.SYMTYPE), "'images/x': expected a file or folder, got a link"),
+        (
+            tarred(tarfile.SYMTYPE, again=[tarfile.REGTYPE]),
+            "'images/x': expected a file or folder, got a link",
+        ),
+        (tarred(tarfile.LNKTYPE, target="images/fine.txt"), "expected a file or folder"),
+        (tarred(tarfile.CHRTYPE), "'images/x': expected a file or folder, got a link or device"),
         (FACES[:-3000] + FACES[-60:], "expected"),
     ],
 )
@@ -177,16 +167,17 @@ def test_unsafe_and_broken_archives_are_refused_whole(server, tmp_path, content,
 
 def test_what_has_no_address_says_in_one_line_where_to_ask(tmp_path, capsys):
     for name, reader in READERS.items():
-        if not hasattr(reader, "FETCH"):
+        if not reader.fetch:
             assert main(["data", "fetch", name, "--data-root", str(tmp_path)]) == 2
             message = capsys.readouterr().err
-            assert message.count("\n") == 1 and reader.SOURCE in message and "--url" in message
+            assert message.count("\n") == 1 and reader.source in message and "--url" in message
     assert list(tmp_path.iterdir()) == []
 
 
 def test_public_addresses_are_fetched_by_name_alone(server, tmp_path, monkeypatch):
     server.content = FACES
-    monkeypatch.setattr(READERS["cofw"], "FETCH", ((server.url, sha256(FACES)),))
+    reader = dataclasses.replace(READERS["cofw"], fetch=((server.url, sha256(FACES)),))
+    monkeypatch.setitem(READERS, "cofw", reader)
     assert "cofw: added" in fetch("cofw", tmp_path)
 
 

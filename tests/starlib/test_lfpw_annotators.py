@@ -2,13 +2,12 @@
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from starlib.__main__ import main
 from starlib.data import load_dataset
 from starlib.data.lfpw_annotators import COLUMNS, CORNERS, CORNERS_300W, LIST, POINTS, ROWS
 from starlib.schemes import SCHEMES
-from tests.conftest import problems_of, write_pts
+from tests.conftest import problems_of, save_picture, write_pts
 
 IMAGES = ("image_0002", "image_0007")
 PLACE = "300w/lfpw/testset"
@@ -19,11 +18,9 @@ def points(tmp_path):
     """Image -> points [4, 35, 2] by ROWS, written under `tmp_path` with the pictures of 300-W."""
     rng = np.random.default_rng(0)
     (tmp_path / "lfpw_annotators").mkdir()
-    (tmp_path / PLACE).mkdir(parents=True)
     written, lines = {}, [",".join(COLUMNS)]
     for image, suffix in zip(IMAGES, (".jpg", ".png"), strict=True):
-        pixels = rng.integers(0, 256, (90, 100, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(tmp_path / PLACE / f"{image}{suffix}")
+        save_picture(tmp_path / PLACE / f"{image}{suffix}")
         face = rng.uniform(20, 80, (1, 35, 2)) + rng.normal(0, 1, (4, 35, 2))
         face[3] = face[:3].mean(0)
         written[image] = face.round(3)

@@ -78,7 +78,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 class Autocast(TorchFunctionMode):
-    """What torch.autocast, which knows no `meta`, does to products."""
+    """Products as under torch.autocast, which knows no `meta`."""
 
     PRODUCTS = (F.conv2d, F.linear, torch.einsum, torch.matmul, Tensor.matmul)
     enabled: ClassVar[list[bool]] = [False]
@@ -130,7 +130,7 @@ class OneDevice(TorchDispatchMode):
 
 @pytest.fixture
 def waits(monkeypatch):
-    """What waited for the device, in order: only these may, and they give zeros."""
+    """The calls that waited for the device, in order: only these may, and they give zeros."""
     found = []
 
     def mean(values):

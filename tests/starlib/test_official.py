@@ -1,4 +1,3 @@
-import os
 import pickle
 import re
 
@@ -9,6 +8,7 @@ import starlib
 from starlib.inference.detector import load_detector
 from starlib.models.weights import read_tensors
 from starlib.schemes import SCHEMES
+from tests.conftest import Trap
 from tests.released import released_names, released_parts, small
 
 
@@ -87,14 +87,6 @@ def test_missing_unknown_and_misshapen_tensors_are_named():
         starlib.load_released({"net": {"a": torch.zeros(1)}}, "300w")
     with pytest.raises(ValueError, match="expected tensors by name"):
         starlib.load_released({"net": {"a": 1}}, "300w")
-
-
-class Trap:
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return os.mkdir, (str(self.path),)
 
 
 @pytest.mark.parametrize("protocol", [None, 0, 2, 4])

@@ -6,7 +6,6 @@ import json
 import numpy as np
 import pytest
 import torch
-import yaml
 from PIL import Image
 
 from starlib.__main__ import main
@@ -22,46 +21,18 @@ from starlib.runs.records import verify
 from starlib.runs.run import run
 from starlib.schemes import SCHEMES
 from starlib.training.config import RunConfig, enough_epochs
-from tests.conftest import options_of, problems_of, write_pts
+from tests.conftest import options_of, problems_of, save_picture
+from tests.own import (
+    RNG,
+    SMALL,
+    coco,
+    describe,
+    pts_folder,
+    tsv_list,
+    write_rows,
+    write_symmetric,
+)
 from tests.starlib.test_runs import with_fake_training
-
-CATS = {
-    "name": "cats",
-    "points": 9,
-    "edges": [{"points": [0, 1, 2]}, {"points": [3, 4, 5], "closed": True}],
-    "flip": [[0, 2], [3, 5]],
-    "normaliser": [[3], [5]],
-    "train": "train.csv",
-    "test": "test.csv",
-}
-SMALL = {"image_size": 32, "width": 8, "depth": 2, "epochs": 1, "batch_size": 2}
-RNG = np.random.default_rng(0)
-
-
-def describe(folder, **changes):
-    values = {k: v for k, v in (CATS | changes).items() if v is not None}
-    path = folder / "cats.yml"
-    path.write_text(yaml.safe_dump(values))
-    return str(path)
-
-
-@pytest.fixture
-def cats(tmp_path):
-    """A folder with four pictures, their landmarks [4, 9, 2], and CSV lists: those of training, and
-    of testing with the same landmarks and other pictures."""
-    points = RNG.uniform(20, 80, (4, 9, 2)).round(3)
-    points[0, 0] = (0, 0)
-    header = "image," + ",".join(f"{axis}{i}" for i in range(9) for axis in "xy")
-    rows = []
-    for index in range(4):
-        pixels = RNG.integers(0, 256, (90, 100, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(tmp_path / f"cat {index}.png")
-        Image.fromarray(255 - pixels).save(tmp_path / f"test {index}.png")
-        rows.append(",".join([f"cat {index}.png", *map(str, points[index].ravel())]))
-    (tmp_path / "train.csv").write_text("\n".join([header, *rows]) + "\n")
-    others = [row.replace("cat", "test") for row in rows]
-    (tmp_path / "test.csv").write_text("\n".join(others) + "\n\n")
-    return tmp_path, points
 
 
 def test_a_scheme_is_read_from_a_yml_file(tmp_path):
@@ -131,55 +102,25 @@ def test_csv_lists_are_read_with_and_without_header(cats):
     np.testing.assert_allclose(centred, points - 0.5, rtol=1e-5)
 
 
-def test_coco_key_points_are_read_with_their_flags(cats):
+def test_every_wrong_face_of_the_other_forms_is_named(cats):
     folder, points = cats
-    flags = np.full((4, 9, 1), 2)
-    flags[1, 4] = 1
-    content = {
-        "images": [{"id": 10 + i, "file_name": f"cat {i}.png"} for i in range(4)],
-        "annotations": [
-            {"image_id": 10 + i, "keypoints": np.append(points[i], flags[i], 1).ravel().tolist()}
-            for i in range(4)
-        ],
-    }
+    flags = np.full((4, 9), 2)
+    flags[1, 4], flags[2, 0] = 1, 3
+    content = coco(points, flags)
+    content["annotations"][3]["image_id"] = 99
     (folder / "lists").mkdir()
     (folder / "lists/train.json").write_text(json.dumps(content))
-    path = describe(folder, train="lists/train.json", images=".")
-    faces = load_dataset(path, "train")
-    np.testing.assert_allclose(faces.landmarks, points + 0.5, rtol=1e-6)
-    content["annotations"][2]["keypoints"][2] = 3
-    content["annotations"][3]["image_id"] = 99
-    (folder / "lists/train.json").write_text(json.dumps(content))
-    message = problems_of(path)
+    message = problems_of(describe(folder, train="lists/train.json", images="."))
+    assert message.count("\n") == 1  # one point of face 2 is hidden
     assert "train.json, annotation 3: expected flags 0, 1 or 2 after x and y" in message
     assert "train.json, annotation 4: expected COCO key points of an image" in message
     assert "99" in message
-
-
-def test_lists_of_the_released_code_are_read(cats):
-    folder, points = cats
-    rows = ["image_path\tlandmarks_5pts\tlandmarks_gt\tscale\tcenter_w\tcenter_h"]
-    for index, prefix in enumerate(("", "./rawImages/", "..\\x\\rawImages\\", "")):
-        numbers = ",".join(map(str, points[index].ravel()))
-        rows.append(f"{prefix}cat {index}.png\t{'1.0,' * 9}1.0\t{numbers}\t1.2\t50.0\t45.0\t0,1")
-    (folder / "train.tsv").write_text("\n".join(rows))
-    faces = load_dataset(describe(folder, train="train.tsv"), "train")
-    np.testing.assert_allclose(faces.landmarks, points + 0.5, rtol=1e-6)
-    (folder / "train.tsv").write_text("\n".join([*rows, "cat 0.png\t1,2", "cat 0.png\t1\t1,x"]))
+    path = folder / tsv_list(folder, points)
+    path.write_text(path.read_text() + "\ncat 0.png\t1,2\ncat 0.png\t1\t1,x")
     message = problems_of(describe(folder, train="train.tsv"))
     assert "train.tsv, row 6: expected 18 numbers (9 points), found 0" in message
     assert "train.tsv, row 7: expected 18 numbers (9 points), found 2" in message
-
-
-def test_folders_with_pts_files_are_read(cats):
-    folder, points = cats
-    (folder / "faces").mkdir()
-    for index in range(4):
-        (folder / f"cat {index}.png").rename(folder / f"faces/cat {index}.png")
-        write_pts(folder / f"faces/cat {index}.pts", points[index] + 1)
-    path = describe(folder, train="faces", first_pixel=1)
-    faces = load_dataset(path, "train")
-    np.testing.assert_allclose(faces.landmarks, points + 0.5, rtol=1e-4)
+    path = describe(folder, train=pts_folder(folder, points))
     (folder / "faces/cat 2.pts").unlink()
     assert "cat 2.pts: expected the landmarks of cat 2.png" in problems_of(path)
 
@@ -239,10 +180,6 @@ def test_data_check_counts_your_own_faces(cats, capsys):
     assert "cat 1.png: expected a readable image" in capsys.readouterr().out
 
 
-def write_rows(path, rows, delimiter=","):
-    path.write_text("\n".join(delimiter.join(map(str, row)) for row in rows) + "\n")
-
-
 @pytest.mark.parametrize("delimiter", [";", "\t"])
 def test_other_delimiters_and_decimal_commas_are_read(cats, delimiter):
     folder, points = cats
@@ -289,20 +226,6 @@ def test_a_description_may_have_test_faces_alone(cats, capsys):
     assert "expected train, test or both, got neither" in capsys.readouterr().out
 
 
-def write_symmetric(folder, count=20):
-    """A list of `count` faces whose mirror pairs are those of CATS, in pictures of their own."""
-    half = np.array([[-20, -20], [0, -25], [20, -20], [-15, 0], [0, 3], [15, 0]])
-    shape = np.concatenate((half, [[0, 8], [0, 15], [0, 22]]))
-    rows = []
-    for index in range(count):
-        Image.fromarray(RNG.integers(0, 256, (90, 100, 3), dtype=np.uint8)).save(
-            folder / f"even {index}.png"
-        )
-        points = shape + np.array([50, 45]) + RNG.normal(0, 1, (9, 2))
-        rows.append([f"even {index}.png", *points.ravel().round(2)])
-    write_rows(folder / "train.csv", rows)
-
-
 def test_flip_is_checked_against_the_mirrored_mean_shape(cats, capsys):
     folder, _ = cats
     write_symmetric(folder)
@@ -346,7 +269,7 @@ def test_test_faces_that_are_training_faces_are_named_and_counted(cats, capsys):
 
 def test_pictures_are_turned_upright_as_their_exif_entry_says(cats):
     folder, _ = cats
-    upright = Image.fromarray(RNG.integers(0, 256, (60, 100, 3), dtype=np.uint8))
+    upright = Image.fromarray(save_picture(folder / "upright.png", (100, 60)))
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned by a quarter, clockwise
     upright.transpose(Image.Transpose.ROTATE_90).save(folder / "lying.png", exif=exif)

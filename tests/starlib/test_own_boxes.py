@@ -1,4 +1,4 @@
-"""What a network of your own data knows of faces: where to look, and how sure it is."""
+"""A network of your own data: where it looks for faces, and how its covariances are calibrated."""
 
 import dataclasses
 
@@ -20,10 +20,8 @@ from starlib.runs.run import run
 from starlib.schemes import SCHEMES
 from starlib.synthface.faces import render_faces
 from starlib.training.config import RunConfig
-from tests.starlib.test_own import SMALL, cats, describe, write_rows, write_symmetric
+from tests.own import SMALL, describe, write_rows, write_symmetric
 from tests.starlib.test_photos import noise
-
-__all__ = ["cats"]  # a fixture
 
 
 def overlap(one, other):

@@ -10,13 +10,11 @@ from starlib.data.own.checks import axes_doubt
 from starlib.data.own.shapes import mean_shape
 from starlib.inference.drawing import COLUMNS, TILE
 from starlib.schemes import SCHEMES
-from tests.starlib.test_own import cats, describe, write_rows, write_symmetric
-
-__all__ = ["cats"]  # a fixture
+from tests.own import describe, write_rows, write_symmetric
 
 
 def check(folder, change, capsys, code=0):
-    """What `data check` says of faces that are changed by `change(index, points [9, 2])`."""
+    """The output of `data check` for faces changed by `change(index, points [9, 2])`."""
     write_symmetric(folder)
     rows = [line.split(",") for line in (folder / "train.csv").read_text().splitlines()]
     changed = [

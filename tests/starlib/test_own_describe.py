@@ -14,10 +14,8 @@ from starlib.data.own.schemes import read_scheme
 from starlib.data.own.shapes import mean_shape
 from starlib.inference import faces as inference
 from starlib.schemes import SCHEMES
-from tests.starlib.test_own import cats, write_rows, write_symmetric
+from tests.own import write_rows, write_symmetric
 from tests.starlib.test_photos import noise
-
-__all__ = ["cats"]  # a fixture
 
 
 def test_a_description_is_proposed_that_reads_the_list(cats, capsys):

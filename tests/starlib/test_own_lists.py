@@ -12,9 +12,17 @@ from starlib.__main__ import main
 from starlib.data import check_dataset, load_dataset
 from starlib.inference.pictures import sources
 from tests.conftest import problems_of, write_pts
-from tests.starlib.test_own import cats, describe, write_rows
+from tests.own import (
+    FORMS,
+    coco,
+    cvat,
+    describe,
+    imglab,
+    label_studio,
+    labelme,
+    write_rows,
+)
 
-__all__ = ["cats"]  # a fixture
 RNG = np.random.default_rng(1)
 XY = [f"{axis}{i}" for i in range(9) for axis in "xy"]
 
@@ -135,9 +143,9 @@ def test_every_list_may_begin_with_a_mark_of_its_encoding(cats, encoding):
     (folder / "train.CSV").write_text(text.replace("cat 1.png", ".\\cat 1.PNG"), encoding=encoding)
     found = load_dataset(describe(folder, train="train.CSV"), "train").landmarks
     np.testing.assert_allclose(found, points + 0.5, rtol=1e-6)
-    numbers = np.append(points[0], np.full((9, 1), 2), 1).ravel().tolist()
-    content = {"images": [{"id": 1, "file_name": "cat 0.PNG"}]}
-    content["annotations"] = [{"image_id": 1, "keypoints": numbers}, {"image_id": 1, "bbox": []}]
+    content = coco(points[:1])
+    content["images"][0]["file_name"] = "cat 0.PNG"
+    content["annotations"].append({"image_id": 0, "bbox": []})
     (folder / "train.json").write_text(json.dumps(content), encoding=encoding)
     description = describe(folder, train="train.json")
     with open(description, "rb+") as file:
@@ -151,76 +159,24 @@ def test_every_list_may_begin_with_a_mark_of_its_encoding(cats, encoding):
 def test_key_points_are_taken_by_the_names_of_their_category(cats):
     folder, points = cats
     order, names = RNG.permutation(9), [f"p{i}" for i in range(9)]
-    numbers = np.append(points[0], np.full((9, 1), 2), 1)[order].ravel().tolist()
-    content = {
-        "images": [{"id": 1, "file_name": "cat 0.png"}],
-        "categories": [{"id": 7, "keypoints": [names[i] for i in order]}],
-        "annotations": [{"image_id": 1, "category_id": 7, "keypoints": numbers}],
-    }
+    content = coco(points[:1, order], category_id=7)
+    content["categories"] = [{"id": 7, "keypoints": [names[i] for i in order]}]
     (folder / "train.json").write_text(json.dumps(content))
     faces = load_dataset(describe(folder, train="train.json", names=names), "train")
     np.testing.assert_allclose(faces.landmarks[0], points[0] + 0.5, rtol=1e-6)
 
 
-def labelme(folder, points):
-    for index, face in enumerate(points):
-        shapes = [{"label": f"p{i}", "points": [list(face[i])]} for i in range(8, -1, -1)]
-        shapes[0]["shape_type"] = "point"
-        shapes.append({"label": "face", "points": [[0, 0], [9, 9]], "shape_type": "rectangle"})
-        (folder / "in").mkdir(exist_ok=True)
-        shutil.copy(folder / f"cat {index}.png", folder / f"in/cat {index}.png")
-        content = {"imagePath": f"..\\elsewhere\\cat {index}.png", "shapes": shapes}
-        (folder / f"in/cat {index}.json").write_text(json.dumps(content))
-    return "in"
-
-
-def cvat(folder, points):
-    lines = ["<?xml version='1.0' encoding='utf-8'?>\n<annotations><version>1.1</version>"]
-    for index, face in enumerate(points):
-        parts = [f'<points label="p{i}" points="{x},{y}"/>' for i, (x, y) in enumerate(face)]
-        skeleton = f'<skeleton label="cat">{"".join(parts[::-1])}</skeleton>'
-        lines.append(f'<image id="{index}" name="cat {index}.png">{skeleton}</image>')
-    (folder / "cvat.xml").write_text("\n".join([*lines, "</annotations>"]))
-    return "cvat.xml"
-
-
-def imglab(folder, points):
-    lines = ["<dataset><images>"]
-    for index, face in enumerate(points):
-        parts = [f'<part name="p{i}" x="{x}" y="{y}"/>' for i, (x, y) in enumerate(face - 0.5)]
-        box = f'<box top="1" left="1" width="9" height="9">{"".join(parts[::-1])}</box>'
-        lines.append(f'<image file="cat {index}.png">{box}</image>')
-    (folder / "imglab.xml").write_text("\n".join([*lines, "</images></dataset>"]))
-    return "imglab.xml"
-
-
-def label_studio(folder, points):
-    tasks = []
-    for index, face in enumerate(points):
-        result = [
-            {
-                "type": "keypointlabels",
-                "original_width": 100,
-                "original_height": 90,
-                "value": {"x": x, "y": y / 0.9, "width": 0.5, "keypointlabels": [f"p{i}"]},
-            }
-            for i, (x, y) in reversed(list(enumerate(face)))
-        ]
-        address = f"/data/upload/1/0a1b2c3d-cat {index}.png"
-        tasks.append({"data": {"img": address}, "annotations": [{"result": result}]})
-    (folder / "studio.json").write_text(json.dumps(tasks))
-    return "studio.json"
-
-
-@pytest.mark.parametrize("write", [labelme, cvat, imglab, label_studio])
-def test_points_of_annotation_tools_are_read_by_name(cats, write):
+@pytest.mark.parametrize("write", FORMS.values(), ids=FORMS)
+def test_every_form_of_a_list_has_the_same_points(cats, write):
     folder, points = cats
-    names = [f"p{i}" for i in range(9)]
+    named = write in (labelme, cvat, imglab, label_studio)
+    names = [f"p{i}" for i in range(9)] if named else None
     path = describe(folder, train=write(folder, points), names=names)
     found = load_dataset(path, "train").landmarks
     np.testing.assert_allclose(found, points, rtol=1e-5, atol=1e-4)
-    message = problems_of(describe(folder, train=write(folder, points), names=[*names[:-1], "q"]))
-    assert "expected points p0, p1, p2, p3, p4, …; found 'p8'" in message
+    if names is not None:
+        message = problems_of(describe(folder, names=[*names[:-1], "q"], train=write(*cats)))
+        assert "expected points p0, p1, p2, p3, p4, …; found 'p8'" in message
 
 
 def test_points_that_a_tool_does_not_have_are_unlabelled(cats):

@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from starlib.__main__ import main
 from starlib.data import load_dataset
@@ -15,9 +14,8 @@ from starlib.runs.records import verify
 from starlib.runs.run import run
 from starlib.training.config import RunConfig
 from tests.conftest import problems_of, write_pts
-from tests.starlib.test_own import SMALL, cats, describe, write_rows
+from tests.own import SMALL, coco, describe, write_rows
 
-__all__ = ["cats"]  # a fixture
 MISSING = np.zeros((4, 9), bool)
 MISSING[0, [1, 3]] = MISSING[2, 8] = MISSING[3, :7] = True
 
@@ -52,14 +50,8 @@ def test_cells_without_a_number_are_unlabelled_points(cats, written):
 
 def test_coco_key_points_of_flag_0_are_unlabelled(cats):
     folder, points = cats
-    key_points = np.append(points, np.where(MISSING, 0, 2)[..., None], -1)
-    key_points[MISSING, :2] = 0
-    content = {
-        "images": [{"id": i, "file_name": f"cat {i}.png"} for i in range(4)],
-        "annotations": [
-            {"image_id": i, "keypoints": key_points[i].ravel().tolist()} for i in range(4)
-        ],
-    }
+    given = np.where(MISSING[..., None], 0, points)
+    content = coco(given, np.where(MISSING, 0, 2))
     content["annotations"][2]["keypoints"][24:26] = [None, None]
     (folder / "train.json").write_text(json.dumps(content))
     check(load_dataset(describe(folder, train="train.json"), "train"), points)
@@ -155,12 +147,3 @@ def test_mirror_pairs_are_judged_by_faces_whose_points_are_all_labelled():
     assert "0 with 5 (nearer: 2)" in flip_doubt(landmarks, (5, 1, 3, 2, 4, 0))
     landmarks[5:, 2] = np.nan
     assert flip_doubt(landmarks, (5, 1, 3, 2, 4, 0)) is None
-
-
-def test_pictures_whose_only_labelled_point_is_one_are_no_faces(cats):
-    folder, _ = cats
-    Image.new("RGB", (50, 50)).save(folder / "one.png")
-    write_rows(folder / "train.csv", [["one.png", 20, 20, *[""] * 16]])
-    assert "row 1: expected points of a face, all of them are the same" in problems_of(
-        describe(folder)
-    )

@@ -4,18 +4,12 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from starlib.__main__ import main
 from starlib.data import check_dataset, load_dataset, wflw
-from tests.conftest import problems_of
+from tests.conftest import problems_of, save_picture
 
 RNG = np.random.default_rng(0)
-
-
-def picture(path, size=(100, 90)):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(RNG.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)).save(path)
 
 
 def face(points):
@@ -33,7 +27,7 @@ def wflw_line(points, image, flags=(0, 0, 0, 0, 0, 0)):
 def tiny_wflw(tmp_path):
     """Three test faces, two of them in one image; the middle one with make-up and blur."""
     for name in ("0--Parade/a.jpg", "1--Hand shake/b.jpg"):
-        picture(tmp_path / "wflw/WFLW_images" / name)
+        save_picture(tmp_path / "wflw/WFLW_images" / name)
     points = [face(98) for _ in range(3)]
     points[0][60] = (0, 0)  # the centre of the first pixel
     lines = [
@@ -57,11 +51,7 @@ def test_wflw_lists_are_read_with_their_subsets(tiny_wflw):
     assert faces.subsets["pose"].tolist() == [False, False, True]
     assert "occlusion" not in faces.subsets  # no face has it
     assert faces.read(2).size == (100, 90)
-
-
-def test_wflw_points_are_zero_based(tiny_wflw):
-    landmarks = load_dataset("wflw", "test", tiny_wflw).landmarks
-    np.testing.assert_allclose(landmarks[0, 60], [0.5, 0.5])
+    np.testing.assert_allclose(faces.landmarks[0, 60], [0.5, 0.5])  # lists count from 0
 
 
 def test_wflw_faces_without_their_image_are_left_out_and_named_by_check(tiny_wflw, capsys):
@@ -122,7 +112,7 @@ def test_scut_faces_are_read_in_both_layouts(tmp_path):
     points["AF1"][0] = (0, 0)  # the centre of the first pixel
     numbers = {name: zlib.crc32(name.encode()) % 100 for name in names}
     for name in names:
-        picture(root / "Images" / f"{name}.jpg")
+        save_picture(root / "Images" / f"{name}.jpg")
         write_binary_pts(root / "facial landmark" / f"{name}.pts", points[name])
     for split, low, high in (("train", 0, 44), ("test", 44, 55)):
         chosen = [n for n in sorted(names) if low <= numbers[n] < high]
@@ -131,7 +121,7 @@ def test_scut_faces_are_read_in_both_layouts(tmp_path):
         assert faces.names == tuple(f"Images/{name}.jpg" for name in chosen)
         np.testing.assert_allclose(faces.landmarks[0], points[chosen[0]] + 0.5, rtol=1e-6)
         for name in chosen:
-            picture(root / split / f"{name}.jpg")
+            save_picture(root / split / f"{name}.jpg")
             write_binary_pts(root / split / f"{name}.pts", points[name])
     whole = check_dataset("scut-fbp5500", tmp_path)
     assert whole.counts["all"] == (len(names), 5500) and not whole.problems
@@ -145,7 +135,7 @@ def test_wrong_scut_files_are_named(tmp_path):
         "b": b"\x56\x00\x00\x00" + bytes(24),
         "c": b"",
     }.items():
-        picture(root / "train" / f"{name}.jpg")
+        save_picture(root / "train" / f"{name}.jpg")
         (root / "train" / f"{name}.pts").write_bytes(content)
     message = problems_of("scut-fbp5500", "train", tmp_path)
     assert "a.pts: expected a binary .pts file of 86 points, found 3" in message

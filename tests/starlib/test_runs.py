@@ -10,7 +10,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import torch
 
 from starlib.__main__ import main
 from starlib.commands.train import add
@@ -19,12 +18,12 @@ from starlib.files import ROOT, results_folder
 from starlib.runs import records
 from starlib.runs.finished import load_all, load_run
 from starlib.runs.records import verify
-from starlib.runs.run import known_fingerprints, run
+from starlib.runs.run import run
 from starlib.training.config import RunConfig
 from starlib.training.loop import StoppedError
+from tests.conftest import SMALL_RUN
 
-SMALL = {"image_size": 32, "width": 8, "depth": 2, "epochs": 2, "batch_size": 2}
-CONFIG = RunConfig.at("smoke", "300w", **SMALL)
+CONFIG = dataclasses.replace(SMALL_RUN, epochs=2)
 
 
 @pytest.fixture
@@ -115,24 +114,15 @@ def truncate(path):
     path.write_bytes(path.read_bytes()[:-40])
 
 
-def flip(path):
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 4
-    path.write_bytes(content)
-
-
 DAMAGE = {
-    "half a record": lambda path: truncate(path),
     "another run's config": lambda path: path.write_text(
         path.read_text().replace('"seed": 0', '"seed": 5')
     ),
     "no arrays": lambda path: path.with_suffix(".npz").unlink(),
-    "half the arrays": lambda path: truncate(path.with_suffix(".npz")),
     "another run's faces": lambda path: np.savez(
         path.with_suffix(".npz"), **{**np.load(path.with_suffix(".npz")), "faces": "../../../x"}
     ),
     "other arrays": lambda path: np.savez(path.with_suffix(".npz"), predicted=np.zeros(3)),
-    "a flipped bit": lambda path: flip(path.with_suffix(".npz")),
 }
 
 
@@ -164,23 +154,6 @@ def with_fake_training(monkeypatch, points=68):
     monkeypatch.setattr(f"{where}.predict", predicted)
     monkeypatch.setattr(f"{where}.covariances", lambda *_: None)
     monkeypatch.setattr(f"{where}.calibration", lambda *_: {})
-
-
-def test_weights_that_do_not_fit_on_the_disk_are_named(tiny_300w, results, monkeypatch):
-    resource = pytest.importorskip("resource")
-    with_fake_training(monkeypatch)
-    known_fingerprints(CONFIG, results, tiny_300w)  # cuts the crops
-    large = SimpleNamespace(state_dict=lambda: {"weight": torch.zeros(10**6)})
-    trained = SimpleNamespace(model=large, curves={"loss": [1.0] * 2, "seconds": [1.0] * 2})
-    monkeypatch.setattr("starlib.runs.run.train", lambda *_: trained)
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (10**6, limits[1]))
-    try:
-        with pytest.raises(OSError, match=r"weights/\w+\.pt: cannot be written: File too large"):
-            run(CONFIG, results=results, data_root=tiny_300w)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert not list(results.glob("weights/*"))
 
 
 def test_numbers_that_do_not_follow_from_the_arrays_are_found(tiny_300w, results, monkeypatch):

@@ -18,6 +18,7 @@ from starlib.models.heads import StackOutput
 from starlib.training.config import LOSSES, STAR_LOSSES, RunConfig, config_fields
 from starlib.training.objective import Objective
 from tests.losses import SCHEME, default_losses, prediction
+from tests.starlib.test_losses import degenerate_maps
 
 N = SCHEME.points
 KINDS = default_losses(check_values=True)
@@ -69,6 +70,10 @@ def test_bad_maps_and_landmarks_raise_an_error_naming_the_argument(kind):
         with pytest.raises(ValueError, match="^landmarks: expected finite"):
             loss(*good, torch.full_like(landmarks, value))
     for place, name in enumerate(takes):
+        for wrong in (good[place][0], good[place][:, :5]):  # of another shape than the landmarks
+            inputs = [*good[:place], wrong, *good[place + 1 :]]
+            with pytest.raises(ValueError, match="^(landmarks|heatmaps|mean|predicted|scale_tril)"):
+                loss(*inputs, landmarks)
         names = {"landmarks": "mean|predicted", "scale_tril": "scale_tril"}.get(name, name)
         for bad in (torch.nan, torch.inf, *(() if name == "landmarks" else (-1.0,))):
             inputs = list(good)
@@ -120,6 +125,21 @@ def test_maps_outside_zero_to_one_and_of_other_shapes_are_refused_by_awing():
         awing(maps, maps * 0 + 2)
     with pytest.raises(ValueError, match="^target: expected shape"):
         awing(maps, maps[:, :5])
+
+
+@pytest.mark.parametrize("name", degenerate_maps())
+def test_value_and_gradient_are_finite_on_degenerate_maps(name):
+    maps = degenerate_maps()[name].float().expand(1, N, 64, 64)
+    labels = torch.rand(1, N, 2, generator=torch.Generator().manual_seed(0)) - 0.5
+    for kind, (takes, loss) in default_losses().items():
+        if kind.startswith("awing"):
+            continue  # its maps are in [0, 1]
+        for targets in (labels, starlib.soft_argmax(maps)):  # and without any error
+            inputs = prediction(maps, takes)
+            value = loss(*inputs, targets)
+            value.sum().backward()
+            assert value.shape == (1, N) and torch.isfinite(value).all(), kind
+            assert all(torch.isfinite(leaf.grad).all() for leaf in inputs), kind
 
 
 def test_deviations_too_small_to_divide_by_are_refused():

@@ -1,8 +1,4 @@
 import dataclasses
-import os
-import signal
-import subprocess
-import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,7 +8,7 @@ import torch
 from starlib.data.crops import CropStore
 from starlib.moments import soft_argmax
 from starlib.schemes import SCHEMES
-from starlib.training.checkpoints import last_checkpoint, read_checkpoint
+from starlib.training.checkpoints import read_checkpoint
 from starlib.training.config import SCALES, RunConfig
 from starlib.training.loop import StoppedError, learning_rate, predict, train
 from starlib.training.start import begin, read_start
@@ -142,52 +138,6 @@ def test_a_compiled_training_learns_what_the_other_does(changes, monkeypatch):
     assert seen == [{"dynamic": False, "mode": None}]
     for name in ("loss", "error"):
         np.testing.assert_allclose(found.curves[name], expected.curves[name], rtol=1e-3)
-
-
-KILLED = """
-import sys
-from pathlib import Path
-import tests.starlib.test_train as t
-from starlib.training import checkpoints
-checkpoints.EVERY = 0
-t.torch.set_num_threads(int(sys.argv[2]))  # sums depend on how they are split
-def report(epoch, curves):
-    print(epoch, flush=True)
-t.train(t.dataclasses.replace(t.CONFIG, epochs=200), t.crops(), t.SCHEME,
-        checkpoint=Path(sys.argv[1]), report=report)
-"""
-
-
-def test_a_killed_training_goes_on_to_bit_identical_weights(tmp_path):
-    config = dataclasses.replace(CONFIG, epochs=200)
-    checkpoint = tmp_path / "run.pt"
-    environment = {**os.environ, "PYTHONPATH": os.getcwd()}
-    arguments = [str(checkpoint), str(torch.get_num_threads())]
-    process = subprocess.Popen(
-        [sys.executable, "-c", KILLED, *arguments], stdout=subprocess.PIPE, env=environment
-    )
-    for line in process.stdout:
-        if int(line) >= 3:
-            break
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    process.stdout.close()
-    done = len(last_checkpoint(checkpoint)["curves"]["loss"])
-    assert 2 <= done < config.epochs  # the third may be under way
-    epochs = done + 3  # the rest would only take time
-
-    def stop_at(limit):
-        calls = iter(range(1, limit + 1))
-        return lambda: next(calls, None) is None
-
-    resumed_file, whole_file = checkpoint, tmp_path / "whole.pt"
-    for path, limit in ((resumed_file, 2), (whole_file, epochs - 1)):
-        with pytest.raises(StoppedError, match=f"after epoch {epochs}"):
-            train(config, crops(), SCHEME, checkpoint=path, stop=stop_at(limit))
-    resumed, whole = (read_checkpoint(path) for path in (resumed_file, whole_file))
-    for part in ("model", "average"):
-        for name, value in whole[part].items():
-            assert torch.equal(resumed[part][name], value), name
 
 
 def test_a_checkpoint_of_another_run_is_refused(tmp_path):

@@ -1,20 +1,14 @@
 """A landmark that is NaN trains nothing, and changes nothing about the others."""
 
-import dataclasses
-
-import numpy as np
 import pytest
 import torch
 
 from starlib.comparisons.aam import edges_missing
 from starlib.comparisons.adl import edge_normals
-from starlib.data import crop_store
 from starlib.data.augment import augment, view
-from starlib.data.synthface import album
 from starlib.models.heads import StackOutput
 from starlib.schemes import SCHEMES
 from starlib.training.config import RunConfig
-from starlib.training.loop import train
 from starlib.training.objective import Objective
 from starlib.training.state import State, build_model
 from starlib.unlabelled import labelled_mean
@@ -207,27 +201,6 @@ def test_augmentation_leaves_the_other_landmarks_of_a_face_as_they_are():
         mirrored = missing[:, list(scheme.flip)]
         assert ((found.isnan().any(-1) == missing) | (found.isnan().any(-1) == mirrored)).all()
         assert torch.equal(found[~found.isnan()], whole[~found.isnan()])
-
-
-@pytest.fixture(scope="module")
-def crops(tmp_path_factory):
-    """Stored crops of 16 faces, a tenth of whose landmarks are unlabelled."""
-    faces = album("train", 0, 16)
-    landmarks = faces.landmarks.copy()
-    landmarks[np.random.default_rng(0).random((16, 98)) < 0.1] = np.nan
-    faces = dataclasses.replace(faces, landmarks=landmarks)
-    return crop_store(faces, 64, tmp_path_factory.mktemp("crops"))
-
-
-@pytest.mark.parametrize("fields", [{"loss": "star"}, {"aam": True, "dr": True}, {"loss": "adl"}])
-def test_a_network_is_trained_on_faces_with_unlabelled_landmarks(crops, fields):
-    config = RunConfig.at(
-        "smoke", "synthface", width=8, depth=2, epochs=2, batch_size=8, image_size=64, **fields
-    )
-    trained = train(config, crops, SCHEMES["wflw"])
-    for name, values in trained.curves.items():
-        assert len(values) == 2 and np.isfinite(values).all(), name
-    assert all(torch.isfinite(p).all() for p in trained.model.parameters())
 
 
 def test_the_training_error_is_that_of_labelled_landmarks(monkeypatch):

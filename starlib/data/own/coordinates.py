@@ -14,12 +14,11 @@ from starlib.data.own.lists import Row
 from starlib.data.text import as_float32
 
 FIRST_PIXELS = (0, 0.5, 1)
-FLAGS = (0, 1, 2)  # of COCO: not labelled, hidden, visible
 
 
 @dataclass(frozen=True)
 class Coordinates:
-    """How the files of a description give their points.
+    """The convention by which the files of a description give their points.
 
     first_pixel: coordinate of the first pixel's centre; None: as each list says, or its format
     has it. missing: values that both x and y of a point have where it is unlabelled; None: -1, and
@@ -33,23 +32,19 @@ class Coordinates:
 
     def written(self, row: Row, order: tuple[str, ...] | None) -> NDArray[np.float32]:
         """Coordinates [N, 2] of a row's cells in the scheme's order, `order` where they have names.
-        Empty cells, nan, flag 0 and points that are not there are NaN; DataError names the row."""
+        Empty cells, nan and points that are not there are NaN; DataError names the row."""
         where, cells = row.where, row.cells
         if row.names is not None and order is not None:
             cells = _in_order(row, order)
-        if len(cells) != row.width * self.points:
-            expected = f"{row.width * self.points} numbers ({self.points} points)"
+        if len(cells) != 2 * self.points:
+            expected = f"{2 * self.points} numbers ({self.points} points)"
             raise DataError(f"{where}: expected {expected}, found {len(cells)}")
         try:
-            values = as_float32([_number(cell) for cell in cells]).reshape(-1, row.width)
+            values = as_float32([_number(cell) for cell in cells]).reshape(-1, 2)
         except (ValueError, TypeError, OverflowError) as error:
             raise DataError(f"{where}: expected numbers after the image ({error})") from None
-        if row.width == 3:
-            if not (np.isin(values[:, 2], FLAGS) | np.isnan(values[:, 2])).all():
-                raise DataError(f"{where}: expected flags 0, 1 or 2 after x and y")
-            values[~(values[:, 2] > 0)] = np.nan
         values[np.isnan(values).any(-1)] = np.nan
-        return values[:, :2]
+        return values
 
     def unlabelled(self, faces: Sequence[NDArray[np.float32]]) -> tuple[float, ...]:
         """The values that mark an unlabelled point of these coordinates [N, 2], as x and as y."""
@@ -95,8 +90,8 @@ def _in_order(row: Row, order: tuple[str, ...]) -> list[Any]:
     if strangers := [name for name in names if name not in known]:
         listed = ", ".join(order[:5]) + (", …" if len(order) > 5 else "")
         raise DataError(f"{row.where}: expected points {listed}; found {strangers[0]!r}")
-    parts = {name: row.cells[i * row.width : (i + 1) * row.width] for i, name in enumerate(names)}
-    return [cell for name in order for cell in parts.get(name, [math.nan] * row.width)]
+    parts = {name: row.cells[2 * i : 2 * i + 2] for i, name in enumerate(names)}
+    return [cell for name in order for cell in parts.get(name, (math.nan, math.nan))]
 
 
 def order_of(names: tuple[str, ...], points: int, where: str = "") -> tuple[str, ...]:

@@ -19,15 +19,16 @@ GAP = 1.8  # times the steps around it: a longer step ends a curve
 
 def described(path: Path) -> str:
     """The text of a .yml file for the list or folder at `path`; DataError names what is wrong."""
-    points = _count(path)
-    coordinates = Coordinates(points)
-    rows = list(list_rows(path, points))
-    wrong = [p for row in rows if isinstance(row, DataError) for p in row.problems]
-    named = next((row.names for row in rows if isinstance(row, Row) and row.names), None)
-    order = order_of(named, points) if named else None
-    written = [coordinates.written(row, order) for row in rows if isinstance(row, Row)]
-    if wrong or not written:
+    rows = list(list_rows(path))
+    faces = [row for row in rows if isinstance(row, Row)]
+    if len(faces) < len(rows) or not faces:
+        wrong = [line for row in rows if isinstance(row, DataError) for line in row.problems]
         raise DataError(wrong or [f"{path}: expected faces, there are none"])
+    points = len(faces[0].cells) // 2
+    coordinates = Coordinates(points)
+    named = next((row.names for row in faces if row.names), None)
+    order = order_of(named, points) if named else None
+    written = [coordinates.written(row, order) for row in faces]
     missing = coordinates.unlabelled(written)
     landmarks = np.stack([coordinates.landmarks(face, missing, 0.5) for face in written])
     shapes = mean_shape(landmarks)
@@ -47,16 +48,6 @@ def described(path: Path) -> str:
         f"train: {path.name}",
     ]
     return "\n".join(lines) + "\n"
-
-
-def _count(path: Path) -> int:
-    """Number of points of a list's first face."""
-    row = next(list_rows(path), None)
-    if row is None:
-        raise DataError(f"{path}: expected faces, there are none")
-    if isinstance(row, DataError):
-        raise row
-    return len(row.cells) // row.width
 
 
 def mirror_pairs(mean: NDArray[np.complex128]) -> list[tuple[int, int]]:

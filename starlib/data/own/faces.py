@@ -21,8 +21,7 @@ landmarks. What looks wrong without being an error is a `DataWarning` (`starlib.
 
 import os
 import warnings
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,31 +30,23 @@ from numpy.typing import NDArray
 
 from starlib.data.copies import few, repeated_faces
 from starlib.data.errors import DataError, DataWarning, noted
-from starlib.data.faces import Checked, FaceSet, ImageFace, check_points, face_set
-from starlib.data.images import image_size, unreadable
+from starlib.data.faces import FaceSet, ImageFace, Scan, check_points, face_set
+from starlib.data.images import image_size
 from starlib.data.own.checks import doubts_of, least_alike_first
 from starlib.data.own.coordinates import Coordinates, coordinates_of, order_of
 from starlib.data.own.lists import Row, Rows
 from starlib.data.own.schemes import data_name, read_description, scheme_from
 from starlib.data.own.tools import READERS, list_rows
 from starlib.data.paths import copied_images, named_file
+from starlib.data.reader import Checked
 from starlib.schemes import Scheme, normalisations
 
 SPLITS = ("train", "test")
 LEAST_SIDE = 4  # pixels that a face's points reach over; fewer are shares of a picture's size
+Description = dict[str, Any]  # keys and values of a .yml file
 
 
-@dataclass(frozen=True)
-class Scanned:
-    """The faces of a split that can be read, what is wrong, and what there is to say."""
-
-    scheme: Scheme
-    faces: list[ImageFace]
-    problems: list[str]
-    notes: list[str]
-
-
-def _order(path: Path, values: dict[str, Any], coordinates: Coordinates) -> tuple[str, ...] | None:
+def _order(path: Path, values: Description, coordinates: Coordinates) -> tuple[str, ...] | None:
     """The names of the scheme's points in its order: of the description, or of its first list."""
     if coordinates.names is not None:
         return coordinates.names
@@ -87,135 +78,116 @@ def _face(row: Row, folder: Path, landmarks: NDArray[np.float32]) -> ImageFace:
     return ImageFace(row.name or f"{row.image} ({part})", image, landmarks, person=row.person)
 
 
-def _check_places(path: Path, values: dict[str, Any]) -> None:
+def scan(path: Path, values: Description, scheme: Scheme, split: str) -> Scan:
+    """The faces of a split; ValueError for what is wrong with the description itself."""
     for key in (*SPLITS, "images"):
         place = values.get(key, "")
         if not isinstance(place, str) or "\0" in place:
             raise ValueError(f"{path}: {key}: expected a path, got {values[key]!r}")
-
-
-def scan(path: Path, split: str) -> Scanned:
-    """The faces of a split; ValueError for what is wrong with the description itself."""
-    values = read_description(path)
-    scheme = scheme_from(path, values)
-    _check_places(path, values)
     coordinates = coordinates_of(path, values, scheme.points)
-    scanned = Scanned(scheme, [], [], [])
     if split not in values:
-        scanned.problems.append(f"{path}: {split}: expected a list or a folder of faces, got none")
-        return scanned
+        return Scan(f"{path}: {split}: expected a list or a folder of faces, got none")
     source = path.parent / values[split]
     if not _is_source(source):
         kinds = f"{', '.join(READERS)} or a folder"
-        scanned.problems.append(f"{path}: {split}: expected {kinds}, got {values[split]!r}")
-        return scanned
+        return Scan(problems=[f"{path}: {split}: expected {kinds}, got {values[split]!r}"])
     folder = source if os.path.isdir(source) else source.parent
     folder = path.parent / values["images"] if "images" in values else folder
-    with noted(scanned.problems):
+    result = Scan(f"{source}: expected faces, there are none")
+    with noted(result.problems):
         order = _order(path, values, coordinates)
-        _read(scanned, list_rows(source, scheme.points), folder, coordinates, order)
-    if not scanned.faces and not scanned.problems:
-        scanned.problems.append(f"{source}: expected faces, there are none")
+        _read(result, list_rows(source, scheme.points), folder, coordinates, order)
     if split == "test":
-        scanned.problems.extend(
+        result.problems += (
             f"{source}, {face.name}: expected labelled points of the normaliser, in two places; "
             "errors of test faces are divided by their distance"
-            for face in scanned.faces
+            for face in result.faces
             if not _scorable(face, scheme)
         )
     if os.path.isdir(source) and (copies := copied_images(source)):
         names = few([path.name for path in copies])
-        scanned.notes.append(f"{len(copies)} copies are left out: {names}")
-    scanned.notes[:] = [f"{split}: {note}" for note in scanned.notes + _unlabelled(scanned)]
-    return scanned
+        result.notes.append(f"{len(copies)} copies are left out: {names}")
+    missing = [int(np.isnan(face.landmarks).any(-1).sum()) for face in result.faces]
+    if any(missing):
+        points = f"{sum(missing)} of {scheme.points * len(missing)} points"
+        where = f"{np.count_nonzero(missing)} of {len(missing)} faces"
+        result.notes.append(f"{points} are unlabelled, in {where}")
+    return result
 
 
-def _read(scanned: Scanned, rows: Rows, folder: Path, coordinates: Coordinates, order: Any) -> None:
-    """Add the faces of the rows to what is found."""
+def _scorable(face: ImageFace, scheme: Scheme) -> bool:
+    """Whether the face has the distances that errors are divided by."""
+    schemes = normalisations(scheme).values()
+    return all(by.unit(face.landmarks[None])[0] > 0 for by in schemes)
+
+
+def _read(result: Scan, rows: Rows, folder: Path, coordinates: Coordinates, order: Any) -> None:
+    """Add the faces of the rows to what is result."""
     written: list[tuple[Row, NDArray[np.float32], float]] = []
     for row in rows:
-        with noted(scanned.problems):
+        with noted(result.problems):
             if isinstance(row, DataError):
                 raise row
             points = coordinates.written(row, order)
             written.append((row, points, coordinates.counted_from(row)))
     missing = coordinates.unlabelled([points for _, points, _ in written])
     for row, points, first in written:
-        with noted(scanned.problems):
+        with noted(result.problems):
             landmarks = coordinates.landmarks(points, missing, first)
-            scanned.faces.append(_face(row, folder, landmarks))
+            result.faces.append(_face(row, folder, landmarks))
     origins = {f"{first:g}" for _, _, first in written}
-    scanned.notes.append(f"the first pixel's centre is at {' or '.join(sorted(origins))}")
+    result.notes.append(f"the first pixel's centre is at {' or '.join(sorted(origins))}")
     if coordinates.missing is None:
         for value in missing:
             count = sum(int((points == value).all(-1).sum()) for _, points, _ in written)
             where = f"points at ({value:g}, {value:g}) are taken for unlabelled"
             if count:
-                scanned.notes.append(f"{count} {where}; `missing: []` takes them as they are")
-
-
-def _scorable(face: ImageFace, scheme: Scheme) -> bool:
-    """Whether the face has the distances that errors are divided by."""
-    schemes = normalisations(scheme).values()
-    distances = [by.unit(face.landmarks[None]) for by in schemes]
-    return all((distance > 0).all() for distance in distances)
-
-
-def _unlabelled(scanned: Scanned) -> list[str]:
-    """A line that says how many points are unlabelled, if any is."""
-    missing = [int(np.isnan(face.landmarks).any(-1).sum()) for face in scanned.faces]
-    if not any(missing):
-        return []
-    points = f"{sum(missing)} of {scanned.scheme.points * len(scanned.faces)} points"
-    where = f"{np.count_nonzero(missing)} of {len(scanned.faces)} faces"
-    return [f"{points} are unlabelled, in {where}"]
-
-
-def given_splits(path: Path) -> list[str]:
-    """Which of "train" and "test" a description has."""
-    values = read_description(path)
-    return [split for split in SPLITS if split in values]
+                result.notes.append(f"{count} {where}; `missing: []` takes them as they are")
 
 
 def check(path: Path) -> Checked:
     """Look at every file of a description, pixels included."""
-    splits = {split: scan(path, split) for split in given_splits(path)}
-    problems = [] if splits else [f"{path}: expected train, test or both, got neither"]
-    for scanned in splits.values():
-        problems += scanned.problems + unreadable(face.path for face in scanned.faces)
+    values = read_description(path)
+    scheme = scheme_from(path, values)
+    scans = {split: scan(path, values, scheme, split) for split in SPLITS if split in values}
+    problems = [] if scans else [f"{path}: expected train, test or both, got neither"]
+    for result in scans.values():
+        problems += result.problems or ([] if result.faces else [result.empty])
+        problems += result.undecodable()
     return Checked(
-        counts={split: (len(scanned.faces), None) for split, scanned in splits.items()},
+        counts={split: (len(result.faces), None) for split, result in scans.items()},
         unit="faces",
         problems=list(dict.fromkeys(problems)),
         source=None,
-        doubts=list(_doubts(path, splits)),
-        notes=[note for scanned in splits.values() for note in scanned.notes],
-        faces={split: least_alike_first(scanned.faces) for split, scanned in splits.items()},
-        scheme=next((scanned.scheme for scanned in splits.values()), None),
+        doubts=[*_doubts(path, scheme, scans), *_repeated(path, scans.values())],
+        notes=[f"{split}: {note}" for split, result in scans.items() for note in result.notes],
+        faces={split: least_alike_first(result.faces) for split, result in scans.items()},
+        scheme=scheme if scans else None,
     )
 
 
-def _doubts(path: Path, splits: dict[str, Scanned]) -> Iterator[str]:
+def _doubts(path: Path, scheme: Scheme, scans: dict[str, Scan]) -> Iterator[str]:
     """One line for everything that looks wrong without being an error."""
-    for split, scanned in splits.items():
-        yield from (f"{path}: {split}: {m}" for m in doubts_of(scanned.faces, scanned.scheme))
-    if len(splits) == len(SPLITS):
-        train, test = ([face.path for face in splits[split].faces] for split in SPLITS)
-        if message := repeated_faces(train, test):
-            yield f"{path}: {message}"
+    for split, result in scans.items():
+        yield from (f"{path}: {split}: {m}" for m in doubts_of(result.faces, scheme))
+
+
+def _repeated(path: Path, scans: Iterable[Scan]) -> list[str]:
+    """A line for test faces that are among the training faces, if there are both."""
+    paths = [[face.path for face in result.faces] for result in scans]
+    message = repeated_faces(*paths) if len(paths) == len(SPLITS) else None
+    return [f"{path}: {message}"] if message else []
 
 
 def load(path: Path, split: str) -> FaceSet:
     """The faces of "train" or "test" of a .yml file; DataError tells all problems at once."""
-    scanned = scan(path, split)
-    if scanned.problems:
-        raise DataError(scanned.problems)
-    if split == "test" and "train" in given_splits(path):
-        train = [face.path for face in scan(path, "train").faces]
-        message = repeated_faces(train, [face.path for face in scanned.faces])
-        if message:
-            warnings.warn(f"{path}: {message}", DataWarning, stacklevel=3)
-    for message in _doubts(path, {split: scanned}):
+    values = read_description(path)
+    scheme = scheme_from(path, values)
+    result = scan(path, values, scheme, split)
+    faces = face_set(data_name(path, values), split, scheme, result)
+    doubts = list(_doubts(path, scheme, {split: result}))
+    if split == "test" and "train" in values:
+        doubts += _repeated(path, (scan(path, values, scheme, "train"), result))
+    for message in doubts:
         warnings.warn(message, DataWarning, stacklevel=3)
-    name = data_name(path, read_description(path))
-    return face_set(name, split, scanned.scheme, scanned.faces)
+    return faces

@@ -1,17 +1,15 @@
-"""Lists of faces of your own data: a row for each face from CSV, TSV or COCO's JSON, as written.
+"""Lists of faces of your own data: a row for each face from CSV or TSV, as it is written.
 
 A CSV row is an image and x, y of each point, between commas, semicolons or tabs; with semicolons,
 a comma in a number is its decimal sign. The first row may be a header: names without any number.
 Columns that it calls x0, y0, … (or nose_x, nose_y, …) are taken by these names, in whichever order
-they stand, and others are left alone but for `image`, `first_pixel` and `person`, who it is. A
-.json file has the form of COCO key points. A .tsv file is a list as the released code (and ADNet's)
-reads it: image, five points, landmarks "x,y,x,y,…", scale, centre x, centre y, with or without a
-header; only image and landmarks are used.
+they stand, and others are left alone but for `image`, `first_pixel` and `person`, who it is. A .tsv
+file is a list as the released code (and ADNet's) reads it: image, five points, landmarks
+"x,y,x,y,…", scale, centre x, centre y, with or without a header; only image and landmarks are used.
 """
 
 import csv
 import io
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -36,16 +34,15 @@ _COLUMNS = [(axis, re.compile(form.format(axis))) for axis in "xy" for form in _
 class Row:
     """A face as it is written.
 
-    where: file and row. cells: `width` numbers for each point (x, y, and a flag of COCO's).
-    names: of these points, None where the list has no names. first_pixel: the coordinate of the
-    first pixel's centre where the list states it, `usual` that of its format. name: of the face,
-    by default its image and row. person: who it is, where the list says so.
+    where: file and row. cells: x and y of each point, None where it is unlabelled. names: of these
+    points, None where the list has no names. first_pixel: the coordinate of the first pixel's
+    centre where the list states it, `usual` that of its format. name: of the face, by default its
+    image and row. person: who it is, where the list says so.
     """
 
     where: str
     image: str
     cells: list[Any]
-    width: int = 2
     names: tuple[str, ...] | None = None
     first_pixel: Any = None
     usual: float = 0
@@ -158,50 +155,5 @@ def tsv_rows(path: Path, _: int | None) -> Rows:
             landmarks = names.index("landmarks_gt") if "landmarks_gt" in names else 2
         elif line.strip():
             name = words[image] if len(words) > image else ""
-            yield Row(
-                f"{path}, row {number}",
-                name.replace("\\", "/").rpartition(_RAW_IMAGES)[2].strip(),
-                numbers,
-            )
-
-
-def read_json(path: Path) -> Any:
-    """The content of a .json file; DataError names one that cannot be read."""
-    try:
-        return json.loads(read_text(path, "list of faces"))
-    except (ValueError, RecursionError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"{path}: expected readable JSON ({error})") from error
-
-
-def coco_rows(path: Path, content: Any) -> Rows:
-    """Rows of COCO key points: x, y and flag of each, with the names of their category."""
-    try:
-        images = {image["id"]: image["file_name"] for image in content["images"]}
-        annotations = list(enumerate(content["annotations"], 1))
-        named = [c for c in content.get("categories", []) if c.get("keypoints")]
-        names = {c["id"]: tuple(map(str, c["keypoints"])) for c in named}
-    except (LookupError, TypeError, AttributeError) as error:
-        expected = "expected COCO key points: images, annotations with keypoints"
-        raise DataError(f"{path}: {expected} ({error!r})") from error
-    for number, annotation in annotations:
-        where = f"{path}, annotation {number}"
-        try:
-            cells = list(_entry(where, annotation, "keypoints"))
-            image = images[_entry(where, annotation, "image_id")]
-            points = names.get(annotation.get("category_id"))
-            if points and len(points) * 3 != len(cells):
-                raise DataError(f"{where}: expected {len(points)} points as in its category")
-            yield Row(where, str(image), cells, 3, points)
-        except DataError as error:
-            yield error
-        except (LookupError, TypeError) as error:
-            expected = "expected COCO key points of an image in `images`"
-            yield DataError(f"{where}: {expected} ({error!r})")
-
-
-def _entry(where: str, annotation: Any, key: str) -> Any:
-    if not isinstance(annotation, dict) or key not in annotation:
-        raise DataError(f"{where}: expected COCO key points with {key!r}, it has none")
-    return annotation[key]
+            name = name.replace("\\", "/").rpartition(_RAW_IMAGES)[2].strip()
+            yield Row(f"{path}, row {number}", name, numbers)

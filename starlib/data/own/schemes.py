@@ -71,19 +71,17 @@ def data_name(path: Path | str, values: Mapping[str, Any]) -> str:
 def scheme_from(path: Path | str, values: Mapping[str, Any]) -> Scheme:
     """The scheme of a description; ValueError names the file, the key and what was expected."""
     name = data_name(path, values)
-    if "scheme" in values:
-        known = values["scheme"]
-        if not isinstance(known, str) or known not in SCHEMES:
-            raise ValueError(
-                f"{path}: scheme: expected one of {', '.join(SCHEMES)}, got {_short(known)}"
-            )
-        return SCHEMES[known]
-    count = values["points"]
-    if type(count) is not int or not 2 <= count <= MOST_POINTS:
-        raise ValueError(
-            f"{path}: points: expected an integer from 2 to {MOST_POINTS}, got {_short(count)}"
-        )
     try:
+        if "scheme" in values:
+            known = values["scheme"]
+            if not isinstance(known, str) or known not in SCHEMES:
+                names = ", ".join(SCHEMES)
+                raise ValueError(f"scheme: expected one of {names}, got {_short(known)}")
+            return SCHEMES[known]
+        count = values["points"]
+        if type(count) is not int or not 2 <= count <= MOST_POINTS:
+            expected = f"points: expected an integer from 2 to {MOST_POINTS}"
+            raise ValueError(f"{expected}, got {_short(count)}")
         edges = tuple(_edge(edge, count) for edge in _list("edges", values["edges"]))
         flip = _flip(values["flip"], count)
         given = _list("normaliser", values["normaliser"])

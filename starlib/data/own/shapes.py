@@ -1,4 +1,4 @@
-"""How the shapes of faces compare: each face turned, moved and scaled onto the mean shape.
+"""Shapes of faces, compared after each is turned, moved and scaled onto the mean shape.
 
 A landmark (x, y) is the complex number x + iy here; a similarity is then a factor and a shift.
 """
@@ -34,8 +34,8 @@ def as_complex(landmarks: NDArray) -> NDArray[np.complex128]:
 def onto(
     shape: NDArray[np.complex128], faces: NDArray[np.complex128]
 ) -> tuple[NDArray[np.float64], NDArray[np.complex128], NDArray[np.complex128]]:
-    """How far faces [F, N] are from a shape [N] at best, a share of its size; the factors [F] that
-    turn and scale the shape onto them; and the faces [F, N] put onto the shape."""
+    """Faces [F, N] put onto a shape [N] as well as possible: the distances [F] that remain, shares
+    of the shape's size; the factors [F] that turn and scale the shape; the faces [F, N] there."""
     known = ~np.isnan(faces)
     count = known.sum(1, keepdims=True)
     z = np.where(known, faces, 0)

@@ -1,13 +1,14 @@
 """One list of faces as two, for training and testing, with nobody in both."""
 
-import contextlib
 import csv
+import io
 import random
 from collections import Counter
 from pathlib import Path
 
 from starlib.data.errors import DataError
 from starlib.data.own.lists import Header, csv_cells, is_header
+from starlib.files import write_text
 
 Cells = list[list[str]]
 
@@ -38,7 +39,11 @@ def split_list(path: Path, by: str | None, share: float, seed: int) -> dict[str,
     parts: dict[str, Cells] = {"train": [], "test": []}
     for row, identity in zip(rows, who, strict=True):
         parts["test" if identity in chosen else "train"].append(row)
-    _write({targets[split]: header + part for split, part in parts.items()})
+    texts = {split: io.StringIO() for split in parts}
+    for split, part in parts.items():
+        csv.writer(texts[split], lineterminator="\n").writerows(header + part)
+    for split, text in texts.items():
+        write_text(targets[split], text.getvalue())
     return {split: (targets[split], len(part)) for split, part in parts.items()}
 
 
@@ -87,13 +92,3 @@ def _drawn(who: list[str], share: float, seed: int) -> set[str]:
         chosen.add(identity)
         faces += count
     return chosen
-
-
-def _write(files: dict[Path, Cells]) -> None:
-    """Both files or neither."""
-    with contextlib.ExitStack() as undo:
-        for path, rows in files.items():
-            with path.open("x", newline="", encoding="utf-8") as file:
-                undo.callback(path.unlink, missing_ok=True)
-                csv.writer(file).writerows(rows)
-        undo.pop_all()

@@ -33,7 +33,7 @@ from starlib.data.copies import few, repeated_faces
 from starlib.data.errors import DataError, DataWarning, noted
 from starlib.data.faces import Checked, FaceSet, ImageFace, check_points, face_set
 from starlib.data.images import image_size, unreadable
-from starlib.data.own.checks import doubts_of, least_alike_first
+from starlib.data.own.checks import doubts_of, least_alike_first, other_kind
 from starlib.data.own.coordinates import Coordinates, coordinates_of, order_of
 from starlib.data.own.lists import Row, Rows
 from starlib.data.own.schemes import data_name, read_description, scheme_from
@@ -200,9 +200,13 @@ def _doubts(path: Path, splits: dict[str, Scanned]) -> Iterator[str]:
     for split, scanned in splits.items():
         yield from (f"{path}: {split}: {m}" for m in doubts_of(scanned.faces, scanned.scheme))
     if len(splits) == len(SPLITS):
-        train, test = ([face.path for face in splits[split].faces] for split in SPLITS)
-        if message := repeated_faces(train, test):
-            yield f"{path}: {message}"
+        yield from (f"{path}: {message}" for message in _between(*splits.values()))
+
+
+def _between(train: Scanned, test: Scanned) -> Iterator[str]:
+    """One line for everything that looks wrong with both splits together."""
+    paths = ([face.path for face in split.faces] for split in (train, test))
+    yield from filter(None, (repeated_faces(*paths), other_kind(train.faces, test.faces)))
 
 
 def load(path: Path, split: str) -> FaceSet:
@@ -211,9 +215,7 @@ def load(path: Path, split: str) -> FaceSet:
     if scanned.problems:
         raise DataError(scanned.problems)
     if split == "test" and "train" in given_splits(path):
-        train = [face.path for face in scan(path, "train").faces]
-        message = repeated_faces(train, [face.path for face in scanned.faces])
-        if message:
+        for message in _between(scan(path, "train"), scanned):
             warnings.warn(f"{path}: {message}", DataWarning, stacklevel=3)
     for message in _doubts(path, {split: scanned}):
         warnings.warn(message, DataWarning, stacklevel=3)

@@ -93,6 +93,10 @@ def _trained(options: argparse.Namespace, device: str) -> int:
         raise ValueError(f"--minutes: expected a number >= 0, got {options.minutes}")
     how: dict[str, Any] = {"results": options.results, "data_root": options.data_root}
     how |= {"anew": options.anew, "compiled": options.compile}
+    if distributed.size() == 1:
+        how["announce"] = lambda faces, seconds: print(
+            f"training on {faces:,} faces takes about {seconds / 60:.1f} minutes", flush=True
+        )
     started = time.time()
 
     def late() -> bool:

@@ -41,6 +41,18 @@ def test_a_run_is_trained_once_and_read_again(tiny_300w, results, monkeypatch):
     assert load_run(dataclasses.replace(CONFIG, seed=1), results) is None
 
 
+def test_the_time_to_expect_is_said_before_a_training_and_changes_nothing(tiny_300w, results):
+    said = []
+    how = {"announce": lambda *expected: said.append(expected), "report": lambda *_: said.append(0)}
+    told = run(CONFIG, results=results, data_root=tiny_300w, **how)
+    (faces, seconds), *reports = said
+    assert faces == 4 and 0 < seconds < 600 and reports == [0] * CONFIG.epochs
+    run(CONFIG, results=results, data_root=tiny_300w, **how)
+    assert len(said) == 1 + CONFIG.epochs  # nothing is trained
+    silent = run(CONFIG, results=results / "other", data_root=tiny_300w)
+    assert told.curves["loss"] == silent.curves["loss"] and told.metrics == silent.metrics
+
+
 def test_a_record_on_rendered_faces_names_the_version_of_the_renderer(results, monkeypatch):
     monkeypatch.setattr(synthface, "SPLITS", {"train": (0, 2), "test": (1, 2)})
     found = run(dataclasses.replace(CONFIG, dataset="synthface"), results=results)

@@ -13,7 +13,7 @@ Paths are relative to the .yml file; `starlib.data.own.lists` and `starlib.data.
 the lists look like. Points are in pixels of the upright picture, as a viewer shows it. A list may
 state `first_pixel` in a column of that name, as `predict` writes it; else it is 1 for `.pts` files,
 as in 300-W, 0.5 for tools that count from the picture's edge, and 0. Points without a number (an
-empty cell, nan), of flag 0 in a .json file, or with the value of `missing` are unlabelled: they
+empty cell, nan, NA), of flag 0 in a .json file, or with the value of `missing` are unlabelled: they
 train nothing and test nothing. Where `missing` is not given, (-1, -1) is, and (0, 0) where it is
 there more than once. Flags 1 (hidden) and 2 are not distinguished. Crops follow the labelled
 landmarks. What looks wrong without being an error is a `DataWarning` (`starlib.data.own.checks`).
@@ -145,7 +145,8 @@ def _read(scanned: Scanned, rows: Rows, folder: Path, coordinates: Coordinates, 
             landmarks = coordinates.landmarks(points, missing, first)
             scanned.faces.append(_face(row, folder, landmarks))
     origins = {f"{first:g}" for _, _, first in written}
-    scanned.notes.append(f"the first pixel's centre is at {' or '.join(sorted(origins))}")
+    if origins:
+        scanned.notes.append(f"the first pixel's centre is at {' or '.join(sorted(origins))}")
     if coordinates.missing is None:
         for value in missing:
             count = sum(int((points == value).all(-1).sum()) for _, points, _ in written)

@@ -6,6 +6,7 @@ import io
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -80,75 +81,72 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(do=_predict)
 
 
+@dataclass(frozen=True)
+class _Job:
+    """What is done with every file: options, network, entries of all records, and the table's rows
+    so far."""
+
+    options: argparse.Namespace
+    detector: Detector
+    about: dict[str, Any]
+    rows: list[list[Any]] = field(default_factory=list)
+
+
 def _predict(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     given = _checked(options)
     path = weights_path(options.weights)
     detector = load_detector(path, options.scheme, options.ema, options.device)
-    about: dict[str, Any] = {"weights": path.name, "flip_average": options.flip_average}
+    job = _Job(options, detector, {"weights": path.name, "flip_average": options.flip_average})
     if known := shipped(options.weights):
         print(f"weights {known.name}: {known.use}")
-        about["use"] = known.use
+        job.about["use"] = known.use
     own = options.box is None and detector.scheme.face_box is None
     if own and (doubt := reach_doubt(detector.reach)):
         print(f"warning: {options.weights}: {doubt}", file=sys.stderr)
     failed = False
-    rows: list[list[Any]] = []
     with tqdm(given, unit="file", disable=None) as bar:
         for source in bar:
-            messages, found = _predict_source(source, detector, options, about, rows)
+            messages, found = _predict_source(source, job)
             for message in messages:
                 tqdm.write(f"error: {message}", file=sys.stderr)
                 failed = True
             if found:
                 tqdm.write(f"{source.path}: {found}")
-    if "csv" in options.format and rows:
+    if "csv" in options.format and job.rows:
         table = io.StringIO()
-        csv.writer(table, lineterminator="\n").writerows([table_header(detector.scheme), *rows])
+        rows = [table_header(detector.scheme), *job.rows]
+        csv.writer(table, lineterminator="\n").writerows(rows)
         write_text(options.out / TABLE, table.getvalue())
     return 2 if failed else 0
 
 
-def _predict_source(
-    source: Source,
-    detector: Detector,
-    options: argparse.Namespace,
-    about: dict[str, Any],
-    rows: list[list[Any]],
-) -> tuple[list[str], str]:
-    """Problems of a file's pictures, and a line on their faces; output is written, and rows are
-    added to the table."""
-    counts: list[int] = []
-    drawn = _drawn(source, detector, options, about, rows, counts)
+def _predict_source(source: Source, job: _Job) -> tuple[list[str], str]:
+    """Problems of a file's pictures, and a line on their faces; output is written."""
+    out, counts = job.options.out, list[int]()
+    drawn = _drawn(source, job, counts)
     try:
-        if source.video and "mp4" in options.format:
-            atomically(options.out / f"{source.name}.mp4", lambda path: write_film(path, drawn))
+        if source.video and "mp4" in job.options.format:
+            atomically(out / f"{source.name}.mp4", lambda path: write_film(path, drawn))
         for _ in drawn:  # all of them, unless the film took them
             pass
     except DataError as error:
         return error.problems, ""
-    faces = sum(counts)
-    if not faces:
-        where = f"in any of {len(counts)} frames" if source.video else "in it"
-        return [
-            f"{source.path}: expected a face, none was found {where}; --box says where it is"
-        ], ""
-    count = f"{faces} face{'s' * (faces > 1)}"
-    count += f" in {len(counts)} frames" if source.video else ""
-    return [], f"{count} of {detector.scheme.points} points, {options.out / source.name}"
+    where = f" in {len(counts)} frames" if source.video else ""
+    if not (faces := sum(counts)):
+        said = f"expected a face, none was found{where or ' in it'}; --box says where it is"
+        return [f"{source.path}: {said}"], ""
+    count = f"{faces} face{'s' * (faces > 1)}{where}"
+    return [], f"{count} of {job.detector.scheme.points} points, {out / source.name}"
 
 
 def _drawn(
-    source: Source,
-    detector: Detector,
-    options: argparse.Namespace,
-    about: dict[str, Any],
-    rows: list[list[Any]],
-    counts: list[int],
+    source: Source, job: _Job, counts: list[int]
 ) -> Iterator[tuple[float | None, Image.Image]]:
     """Time and drawing of each of a file's pictures (the picture where none is wanted), whose faces
     are written, counted and added to the rows."""
+    options, detector = job.options, job.detector
     given = None if options.box is None else [options.box]
     how = (options.passes, options.flip_average, options.conf, options.largest)
     for picture in pictures(source, options.every):
@@ -161,7 +159,7 @@ def _drawn(
             boxes = [box for box, _ in faces]
             image = draw_faces(image, located, detector.scheme, detector.calibration, boxes)
         if located is not None:
-            record = picture_record(picture, detector, faces, located, about)
+            record = picture_record(picture, detector, faces, located, job.about)
             if "png" in options.format:
                 atomically(options.out / f"{picture.name}.png", image.save)
             if "json" in options.format:
@@ -169,7 +167,7 @@ def _drawn(
                 write_text(options.out / f"{picture.name}.json", text)
             frame = picture.frame is not None
             name = picture.name if frame else listed_name(source.path, options.out)
-            rows.extend(table_rows(record, name))
+            job.rows.extend(table_rows(record, name))
         yield picture.image.info.get("seconds"), image
 
 

@@ -51,6 +51,10 @@ def missing(value):
         (lambda _, p: p[:, ::-1], "are x and y exchanged"),
         (missing(0), "train: 2 points at (0, 0) are taken for unlabelled"),
         (missing(-1), "train: 2 points at (-1, -1) are taken for unlabelled"),
+        (
+            lambda _, p: np.where(np.arange(9)[:, None] == 6, -1, p),
+            "labelled in some face, in none are: 6",
+        ),
         (in_face_4(lambda p: p[::-1]), "unlike the mean: even 4.png (row 5) (its points are in t"),
         (in_face_4(lambda p: p * (-1, 1) + (100, 0)), "4.png (row 5) (left and right are exch"),
         (in_face_4(lambda p: p * (1, -1) + (0, 90)), "4.png (row 5) (its y runs upwards)"),

@@ -231,7 +231,7 @@ class Here(Executor):
 MEANT = {
     "trian": "train",
     "train --epoch 3": "--epochs",
-    "train --lr 0.1": "--learning-rate",
+    "train --bs 3": "--batch-size",
     "train --loss sta": "star",
     "train --scale smok": "smoke",
     "train --dataset 300": "300w",
@@ -244,7 +244,7 @@ def test_every_field_of_a_config_is_an_option_with_help():
     options = {action.dest: action for action in parser._actions}
     fields = {field.name for field in dataclasses.fields(RunConfig)} - {"seed", "protocol"}
     assert fields < set(options) and all(options[name].help for name in fields)
-    given = "--epochs 3 --learning-rate 0.1 --no-dr --aam --milestones 0.5 0.9 --train-faces 7"
+    given = "--epochs 3 --lr 0.1 --no-dr --aam --milestones 0.5 0.9 --train-faces 7"
     found = vars(parser.parse_args(given.split()))
     wanted = {"epochs": 3, "learning_rate": 0.1, "dr": False, "aam": True, "train_faces": 7}
     assert {n: found[n] for n in fields if found[n] is not None} == wanted | {

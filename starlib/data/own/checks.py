@@ -36,6 +36,9 @@ def doubts_of(faces: Sequence[ImageFace], scheme: Scheme) -> Iterator[str]:
     if len(small):
         shown = few([f"{names[i]} ({side[i]:.0f})" for i in small])
         yield f"expected faces of {SMALL} pixels or more, {len(small)} are smaller: {shown}"
+    if len(never := np.flatnonzero(np.isnan(landmarks).any(-1).all(0))):
+        points = few([str(point) for point in never])
+        yield f"expected each point to be labelled in some face, in none are: {points}"
     if message := _units_doubt(faces, landmarks):
         yield message
     axes = None

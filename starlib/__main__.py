@@ -55,7 +55,7 @@ def command_line(
         with warnings.catch_warnings():
             warnings.showwarning = _show(warnings.showwarning)
             return int(options.do(options))
-    except (ValueError, OSError) as error:  # what the user gave; the message says what it was
+    except (ValueError, OSError, ImportError) as error:  # what the user gave; it says what it was
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

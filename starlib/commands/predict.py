@@ -2,27 +2,32 @@
 
 import argparse
 import csv
+import io
 import json
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from starlib.checks import integer, number
 from starlib.commands import add_device, add_flip_average, add_weights
 from starlib.data.errors import DataError
-from starlib.data.face_boxes import reach_doubt
+from starlib.data.face_boxes import CONFIDENCE, reach_doubt
 from starlib.files import atomically, write_text
 from starlib.inference.detector import Detector, load_detector
 from starlib.inference.drawing import draw_faces
 from starlib.inference.faces import locate_faces
+from starlib.inference.film import write_film
 from starlib.inference.pictures import Picture, Source, pictures, sources
 from starlib.inference.results import listed_name, picture_record, table_header, table_rows
 from starlib.inference.shipped import DEFAULT, shipped, weights_path
 from starlib.schemes import SCHEMES
 
-FORMATS = ("json", "png", "csv")
+FORMATS = ("json", "png", "csv", "mp4")
 TABLE = "predictions.csv"
 
 
@@ -40,7 +45,18 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="the face in the one photo, in pixels, instead of looking for faces. It reaches "
         f"around what the scheme's points do: {meanings}; a scheme of your own: all its points",
     )
-    parser.add_argument("--every", type=int, default=10, help="n-th frames of videos, default 10")
+    parser.add_argument(
+        "--conf",
+        type=float,
+        help="faces that the detector is less sure of, from 0 to 1, are left out; "
+        f"default {CONFIDENCE}",
+    )
+    parser.add_argument(
+        "--largest", action="store_true", help="of each picture's faces the largest alone"
+    )
+    parser.add_argument(
+        "--every", type=int, help="n-th frames of videos, default 10, for mp4 every one"
+    )
     parser.add_argument(
         "--passes",
         type=int,
@@ -49,127 +65,150 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     add_flip_average(parser)
     parser.add_argument(
-        "--format", nargs="+", choices=FORMATS, default=["json", "png"], help="default json png"
+        "--format",
+        nargs="+",
+        choices=FORMATS,
+        help="default json png; mp4: each video with its faces drawn, without sound",
     )
-    parser.add_argument("--out", default="predictions", help="folder, default predictions/")
+    parser.add_argument(
+        "--out",
+        default="predictions",
+        help="folder, default predictions/; or an .mp4 file for the one video, drawn",
+    )
     parser.add_argument("--scheme", help="of released weights, default by their number of points")
     add_device(parser)
+    parser.epilog = "For example: python -m starlib predict photo.jpg holiday/ --format json csv"
     parser.set_defaults(do=_predict)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What is done with every file: options, network, entries of all records, and the table's rows
+    so far."""
+
+    options: argparse.Namespace
+    detector: Detector
+    about: dict[str, Any]
+    rows: list[list[Any]] = field(default_factory=list)
 
 
 def _predict(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    out, given = Path(options.out), sources(options.photos)
-    _check(given, options, out)
+    given = _checked(options)
     path = weights_path(options.weights)
     detector = load_detector(path, options.scheme, options.ema, options.device)
-    about: dict[str, Any] = {"weights": path.name, "flip_average": options.flip_average}
+    job = _Job(options, detector, {"weights": path.name, "flip_average": options.flip_average})
     if known := shipped(options.weights):
         print(f"weights {known.name}: {known.use}")
-        about["use"] = known.use
+        job.about["use"] = known.use
     own = options.box is None and detector.scheme.face_box is None
     if own and (doubt := reach_doubt(detector.reach)):
         print(f"warning: {options.weights}: {doubt}", file=sys.stderr)
     failed = False
-    rows: list[list[Any]] = []
     with tqdm(given, unit="file", disable=None) as bar:
         for source in bar:
-            messages, found = _predict_source(source, detector, options, out, about, rows)
+            messages, found = _predict_source(source, job)
             for message in messages:
                 tqdm.write(f"error: {message}", file=sys.stderr)
                 failed = True
             if found:
                 tqdm.write(f"{source.path}: {found}")
-    if "csv" in options.format and rows:
-        table = [table_header(detector.scheme), *rows]
-        atomically(out / TABLE, lambda partial: _write_table(partial, table))
+    if "csv" in options.format and job.rows:
+        table = io.StringIO()
+        rows = [table_header(detector.scheme), *job.rows]
+        csv.writer(table, lineterminator="\n").writerows(rows)
+        write_text(options.out / TABLE, table.getvalue())
     return 2 if failed else 0
 
 
-def _predict_source(
-    source: Source,
-    detector: Detector,
-    options: argparse.Namespace,
-    out: Path,
-    about: dict[str, Any],
-    rows: list[list[Any]],
-) -> tuple[list[str], str]:
-    """Problems of a file's pictures, and a line on their faces; output is written, and rows are
-    added to the table."""
-    frames = faces = 0
+def _predict_source(source: Source, job: _Job) -> tuple[list[str], str]:
+    """Problems of a file's pictures, and a line on their faces; output is written."""
+    out, counts = job.options.out, list[int]()
+    drawn = _drawn(source, job, counts)
     try:
-        for picture in pictures(source, options.every):
-            frames += 1
-            record, drawn = _predict_picture(picture, detector, options, about)
-            faces += len(record["faces"])
-            if record["faces"]:
-                _write(picture, record, drawn, options.format, out)
-                name = listed_name(source.path, out) if picture.frame is None else picture.name
-                rows.extend(table_rows(record, name))
+        if source.video and "mp4" in job.options.format:
+            atomically(out / f"{source.name}.mp4", lambda path: write_film(path, drawn))
+        for _ in drawn:  # all of them, unless the film took them
+            pass
     except DataError as error:
         return error.problems, ""
-    if not faces:
-        where = f"in any of {frames} frames" if source.video else "in it"
-        return [
-            f"{source.path}: expected a face, none was found {where}; --box says where it is"
-        ], ""
-    count = f"{faces} face{'s' * (faces > 1)}" + (f" in {frames} frames" if source.video else "")
-    return [], f"{count} of {detector.scheme.points} points, {out / source.name}"
+    where = f" in {len(counts)} frames" if source.video else ""
+    if not (faces := sum(counts)):
+        said = f"expected a face, none was found{where or ' in it'}; --box says where it is"
+        return [f"{source.path}: {said}"], ""
+    count = f"{faces} face{'s' * (faces > 1)}{where}"
+    return [], f"{count} of {job.detector.scheme.points} points, {out / source.name}"
 
 
-def _predict_picture(
-    picture: Picture, detector: Detector, options: argparse.Namespace, about: dict[str, Any]
-) -> tuple[dict[str, Any], Image.Image | None]:
-    """The record of a picture, without faces if there are none; and the drawing if it is wanted."""
-    if options.box is not None:
-        _check_inside(options.box, picture)
+def _drawn(
+    source: Source, job: _Job, counts: list[int]
+) -> Iterator[tuple[float | None, Image.Image]]:
+    """Time and drawing of each of a file's pictures (the picture where none is wanted), whose faces
+    are written, counted and added to the rows."""
+    options, detector = job.options, job.detector
     given = None if options.box is None else [options.box]
-    how = (options.passes, options.flip_average)
-    faces, located = locate_faces(detector, picture.image, given, *how)
-    if located is None:
-        return {"faces": []}, None
-    record = picture_record(picture, detector, faces, located, about)
-    if "png" not in options.format:
-        return record, None
-    return record, draw_faces(picture.image, located, detector.scheme, detector.calibration)
+    how = (options.passes, options.flip_average, options.conf, options.largest)
+    for picture in pictures(source, options.every):
+        if options.box is not None:
+            _check_inside(options.box, picture)
+        image = picture.image
+        faces, located = locate_faces(detector, image, given, *how)
+        counts.append(len(faces))
+        if {"png", "mp4"} & set(options.format):
+            boxes = [box for box, _ in faces]
+            image = draw_faces(image, located, detector.scheme, detector.calibration, boxes)
+        if located is not None:
+            record = picture_record(picture, detector, faces, located, job.about)
+            if "png" in options.format:
+                atomically(options.out / f"{picture.name}.png", image.save)
+            if "json" in options.format:
+                text = json.dumps(record, allow_nan=False) + "\n"
+                write_text(options.out / f"{picture.name}.json", text)
+            frame = picture.frame is not None
+            name = picture.name if frame else listed_name(source.path, options.out)
+            job.rows.extend(table_rows(record, name))
+        yield picture.image.info.get("seconds"), image
 
 
-def _write(
-    picture: Picture,
-    record: dict[str, Any],
-    drawn: Image.Image | None,
-    formats: list[str],
-    out: Path,
-) -> None:
-    if drawn is not None:
-        atomically(out / f"{picture.name}.png", drawn.save)
-    if "json" in formats:
-        write_text(out / f"{picture.name}.json", json.dumps(record, allow_nan=False) + "\n")
-
-
-def _write_table(path: Path, rows: list[list[Any]]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows(rows)
-
-
-def _check(given: list[Source], options: argparse.Namespace, out: Path) -> None:
-    """ValueError for options that are wrong whatever the network."""
+def _checked(options: argparse.Namespace) -> list[Source]:
+    """The files that are given, and defaults filled in; ValueError for options that are wrong
+    whatever the network."""
+    given, out = sources(options.photos), Path(options.out)
+    if options.box is not None:
+        _check_box(options, given)
+    options.conf = CONFIDENCE if options.conf is None else options.conf
+    number("a number from 0 to 1", lambda v: 0 <= v <= 1).check("--conf", options.conf)
+    if out.suffix.lower() == ".mp4" and not out.is_dir():
+        if len(given) > 1 or not given[0].video or options.format not in (None, ["mp4"]):
+            raise ValueError(f"--out: {out.name} is for one video and no other --format")
+        options.format, given, out = ["mp4"], [Source(given[0].path, out.stem)], out.parent
+    options.out, options.format = out, options.format or ["json", "png"]
+    if options.every is None:
+        options.every = 1 if "mp4" in options.format else 10
     for name in ("every", "passes"):
-        if getattr(options, name) < 1:
-            raise ValueError(f"--{name}: expected an integer >= 1, got {getattr(options, name)}")
+        integer(1).check(f"--{name}", getattr(options, name))
     if out.exists() and not out.is_dir():
         raise ValueError(f"--out: expected a folder, {out} is a file")
+    if "mp4" in options.format and not any(source.video for source in given):
+        raise ValueError("--format: mp4 draws videos, none is given")
+    taken = {source.path.resolve() for source in given}
     for source in given:
-        drawn = (out / f"{source.name}.png").resolve()
-        if "png" in options.format and source.path.resolve() == drawn:
-            raise ValueError(f"--out: expected another folder, {source.path} would be overwritten")
-    if options.box is not None:
-        if len(given) > 1 or given[0].video:
-            raise ValueError("--box: expected one photo, it is the box of one face")
-        left, top, right, bottom = options.box
-        if not (np.isfinite(options.box).all() and left < right and top < bottom):
-            raise ValueError(f"--box: expected LEFT < RIGHT and TOP < BOTTOM, got {options.box}")
+        for ending in {"png", "mp4"} & set(options.format):
+            drawn = (out / f"{source.name}.{ending}").resolve()
+            if drawn in taken:
+                raise ValueError(f"--out: expected another folder, {drawn} would be overwritten")
+    return given
+
+
+def _check_box(options: argparse.Namespace, given: list[Source]) -> None:
+    if len(given) > 1 or given[0].video:
+        raise ValueError("--box: expected one photo, it is the box of one face")
+    if options.conf is not None or options.largest:
+        raise ValueError("--conf, --largest: not beside --box, which says where the face is")
+    left, top, right, bottom = options.box
+    if not (np.isfinite(options.box).all() and left < right and top < bottom):
+        raise ValueError(f"--box: expected LEFT < RIGHT and TOP < BOTTOM, got {options.box}")
 
 
 def _check_inside(box: list[float], picture: Picture) -> None:

@@ -57,7 +57,8 @@ def add(parser: argparse.ArgumentParser) -> None:
             how = {"action": argparse.BooleanOptionalAction}
         elif tuple[float, ...] == kind:
             how["nargs"] = "+"
-        what.add_argument(option(name), dest=name, help=f"{meaning}; {rule.expected}", **how)
+        names = [option(name), *(["--lr"] if name == "learning_rate" else [])]
+        what.add_argument(*names, dest=name, help=f"{meaning}; {rule.expected}", **how)
     add_how(parser)
     parser.usage = "%(prog)s [--dataset DATASET] [--scale SCALE] [--seeds SEED ...] [options]"
     parser.epilog = "For example: python -m starlib train --dataset 300w --scale long --weight 20"
@@ -93,6 +94,8 @@ def _trained(options: argparse.Namespace, device: str) -> int:
         raise ValueError(f"--minutes: expected a number >= 0, got {options.minutes}")
     how: dict[str, Any] = {"results": options.results, "data_root": options.data_root}
     how |= {"anew": options.anew, "compiled": options.compile}
+    if distributed.size() == 1:
+        how["announce"] = _announce
     started = time.time()
 
     def late() -> bool:
@@ -121,6 +124,11 @@ def _trained(options: argparse.Namespace, device: str) -> int:
         if distributed.rank() == 0:
             print_run(finished, results_folder(options.results), started)
     return 1 if left else 0
+
+
+def _announce(faces: int, seconds: float) -> None:
+    takes = f"{seconds / 60:.1f} minutes" if seconds >= 60 else f"{seconds:.0f} seconds"
+    print(f"training on {faces:,} faces takes about {takes}", flush=True)
 
 
 def _config(dataset: str, scale: str | None, fields: dict[str, Any]) -> RunConfig:

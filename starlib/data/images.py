@@ -9,7 +9,7 @@ from PIL import Image, ImageOps
 
 from starlib.data.errors import DataError
 
-HEIF = (".heic", ".heif")
+HEIF = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")  # brands of files
 # The EXIF entry that says how a camera was held, and its values for a picture lying on its side.
 _ORIENTATION, _LYING = 0x0112, (5, 6, 7, 8)
 
@@ -37,22 +37,35 @@ def image_size(path: Path) -> tuple[int, int]:
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
     """The image file, not decoded; whatever fails while it is open becomes a DataError."""
-    if path.suffix.lower() in HEIF:
-        _read_heif()
+    unread = False
     try:
+        unread = _is_heif(path) and not _reads_heif()
         with Image.open(path) as image:
+            if turned := image.info.get("original_orientation"):
+                # pillow-heif puts the entry aside, since the turns of the format come before it.
+                content = path.read_bytes()
+                if b"irot" not in content and b"imir" not in content:
+                    image.getexif()[_ORIENTATION] = turned
             yield image
     except MemoryError as error:
         raise DataError(f"{path}: expected an image that fits into memory") from error
     except Exception as error:  # decoders of damaged files raise nearly anything
-        hint = "; pip install pillow-heif reads these" if path.suffix.lower() in HEIF else ""
+        hint = "; pip install 'starloss[heif]' reads it" if unread else ""
         raise DataError(f"{path}: expected a readable image ({error}){hint}") from error
 
 
-@cache
-def _read_heif() -> None:
-    """Let Pillow read what telephones write, where the package for it is installed."""
-    with contextlib.suppress(ImportError):
-        import pillow_heif
+def _is_heif(path: Path) -> bool:
+    with path.open("rb") as file:
+        head = file.read(12)
+    return head[4:8] == b"ftyp" and head[8:] in HEIF
 
-        pillow_heif.register_heif_opener()
+
+@cache
+def _reads_heif() -> bool:
+    """Whether the package for what telephones write is installed; Pillow reads it then."""
+    try:
+        import pillow_heif
+    except ImportError:
+        return False
+    pillow_heif.register_heif_opener()
+    return True

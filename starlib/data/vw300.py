@@ -50,16 +50,24 @@ def _videos(root: Path) -> list[Path]:
 
 
 def decode(video: Path) -> Generator[Image.Image, None, None]:
-    """The upright frames of a video file one after the other; DataError naming it if it breaks."""
+    """The upright frames of a video file one after the other, each with its time in
+    `info["seconds"]`; DataError names a file that breaks or has none."""
     try:
         import av
     except ImportError as error:
         raise ImportError("reading videos needs av: pip install 'starloss[data]'") from error
     try:
         with av.open(str(video)) as container:
+            image: Image.Image | None = None
+            if not container.streams.video:
+                raise ValueError("it has no pictures")
             for frame in container.decode(video=0):
-                yield frame.to_image().rotate(frame.rotation, expand=True)  # as it was held
-    except (av.error.FFmpegError, OSError, IndexError, ValueError) as error:
+                image = frame.to_image().rotate(frame.rotation, expand=True)  # as it was held
+                image.info["seconds"] = frame.time
+                yield image
+            if image is None:
+                raise ValueError("it has no frames")
+    except (av.error.FFmpegError, OSError, ValueError) as error:
         raise DataError(f"{video}: expected a readable video ({error})") from error
 
 
@@ -90,10 +98,7 @@ class _Frames:
 
 def _first_frame_size(video: Path) -> tuple[int, int]:
     with closing(decode(video)) as frames:
-        first = next(frames, None)
-    if first is None:
-        raise DataError(f"{video}: expected frames, it has none")
-    return first.size
+        return next(frames).size
 
 
 def _annotations(folder: Path) -> tuple[list[tuple[int, Path]], list[str]]:

@@ -17,6 +17,7 @@ LONGER_SIDE = (900, 1800)  # pictures are enlarged or reduced into this range of
 SMOOTH = 3  # drawn this many times larger, then reduced, so that thin lines are smooth
 LARGEST = 0.03  # median ellipse beside the face's box; larger ones are all drawn reduced
 EDGE, ELLIPSE, POINT, RIM = "#7fd1ff", "#ffd23fb0", "#ffffff", "#c1121f"
+BOX = "#8ae234"  # of a face, with its number
 TILE, COLUMNS, ROWS = 240, 5, 4  # of a contact sheet
 
 
@@ -35,9 +36,14 @@ def reduction(covariance: NDArray, side: float) -> float:
 
 
 def draw_faces(
-    image: Image.Image, located: Located, scheme: Scheme, calibration: float | None = None
+    image: Image.Image,
+    located: Located | None,
+    scheme: Scheme,
+    calibration: float | None = None,
+    faces: Sequence[Sequence[float]] = (),
 ) -> Image.Image:
-    """The RGB image with the landmarks of its faces and the ellipses of their covariances.
+    """The RGB image with the landmarks of its faces, the ellipses of their covariances, and the
+    boxes of `faces` (left, top, right, bottom), numbered from 0; None for a picture without faces.
 
     Lines and dots are as thick as suits the side of each face's box. Calibrated ellipses are drawn
     as they are; others that are too large to be distinguished are all drawn at a half, a quarter, …
@@ -47,6 +53,8 @@ def draw_faces(
     scale = float(np.clip(longer, *LONGER_SIDE)) / longer
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     large = image.resize(size, Image.Resampling.LANCZOS)
+    if located is None:
+        return large
     layer = large.resize((size[0] * SMOOTH, size[1] * SMOOTH), Image.Resampling.BILINEAR)
     pen = ImageDraw.Draw(layer, "RGBA")
     unit = scale * SMOOTH
@@ -59,6 +67,8 @@ def draw_faces(
     for index, landmarks in enumerate(located.landmarks):
         covariance = None if spread is None else spread[index]
         _draw_face(pen, landmarks * unit, covariance, scheme, unit * float(sides[index]))
+    for index, face in enumerate(faces):
+        _draw_box(pen, str(index), np.asarray(face) * unit, layer)
     return layer.resize(size, Image.Resampling.BOX)
 
 
@@ -81,6 +91,14 @@ def _draw_face(
     for x, y in points:
         box = (x - radius, y - radius, x + radius, y + radius)
         pen.ellipse(box, fill=POINT, outline=RIM, width=max(1, thin // 2))
+
+
+def _draw_box(pen: ImageDraw.ImageDraw, name: str, box: NDArray, layer: Image.Image) -> None:
+    """The rectangle left, top, right, bottom, and the name inside its corner."""
+    pen.rectangle(box.tolist(), outline=BOX, width=SMOOTH)
+    font = ImageFont.load_default(max(layer.height / 45, float(box[3] - box[1]) / 12))
+    place = tuple(np.maximum(box[:2], 0) + 2 * SMOOTH)
+    pen.text(place, name, BOX, font, stroke_width=SMOOTH, stroke_fill="black")
 
 
 def _caption(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
-from starlib.data.face_boxes import face_boxes
+from starlib.data.face_boxes import CONFIDENCE, face_boxes
 from starlib.data.images import open_image
 from starlib.inference.detector import Detector, load_detector
 from starlib.inference.locate import Located, locate
@@ -38,6 +38,8 @@ def predict(
     passes: int = 3,
     flip_average: bool = False,
     device: str = "cpu",
+    confidence: float = CONFIDENCE,
+    largest: bool = False,
 ) -> list[Face]:
     """The faces in a picture, the largest first.
 
@@ -47,11 +49,14 @@ def predict(
         faces: left, top, right, bottom of each face in pixels, instead of looking for them; they
             reach around what the scheme's points do (`starlib.data.face_boxes`).
         passes, flip_average: as in `starlib.inference.locate.locate`.
+        confidence: faces that the detector is less sure of, from 0 to 1, are left out.
+        largest: of the faces that are found the largest alone.
 
     Raises ValueError naming the argument that is wrong, DataError for a file that does not read.
     """
     detector = _detector(str(weights), device)
-    boxes, located = locate_faces(detector, _picture(image), faces, passes, flip_average)
+    picture, how = _picture(image), (passes, flip_average, confidence, largest)
+    boxes, located = locate_faces(detector, picture, faces, *how)
     if located is None:
         return []
     covariances = [None] * len(boxes) if located.covariance is None else located.covariance
@@ -65,12 +70,17 @@ def locate_faces(
     given: Sequence[Sequence[float]] | None = None,
     passes: int = 3,
     flip_average: bool = False,
+    confidence: float = CONFIDENCE,
+    largest: bool = False,
 ) -> tuple[list[tuple[list[float], float | None]], Located | None]:
     """Each face of an RGB image as left, top, right, bottom and the detector's confidence (None for
-    `given` ones), and all of them located; none and None where there is no face."""
+    `given` ones), and all of them located; none and None where there is no face. Arguments as in
+    `predict`."""
     if given is None:
-        boxes, confidence = face_boxes(picture, detector.scheme, detector.reach.get("shares"))
-        confidences: list[float | None] = list(map(float, confidence))
+        shares = detector.reach.get("shares")
+        boxes, sure = face_boxes(picture, detector.scheme, shares, confidence)
+        boxes, sure = (boxes[:1], sure[:1]) if largest else (boxes, sure)
+        confidences: list[float | None] = list(map(float, sure))
     else:
         boxes = np.asarray(given, np.float64).reshape(len(given), -1 if len(given) else 4)
         right = boxes.shape[1] == 4 and bool(np.isfinite(boxes).all())

@@ -31,8 +31,8 @@ class Source:
 
 @dataclass(frozen=True)
 class Picture:
-    """An RGB image: a file's, or the frame (from 1) of a video. name: as its source's, with
-    /000001 for a frame."""
+    """An RGB image: a file's, or the frame (from 1) of a video, with its time in
+    `info["seconds"]`. name: as its source's, with /000001 for a frame."""
 
     source: Source
     name: str

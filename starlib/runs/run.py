@@ -21,6 +21,7 @@ from starlib.runs.evaluation import calibration, evaluation_metrics, mean_shape
 from starlib.runs.finished import load_run
 from starlib.runs.model_card import model_card
 from starlib.runs.predictions import evaluation_arrays
+from starlib.runs.progress import expected_seconds
 from starlib.runs.provenance import provenance_of
 from starlib.runs.records import Faces, Run
 from starlib.schemes import is_path
@@ -44,6 +45,7 @@ def run(
     anew: bool = False,
     wait: bool = True,
     start: Start | None = None,
+    announce: Callable[[int, float], None] | None = None,
 ) -> Run:
     """The run of a config: read if it is finished, else trained (on from its checkpoint) and kept.
 
@@ -55,8 +57,9 @@ def run(
 
     Weights go to results/weights/<name>.pt, checkpoints to results/checkpoints/, crop stores to
     results/crops/. `report`, `stop`, `compiled` and `start` as in `starlib.training.loop.train`;
-    `anew`: train though there is a record, and replace it. A run that another process trains is
-    waited for, and read; without `wait`, StoppedError is raised.
+    `anew`: train though there is a record, and replace it. `announce` is called before a training
+    begins, with its number of faces and the seconds that it is expected to take. A run that another
+    process trains is waited for, and read; without `wait`, StoppedError is raised.
     """
     folder = results_folder(results)
     if not anew and not faces_decide(config.dataset, data_root):
@@ -93,6 +96,9 @@ def run(
         provenance["resumed"] = distributed.once(lambda: bool(checkpoint_files(checkpoint)))
         scheme = faces["train"].scheme
         how = (report, stop, compiled, start)
+        if announce is not None and not (provenance["resumed"] or compiled):
+            count = min(config.train_faces or len(faces["train"]), len(faces["train"]))
+            announce(count, expected_seconds(config, scheme, count, device))
         trained = train(config, crops["train"], scheme, device, checkpoint, *how)
         evaluated = distributed.once(
             lambda: _evaluated(config, trained, faces, crops, provenance, folder)

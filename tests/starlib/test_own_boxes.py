@@ -68,7 +68,7 @@ def test_predict_uses_the_reach_in_the_weights(cats, run_file, tmp_path, capsys,
     noise().save(tmp_path / "a.png")
     asked = []
 
-    def boxes(image, scheme, shares=None):
+    def boxes(image, scheme, shares, confidence):
         asked.append(shares)
         return np.array([[10.0, 5, 50, 45]]), np.array([0.9])
 

@@ -10,6 +10,7 @@ from starlib.data.own.checks import axes_doubt
 from starlib.data.own.shapes import mean_shape
 from starlib.inference.drawing import COLUMNS, TILE
 from starlib.schemes import SCHEMES
+from starlib.synthface.faces import place_faces
 from tests.own import describe, write_rows, write_symmetric
 
 
@@ -48,6 +49,10 @@ def missing(value):
         (lambda _, p: p[:, ::-1], "are x and y exchanged"),
         (missing(0), "train: 2 points at (0, 0) are taken for unlabelled"),
         (missing(-1), "train: 2 points at (-1, -1) are taken for unlabelled"),
+        (
+            lambda _, p: np.where(np.arange(9)[:, None] == 6, -1, p),
+            "labelled in some face, in none are: 6",
+        ),
         (in_face_4(lambda p: p[::-1]), "unlike the mean: even 4.png (row 5) (its points are in t"),
         (in_face_4(lambda p: p * (-1, 1) + (100, 0)), "4.png (row 5) (left and right are exch"),
         (in_face_4(lambda p: p * (1, -1) + (0, 90)), "4.png (row 5) (its y runs upwards)"),
@@ -62,6 +67,34 @@ def test_labels_that_cannot_be_right_are_named(cats, capsys, change, message):
     assert message in shown
     if "problems" not in message and "taken" not in message:
         assert shown.count("warning:") == (2 if "thumbnail" in message else 1)
+
+
+EXCHANGED = "expected point 60 left of point 72, as in wflw; in most faces it is right of it"
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "expected"),
+    [
+        (False, False, []),
+        (True, True, [f"train: {EXCHANGED}", f"test: {EXCHANGED}"]),
+        (False, True, [f"test: {EXCHANGED}", "test: expected faces as in train, their mean is un"]),
+    ],
+)
+def test_a_list_that_is_mirrored_as_a_whole_is_said_once(tmp_path, capsys, train, test, expected):
+    """Left and right exchanged in the points alone, as when only the pictures were mirrored."""
+    faces = place_faces(2 * 8, 3).clean.numpy()
+    for name, mirrored, some in (("train", train, faces[:8]), ("test", test, faces[8:])):
+        points = (some * ((-1, 1) if mirrored else (1, 1)) + 1) * 50
+        rows = [[f"{name}{i}.png", *face.ravel()] for i, face in enumerate(points)]
+        write_rows(tmp_path / f"{name}.csv", rows)
+        for i, row in enumerate(rows):
+            Image.new("RGB", (100, 100), (i, 0, 9 * (name == "test"))).save(tmp_path / row[0])
+    (tmp_path / "own.yml").write_text("scheme: wflw\ntrain: train.csv\ntest: test.csv\n")
+    assert main(["data", "check", str(tmp_path / "own.yml")]) == 0
+    shown = capsys.readouterr().out
+    said = [line for line in shown.splitlines() if "warning: " in line]
+    assert len(said) == len(expected)
+    assert all(text in line for text, line in zip(expected, said, strict=True))
 
 
 def test_labels_in_shares_of_the_picture_are_refused(cats, capsys):

@@ -134,6 +134,29 @@ def test_faces_that_are_there_twice_are_named(cats, capsys):
     assert main(["data", "check", describe(folder, test=None)]) == 0
     message = "expected each face once, 1 are copies: cat 0.png (row 2) = other.png (row 6)"
     assert message in capsys.readouterr().out
+    rows = (folder / "train.csv").read_text().splitlines()
+    (folder / "train.csv").write_text("\n".join([*rows[:-1], rows[1]]))  # one row twice
+    assert main(["data", "check", describe(folder, test=None)]) == 0
+    message = "expected each face once, 1 are copies: cat 0.png (row 2) = cat 0.png (row 6)"
+    assert message in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("word", ["nan", "NA", "n/a", "null", "None"])
+def test_words_for_no_number_are_unlabelled(cats, word):
+    folder, _ = cats
+    rows = [line.split(",") for line in (folder / "train.csv").read_text().splitlines()]
+    rows[1][5] = rows[1][6] = word
+    write_rows(folder / "train.csv", rows)
+    landmarks = load_dataset(describe(folder), "train").landmarks
+    assert np.argwhere(np.isnan(landmarks).any(-1)).tolist() == [[0, 2]]
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\r"])
+def test_lists_have_the_line_ends_of_any_system(cats, end):
+    folder, _ = cats
+    lines = (folder / "train.csv").read_text().splitlines()
+    (folder / "train.csv").write_bytes(end.join(lines).encode())
+    assert len(load_dataset(describe(folder), "train")) == len(lines) - 1
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])

@@ -5,6 +5,8 @@ import dataclasses
 import json
 import struct
 import sys
+from fractions import Fraction
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,10 +14,12 @@ import pytest
 import torch
 from PIL import Image
 
+import starlib
 from starlib.__main__ import main
 from starlib.data import load_dataset
 from starlib.data.crops import STORE_MARGIN, VIEW_MARGIN
 from starlib.data.face_boxes import FROM_DETECTOR, face_boxes
+from starlib.data.vw300 import decode
 from starlib.inference import faces as located
 from starlib.inference.detector import load_detector
 from starlib.inference.locate import locate, moved_boxes
@@ -23,7 +27,7 @@ from starlib.inference.pictures import Source, pictures, sources
 from starlib.schemes import SCHEMES
 from starlib.training.loop import covariances
 from starlib.training.state import build_model
-from tests.conftest import SMALL_RUN
+from tests.conftest import SMALL_RUN, files_of
 
 
 def noise(seed=0, size=(80, 60)):
@@ -57,6 +61,16 @@ def test_several_faces_give_several_results(two_faces, run_file, tmp_path, capsy
         numbers = np.array(row[1:-4], float).reshape(68, 2)
         np.testing.assert_array_equal(numbers, found["faces"][number]["landmarks"])
         assert row[0] == str(tmp_path / "a.png") and row[-2] == str(number)
+
+
+def test_the_largest_face_alone_is_located_where_that_is_asked_for(two_faces, run_file, tmp_path):
+    noise().save(tmp_path / "a.png")
+    given = ["predict", str(tmp_path / "a.png"), "--weights", str(run_file), "--format", "json"]
+    assert main([*given, "--out", str(tmp_path), "--largest"]) == 0
+    [face] = json.loads((tmp_path / "a.json").read_text())["faces"]
+    assert face["face"] == two_faces[0][0].tolist()
+    [face] = starlib.predict(noise(), run_file, largest=True)
+    assert face.face == tuple(two_faces[0][0]) and face.confidence == 0.9
 
 
 def test_folders_patterns_and_files_are_all_named_once(tmp_path):
@@ -112,6 +126,53 @@ def test_every_nth_frame_of_a_video_gets_a_result(two_faces, run_file, tmp_path,
         assert [row[-3] for row in csv.reader(file)][1:] == ["1", "1", "3", "3", "5", "5"]
     assert main([*given, "--box", "1", "1", "9", "9"]) == 2
     assert "--box: expected one photo" in capsys.readouterr().err
+
+
+def write_video(path, moments, rate=25):
+    """A video of 80 x 60 pixels with a frame at each of the moments, in seconds."""
+    av = pytest.importorskip("av")
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=rate)
+        stream.width, stream.height, stream.pix_fmt = 80, 60, "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 1000)
+        for seed, moment in enumerate(moments):
+            frame = av.VideoFrame.from_image(noise(seed))
+            frame.pts, frame.time_base = round(1000 * moment), Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+
+
+@pytest.mark.parametrize("how", [["--out", "drawn.mp4"], ["--format", "mp4"]])
+def test_a_video_is_drawn_with_the_times_of_its_frames(
+    how, two_faces, run_file, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    moments = [0, 0.1, 0.5, 0.54]  # of a camera without a fixed rate
+    write_video("film.mp4", moments)
+    assert main(["predict", "film.mp4", "--weights", str(run_file), *how]) == 0
+    assert "film.mp4: 8 faces in 4 frames" in capsys.readouterr().out
+    path = "drawn.mp4" if "--out" in how else "predictions/film.mp4"
+    assert files_of(tmp_path) == sorted([path, "film.mp4", "run.pt"])
+    frames = list(decode(Path(path)))
+    times = [frame.info["seconds"] for frame in frames]
+    np.testing.assert_allclose(times, moments, atol=0.002)
+    assert frames[0].size == (900, 674)  # enlarged, by an even number of pixels
+    side = np.asarray(frames[0]).astype(int)[300:400, 503:511]  # of a box, at x = 45
+    assert (side[..., 1] - side[..., [0, 2]].max(-1)).max(1).mean() > 20
+
+
+def test_a_video_without_pictures_is_named(tmp_path, run_file, capsys):
+    av = pytest.importorskip("av")
+    with av.open(str(tmp_path / "sound.mp4"), "w") as container:
+        stream = container.add_stream("aac", rate=44100)
+        stream.layout = "mono"
+        sound = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+        sound.rate = 44100
+        container.mux([*stream.encode(sound), *stream.encode()])
+    given = [str(tmp_path / "sound.mp4"), "--weights", str(run_file), "--out", str(tmp_path / "o")]
+    assert main(["predict", *given, "--format", "mp4"]) == 2
+    assert "sound.mp4: expected a readable video (it has no pictures)" in capsys.readouterr().err
+    assert files_of(tmp_path) == ["run.pt", "sound.mp4"]
 
 
 def test_a_video_of_a_camera_held_upright_is_turned_upright(tmp_path):
@@ -184,6 +245,10 @@ def test_boxes_follow_what_the_scheme_reaches_around(monkeypatch):
     expected = (50 + 100 * left, 50 + 100 * top, 150 + 100 * right, 150 + 100 * bottom)
     np.testing.assert_allclose(boxes[0], expected)
     assert boxes.shape == (2, 4) and confidence.tolist() == [0.95, 0.9]
+    assert face_boxes(noise(), SCHEMES["300w"], None, 0.6)[1].tolist() == [0.95, 0.6, 0.9]
+    assert face_boxes(noise(), SCHEMES["300w"], None, 0.91)[1].tolist() == [0.95]
+    with pytest.raises(ValueError, match="confidence: expected a number from 0 to 1, got 70"):
+        face_boxes(noise(), SCHEMES["300w"], None, 70)
     assert face_boxes(noise(), SCHEMES["scut-fbp5500"])[0][0, 1] < boxes[0, 1]
     cofw = face_boxes(noise(), SCHEMES["cofw"])[0][0]
     assert cofw[0] > boxes[0, 0] and cofw[2] < boxes[0, 2]

@@ -86,6 +86,11 @@ def test_a_photo_that_lies_on_its_side_is_turned_upright(run_file, photo, tmp_pa
         (["--weights", "cats"], "--weights: expected .* or a file of weights, got 'cats'"),
         (["--passes", "0"], "--passes: expected an integer >= 1"),
         (["--every", "0"], "--every: expected an integer >= 1"),
+        (["--conf", "2"], "--conf: expected a number from 0 to 1, got 2.0"),
+        (["--conf", "nan"], "--conf: expected a number from 0 to 1, got nan"),
+        (["--largest", *BOX], "--conf, --largest: not beside --box"),
+        (["--format", "mp4"], "--format: mp4 draws videos, none is given"),
+        (["--out", "{folder}/a.mp4"], "--out: a.mp4 is for one video and no other --format"),
         ([], "photo.png: expected a face, none was found in it; --box says where"),
         (["--out", "{folder}"], "photo.png would be overwritten"),
         (["--out", "{folder}/text.jpg"], "--out: expected a folder, .* is a file"),
@@ -133,3 +138,19 @@ def test_drawing_shows_points_and_the_ellipse_of_one_standard_deviation():
     assert reduction(wide * 16, 1000) == 0.25 and reduction(wide, 1000) == 1
     assert (small[450:550] == drawn[450:550]).all()  # only the caption differs
     assert (small[850:] != drawn[850:]).any()
+
+
+def test_drawing_numbers_the_faces_by_their_boxes():
+    image, points = Image.new("RGB", (1000, 900)), np.full((2, 68, 2), 500.0)
+    located = Located(points, None, np.array([[0, 0, 90], [0, 0, 90]], np.float32))
+    boxes = [[100, 200, 300, 400], [600, 200, 800, 400]]
+    plain = np.asarray(draw_faces(image, located, SCHEMES["300w"]))
+    drawn = np.asarray(draw_faces(image, located, SCHEMES["300w"], None, boxes))
+    for left, top, right, bottom in boxes:
+        for x, y in ((left, 300), (right, 300), (left + 100, top), (left + 100, bottom)):
+            around = np.s_[y - 2 : y + 2, x - 2 : x + 2, 1]
+            assert drawn[around].max() > 150 > plain[around].max()
+    corners = [drawn[205:225, x : x + 20].astype(int) for x in (105, 605)]  # their numbers
+    assert min(corner.max() for corner in corners) > 150 and (corners[0] != corners[1]).any()
+    nobody = draw_faces(image, None, SCHEMES["300w"])
+    assert nobody.size == (1000, 900) and not np.asarray(nobody).any()

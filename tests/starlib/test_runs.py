@@ -40,6 +40,18 @@ def test_a_run_is_trained_once_and_read_again(tiny_300w, results, monkeypatch):
     assert load_run(dataclasses.replace(CONFIG, seed=1), results) is None
 
 
+def test_the_time_to_expect_is_said_before_a_training_and_changes_nothing(tiny_300w, results):
+    said = []
+    how = {"announce": lambda *expected: said.append(expected), "report": lambda *_: said.append(0)}
+    told = run(CONFIG, results=results, data_root=tiny_300w, **how)
+    (faces, seconds), *reports = said
+    assert faces == 4 and 0 < seconds < 600 and reports == [0] * CONFIG.epochs
+    run(CONFIG, results=results, data_root=tiny_300w, **how)
+    assert len(said) == 1 + CONFIG.epochs  # nothing is trained
+    silent = run(CONFIG, results=results / "other", data_root=tiny_300w)
+    assert told.curves["loss"] == silent.curves["loss"] and told.metrics == silent.metrics
+
+
 def test_a_record_on_rendered_faces_names_the_version_of_the_renderer(results, monkeypatch):
     monkeypatch.setattr(synthface, "SPLITS", {"train": (0, 2), "test": (1, 2)})
     found = run(dataclasses.replace(CONFIG, dataset="synthface"), results=results)
@@ -192,7 +204,7 @@ class Here(Executor):
 MEANT = {
     "trian": "train",
     "train --epoch 3": "--epochs",
-    "train --lr 0.1": "--learning-rate",
+    "train --bs 3": "--batch-size",
     "train --loss sta": "star",
     "train --scale smok": "smoke",
     "train --dataset 300": "300w",
@@ -205,7 +217,7 @@ def test_every_field_of_a_config_is_an_option_with_help():
     options = {action.dest: action for action in parser._actions}
     fields = {field.name for field in dataclasses.fields(RunConfig)} - {"seed", "protocol"}
     assert fields < set(options) and all(options[name].help for name in fields)
-    given = "--epochs 3 --learning-rate 0.1 --no-dr --aam --milestones 0.5 0.9 --train-faces 7"
+    given = "--epochs 3 --lr 0.1 --no-dr --aam --milestones 0.5 0.9 --train-faces 7"
     found = vars(parser.parse_args(given.split()))
     wanted = {"epochs": 3, "learning_rate": 0.1, "dr": False, "aam": True, "train_faces": 7}
     assert {n: found[n] for n in fields if found[n] is not None} == wanted | {

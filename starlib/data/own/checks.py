@@ -36,6 +36,9 @@ def doubts_of(faces: Sequence[ImageFace], scheme: Scheme) -> Iterator[str]:
     if len(small):
         shown = few([f"{names[i]} ({side[i]:.0f})" for i in small])
         yield f"expected faces of {SMALL} pixels or more, {len(small)} are smaller: {shown}"
+    if len(never := np.flatnonzero(np.isnan(landmarks).any(-1).all(0))):
+        points = few([str(point) for point in never])
+        yield f"expected each point to be labelled in some face, in none are: {points}"
     if message := _units_doubt(faces, landmarks):
         yield message
     axes = None
@@ -99,8 +102,9 @@ def _guess(landmarks: NDArray, mean: NDArray[np.complex128], limit: float) -> st
 
 
 def axes_doubt(shapes: Shapes, scheme: Scheme) -> str | None:
-    """Whether x and y look exchanged or y looks upwards in most faces: mirror images lie side by
-    side, and the normaliser, the eyes in most schemes, lies above the middle."""
+    """Whether x and y look exchanged, y looks upwards or left and right exchanged in most faces:
+    mirror images lie side by side, the normaliser, the eyes in most schemes, lies above the middle,
+    and in the schemes that are known its first group lies left of its second."""
     if not scheme.mirrors:
         return None
     mirrored = shapes.mean[list(scheme.flip)].conj()
@@ -110,13 +114,31 @@ def axes_doubt(shapes: Shapes, scheme: Scheme) -> str | None:
             "expected mirror images (flip) side by side, they lie above each other: are x and y "
             "exchanged, or the pictures on their side?"
         )
-    eyes = np.mean([shapes.mean[list(group)].mean() for group in scheme.normaliser])
-    if beside < SYMMETRIC and eyes.imag > BELOW:
+    first, second = (shapes.mean[list(group)].mean() for group in scheme.normaliser)
+    if beside < SYMMETRIC and (first + second).imag / 2 > BELOW:
         return (
             "expected the normaliser's points (the eyes of a face) above the middle of the others, "
             "they lie below: does y run upwards?"
         )
+    if scheme.face_box and first.real > second.real:
+        one, other = (group[0] for group in scheme.normaliser)
+        return (
+            f"expected point {one} left of point {other}, as in {scheme.name}; in most faces it is "
+            "right of it: are left and right exchanged, or the pictures alone mirrored?"
+        )
     return None
+
+
+def other_kind(train: Sequence[ImageFace], test: Sequence[ImageFace]) -> str | None:
+    """Whether the mean face of a list for testing is unlike that of the list for training."""
+    if min(len(train), len(test)) < LEAST_SHAPES or len(train[0].landmarks) < 3:
+        return None
+    known, other = (mean_shape(np.stack([f.landmarks for f in part])) for part in (train, test))
+    placed = np.stack((other.mean.real, other.mean.imag), -1)
+    if onto(known.mean, other.mean[None])[0][0] <= APART or np.median(known.apart) > ALIKE:
+        return None
+    guess = _guess(placed, known.mean, APART)
+    return f"test: expected faces as in train, their mean is unlike it ({guess})"
 
 
 def _units_doubt(faces: Sequence[ImageFace], landmarks: NDArray) -> str | None:

@@ -14,6 +14,7 @@ from starlib.data.own.lists import Row
 from starlib.data.text import as_float32
 
 FIRST_PIXELS = (0, 0.5, 1)
+NONE = ("", "nan", "na", "n/a", "null", "none")  # cells of points that are not labelled
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Coordinates:
 
     def written(self, row: Row, order: tuple[str, ...] | None) -> NDArray[np.float32]:
         """Coordinates [N, 2] of a row's cells in the scheme's order, `order` where they have names.
-        Empty cells, nan and points that are not there are NaN; DataError names the row."""
+        Cells of NONE and points that are not there are NaN; DataError names the row."""
         where, cells = row.where, row.cells
         if row.names is not None and order is not None:
             cells = _in_order(row, order)
@@ -114,7 +115,7 @@ def order_of(names: tuple[str, ...], points: int, where: str = "") -> tuple[str,
 
 
 def _number(cell: Any) -> float:
-    empty = cell is None or (isinstance(cell, str) and not cell.strip())
+    empty = cell is None or (isinstance(cell, str) and cell.strip().lower() in NONE)
     return math.nan if empty else float(cell)
 
 

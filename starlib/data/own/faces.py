@@ -13,7 +13,7 @@ Paths are relative to the .yml file; `starlib.data.own.lists` and `starlib.data.
 the lists look like. Points are in pixels of the upright picture, as a viewer shows it. A list may
 state `first_pixel` in a column of that name, as `predict` writes it; else it is 1 for `.pts` files,
 as in 300-W, 0.5 for tools that count from the picture's edge, and 0. Points without a number (an
-empty cell, nan), of flag 0 in a .json file, or with the value of `missing` are unlabelled: they
+empty cell, nan, NA), of flag 0 in a .json file, or with the value of `missing` are unlabelled: they
 train nothing and test nothing. Where `missing` is not given, (-1, -1) is, and (0, 0) where it is
 there more than once. Flags 1 (hidden) and 2 are not distinguished. Crops follow the labelled
 landmarks. What looks wrong without being an error is a `DataWarning` (`starlib.data.own.checks`).
@@ -32,7 +32,7 @@ from starlib.data.copies import few, repeated_faces
 from starlib.data.errors import DataError, DataWarning, noted
 from starlib.data.faces import FaceSet, ImageFace, Scan, check_points, face_set
 from starlib.data.images import image_size
-from starlib.data.own.checks import doubts_of, least_alike_first
+from starlib.data.own.checks import doubts_of, least_alike_first, other_kind
 from starlib.data.own.coordinates import Coordinates, coordinates_of, order_of
 from starlib.data.own.lists import Row, Rows
 from starlib.data.own.schemes import data_name, read_description, scheme_from
@@ -136,7 +136,8 @@ def _read(result: Scan, rows: Rows, folder: Path, coordinates: Coordinates, orde
             landmarks = coordinates.landmarks(points, missing, first)
             result.faces.append(_face(row, folder, landmarks))
     origins = {f"{first:g}" for _, _, first in written}
-    result.notes.append(f"the first pixel's centre is at {' or '.join(sorted(origins))}")
+    if origins:
+        result.notes.append(f"the first pixel's centre is at {' or '.join(sorted(origins))}")
     if coordinates.missing is None:
         for value in missing:
             count = sum(int((points == value).all(-1).sum()) for _, points, _ in written)
@@ -159,7 +160,7 @@ def check(path: Path) -> Checked:
         unit="faces",
         problems=list(dict.fromkeys(problems)),
         source=None,
-        doubts=[*_doubts(path, scheme, scans), *_repeated(path, scans.values())],
+        doubts=[*_doubts(path, scheme, scans), *_between(path, scans.values())],
         notes=[f"{split}: {note}" for split, result in scans.items() for note in result.notes],
         faces={split: least_alike_first(result.faces) for split, result in scans.items()},
         scheme=scheme if scans else None,
@@ -172,11 +173,13 @@ def _doubts(path: Path, scheme: Scheme, scans: dict[str, Scan]) -> Iterator[str]
         yield from (f"{path}: {split}: {m}" for m in doubts_of(result.faces, scheme))
 
 
-def _repeated(path: Path, scans: Iterable[Scan]) -> list[str]:
-    """A line for test faces that are among the training faces, if there are both."""
-    paths = [[face.path for face in result.faces] for result in scans]
-    message = repeated_faces(*paths) if len(paths) == len(SPLITS) else None
-    return [f"{path}: {message}"] if message else []
+def _between(path: Path, scans: Iterable[Scan]) -> Iterator[str]:
+    """One line for everything that looks wrong with training and test faces together."""
+    faces = [result.faces for result in scans]
+    if len(faces) == len(SPLITS):
+        paths = ([face.path for face in part] for part in faces)
+        found = (repeated_faces(*paths), other_kind(*faces))
+        yield from (f"{path}: {message}" for message in found if message)
 
 
 def load(path: Path, split: str) -> FaceSet:
@@ -187,7 +190,7 @@ def load(path: Path, split: str) -> FaceSet:
     faces = face_set(data_name(path, values), split, scheme, result)
     doubts = list(_doubts(path, scheme, {split: result}))
     if split == "test" and "train" in values:
-        doubts += _repeated(path, (scan(path, values, scheme, "train"), result))
+        doubts += _between(path, (scan(path, values, scheme, "train"), result))
     for message in doubts:
         warnings.warn(message, DataWarning, stacklevel=3)
     return faces

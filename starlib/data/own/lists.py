@@ -62,8 +62,9 @@ def csv_cells(path: Path) -> Iterator[tuple[int, list[str]]]:
     text = read_text(path, "list of faces")
     first = next((line for line in text.splitlines() if line.strip()), "")
     delimiter = max(DELIMITERS, key=first.count)
+    lines = io.StringIO(text, newline=None)  # whatever their ends are
     try:
-        for number, row in enumerate(csv.reader(io.StringIO(text), delimiter=delimiter), 1):
+        for number, row in enumerate(csv.reader(lines, delimiter=delimiter), 1):
             if any(cell.strip() for cell in row):
                 decimal = delimiter == ";"
                 yield number, [row[0], *(c.replace(",", ".") if decimal else c for c in row[1:])]

@@ -59,14 +59,14 @@ def mean_shape(landmarks: NDArray) -> Shapes:
     several times over.
     """
     faces = as_complex(landmarks)
+    never = np.isnan(faces).all(0)  # unlabelled in every face
     whole = faces[np.argsort(np.isnan(faces).sum(1), kind="stable")]
     seeds = [_normal(face) for face in whole[:: max(1, len(whole) // SEEDS)]]
     mean = min(seeds, key=lambda seed: float(np.nanmedian(onto(seed, faces)[0])))
     for _ in range(ROUNDS):
         put = onto(mean, faces)[2]
-        with np.errstate(invalid="ignore"):
-            median = np.nanmedian(put.real, 0) + 1j * np.nanmedian(put.imag, 0)
-        mean = _normal(np.where(np.isnan(median), mean, median))
+        put[:, never] = mean[never]
+        mean = _normal(np.nanmedian(put.real, 0) + 1j * np.nanmedian(put.imag, 0))
     apart, factor, _ = onto(mean, faces)
     turn = np.median(np.angle(factor * np.conj(factor.mean()))) + np.angle(factor.mean())
     upright = np.exp(1j * turn)

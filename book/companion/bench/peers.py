@@ -150,7 +150,8 @@ def compare(given: Sequence[Tool], faces: FaceSet, report: Callable[[], object])
 def summary(record: dict[str, Any], kind: str = "nme") -> dict[str, dict[str, Any]]:
     """By tool how many faces are "found"; "median" and "p90" of its NME, for all but our first
     network on the "both" faces that this one finds too, with this one's numbers there as "ours";
-    and of its NME minus ours the mean, "worse", and "worse median", with the 95 % bootstrap interval over faces."""
+    and of its NME minus ours the mean, "worse",
+    and "worse median", with the 95 % bootstrap interval over faces."""
     from scipy.stats import bootstrap
 
     errors = {n: np.array(t[kind], np.float64) for n, t in record["tools"].items()}

@@ -1,4 +1,5 @@
-"""python -m companion bench: what the loss, a training step and inference cost here."""
+"""python -m companion bench: what the loss, a training step and inference cost here; with --peers,
+the networks that come with the project beside other tools."""
 
 import argparse
 import json
@@ -7,12 +8,14 @@ from typing import Any
 
 import torch
 
+from companion.bench import peers
 from companion.bench import summary as costs
 from companion.bench import timing as bench
 from companion.bench import training as bench_training
 from companion.exhibits.cost import record_text
+from starlib.data import load_dataset
 from starlib.devices import AUTO, available_device, set_backends
-from starlib.files import atomically, results_folder
+from starlib.files import atomically, results_folder, write_text
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -25,11 +28,35 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--quick", action="store_true", help="half a minute: fewer rounds, not all parts"
     )
     parser.add_argument("--batch", type=int, help="faces of the training step, default 2 or 64")
+    parser.add_argument(
+        "--peers",
+        action="store_true",
+        help="instead compare our networks with dlib and MediaPipe on WFLW's faces (68 points)",
+    )
+    parser.add_argument("--data-root", help="folder of WFLW for --peers, default $STARLIB_DATA")
     parser.add_argument("--results", help="folder of the records, default results/")
     parser.set_defaults(do=_bench)
 
 
+def _peers(options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    faces = load_dataset(peers.DATASET, "test", options.data_root)
+    given, missing = peers.tools()
+    print("\n".join(missing) or "all tools are installed", flush=True)
+    torch.set_num_threads(1)
+    with tqdm(total=len(faces), unit="face", disable=None) as bar:
+        record = peers.compare(given, faces, bar.update)
+    machine = bench.machine(torch.device("cpu"))
+    path = results_folder(options.results) / peers.FILE
+    write_text(path, json.dumps({"machine": machine, **record}, allow_nan=False) + "\n")
+    print(f"{peers.markdown(record)}\nwritten to {path}")
+    return 1 if missing else 0
+
+
 def _bench(options: argparse.Namespace) -> int:
+    if options.peers:
+        return _peers(options)
     if options.rounds < 1:
         raise ValueError(f"--rounds: expected an integer >= 1, got {options.rounds}")
     device = torch.device(available_device(options.device))

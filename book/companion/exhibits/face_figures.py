@@ -122,7 +122,7 @@ def ellipses(runs: Mapping[int, Run], faces: Sequence[int] = (0, 1, 2)) -> Figur
 
 def photograph(path: Path, box: Sequence[float], weights: str = "300w") -> Figure:
     """The heatmaps' ellipses of a network that comes with the project on a photograph, two standard
-    deviations, calibrated on training faces. `box`: left, top, right, bottom of the face."""
+    deviations, calibrated on held-out faces. `box`: left, top, right, bottom of the face."""
     detector = load_detector(weights_path(weights))
     picture = Image.open(path).convert("RGB")
     left, top, right, bottom = box

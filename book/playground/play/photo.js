@@ -57,7 +57,7 @@
       }
       layer.append(...found.landmarks.map(([x, y]) => svg("circle", { class: "sp-dot", cx: x, cy: y, r: side / 140 })));
       told.textContent = `${found.landmarks.length} landmarks in ${shown(found.milliseconds, 0)} ms.`
-        + (show.ellipses ? ` Ellipses: one standard deviation, ${found.calibrated ? "calibrated on training faces" : "of the heatmap, not calibrated"}`
+        + (show.ellipses ? ` Ellipses: one standard deviation, ${found.calibrated ? "calibrated on held-out faces" : "of the heatmap, not calibrated"}`
           + `${share < 1 ? `, drawn at 1/${1 / share} of its size` : ""}.` : "");
     }
     function change(next) {

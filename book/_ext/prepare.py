@@ -9,14 +9,16 @@ import json
 import os
 import sys
 import threading
-import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import papermill
 import yaml
+from tqdm import tqdm
 
 import captions
 import edits
@@ -33,19 +35,12 @@ BOOK = Path(__file__).resolve().parents[1]
 ROOT = BOOK.parent
 EXECUTED = BOOK / "experiments"
 FRAGMENTS = BOOK / "fragments"
-# page -> notebook, title, parameters, paper, leave_out, experiments, reads, imports
 PAGES: dict[str, dict[str, Any]] = yaml.safe_load(
     (BOOK / "notebooks.yml").read_text(encoding="utf-8")
 )
-# Notebooks that can be made for other data sets and scales -> the experiments that they show.
-ANY_DATA = {
-    "ablation_distance": ["ablation_distance"],
-    "resolution": ["resolution"],
-    "restriction": ["restriction", "weight_and_tricks", "released_code"],
-    "stability": ["stability"],
-    "compare_luvli": ["compare_luvli", "compare_adl"],
-    "alternatives": ["alternatives"],
-}
+# Notebooks that can be made for other data sets and scales.
+ANY_DATA = ("ablation_distance", "resolution", "restriction", "stability", "compare_luvli",
+            "alternatives")  # fmt: skip
 # Experiment without a page of its own -> the page that lists its runs
 RECORDS_ON = {"accuracy": "ablation_distance", "compare_adl": "compare_luvli"}
 SEEDS = 2  # of both arms of a comparison, before it gets such a page
@@ -62,12 +57,12 @@ def discovered() -> dict[str, dict[str, Any]]:
     for dataset, scale in sorted(kinds - {("300w", "reduced")}):
         if is_path(dataset) or scale == "custom" or dataset in VARIANTS:
             continue
-        for notebook, experiments in ANY_DATA.items():
-            first = EXPERIMENTS[experiments[0]]
+        for notebook in ANY_DATA:
+            experiments = PAGES[notebook].get("experiments", [notebook])
             if any(_compares(records, EXPERIMENTS[name], dataset, scale) for name in experiments):
                 found[f"data_{dataset}_{scale}_{notebook}"] = {
                     "notebook": notebook,
-                    "title": f"{first.title}: {label(dataset)}, scale {scale}",
+                    "title": f"{EXPERIMENTS[notebook].title}: {label(dataset)}, scale {scale}",
                     "parameters": {"dataset": dataset, "scale": scale},
                     "experiments": experiments,
                 }
@@ -154,18 +149,29 @@ def execute_pages(pages: list[str], workers: int = 2) -> None:
         digests = [digest(page) for page in together]  # Python 3.11 parses in one thread alone
         list(pool.map(execute, together, digests))
     for page in alone:
-        done = threading.Event()
-        threading.Thread(target=tell, args=(page, done), daemon=True).start()
-        execute(page)
-        done.set()
+        with training(page):
+            execute(page)
 
 
-def tell(page: str, done: threading.Event, every: float = 20.0) -> None:
-    """Say now and then how far a page is that trains, until it is done."""
-    runs, start = ROOT / PAGES[page]["parameters"]["results"] / "runs", time.monotonic()
-    while not done.wait(every):
-        finished, seconds = len(list(runs.glob("*.json"))), time.monotonic() - start
-        print(f"{page}: training, {finished} runs finished, {seconds:.0f} s", file=sys.stderr)
+@contextmanager
+def training(page: str) -> Iterator[None]:
+    """A progress bar of the runs that a page trains, as they finish."""
+    runs = ROOT / PAGES[page]["parameters"]["results"] / "runs"
+    before, done = set(runs.glob("*.json")), threading.Event()
+    with tqdm(desc=f"executing {page}", unit=" runs", total=PAGES[page].get("trains")) as bar:
+
+        def show() -> None:
+            while not done.wait(1.0 if sys.stderr.isatty() else 30.0):
+                bar.n = len(set(runs.glob("*.json")) - before)
+                bar.refresh()
+
+        watching = threading.Thread(target=show, daemon=True)
+        watching.start()
+        try:
+            yield
+        finally:
+            done.set()
+            watching.join()
 
 
 def write_fragments(records: Records) -> None:

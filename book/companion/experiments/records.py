@@ -54,7 +54,6 @@ class Records:
 
         ValueError if runs that would be compared were tested on different faces.
         """
-        experiment.configs(dataset, scale, seeds, arms)  # checks them
         found: ArmRuns = {}
         for arm in arms or experiment.arms:
             configs = experiment.configs(dataset, scale, seeds, [arm])

@@ -30,6 +30,7 @@ from companion.experiments.records import Records
 from companion.text import fragments, paper_tables
 from starlib.data.synthface import VARIANTS
 from starlib.schemes import is_path
+from starlib.training.config import RunConfig
 
 BOOK = Path(__file__).resolve().parents[1]
 ROOT = BOOK.parent
@@ -38,9 +39,12 @@ FRAGMENTS = BOOK / "fragments"
 PAGES: dict[str, dict[str, Any]] = yaml.safe_load(
     (BOOK / "notebooks.yml").read_text(encoding="utf-8")
 )
-# Notebooks that can be made for other data sets and scales.
-ANY_DATA = ("ablation_distance", "resolution", "restriction", "stability", "compare_luvli",
-            "alternatives")  # fmt: skip
+# Notebooks that can be made for other data sets and scales -> the comparisons that each needs; if
+# none are named, one that no page before it shows.
+ANY_DATA: dict[str, set[str]] = {
+    "ablation_distance": set(), "resolution": set(), "restriction": set(),
+    "stability": {"smooth_l1", "l2"}, "compare_luvli": set(), "alternatives": set(),
+}  # fmt: skip
 # Experiment without a page of its own -> the page that lists its runs
 RECORDS_ON = {"accuracy": "ablation_distance", "compare_adl": "compare_luvli"}
 SEEDS = 2  # of both arms of a comparison, before it gets such a page
@@ -49,7 +53,7 @@ CAPTIONS: dict[str, Any] = yaml.safe_load((BOOK / "captions.yml").read_text(enco
 
 def discovered() -> dict[str, dict[str, Any]]:
     """Page -> its entry, for each data set and scale that the records hold and PAGES has not: of a
-    notebook whose experiment has a comparison with SEEDS runs of both arms. _toc.yml takes them by
+    notebook whose experiments have comparisons with SEEDS runs of both arms. _toc.yml takes them by
     their names, data_<data set>_<scale>_<notebook>."""
     records = Records.load(ROOT / "results")
     kinds = {(run.config.dataset, run.config.scale) for run in records.runs}
@@ -57,23 +61,35 @@ def discovered() -> dict[str, dict[str, Any]]:
     for dataset, scale in sorted(kinds - {("300w", "reduced")}):
         if is_path(dataset) or scale == "custom" or dataset in VARIANTS:
             continue
-        for notebook in ANY_DATA:
+        shown: set[RunConfig] = set()
+        for notebook, needed in ANY_DATA.items():
             experiments = PAGES[notebook].get("experiments", [notebook])
-            if any(_compares(records, EXPERIMENTS[name], dataset, scale) for name in experiments):
+            compared: dict[str, set[RunConfig]] = {}
+            for name in experiments:
+                compared |= _compared(records, EXPERIMENTS[name], dataset, scale)
+            configs = set().union(*compared.values())
+            if needed <= compared.keys() if needed else configs - shown:
                 found[f"data_{dataset}_{scale}_{notebook}"] = {
                     "notebook": notebook,
                     "title": f"{EXPERIMENTS[notebook].title}: {label(dataset)}, scale {scale}",
                     "parameters": {"dataset": dataset, "scale": scale},
+                    "leave_out": ["What this does not show"] if scale == "full" else [],
                     "experiments": experiments,
                 }
+            shown |= configs
     return found
 
 
-def _compares(records: Records, experiment: Experiment, dataset: str, scale: str) -> bool:
-    """Whether a comparison of the experiment has SEEDS runs of both arms."""
+def _compared(
+    records: Records, experiment: Experiment, dataset: str, scale: str
+) -> dict[str, set[RunConfig]]:
+    """Comparison -> the configs of its arms, of those with SEEDS runs of both."""
     runs = records.arm_runs(experiment, dataset, scale)
-    pairs = experiment.comparisons.values()
-    return any(min(len(runs[p.without]), len(runs[p.with_])) >= SEEDS for p in pairs)
+    return {
+        name: {experiment.config(arm, dataset, 0, scale) for arm in (pair.without, pair.with_)}
+        for name, pair in experiment.comparisons.items()
+        if min(len(runs[pair.without]), len(runs[pair.with_])) >= SEEDS
+    }
 
 
 def notebook_of(page: str) -> Path:
@@ -103,6 +119,8 @@ def execute(page: str, made_from: str = "") -> None:
     executed = nbformat.read(partial, as_version=4)
     edits.put_finding_first(executed)
     edits.leave_out(executed, PAGES[page].get("leave_out", []))
+    if page.startswith("data_"):
+        edits.leave_out_what_is_not_there(executed)
     edits.fold_code(executed)
     numbered = PAGES[page].get("paper", {})
     captions.add(executed, page, EXECUTED, numbered, CAPTIONS["notebooks"])

@@ -87,17 +87,17 @@ def experiment_page(
     return replace(page, comparisons=tuple(page.run))
 
 
-def records_of(results: str) -> Records:
-    """The records in the folder of a notebook's parameter."""
-    return Records.load(results_of(results))
-
-
 def results_of(results: str) -> Path:
     """The folder of a notebook's parameter; if empty $STARLIB_RESULTS, else that of the checkout
     that the companion belongs to, wherever the notebook runs."""
     check("results", results, str)
     chosen = results or os.environ.get("STARLIB_RESULTS") or not in_checkout()
     return results_folder(results) if chosen else ROOT / "results"
+
+
+def records_of(results: str) -> Records:
+    """The records in the folder of a notebook's parameter."""
+    return Records.load(results_of(results))
 
 
 def check(name: str, value: object, kind: type) -> None:

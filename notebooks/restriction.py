@@ -117,10 +117,10 @@ experiment_tables.collapse_table(page.by_arm)
 # module (AAM). On 300-W STAR gains at $w = 1$ with AAM at every distance; with DR it loses with
 # smooth-l1 and l2, and with l1 and Wing nothing can be seen ([Table 3](ablation_distance.ipynb)).
 # DR asks every heatmap for the same narrow Gaussian; the value restriction asks for variances of
-# $\lambda^* = (d / w)^{2/3}$, which at $w = 1$ are larger and at the end prevail. If that competition is why
-# the gain is lost, STAR gains with DR at a larger $w$, which asks for about DR's width. This was
-# written before the runs with other weights. AAM asks for no width; there, the same weights show
-# whether narrower heatmaps add to its gain.
+# $\lambda^* = (d / w)^{2/3}$, which at $w = 1$ are larger and at the end prevail.
+# If that competition is why the gain is lost, STAR gains with DR at a larger $w$, which asks for
+# about DR's width. This was written before the runs with other weights. AAM asks for no width;
+# there, the same weights show whether narrower heatmaps add to its gain.
 
 # %% [markdown] tags=["committed"]
 # The widths speak against that explanation. AAM narrows the maps as much as DR does, STAR widens

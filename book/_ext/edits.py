@@ -71,8 +71,8 @@ def leave_out_what_is_not_there(notebook: NotebookNode) -> None:
         code = [cell for cell in cells if cell.cell_type == "code"]
         return not code or any(shows(output) for cell in code for output in cell.outputs)
 
-    kept = [cells for cells in _sections(notebook) if there(cells)]
-    cells = [cell for cells in kept for cell in cells]
+    opening, *sections = _sections(notebook)
+    cells = [*opening, *(cell for cells in sections if there(cells) for cell in cells)]
     notebook.cells = [c for c in cells if "committed" not in c.metadata.get("tags", [])]
 
 

@@ -130,6 +130,7 @@ def test_a_page_of_other_records_says_nothing_of_the_committed_ones_and_has_no_e
     notebook = new_notebook(
         cells=[
             new_markdown_cell("# Title"),
+            new_code_cell("import x"),
             new_markdown_cell("## Empty"),
             new_code_cell("show()", outputs=[finding]),
             new_code_cell("page.effect_table if page.run else None"),
@@ -140,7 +141,9 @@ def test_a_page_of_other_records_says_nothing_of_the_committed_ones_and_has_no_e
         ]
     )
     edits.leave_out_what_is_not_there(notebook)
-    assert [c.source for c in notebook.cells] == ["# Title", "## Full", "table()", "## Words"]
+    assert [c.source for c in notebook.cells] == [
+        "# Title", "import x", "## Full", "table()", "## Words",
+    ]  # fmt: skip
 
 
 CSS = """@import "x.css"; /* .gone { } */ a, .kept:hover, .gone { color: red; }

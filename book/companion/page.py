@@ -115,7 +115,8 @@ def check_list(
 ) -> Sequence[Any]:
     """A notebook's list parameter; ValueError unless it is a list of this type, each value one of
     those that are allowed and there once."""
-    example = f"as in papermill's -y '{name}: [{(allowed or [0])[0]}]'"
+    one = values if values in (allowed or ()) else (allowed or [0])[0]
+    example = f"as in papermill's -y '{name}: [{one}]'"
     if isinstance(values, (str, Mapping)) or not isinstance(values, Sequence):
         raise ValueError(f"{name}: expected a list, {example}, got {values!r}")
     if allowed is not None and not values:

@@ -7,7 +7,6 @@ import pytest
 from PIL import Image
 
 import prepare
-from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.queue import entries, trainable
 from companion.experiments.records import Records
 from companion.page import experiment_page
@@ -123,9 +122,3 @@ def test_records_of_another_data_set_get_a_page_of_their_own(trained, monkeypatc
     assert list(found) == [f"data_{dataset}_smoke_{notebook}"]  # what a page shows is on no other
     [entry] = found.values()
     assert entry["parameters"] == {"dataset": dataset, "scale": "smoke"}
-
-
-def test_the_paper_s_experiments_are_planned_on_its_data_sets():
-    for name in ("ablation_distance", "restriction", "compare_adl"):
-        for dataset in ("wflw", "cofw"):
-            assert EXPERIMENTS[name].configs(dataset, "full", seeds=[0])

@@ -8,10 +8,7 @@ book/` alone works.
 import json
 import os
 import sys
-import threading
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -167,29 +164,20 @@ def execute_pages(pages: list[str], workers: int = 2) -> None:
         digests = [digest(page) for page in together]  # Python 3.11 parses in one thread alone
         list(pool.map(execute, together, digests))
     for page in alone:
-        with training(page):
-            execute(page)
+        _train(page)
 
 
-@contextmanager
-def training(page: str) -> Iterator[None]:
-    """A progress bar of the runs that a page trains, as they finish."""
+def _train(page: str) -> None:
+    """Execute the notebook of a page, with a progress bar of the runs that it trains."""
     runs = ROOT / PAGES[page]["parameters"]["results"] / "runs"
-    before, done = set(runs.glob("*.json")), threading.Event()
-    with tqdm(desc=f"executing {page}", unit=" runs", total=PAGES[page].get("trains")) as bar:
-
-        def show() -> None:
-            while not done.wait(1.0 if sys.stderr.isatty() else 30.0):
-                bar.n = len(set(runs.glob("*.json")) - before)
-                bar.refresh()
-
-        watching = threading.Thread(target=show, daemon=True)
-        watching.start()
-        try:
-            yield
-        finally:
-            done.set()
-            watching.join()
+    before, every = len(list(runs.glob("*.json"))), 1.0 if sys.stderr.isatty() else 30.0
+    total = PAGES[page].get("trains")
+    with ThreadPoolExecutor(1) as pool, tqdm(desc=page, total=total, unit="run") as bar:
+        executed = pool.submit(execute, page)
+        while wait([executed], every).not_done:
+            bar.n = len(list(runs.glob("*.json"))) - before
+            bar.refresh()
+        executed.result()
 
 
 def write_fragments(records: Records) -> None:

@@ -59,10 +59,12 @@ def test_a_page_is_executed_again_only_if_it_was_made_from_something_else(tmp_pa
 
 
 def test_a_page_that_trains_shows_a_bar_of_its_runs(tmp_path, monkeypatch, capsys):
+    executed = []
     monkeypatch.setattr(prepare, "ROOT", tmp_path)
-    with prepare.training("ablation_distance_live"):
-        pass
-    assert "executing ablation_distance_live:   0%" in capsys.readouterr().err
+    monkeypatch.setattr(prepare, "execute", executed.append)
+    prepare._train("ablation_distance_live")
+    assert executed == ["ablation_distance_live"]
+    assert "ablation_distance_live:   0%|" in capsys.readouterr().err
 
 
 def test_pairs_of_notebook_and_script_hold_the_same_cells():

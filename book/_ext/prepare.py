@@ -20,6 +20,7 @@ from tqdm import tqdm
 import captions
 import edits
 import sources
+from companion.evidence.published import printed_for
 from companion.exhibits import play
 from companion.exhibits.tables import label
 from companion.experiments.paper import EXPERIMENTS, Experiment
@@ -62,6 +63,8 @@ def discovered() -> dict[str, dict[str, Any]]:
         for notebook, needed in ANY_DATA.items():
             experiments = PAGES[notebook].get("experiments", [notebook])
             compared: dict[str, set[RunConfig]] = {}
+            pairs = [p for name in experiments for p in EXPERIMENTS[name].comparisons.values()]
+            printed = any(printed_for(pair, dataset) == dataset for pair in pairs)
             for name in experiments:
                 compared |= _compared(records, EXPERIMENTS[name], dataset, scale)
             configs = set().union(*compared.values())
@@ -70,6 +73,7 @@ def discovered() -> dict[str, dict[str, Any]]:
                     "notebook": notebook,
                     "title": f"{EXPERIMENTS[notebook].title}: {label(dataset)}, scale {scale}",
                     "parameters": {"dataset": dataset, "scale": scale},
+                    "paper": PAGES[notebook].get("paper", {}) if printed else {},
                     "leave_out": ["What this does not show"] if scale == "full" else [],
                     "experiments": experiments,
                 }

@@ -122,3 +122,5 @@ def test_records_of_another_data_set_get_a_page_of_their_own(trained, monkeypatc
     assert list(found) == [f"data_{dataset}_smoke_{notebook}"]  # what a page shows is on no other
     [entry] = found.values()
     assert entry["parameters"] == {"dataset": dataset, "scale": "smoke"}
+    [number] = {n for n in entry["paper"] if n.startswith("Table")}
+    assert number == {"wflw": "Table 6", "cofw": "Table 3"}[dataset]

@@ -179,9 +179,9 @@ class Page:
         """Comparison -> effect on the error against the labels."""
         return self._effects()
 
-    def _effects(self, **which: str) -> dict[str, Effect]:
+    def _effects(self, subset: str | None = None) -> dict[str, Effect]:
         arms = self.experiment, self.dataset, self.comparisons, self.scale, self.seeds
-        return comparison_effects(self.records, *arms, **which)
+        return comparison_effects(self.records, *arms, subset=subset)
 
     @cached_property
     def judgements(self) -> list[Judgement]:

@@ -81,7 +81,7 @@ def summary_table(record: dict[str, Any]) -> pd.DataFrame:
     return pd.DataFrame({"measured": rows})
 
 
-def _table(rows: Mapping[str, Mapping[str, Cell | str]]) -> pd.DataFrame:
+def _table(rows: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
     """Row -> column -> cell."""
     return table_of([{"row": name, **cells} for name, cells in rows.items()], "row")
 
@@ -198,7 +198,7 @@ def host_table(record: dict[str, Any]) -> pd.DataFrame:
 
 def variants_table(record: dict[str, Any]) -> pd.DataFrame:
     """A training step at each scale that was measured, by precision, memory layout, compiled."""
-    rows: dict[str, dict[str, Cell | str]] = {}
+    rows: dict[str, dict[str, Cell]] = {}
     for variants in record["variants"]:
         for name, times in variants["seconds"].items():
             rows.setdefault(name, {})[f"{variants['scale']}, ms"] = _milliseconds(times)

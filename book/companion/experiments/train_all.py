@@ -68,7 +68,7 @@ def run_all(
     replaced = {run.path: run.path.stat().st_mtime_ns for run in done.values()} if anew else {}
     until = None if minutes is None else time.time() + 60 * minutes
     how |= {"device": device, "results": results, "data_root": data_root, "anew": anew}
-    one = functools.partial(_one, until=until, progress=progress, **how)
+    one = functools.partial(_one, until=until, progress=progress, how=how)
     if together:
         for config in todo:
             ending = one(config)
@@ -141,7 +141,7 @@ def _side_by_side(
         raise failure
 
 
-def _one(config: RunConfig, until: float | None, progress: bool, **how: Any) -> str:
+def _one(config: RunConfig, until: float | None, progress: bool, how: dict[str, Any]) -> str:
     def late() -> bool:
         return until is not None and time.time() > until
 

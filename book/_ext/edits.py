@@ -59,7 +59,7 @@ def leave_out(notebook: NotebookNode, headings: Sequence[str]) -> None:
     notebook.cells = [cell for cells in kept for cell in cells]
 
 
-def leave_out_what_is_not_there(notebook: NotebookNode) -> None:
+def leave_out_absent(notebook: NotebookNode) -> None:
     """On a page of other records than the committed ones: remove what is written about those, in
     cells with the tag "committed", and sections whose code shows neither data nor text."""
 

@@ -121,7 +121,7 @@ def execute(page: str, made_from: str = "") -> None:
     edits.put_finding_first(executed)
     edits.leave_out(executed, PAGES[page].get("leave_out", []))
     if page.startswith("data_"):
-        edits.leave_out_what_is_not_there(executed)
+        edits.leave_out_absent(executed)
     edits.fold_code(executed)
     numbered = PAGES[page].get("paper", {})
     captions.add(executed, page, EXECUTED, numbered, CAPTIONS["notebooks"])

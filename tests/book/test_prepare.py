@@ -142,7 +142,7 @@ def test_a_page_of_other_records_says_nothing_of_the_committed_ones_and_has_no_e
             new_markdown_cell("## Words"),
         ]
     )
-    edits.leave_out_what_is_not_there(notebook)
+    edits.leave_out_absent(notebook)
     assert [c.source for c in notebook.cells] == [
         "# Title", "import x", "## Full", "table()", "## Words",
     ]  # fmt: skip

@@ -109,7 +109,12 @@ def test_a_page_has_the_subsets_and_a_verdict_of_its_own_data(trained):
     [judgement] = page.judgements
     assert judgement.id == claim and judgement.rule["dataset"] == dataset
     assert str(judgement.verdict) == "too few seeds" and "2 seeds" in judgement.reason
-    if dataset == "cofw":  # Table 3 has it, and Table 6 has ADL with AAM alone
+    if dataset == "cofw":
+        by_corners = page._effects("test, inter-ocular")[comparison].means[0]
+        runs = page.by_arm[page.pairs[comparison].without].values()
+        recorded = [run.metrics["test, inter-ocular"]["nme"] for run in runs]
+        assert by_corners == pytest.approx(np.mean(recorded), rel=1e-3)
+        # Table 3 has it, and Table 6 has ADL with AAM alone.
         assert "the paper +0.24" in judgement.reason and "setting" not in judgement.reason
     assert "Finding" in page.finding.data and "20 of" in page.sources.data
 

@@ -74,8 +74,8 @@ def _trained(options: argparse.Namespace, device: str, executor: Executor | None
     started = time.time()
     configs = distributed.once(lambda: _queue(options)) if options.queue else _configs(options)
     runs = run_all(
-        configs, device, options.workers, options.results, options.data_root, options.minutes,
-        executor=executor, anew=options.anew, progress=not executor,
+        configs, device, options.workers, options.results, options.data_root,
+        minutes=options.minutes, executor=executor, anew=options.anew, progress=not executor,
         compiled=options.compile, wait=not options.queue,
     )  # fmt: skip
     left = len(configs) - len(runs)

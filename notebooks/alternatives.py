@@ -72,7 +72,7 @@ page.forest()
 # trained for it; predicting takes twice as long. Shown are the runs whose weights we kept.
 
 # %%
-flip_average_table(page.records.folder)
+flip_average_table(page.records.folder, dataset)
 
 # %% [markdown]
 # ## Every run

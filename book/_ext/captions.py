@@ -19,6 +19,7 @@ from companion.exhibits import svg
 
 RECORDS = "Every run"  # heading of the table of records that closes a page
 COLUMNS = 6  # that fit beside the margin
+SUBSETS = "The same effects on each subset of the test faces, in points of NME."
 
 Captions = Mapping[str, Mapping[str, str | list[str]]]
 
@@ -46,7 +47,9 @@ def add(
             if kind == "table" and not table.startswith("|"):
                 continue
             counts[kind] += 1
-            words = _caption(captions, heading, kind, under)
+            words = SUBSETS
+            if not cell.source.endswith("subset_table"):
+                words = _caption(captions, heading, kind, under)
             caption = _paper_number(numbers, heading, kind) + words
             path = folder / f"{page.replace('_', '-')}-{kind}-{counts[kind]}"
             if "text/csv" in data:
@@ -126,5 +129,6 @@ def _heading(source: str) -> str:
 def _paragraph(source: str) -> str:
     """The last paragraph of a cell that is no heading, as plain text."""
     paragraphs = [p for p in source.split("\n\n") if p.strip() and not p.startswith(("#", "-"))]
-    text = re.sub(r"[*`$_]", "", paragraphs[-1]) if paragraphs else ""
+    text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", paragraphs[-1]) if paragraphs else ""
+    text = re.sub(r"[*`$_]", "", text)
     return " ".join(text.split())

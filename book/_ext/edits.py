@@ -50,13 +50,40 @@ def leave_out(notebook: NotebookNode, headings: Sequence[str]) -> None:
 
     ValueError if the notebook has no such section.
     """
+    sections = _sections(notebook)
+    names = [cells[0].source.partition("\n")[0].removeprefix("## ") for cells in sections]
     for heading in headings:
-        starts = [n for n, cell in enumerate(notebook.cells) if cell.source.startswith("## ")]
-        own = [n for n in starts if notebook.cells[n].source.splitlines()[0] == f"## {heading}"]
-        if not own:
+        if heading not in names:
             raise ValueError(f"leave_out: expected a section of the notebook, got {heading!r}")
-        end = min((n for n in starts if n > own[0]), default=len(notebook.cells))
-        del notebook.cells[own[0] : end]
+    kept = [cells for name, cells in zip(names, sections, strict=True) if name not in headings]
+    notebook.cells = [cell for cells in kept for cell in cells]
+
+
+def leave_out_absent(notebook: NotebookNode) -> None:
+    """On a page of other records than the committed ones: remove what is written about those, in
+    cells with the tag "committed", and sections whose code shows neither data nor text."""
+
+    def shows(output: NotebookNode) -> bool:
+        text = _markdown(output)
+        return "text/csv" in output.get("data", {}) or bool(text and not text.startswith(FINDING))
+
+    def there(cells: Sequence[NotebookNode]) -> bool:
+        code = [cell for cell in cells if cell.cell_type == "code"]
+        return not code or any(shows(output) for cell in code for output in cell.outputs)
+
+    opening, *sections = _sections(notebook)
+    cells = [*opening, *(cell for cells in sections if there(cells) for cell in cells)]
+    notebook.cells = [c for c in cells if "committed" not in c.metadata.get("tags", [])]
+
+
+def _sections(notebook: NotebookNode) -> list[list[NotebookNode]]:
+    """The cells before the first heading, then those of each section."""
+    sections: list[list[NotebookNode]] = [[]]
+    for cell in notebook.cells:
+        if cell.source.startswith("## "):
+            sections.append([])
+        sections[-1].append(cell)
+    return sections
 
 
 def _markdown(output: NotebookNode) -> str:
@@ -70,7 +97,7 @@ def fold_code(notebook: NotebookNode) -> None:
     replaced = "parameters" if any("injected-parameters" in of for of in tags) else None
     for cell, of in zip(notebook.cells, tags, strict=True):
         if cell.cell_type == "code" and not {"show-input", "remove-cell", "hide-input"} & set(of):
-            empty = not cell.outputs and re.fullmatch(r"[\w.]+", cell.source)
+            empty = not cell.outputs and re.fullmatch(r"[\w.]+( if [\w.]+ else None)?", cell.source)
             cell.metadata["tags"] = [
                 *of,
                 "remove-cell" if replaced in of or empty else "hide-input",

@@ -8,19 +8,19 @@ book/` alone works.
 import json
 import os
 import sys
-import threading
-import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import papermill
 import yaml
+from tqdm import tqdm
 
 import captions
 import edits
 import sources
+from companion.evidence.published import printed_for
 from companion.exhibits import play
 from companion.exhibits.tables import label
 from companion.experiments.paper import EXPERIMENTS, Experiment
@@ -28,24 +28,21 @@ from companion.experiments.records import Records
 from companion.text import fragments, paper_tables
 from starlib.data.synthface import VARIANTS
 from starlib.schemes import is_path
+from starlib.training.config import RunConfig
 
 BOOK = Path(__file__).resolve().parents[1]
 ROOT = BOOK.parent
 EXECUTED = BOOK / "experiments"
 FRAGMENTS = BOOK / "fragments"
-# page -> notebook, title, parameters, paper, leave_out, experiments, reads, imports
 PAGES: dict[str, dict[str, Any]] = yaml.safe_load(
     (BOOK / "notebooks.yml").read_text(encoding="utf-8")
 )
-# Notebooks that can be made for other data sets and scales -> the experiments that they show.
-ANY_DATA = {
-    "ablation_distance": ["ablation_distance"],
-    "resolution": ["resolution"],
-    "restriction": ["restriction", "weight_and_tricks", "released_code"],
-    "stability": ["stability"],
-    "compare_luvli": ["compare_luvli", "compare_adl"],
-    "alternatives": ["alternatives"],
-}
+# Notebooks that can be made for other data sets and scales -> the comparisons that each needs; if
+# none are named, one that no page before it shows.
+ANY_DATA: dict[str, set[str]] = {
+    "ablation_distance": set(), "resolution": set(), "restriction": set(),
+    "stability": {"smooth_l1", "l2"}, "compare_luvli": set(), "alternatives": set(),
+}  # fmt: skip
 # Experiment without a page of its own -> the page that lists its runs
 RECORDS_ON = {"accuracy": "ablation_distance", "compare_adl": "compare_luvli"}
 SEEDS = 2  # of both arms of a comparison, before it gets such a page
@@ -54,7 +51,7 @@ CAPTIONS: dict[str, Any] = yaml.safe_load((BOOK / "captions.yml").read_text(enco
 
 def discovered() -> dict[str, dict[str, Any]]:
     """Page -> its entry, for each data set and scale that the records hold and PAGES has not: of a
-    notebook whose experiment has a comparison with SEEDS runs of both arms. _toc.yml takes them by
+    notebook whose experiments have comparisons with SEEDS runs of both arms. _toc.yml takes them by
     their names, data_<data set>_<scale>_<notebook>."""
     records = Records.load(ROOT / "results")
     kinds = {(run.config.dataset, run.config.scale) for run in records.runs}
@@ -62,23 +59,38 @@ def discovered() -> dict[str, dict[str, Any]]:
     for dataset, scale in sorted(kinds - {("300w", "reduced")}):
         if is_path(dataset) or scale == "custom" or dataset in VARIANTS:
             continue
-        for notebook, experiments in ANY_DATA.items():
-            first = EXPERIMENTS[experiments[0]]
-            if any(_compares(records, EXPERIMENTS[name], dataset, scale) for name in experiments):
+        shown: set[RunConfig] = set()
+        for notebook, needed in ANY_DATA.items():
+            experiments = PAGES[notebook].get("experiments", [notebook])
+            compared: dict[str, set[RunConfig]] = {}
+            pairs = [p for name in experiments for p in EXPERIMENTS[name].comparisons.values()]
+            printed = any(printed_for(pair, dataset) == dataset for pair in pairs)
+            for name in experiments:
+                compared |= _compared(records, EXPERIMENTS[name], dataset, scale)
+            configs = set().union(*compared.values())
+            if needed <= compared.keys() if needed else configs - shown:
                 found[f"data_{dataset}_{scale}_{notebook}"] = {
                     "notebook": notebook,
-                    "title": f"{first.title}: {label(dataset)}, scale {scale}",
+                    "title": f"{EXPERIMENTS[notebook].title}: {label(dataset)}, scale {scale}",
                     "parameters": {"dataset": dataset, "scale": scale},
+                    "paper": PAGES[notebook].get("paper", {}) if printed else {},
+                    "leave_out": ["What this does not show"] if scale == "full" else [],
                     "experiments": experiments,
                 }
+            shown |= configs
     return found
 
 
-def _compares(records: Records, experiment: Experiment, dataset: str, scale: str) -> bool:
-    """Whether a comparison of the experiment has SEEDS runs of both arms."""
+def _compared(
+    records: Records, experiment: Experiment, dataset: str, scale: str
+) -> dict[str, set[RunConfig]]:
+    """Comparison -> the configs of its arms, of those with SEEDS runs of both."""
     runs = records.arm_runs(experiment, dataset, scale)
-    pairs = experiment.comparisons.values()
-    return any(min(len(runs[p.without]), len(runs[p.with_])) >= SEEDS for p in pairs)
+    return {
+        name: {experiment.config(arm, dataset, 0, scale) for arm in (pair.without, pair.with_)}
+        for name, pair in experiment.comparisons.items()
+        if min(len(runs[pair.without]), len(runs[pair.with_])) >= SEEDS
+    }
 
 
 def notebook_of(page: str) -> Path:
@@ -108,6 +120,8 @@ def execute(page: str, made_from: str = "") -> None:
     executed = nbformat.read(partial, as_version=4)
     edits.put_finding_first(executed)
     edits.leave_out(executed, PAGES[page].get("leave_out", []))
+    if page.startswith("data_"):
+        edits.leave_out_absent(executed)
     edits.fold_code(executed)
     numbered = PAGES[page].get("paper", {})
     captions.add(executed, page, EXECUTED, numbered, CAPTIONS["notebooks"])
@@ -154,18 +168,20 @@ def execute_pages(pages: list[str], workers: int = 2) -> None:
         digests = [digest(page) for page in together]  # Python 3.11 parses in one thread alone
         list(pool.map(execute, together, digests))
     for page in alone:
-        done = threading.Event()
-        threading.Thread(target=tell, args=(page, done), daemon=True).start()
-        execute(page)
-        done.set()
+        _train(page)
 
 
-def tell(page: str, done: threading.Event, every: float = 20.0) -> None:
-    """Say now and then how far a page is that trains, until it is done."""
-    runs, start = ROOT / PAGES[page]["parameters"]["results"] / "runs", time.monotonic()
-    while not done.wait(every):
-        finished, seconds = len(list(runs.glob("*.json"))), time.monotonic() - start
-        print(f"{page}: training, {finished} runs finished, {seconds:.0f} s", file=sys.stderr)
+def _train(page: str) -> None:
+    """Execute the notebook of a page, with a progress bar of the runs that it trains."""
+    runs = ROOT / PAGES[page]["parameters"]["results"] / "runs"
+    before, every = len(list(runs.glob("*.json"))), 1.0 if sys.stderr.isatty() else 30.0
+    total = PAGES[page].get("trains")
+    with ThreadPoolExecutor(1) as pool, tqdm(desc=page, total=total, unit="run") as bar:
+        executed = pool.submit(execute, page)
+        while wait([executed], every).not_done:
+            bar.n = len(list(runs.glob("*.json"))) - before
+            bar.refresh()
+        executed.result()
 
 
 def write_fragments(records: Records) -> None:

@@ -1,5 +1,5 @@
-"""What the built pages need beyond Jupyter Book: formulas by KaTeX and only where there are any,
-pictures drawn into the page, numbers for the prose, titles on citations, links on notebook pages.
+"""What the built pages need beyond Jupyter Book: pictures drawn into the page, the paper's numbers
+of equations, numbers for the prose, titles on citations, links on notebook pages.
 """
 
 import html
@@ -25,7 +25,6 @@ CORRECTED = {
     ' aria-label="Toggle hidden content"': "",  # the line says what it shows
     ' role="doc-biblioentry"': ' role="listitem"',  # given up by ARIA
 }
-STYLES = {"mystnb": "cell", "sphinx-design": "sd-", "togglebutton": "toggle"}  # -> who needs it
 COLAB = "https://colab.research.google.com/github/"
 
 
@@ -111,25 +110,10 @@ def number_equations(app: Any, doctree: nodes.document) -> None:
             equations[label] = (app.env.docname, node["number"])
 
 
-def show_inline_formula(translator: Any, node: nodes.math) -> None:
-    translator.body.append(translator.starttag(node, "span", "", CLASS="math notranslate"))
-    translator.body.append(f"\\({translator.encode(node.astext())}\\)</span>")
-    raise nodes.SkipNode
-
-
-def show_formula(translator: Any, node: nodes.math_block) -> None:
-    translator.body.append(translator.starttag(node, "div", CLASS="math notranslate"))
-    if node["number"]:
-        number = translator.builder.config.math_eqref_format.format(number=node["number"])
-        translator.body.append(f'<span class="eqno">{number.removeprefix("Eq. ")}</span>')
-    translator.body.append(f"\\[{translator.encode(node.astext())}\\]</div>\n")
-    raise nodes.SkipNode
-
-
 def finish_page(
     app: Any, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
-    """Scripts that this page needs, and what stands above a notebook."""
+    """Names for a screen reader, scripts that do not hold up the page, links above a notebook."""
     if "generate_toctree_html" in context:
         toctree = context["generate_toctree_html"]
         context["generate_toctree_html"] = lambda *args, **options: str(
@@ -139,17 +123,7 @@ def finish_page(
         return
     for found, wanted in CORRECTED.items():
         context["body"] = context["body"].replace(found, wanted)
-    if next(doctree.findall(lambda n: isinstance(n, nodes.math | nodes.math_block)), None):
-        app.add_css_file("../katex/katex.min.css")
-        app.add_js_file("../katex/katex.min.js", loading_method="defer")
-        app.add_js_file("../katex/formulas.js", loading_method="defer")
     context["script_files"][:] = [_deferred(script) for script in context["script_files"]]
-    context["css_files"][:] = [
-        style
-        for style in context["css_files"]
-        if all(name not in str(style.filename) or mark in context["body"]
-               for name, mark in STYLES.items())
-    ]  # fmt: skip
     if page.startswith("experiments/"):
         context["body"] = context["body"].replace("</h1>", f"</h1>{_notebook_links(page)}", 1)
 
@@ -212,6 +186,4 @@ def setup(app: Any) -> dict[str, Any]:
     app.setup_extension("sphinx.ext.autodoc")
     app.connect("autodoc-process-docstring", read_docstring, priority=400)
     app.add_directive("picture", Picture)
-    app.add_html_math_renderer("katex", (show_inline_formula, None), (show_formula, None))
-    app.config.html_math_renderer = "katex"
     return {"parallel_read_safe": True}

@@ -20,7 +20,7 @@ from companion.experiments.records import ArmRuns, Records, subsets_of
 from companion.experiments.train_all import run_all
 from companion.text import findings
 from companion.text.statements import STATEMENTS, Statement
-from starlib.files import ROOT, in_checkout
+from starlib.files import ROOT, in_checkout, results_folder
 from starlib.runs.records import Run
 from starlib.schemes import SCHEME_OF, is_path
 from starlib.training.config import SCALES, RunConfig
@@ -53,8 +53,7 @@ def experiment_page(
     ValueError names a parameter that is not of its type, and the folder where it holds none of the
     runs, unless `need_runs` is False.
     """
-    for key, value in {"dataset": dataset, "device": device, "results": results,
-                       "data_root": data_root}.items():  # fmt: skip
+    for key, value in {"dataset": dataset, "device": device, "data_root": data_root}.items():
         check(key, value, str)
     if not is_path(dataset) and dataset not in SCHEME_OF:
         known = ", ".join(SCHEME_OF)
@@ -88,13 +87,12 @@ def experiment_page(
     return replace(page, comparisons=tuple(page.run))
 
 
-def results_of(results: str) -> Path | None:
+def results_of(results: str) -> Path:
     """The folder of a notebook's parameter; if empty $STARLIB_RESULTS, else that of the checkout
     that the companion belongs to, wherever the notebook runs."""
     check("results", results, str)
-    if chosen := results or os.environ.get("STARLIB_RESULTS"):
-        return Path(chosen)
-    return ROOT / "results" if in_checkout() else None
+    chosen = results or os.environ.get("STARLIB_RESULTS") or not in_checkout()
+    return results_folder(results) if chosen else ROOT / "results"
 
 
 def records_of(results: str) -> Records:
@@ -117,7 +115,8 @@ def check_list(
 ) -> Sequence[Any]:
     """A notebook's list parameter; ValueError unless it is a list of this type, each value one of
     those that are allowed and there once."""
-    example = f"as in papermill's -y '{name}: [{(allowed or [0])[0]}]'"
+    one = values if values in (allowed or ()) else (allowed or [0])[0]
+    example = f"as in papermill's -y '{name}: [{one}]'"
     if isinstance(values, (str, Mapping)) or not isinstance(values, Sequence):
         raise ValueError(f"{name}: expected a list, {example}, got {values!r}")
     if allowed is not None and not values:
@@ -178,9 +177,11 @@ class Page:
     @cached_property
     def effects(self) -> dict[str, Effect]:
         """Comparison -> effect on the error against the labels."""
-        return comparison_effects(
-            self.records, self.experiment, self.dataset, self.comparisons, self.scale, self.seeds,
-        )  # fmt: skip
+        return self._effects()
+
+    def _effects(self, subset: str | None = None) -> dict[str, Effect]:
+        arms = self.experiment, self.dataset, self.comparisons, self.scale, self.seeds
+        return comparison_effects(self.records, *arms, subset=subset)
 
     @cached_property
     def judgements(self) -> list[Judgement]:
@@ -234,14 +235,7 @@ class Page:
         names = subsets_of(self.runs)
         if len(names) < 2:
             return None
-        effects = {
-            name: comparison_effects(
-                self.records, self.experiment, self.dataset, self.comparisons, self.scale,
-                self.seeds, subset=name,
-            )
-            for name in names
-        }  # fmt: skip
-        return tables.subset_table(effects)
+        return tables.subset_table({name: self._effects(subset=name) for name in names})
 
     def arms_with(self, **fields: Any) -> list[str]:
         """The shown arms whose config has these fields."""

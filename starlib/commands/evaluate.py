@@ -45,10 +45,11 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--out", help="a .json file for the table")
     parser.add_argument("--data-root", help="folder of the data sets, default $STARLIB_DATA")
-    parser.set_defaults(do=_evaluate)
+    parser.set_defaults(do=evaluate)
 
 
-def _evaluate(options: argparse.Namespace) -> int:
+def evaluate(options: argparse.Namespace, faces: FaceSet | None = None) -> int:
+    """Print and write the errors; `faces` if they have been read before."""
     if options.out and not Path(options.out).parent.is_dir():
         raise ValueError(f"--out: expected a folder that is there, got {options.out!r}")
     if not 0 < options.box_scale < float("inf") or not abs(options.box_shift) < float("inf"):
@@ -57,7 +58,8 @@ def _evaluate(options: argparse.Namespace) -> int:
     detector = load_detector(path, scheme, options.ema, options.device)
     if options.metadata and not detector.released:
         raise ValueError("--metadata: belongs to released weights, a run has its own crop")
-    faces = load_dataset(options.dataset, options.split, options.data_root)
+    if faces is None:
+        faces = load_dataset(options.dataset, options.split, options.data_root)
     if faces.scheme.points != detector.scheme.points:
         raise ValueError(
             f"{options.weights}: expected weights for the {faces.scheme.points} points of "

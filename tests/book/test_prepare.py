@@ -1,7 +1,6 @@
 """What the book's pages are made from."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import nbformat
 import pytest
@@ -45,7 +44,7 @@ def test_every_page_is_in_the_table_of_contents_and_has_a_notebook_with_its_para
         [defaults] = [c for c in cells if "parameters" in c.metadata.get("tags", [])]
         known = {line.split(" = ")[0] for line in defaults.source.splitlines()}
         assert set(entry.get("parameters", {})) <= known, page
-        names = {"notebook", "title", "parameters", "paper", "leave_out"}
+        names = {"notebook", "title", "parameters", "paper", "leave_out", "trains"}
         assert set(entry) <= names | {"experiments", "reads", "imports"}, page
 
 
@@ -59,13 +58,13 @@ def test_a_page_is_executed_again_only_if_it_was_made_from_something_else(tmp_pa
     assert prepare.stale("cost")
 
 
-def test_a_page_that_trains_says_how_far_it_is(tmp_path, monkeypatch, capsys):
+def test_a_page_that_trains_shows_a_bar_of_its_runs(tmp_path, monkeypatch, capsys):
+    executed = []
     monkeypatch.setattr(prepare, "ROOT", tmp_path)
-    (tmp_path / "results/live/runs").mkdir(parents=True)
-    (tmp_path / "results/live/runs/a.json").write_text("{}")
-    waits = iter([False, True])
-    prepare.tell("ablation_distance_live", SimpleNamespace(wait=lambda seconds: next(waits)))
-    assert "ablation_distance_live: training, 1 runs finished, 0 s" in capsys.readouterr().err
+    monkeypatch.setattr(prepare, "execute", executed.append)
+    prepare._train("ablation_distance_live")
+    assert executed == ["ablation_distance_live"]
+    assert "ablation_distance_live:   0%|" in capsys.readouterr().err
 
 
 def test_pairs_of_notebook_and_script_hold_the_same_cells():
@@ -124,6 +123,29 @@ def test_a_section_is_left_out_with_all_its_cells():
     assert [cell.source for cell in notebook.cells] == ["# Title", "## One", "one", "## Three"]
     with pytest.raises(ValueError, match="section of the notebook, got 'Two'"):
         edits.leave_out(notebook, ["Two"])
+
+
+def test_a_page_of_other_records_says_nothing_of_the_committed_ones_and_has_no_empty_section():
+    finding = new_output("display_data", data={"text/markdown": f"{edits.FINDING} Not answered."})
+    table = new_output("display_data", data={"text/markdown": "| a |", "text/csv": "a"})
+    committed = {"tags": ["committed"]}
+    notebook = new_notebook(
+        cells=[
+            new_markdown_cell("# Title"),
+            new_code_cell("import x"),
+            new_markdown_cell("## Empty"),
+            new_code_cell("show()", outputs=[finding]),
+            new_code_cell("page.effect_table if page.run else None"),
+            new_markdown_cell("## Full"),
+            new_markdown_cell("Ours fell.", metadata=committed),
+            new_code_cell("table()", outputs=[table]),
+            new_markdown_cell("## Words"),
+        ]
+    )
+    edits.leave_out_absent(notebook)
+    assert [c.source for c in notebook.cells] == [
+        "# Title", "import x", "## Full", "table()", "## Words",
+    ]  # fmt: skip
 
 
 CSS = """@import "x.css"; /* .gone { } */ a, .kept:hover, .gone { color: red; }

@@ -8,6 +8,7 @@ from companion.evidence.elsewhere import evaluation_file, subsets_elsewhere
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records
 from companion.text.paper_tables import table2
+from starlib.data import load_dataset
 from starlib.runs.run import run
 from starlib.training.loop import Trained
 from starlib.training.state import build_model
@@ -45,9 +46,15 @@ def asked(results, root):
 
 
 def test_one_command_tests_all_runs_on_the_videos_and_table_2_has_them(
-    trained, results, tiny_300vw, capsys
+    trained, results, tiny_300vw, capsys, monkeypatch
 ):
+    lists = []
+    read = load_dataset
+    monkeypatch.setattr(
+        "companion.commands.evaluate.load_dataset", lambda *w: lists.append(w) or read(*w)
+    )
     assert main(asked(results, tiny_300vw)) == 0
+    assert len(lists) == 1  # for all runs
     shown = capsys.readouterr().out
     assert "category A, l2" in shown and "category C, l2" in shown
     records = Records.load(results)
@@ -69,7 +76,6 @@ def test_what_cannot_be_tested_is_said(trained, results, tiny_300vw, tmp_path, c
     (results / "weights" / f"{trained[0].name}.pt").unlink()
     assert main(asked(results, tiny_300vw)) == 1
     assert "1 of 4 runs have no weights in" in capsys.readouterr().out
-    assert main([*asked(results, tiny_300vw), "--experiment", "none"]) == 2
     assert main([*asked(results, tiny_300vw), "--trained-on", "cofw"]) == 2
     assert "has no smoke run of cross_dataset on cofw" in capsys.readouterr().err
 

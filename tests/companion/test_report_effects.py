@@ -76,21 +76,6 @@ def test_basic_arms_have_five_seeds_on_300w_and_the_others_three():
     assert len(ABLATION.configs("wflw", "full", seeds=[7], arms=["l2"])) == 1
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"seeds": 3}, "^seeds: expected a list of int"),
-        ({"seeds": []}, "^seeds: expected a list of int"),
-        ({"seeds": [0, 0]}, "^seeds: expected each once"),
-        ({"arms": "l1"}, "^arms: expected a list of str"),
-        ({"arms": ["l3"]}, "^arms: expected some of l1, .*, got 'l3'"),
-    ],
-)
-def test_parameters_of_a_notebook_are_checked(options, message):
-    with pytest.raises(ValueError, match=message):
-        ABLATION.configs("300w", **options)
-
-
 def test_a_run_that_the_comparison_does_not_ask_for_never_slips_in(tmp_path):
     plain = ABLATION.config("l2", "300w", 0)
     write_run(plain, tmp_path, 0.05)

@@ -4,6 +4,7 @@ the networks that come with the project beside other tools."""
 import argparse
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ import torch
 from companion.bench import peers
 from companion.bench import summary as costs
 from companion.bench import timing as bench
-from companion.bench import training as bench_training
+from companion.bench import training
 from companion.exhibits.cost import record_text
 from starlib.data import load_dataset
 from starlib.devices import AUTO, available_device, set_backends
@@ -72,26 +73,25 @@ def _bench(options: argparse.Namespace) -> int:
     if asked := sorted(long.intersection(options.parts or ())):
         raise ValueError(f"--quick: leaves out {', '.join(asked)}, which --parts asks for")
     parts = [part for part in options.parts or costs.PARTS if part not in long]
-    if "loss" in parts:
-        print("loss …", flush=True)
-        record["loss"] = bench.loss_times(device, rounds, 9 if quick else 72)
-    if "step" in parts:
-        print("training step …", flush=True)
-        batch = options.batch or (2 if on_cpu else 64)
-        record["step"] = bench_training.step_times(device, rounds, 40, batch)
-        record["host"] = bench_training.host_times(rounds, 10)
-    if "inference" in parts:
-        print("inference …", flush=True)
-        batches = (1,) if quick and on_cpu else (1, 32)
-        seconds = 5 if quick else 15
-        record["inference"] = bench_training.inference_times(device, rounds, seconds, batches)
-    if "variants" in parts:
-        print("variants of a training step …", flush=True)
-        scales = ("reduced",) if on_cpu else ("reduced", "full")
-        record["variants"] = [bench_training.step_variants(device, rounds, 40, s) for s in scales]
-    if "memory" in parts:
-        print("memory …", flush=True)
-        record["memory"] = bench_training.memory_of_trainings()
+    batch = options.batch or (2 if on_cpu else 64)
+    batches, seconds = (1,) if quick and on_cpu else (1, 32), 5 if quick else 15
+    scales = ("reduced",) if on_cpu else ("reduced", "full")
+    steps: dict[str, Callable[[], dict[str, Any]]] = {
+        "loss": lambda: {"loss": bench.loss_times(device, rounds, 9 if quick else 72)},
+        "step": lambda: {"step": training.step_times(device, rounds, 40, batch),
+                         "host": training.host_times(rounds, 10)},
+        "inference": lambda: {
+            "inference": training.inference_times(device, rounds, seconds, batches)
+        },
+        "variants": lambda: {
+            "variants": [training.step_variants(device, rounds, 40, s) for s in scales]
+        },
+        "memory": lambda: {"memory": training.memory_of_trainings()},
+    }  # fmt: skip
+    for part, step in steps.items():
+        if part in parts:
+            print(f"{part} …", flush=True)
+            record |= step()
     record["finished"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     print(record_text(record))
     whole = not quick and all(part in record for part in costs.PARTS)

@@ -7,12 +7,15 @@ from companion.evidence.elsewhere import evaluation_file, subsets_elsewhere
 from companion.exhibits.tables import subset_errors
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records
-from starlib.__main__ import main as starlib
 from starlib.commands import add_device
+from starlib.commands import evaluate as one
+from starlib.data import load_dataset
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--experiment", default="cross_dataset", help="default cross_dataset")
+    parser.add_argument(
+        "--experiment", choices=EXPERIMENTS, metavar="NAME", default="cross_dataset"
+    )
     parser.add_argument("--trained-on", default="300w", help="data set of the runs, default 300w")
     parser.add_argument("--scale", default="full", help="of the runs, default full")
     parser.add_argument("--seeds", type=int, nargs="+", help="default all")
@@ -25,35 +28,35 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    if options.experiment not in EXPERIMENTS:
-        known = ", ".join(EXPERIMENTS)
-        raise ValueError(f"--experiment: expected one of {known}, got {options.experiment!r}")
     experiment, records = EXPERIMENTS[options.experiment], Records.load(options.results)
     arms = records.arm_runs(experiment, options.trained_on, options.scale, options.seeds)
-    runs = [run for by_seed in arms.values() for run in by_seed.values()]
-    if not runs:
+    files = {
+        records.folder / "weights" / f"{run.name}.pt": evaluation_file(
+            records.folder, options.dataset, run
+        )
+        for by_seed in arms.values()
+        for run in by_seed.values()
+    }
+    if not files:
         raise ValueError(
             f"--experiment: {records.folder / 'runs'} has no {options.scale} run of "
             f"{options.experiment} on {options.trained_on}"
         )
-    without = 0
-    for run in runs:
-        out = evaluation_file(records.folder, options.dataset, run)
-        weights = records.folder / "weights" / f"{run.name}.pt"
-        if out.exists():
-            continue
-        if not weights.exists():
-            without += 1
-            continue
-        out.parent.mkdir(parents=True, exist_ok=True)
-        call = ["evaluate", "--weights", str(weights), "--dataset", options.dataset]
-        call += ["--device", options.device, "--batch-size", str(options.batch_size)]
-        call += ["--data-root", options.data_root] if options.data_root else []
-        if code := starlib([*call, "--out", str(out)]):
-            return code
+    waiting = {weights: out for weights, out in files.items() if not out.exists()}
+    without = sum(not weights.exists() for weights in waiting)
+    if len(waiting) > without:
+        faces = load_dataset(options.dataset, "test", options.data_root)  # once for all runs
+    parser = argparse.ArgumentParser()
+    one.add(parser)
+    for weights, out in waiting.items():
+        if weights.exists():
+            out.parent.mkdir(parents=True, exist_ok=True)
+            call = ["--weights", str(weights), "--dataset", options.dataset, "--out", str(out)]
+            call += ["--device", options.device, "--batch-size", str(options.batch_size)]
+            one.evaluate(parser.parse_args(call), faces)
     effects = subsets_elsewhere(records.folder, experiment, arms, options.dataset)
     if effects:
         print(subset_errors(effects).to_string())
     if without:
-        print(f"{without} of {len(runs)} runs have no weights in {records.folder / 'weights'}")
+        print(f"{without} of {len(files)} runs have no weights in {records.folder / 'weights'}")
     return 1 if without else 0

@@ -10,11 +10,12 @@ from companion.experiments.queue import Entry, entries
 from companion.experiments.records import Records
 from starlib.files import PARTIAL
 from starlib.runs.records import verify
+from starlib.schemes import SCHEME_OF
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--experiment", nargs="+", help=", ".join(EXPERIMENTS))
-    parser.add_argument("--dataset", nargs="+", help="leave out the others")
+    parser.add_argument("--experiment", nargs="+", choices=EXPERIMENTS, metavar="NAME")
+    parser.add_argument("--dataset", nargs="+", choices=SCHEME_OF, metavar="NAME")
     parser.add_argument("--scale", default="long", help="smoke, reduced, long (default) or full")
     parser.add_argument(
         "--device",
@@ -36,13 +37,12 @@ def _runs(options: argparse.Namespace) -> int:
     if options.check:
         return _check(records)
     claims = claims_of_runs(options.scale)
-    listed = entries(
-        records, options.scale, options.experiment, options.dataset, device=options.device
-    )
-    shown = [entry for entry in listed if not (options.missing and entry.run)]
+    what = options.scale, options.experiment, options.dataset
+    listed = entries(records, *what, device=options.device)
     print(f"{'state':8} {'minutes':>7}  {'data set':14} {'seed':>4}  arm: what it decides")
-    for entry in shown:
-        print(_line(entry, claims.get(entry.config, ())))
+    for entry in listed:
+        if not (options.missing and entry.run):
+            print(_line(entry, claims.get(entry.config, ())))
     print(f"{_total(listed, options.device)} (records: {records.folder / 'runs'})")
     return 0
 

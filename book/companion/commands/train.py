@@ -24,6 +24,8 @@ from starlib.training.config import RunConfig
 def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--experiment",
+        choices=EXPERIMENTS,
+        metavar="NAME",
         help="train all arms of this experiment on one data set, at one scale, with these seeds; "
         "with --queue, what its tables lack",
     )
@@ -70,20 +72,12 @@ def _dask(address: str | None) -> Iterator[Executor | None]:
 
 def _trained(options: argparse.Namespace, device: str, executor: Executor | None) -> int:
     started = time.time()
-    configs = _configs(options)
+    configs = distributed.once(lambda: _queue(options)) if options.queue else _configs(options)
     runs = run_all(
-        configs,
-        device,
-        workers=options.workers,
-        results=options.results,
-        data_root=options.data_root,
-        minutes=options.minutes,
-        executor=executor,
-        compiled=options.compile,
-        anew=options.anew,
-        wait=not options.queue,
-        progress=not executor,
-    )
+        configs, device, options.workers, options.results, options.data_root,
+        minutes=options.minutes, executor=executor, anew=options.anew, progress=not executor,
+        compiled=options.compile, wait=not options.queue,
+    )  # fmt: skip
     left = len(configs) - len(runs)
     if distributed.rank() == 0:
         for found in runs:
@@ -94,12 +88,7 @@ def _trained(options: argparse.Namespace, device: str, executor: Executor | None
 
 
 def _configs(options: argparse.Namespace) -> list[RunConfig]:
-    """The runs that are asked for."""
-    if options.experiment and options.experiment not in EXPERIMENTS:
-        known = ", ".join(EXPERIMENTS)
-        raise ValueError(f"--experiment: expected one of {known}, got {options.experiment!r}")
-    if options.queue:
-        return distributed.once(lambda: _queue(options))
+    """The runs of an experiment."""
     dataset = options.dataset or "synthface"
     if is_path(dataset) and options.scale is None:
         raise ValueError("--experiment: on your own data name the scale too, as in --scale reduced")

@@ -25,6 +25,7 @@ from companion.experiments.experiment import Experiment
 from companion.experiments.records import ArmRuns, Records
 from starlib import metrics
 from starlib.runs.records import Run
+from starlib.schemes import normalisations
 
 __all__ = [
     "ALPHA", "ENOUGH", "Effect", "arms_effect", "bounds",
@@ -39,31 +40,37 @@ def face_errors(
     """NME [F] of each test face of a run, recomputed from its stored landmarks.
 
     Args:
-        subset: one of the data set's subsets of faces.
+        subset: one of the data set's subsets of faces; after a comma the name of another of
+            `starlib.schemes.normalisations`, as in a run's metrics.
         against: "target", the labels; or "clean", the true landmarks where they are known.
         region: the mean over these landmarks alone (`companion.evidence.regions`); default all that
             the scheme scores.
     """
-    errors = point_errors(run, against)
+    name, _, kind = (subset or "").partition(", ")
+    errors = point_errors(run, against, kind)
     if region is None:
         errors = metrics.scored(errors, run.scheme)
     else:
         errors = errors[:, run.scheme.region(region)]
     nmes = metrics.labelled_mean(errors)
-    return nmes if subset is None else nmes[run.landmarks()[f"subset_{subset}"]]
+    if name in ("", "test"):
+        return nmes
+    return nmes[run.landmarks()[f"subset_{name}"]]
 
 
-_kept: dict[tuple[Path, int, str], NDArray] = {}
+_kept: dict[tuple[Path, int, str, str], NDArray] = {}
 
 
-def point_errors(run: Run, against: str = "target") -> NDArray:
-    """Errors [F, N] of each landmark over the face's normalising distance; kept once computed."""
-    key = (run.path, run.path.stat().st_mtime_ns, against)
+def point_errors(run: Run, against: str = "target", by: str = "") -> NDArray:
+    """Errors [F, N] of each landmark over the face's normalising distance, the scheme's own or that
+    of `starlib.schemes.normalisations`; kept once computed."""
+    key = (run.path, run.path.stat().st_mtime_ns, against, by)
     if key not in _kept:
         arrays = run.landmarks()
         if against not in arrays:
             raise ValueError(f"against: run {run.name} has no landmarks {against!r}")
-        _kept[key] = metrics.point_errors(arrays["predicted"], arrays[against], run.scheme)
+        scheme = normalisations(run.scheme)[by]
+        _kept[key] = metrics.point_errors(arrays["predicted"], arrays[against], scheme)
     return _kept[key]
 
 

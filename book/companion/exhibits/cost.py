@@ -17,6 +17,7 @@ from companion.bench.summary import (
     shares,
     steps_until_compiling_pays,
 )
+from companion.exhibits.cells import Cell, number, percent, table_of
 from companion.exhibits.figures import (
     BLACK,
     BLUE,
@@ -80,9 +81,9 @@ def summary_table(record: dict[str, Any]) -> pd.DataFrame:
     return pd.DataFrame({"measured": rows})
 
 
-def _table(rows: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
+def _table(rows: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
     """Row -> column -> cell."""
-    return pd.DataFrame(rows).T
+    return table_of([{"row": name, **cells} for name, cells in rows.items()], "row")
 
 
 def _sizes(record: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -96,16 +97,23 @@ def loss_table(record: dict[str, Any]) -> pd.DataFrame:
     rows["fixed cost"] = record["loss"]["fixed"]
     return _table(
         {
-            row: {LOSSES[name][0]: _milliseconds(value) for name, value in times.items()}
+            row: {f"{LOSSES[name][0]}, ms": _milliseconds(value) for name, value in times.items()}
             for row, times in rows.items()
         }
     )
 
 
-def _milliseconds(times: dict[str, float]) -> str:
-    values = (1e3 * times[key] for key in ("median", "low", "high"))
+def _milliseconds(times: dict[str, float]) -> Cell:
+    values = [1e3 * times[key] for key in ("median", "low", "high")]
     median, low, high = (f"{v:.0f}" if v >= 100 else f"{v:.3g}" for v in values)
-    return f"{median} ({low} to {high})"
+    names = ("", ", lower quartile", ", upper quartile")
+    return Cell(f"{median} ({low} to {high})", dict(zip(names, values, strict=True)))
+
+
+def _rate(images: int, times: dict[str, float]) -> Cell:
+    """Images a second."""
+    rate = images / times["median"]
+    return Cell(f"{rate:.4g}", {"": rate})
 
 
 def ratio_table(record: dict[str, Any]) -> pd.DataFrame:
@@ -117,7 +125,7 @@ def ratio_table(record: dict[str, Any]) -> pd.DataFrame:
     }
     return _table(
         {
-            row: {text: f"{ratios(size)[name]:.2f}" for name, text in columns.items()}
+            row: {text: number(ratios(size)[name]) for name, text in columns.items()}
             for row, size in _sizes(record).items()
         }
     )
@@ -128,8 +136,8 @@ def growth_table(record: dict[str, Any]) -> pd.DataFrame:
     return _table(
         {
             LOSSES[name][0]: {
-                "as measured": f"{growth(record, name, beyond_fixed=False):.2f}",
-                "beyond the fixed cost": f"{growth(record, name):.2f}",
+                "as measured": number(growth(record, name, beyond_fixed=False)),
+                "beyond the fixed cost": number(growth(record, name)),
             }
             for name in record["loss"]["fixed"]
         }
@@ -143,7 +151,7 @@ def situation_table(record: dict[str, Any]) -> pd.DataFrame:
         equations = times["transcription"]["median"] / times["star"]["median"]
         rows[name] = {
             "STAR, ms": _milliseconds(times["star"]),
-            "equations / ours": f"{equations:.1f}",
+            "equations / ours": number(equations, 1),
         }
     return _table(rows)
 
@@ -162,8 +170,8 @@ def step_table(record: dict[str, Any]) -> pd.DataFrame:
         {
             texts.get(name, name): {
                 "ms, median (quartiles)": _milliseconds(times),
-                "images/s": f"{step['batch'] / times['median']:.4g}",
-                "% of a step with STAR": f"{100 * share(name, times['median']):.2f}",
+                "images/s": _rate(step["batch"], times),
+                "% of a step with STAR": percent(share(name, times["median"])),
             }
             for name, times in step["seconds"].items()
         }
@@ -179,7 +187,7 @@ def share_table(record: dict[str, Any]) -> pd.DataFrame:
         "not network": "all but the network's forward and backward pass",
     }
     values = shares(record)
-    return _table({t: {"% of the step": f"{100 * values[name]:.2f}"} for name, t in texts.items()})
+    return _table({t: {"% of the step": percent(values[name])} for name, t in texts.items()})
 
 
 def host_table(record: dict[str, Any]) -> pd.DataFrame:
@@ -190,14 +198,11 @@ def host_table(record: dict[str, Any]) -> pd.DataFrame:
 
 def variants_table(record: dict[str, Any]) -> pd.DataFrame:
     """A training step at each scale that was measured, by precision, memory layout, compiled."""
-    return pd.DataFrame(
-        {
-            f"{variants['scale']}, ms": {
-                name: _milliseconds(times) for name, times in variants["seconds"].items()
-            }
-            for variants in record["variants"]
-        }
-    )
+    rows: dict[str, dict[str, Cell]] = {}
+    for variants in record["variants"]:
+        for name, times in variants["seconds"].items():
+            rows.setdefault(name, {})[f"{variants['scale']}, ms"] = _milliseconds(times)
+    return _table(rows)
 
 
 def compile_table(record: dict[str, Any]) -> pd.DataFrame:
@@ -207,7 +212,7 @@ def compile_table(record: dict[str, Any]) -> pd.DataFrame:
         if variants["compile_seconds"] is not None:
             steps = steps_until_compiling_pays(variants)
             rows[variants["scale"]] = {
-                "seconds to compile": f"{variants['compile_seconds']:.0f}",
+                "seconds to compile": number(variants["compile_seconds"], 0),
                 "steps that win them back": "never" if steps == float("inf") else f"{steps:.0f}",
                 "steps of a run on synthface": str(variants["steps"]),
             }
@@ -219,7 +224,7 @@ def memory_table(record: dict[str, Any]) -> pd.DataFrame:
     columns = {"stored_mb": "crops on the disk, MB", "used_mb": "memory of the training, MB"}
     return _table(
         {
-            f"{size['faces']} faces": {text: f"{size[key]:.0f}" for key, text in columns.items()}
+            f"{size['faces']} faces": {text: number(size[key], 0) for key, text in columns.items()}
             for size in record["memory"]
         }
     )
@@ -227,8 +232,12 @@ def memory_table(record: dict[str, Any]) -> pd.DataFrame:
 
 def inference_table(record: dict[str, Any]) -> pd.DataFrame:
     """Images per second from stored crops to landmarks."""
-    rates = {s["batch"]: s["batch"] / medians(s["seconds"])["predict"] for s in record["inference"]}
-    return _table({f"batch {batch}": {"images/s": f"{r:.3g}"} for batch, r in rates.items()})
+    return _table(
+        {
+            f"batch {size['batch']}": {"images/s": _rate(size["batch"], size["seconds"]["predict"])}
+            for size in record["inference"]
+        }
+    )
 
 
 PRINTED = {  # part of a record -> its tables

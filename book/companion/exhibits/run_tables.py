@@ -15,7 +15,7 @@ from starlib.training.config import PROTOCOL, RunConfig, varied_arm
 
 def run_table(runs: Sequence[Run]) -> pd.DataFrame:
     """One row per run: what it was, what came out, and where that came from."""
-    rows = []
+    rows, runs = [], list({run.name: run for run in runs}.values())
     several = len({run.config.dataset for run in runs}) > 1
     for run in sorted(runs, key=lambda r: (r.config.dataset, _arm(r.config), r.config.seed)):
         subset, values = next(iter(run.metrics.items()))
@@ -41,13 +41,15 @@ def _arm(config: RunConfig) -> str:
     return label(varied_arm(config))
 
 
-def flip_average_table(folder: Path) -> pd.DataFrame:
-    """NME in % of networks alone, from the records of a results folder, and averaged with the
+def flip_average_table(folder: Path, dataset: str = "300w") -> pd.DataFrame:
+    """NME in % of a data set's networks alone, from the records of a folder, and averaged with the
     mirror image of each crop, which `python -m starlib evaluate --flip-average --out` wrote to
     results/evaluations/flip_average/<run>.json; mean ± SD over seeds."""
     pairs: dict[str, list[tuple[float, float]]] = {}
     for path in sorted((folder / "evaluations" / "flip_average").glob("*.json")):
         run = read_record(folder / "runs" / path.name)
+        if run.config.dataset != dataset:
+            continue
         subset, values = next(iter(json.loads(path.read_text(encoding="utf-8"))["metrics"].items()))
         nmes = (run.metrics[subset]["nme"], values["nme"])
         pairs.setdefault(_arm(run.config), []).append(nmes)

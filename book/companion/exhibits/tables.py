@@ -70,7 +70,9 @@ def subset_table(effects: Mapping[str, Mapping[str, Effect]]) -> pd.DataFrame:
     for subset, found in effects.items():
         for name, effect in found.items():
             row = rows.setdefault(name, {"comparison": label(name)})
-            row[f"{subset}, effect in points [95 %]"] = cells.effect(effect)
+            cell = cells.effect(effect)
+            numbers = {f", effect in points{name}": n for name, n in cell.numbers.items()}
+            row[subset] = cells.Cell(cell.text, numbers)
     return cells.table_of(list(rows.values()), "comparison")
 
 

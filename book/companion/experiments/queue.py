@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from companion.experiments.estimate import NETWORK, gpu_minutes, operations
-from companion.experiments.experiment import Experiment
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records
 from starlib.data.synthface import VARIANTS
@@ -70,31 +69,25 @@ def entries(
     device: str = "cpu",
 ) -> list[Entry]:
     """The runs that experiments need, each once, in ORDER, then by seed, then the cheap before the
-    dear. ValueError names an unknown experiment or data set.
+    dear.
 
     Minutes to expect are those of the machine of the finished runs, or for device "cuda" a lower
     bound for the GPU of `companion.experiments.estimate`.
     """
-    for name in experiments or ():
-        if name not in EXPERIMENTS:
-            raise ValueError(f"experiment: expected one of {', '.join(EXPERIMENTS)}, got {name!r}")
-    for name in datasets or ():
-        if name not in SCHEME_OF:
-            raise ValueError(f"dataset: expected one of {', '.join(SCHEME_OF)}, got {name!r}")
-    users: dict[RunConfig, list[str]] = {}
-    arms: dict[RunConfig, str] = {}
-    for experiment in EXPERIMENTS.values():
-        for dataset in _datasets(experiment, datasets):
-            for config, arm in _arms(experiment.name, dataset, scale):
-                if seeds is None or config.seed in seeds:
-                    users.setdefault(config, []).append(experiment.name)
-                    arms.setdefault(config, arm)
-    done = {run.config: run for run in records.of(users)}
+    users: dict[RunConfig, dict[str, str]] = {}  # -> experiment -> the name of the arm there
+    for name, experiment in EXPERIMENTS.items():
+        for dataset in datasets or experiment.datasets:
+            if dataset in experiment.datasets or "300w" in experiment.datasets:  # then any
+                for arm in experiment.arms:
+                    for seed in experiment.seeds_of(arm, dataset, scale):
+                        config = experiment.config(arm, dataset, seed, scale)
+                        users.setdefault(config, {}).setdefault(name, arm)
     found = []
     for config, names in users.items():
-        if experiments and not set(experiments) & set(names):
+        unasked = experiments and not names.keys() & set(experiments)
+        if unasked or (seeds is not None and config.seed not in seeds):
             continue
-        run = done.get(config)
+        run = next(iter(records.of([config])), None)
         if run is None and config.protocol != PROTOCOL:
             continue  # an older protocol is closed
         if run is not None:
@@ -103,23 +96,8 @@ def entries(
             minutes = gpu_minutes(config, faces_of(config, records.runs))
         else:
             minutes = expected_minutes(config, records.runs)
-        found.append(Entry(config, arms[config], run, minutes, tuple(dict.fromkeys(names))))
+        found.append(Entry(config, next(iter(names.values())), run, minutes, tuple(names)))
     return sorted(found, key=_order)
-
-
-def _datasets(experiment: Experiment, asked: Sequence[str] | None) -> Sequence[str]:
-    """The experiment's data sets, or those that are asked for: of what is run on 300-W, any."""
-    if not asked:
-        return experiment.datasets
-    anywhere = "300w" in experiment.datasets
-    return [name for name in asked if anywhere or name in experiment.datasets]
-
-
-def _arms(name: str, dataset: str, scale: str) -> Iterable[tuple[RunConfig, str]]:
-    experiment = EXPERIMENTS[name]
-    for arm in experiment.arms:
-        for seed in experiment.seeds_of(arm, dataset, scale):
-            yield experiment.config(arm, dataset, seed, scale), arm
 
 
 def _order(entry: Entry) -> tuple[float, ...]:

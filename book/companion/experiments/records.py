@@ -54,7 +54,6 @@ class Records:
 
         ValueError if runs that would be compared were tested on different faces.
         """
-        experiment.configs(dataset, scale, seeds, arms)  # checks them
         found: ArmRuns = {}
         for arm in arms or experiment.arms:
             configs = experiment.configs(dataset, scale, seeds, [arm])
@@ -64,9 +63,11 @@ class Records:
 
 
 def subsets_of(runs: Iterable[Run]) -> list[str]:
-    """Names of the subsets of the test faces that the runs have metrics of, the whole first."""
-    names = dict.fromkeys(name for run in runs for name in run.metrics if "," not in name)
-    return [name for name in names if name not in ("clean", "annotation_noise", MEAN_SHAPE)]
+    """Names of the subsets of the test faces that the runs have metrics of, the whole first, and of
+    those by another normalising distance."""
+    names = dict.fromkeys(name for run in runs for name in run.metrics)
+    others = ("clean", "annotation_noise", MEAN_SHAPE)
+    return [name for name in names if name not in others and not name.endswith("unscored points")]
 
 
 def check_same_faces(runs: Iterable[Run]) -> None:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -34,10 +35,9 @@ def run_all(
     minutes: float | None = None,
     say: Callable[[str], None] = print,
     executor: concurrent.futures.Executor | None = None,
-    compiled: bool = False,
     anew: bool = False,
-    wait: bool = True,
     progress: bool = False,
+    **how: Any,
 ) -> list[Run]:
     """Train what is missing, `workers` runs side by side, and return the runs that are finished.
 
@@ -48,7 +48,7 @@ def run_all(
     After `minutes` no run is begun, and those under way stop at the end of their epoch with a
     checkpoint. A run that fails does not stop the others, unless all processes train it together;
     the first failure is raised at the end. With `anew` a record that was there and is not replaced
-    counts as not finished. `anew` and `wait` as in `run`; `progress`: each run under way prints a
+    counts as not finished. `anew` and `how` as in `run`; `progress`: each run under way prints a
     line now and then.
     """
     if workers < 1:
@@ -67,17 +67,8 @@ def run_all(
     todo = configs if anew else [config for config in configs if config not in done]
     replaced = {run.path: run.path.stat().st_mtime_ns for run in done.values()} if anew else {}
     until = None if minutes is None else time.time() + 60 * minutes
-    one = functools.partial(
-        _one,
-        device=device,
-        results=results,
-        data_root=data_root,
-        compiled=compiled,
-        until=until,
-        anew=anew,
-        wait=wait,
-        progress=progress,
-    )
+    how |= {"device": device, "results": results, "data_root": data_root, "anew": anew}
+    one = functools.partial(_one, until=until, progress=progress, how=how)
     if together:
         for config in todo:
             ending = one(config)
@@ -150,25 +141,14 @@ def _side_by_side(
         raise failure
 
 
-def _one(
-    config: RunConfig,
-    device: str,
-    results: Path | str | None,
-    data_root: Path | str | None,
-    compiled: bool,
-    until: float | None,
-    anew: bool,
-    wait: bool,
-    progress: bool,
-) -> str:
+def _one(config: RunConfig, until: float | None, progress: bool, how: dict[str, Any]) -> str:
     def late() -> bool:
         return until is not None and time.time() > until
 
     if distributed.once(late):
         return "not begun"
     try:
-        report = Progress(config) if progress else None
-        found = run(config, device, results, data_root, report, late, compiled, anew, wait)
+        found = run(config, report=Progress(config) if progress else None, stop=late, **how)
     except StoppedError as stopped:
         return str(stopped)
     subset, values = next(iter(found.metrics.items()))

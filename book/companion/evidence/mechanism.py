@@ -134,9 +134,9 @@ def at_equal_training_error(runs: Iterable[Run]) -> pd.DataFrame:
     the same training error, with the 95 % interval of the mean over runs."""
     runs = list(runs)
     groups = {name: [run for run in runs if kind(run.config)] for name, kind in KINDS.items()}
-    reference = line(groups["without STAR, DR and AAM"])
-    rows = {}
-    for name, group in groups.items():
+    plain = groups["without STAR, DR and AAM"]
+    reference, rows = line(plain) if len(plain) > 1 else None, {}
+    for name, group in groups.items() if reference else ():
         if len(group) > 1:
             values = 100 * reference.residuals(group)
             margin = stats.sem(values) * stats.t.ppf(0.975, len(values) - 1)

@@ -111,7 +111,8 @@ def agreement(squares: Array, freedom: Array, covariance: Array, seed: int = 0) 
     network = resampled(covariance, np.ones(covariance.shape[:2]), seed + other)
     found = [angle(people, network).mean(-1)]
     found += [_correlation(measure(people), measure(network)) for measure in (ratio, np.linalg.det)]
-    return Agreement(*((float(d[0]), *limits(d[1:])) for d in found), draws=found[0][1:])
+    angles, ratios, areas = ((float(d[0]), *limits(d[1:])) for d in found)
+    return Agreement(angles, ratios, areas, found[0][1:])
 
 
 def chance(points: int, seed: int = 0) -> Agreement:

@@ -135,10 +135,10 @@ def at_equal_training_error(runs: Iterable[Run]) -> pd.DataFrame:
     runs = list(runs)
     groups = {name: [run for run in runs if kind(run.config)] for name, kind in KINDS.items()}
     plain = groups["without STAR, DR and AAM"]
-    reference, rows = line(plain) if len(plain) > 1 else None, {}
-    for name, group in groups.items() if reference else ():
-        if len(group) > 1:
-            values = 100 * reference.residuals(group)
+    rows: dict[str, tuple[float, float, float, int]] = {}
+    for name, group in groups.items():
+        if min(len(plain), len(group)) > 1:
+            values = 100 * line(plain).residuals(group)
             margin = stats.sem(values) * stats.t.ppf(0.975, len(values) - 1)
             rows[name] = (values.mean(), values.mean() - margin, values.mean() + margin, len(group))
     columns = ["NME (%)", "low (%)", "high (%)", "runs"]

@@ -156,7 +156,7 @@ SMOOTH_L1 = {"baseline": "smooth-l1", "STAR": "STAR smooth-l1"}
 
 def networks(records: Records, faces: NDArray) -> dict[str, NDArray]:
     """Name -> `covariances` of every kind of network that keeps them."""
-    found = {}
+    found: dict[str, NDArray] = {}
     for name, dataset, scale, arms, after in NETWORKS:
         runs = records.arm_runs(EXPERIMENTS[name], dataset, scale, arms=arms or None)
         kept = covariances(runs, faces).items()

@@ -237,8 +237,8 @@ def mechanism(
         f"the test error of an arm follows its training error (r = {law.r:.3f} over {law.runs} "
         "runs). Beside the labels of three people, the areas of its heatmaps grow where these "
         f"scatter (rank correlation {star.areas[0]:.2f}; with random directions "
-        f"{random.areas[0]:.2f}, without STAR loss {plain.areas[0]:.2f}); of the axes no network "
-        "with smooth-l1 and 18 epochs shows more than the edges of the picture.",
+        f"{random.areas[0]:.2f}, without STAR loss {plain.areas[0]:.2f}); the axes of none of the "
+        "three are seen to lie closer to people's than the edges of the picture.",
         lower(with_, without) and with_.low < without.mean and ours < 0.5 * null and law.r > 0.98
         and star.areas[1] > 0 and random.areas[1] > 0 and plain.areas[2] < 0
         and all(closer(a, people["edges of the picture"])[1] < 0 for a in (plain, star, random)),

@@ -82,14 +82,6 @@ steps.effect_table
 steps.forest()
 
 # %% [markdown]
-# ## Norm of the gradient
-#
-# Mean norm of the network's gradient by epoch; not recorded in early runs.
-
-# %%
-steps.curves(curve="gradient")
-
-# %% [markdown]
 # ## A one-pixel shift in the 300-W labels
 #
 # The networks trained on 300-W predict points that lie about one pixel left of the labels. The

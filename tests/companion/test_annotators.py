@@ -5,8 +5,10 @@ import pytest
 
 from companion.evidence import annotators
 from companion.exhibits import annotators as shown
+from companion.exhibits.cells import LIMITS
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records
+from starlib.schemes import PARTS, SCHEMES
 from tests.fakes import write_run
 
 ALONG_X = np.diag([4.0, 1.0])
@@ -45,7 +47,7 @@ def test_angles_are_between_axes_without_a_sign(degrees, between):
 
 def test_a_network_that_shows_people_s_scatter_agrees_and_random_axes_are_at_chance():
     generator = np.random.default_rng(0)
-    shapes = np.stack([turned(np.diag([1 + n, 1.0]), 17 * n) for n in range(12)])
+    shapes = np.stack([turned(np.diag([2 + n, 1.0]), 17 * n) for n in range(12)])
     roots = np.linalg.cholesky(shapes)
     drawn = np.einsum("nij,fanj->fani", roots, generator.normal(size=(150, 3, 12, 2)))
     squares, freedom = annotators.scatter(drawn)
@@ -65,18 +67,60 @@ def test_edges_point_along_the_stripes_of_a_picture():
     assert abs(axis[1]) == pytest.approx(1)
 
 
-def test_records_without_all_covariances_are_left_out(tmp_path):
+def test_networks_are_compared_on_the_faces_whose_covariances_they_keep(tmp_path):
     experiment = EXPERIMENTS["ablation_distance"]
     faces = np.arange(12)
     generator = np.random.default_rng(0)
     covariance = generator.uniform(0.01, 0.04, (12, 68, 2))[..., None] * np.eye(2)
     for arm, kept in (("l2", covariance), ("STAR l2", covariance[:4])):
         write_run(experiment.config(arm, "300w", 0), tmp_path, 0.05, covariance=kept)
-    runs = Records.load(tmp_path).arm_runs(experiment, "300w", arms=["l2", "STAR l2"])
-    assert shown.heatmaps(runs["l2"][0], faces).shape == (12, 21, 2, 2)
-    assert shown.heatmaps(runs["STAR l2"][0], faces) is None
+    write_run(experiment.config("l1", "300w", 0), tmp_path, 0.05)
+    records = Records.load(tmp_path)
+    runs = records.arm_runs(experiment, "300w", arms=["l1", "l2", "STAR l2"])
+    networks = shown.covariances(runs, faces)
+    assert networks["l2"].shape == (12, 21, 2, 2) and networks["STAR l2"].shape == (4, 21, 2, 2)
+    assert "l1" not in networks
     measured = {"faces": faces, "people": generator.normal(size=(12, 3, 21, 2)),
                 "edges": covariance[:, :21]}  # fmt: skip
-    table = shown.table(shown.agreements(runs, measured))
-    assert list(table.index) == ["edges of the picture", "l2"]
-    assert shown.figure(runs, measured).axes
+    table = shown.table(shown.agreements(networks, measured))
+    assert list(table.index)[1:] == ["edges of the picture", "l2", "STAR l2"]
+    closer = table["closer by STAR (°) [95 %]"]
+    assert closer["STAR l2"] and not closer["l2"]
+    assert len(shown.figure(records, networks, measured, ["l2", "STAR l2", "l1"]).axes) == 3
+
+
+def test_a_point_s_axis_and_ratio_are_those_that_its_labels_were_drawn_with():
+    turn = turned(np.diag([9.0, 1.0]), -30)  # y points down: the axis rises by 30 degrees
+    drawn = np.random.default_rng(0).multivariate_normal([0, 0], turn, (200, 3, 1))
+    [row] = shown.scatter_table(drawn, ["eye_out"], "mm").attrs["data"]
+    assert row["point"] == "eye out" and row["axis (°)"] == pytest.approx(30, abs=3)
+    assert row["along (mm)"] == pytest.approx(3, rel=0.1)
+    low, high = (row[f"along / across{limit}"] for limit in LIMITS)
+    assert low < 3 < high
+
+
+def test_the_floor_of_people_is_one_against_the_mean_of_the_others():
+    people = np.array([[0.0, 0], [0, 2], [0, 4]]).reshape(1, 3, 1, 2)
+    assert annotators.floor(people) == pytest.approx((2, 3))
+    people = np.concatenate([people, np.full_like(people, np.nan)])  # nobody marked it
+    assert annotators.floor(people) == pytest.approx((2, 3))
+
+
+def test_at_chance_the_angle_is_45_degrees_and_its_interval_narrows_with_the_points():
+    few, many = annotators.chance(5), annotators.chance(100)
+    assert few.angle[0] == many.angle[0] == 45 and few.ratios[1] < many.ratios[1] < 0
+    assert few.angle[1] < many.angle[1] < 45 < many.angle[2] < few.angle[2]
+
+
+def test_points_of_rendered_faces_are_those_of_300w():
+    pairs = list(zip(shown.SAME, shown.SAME_98, strict=True))
+    for one, other in (*zip(*(SCHEMES[n].normaliser for n in ("300w", "wflw")), strict=True),):
+        assert (one[0], other[0]) in pairs
+    for region in PARTS:  # a point of a region is one of the same region there
+        inside = {n for n, _ in pairs if n in SCHEMES["300w"].region(region)}
+        assert inside == {n for n, m in pairs if m in SCHEMES["wflw"].region(region)}
+    mirrored = dict(pairs)
+    for one, other in pairs:
+        flipped = SCHEMES["300w"].flip[one]
+        if flipped in mirrored:
+            assert mirrored[flipped] == SCHEMES["wflw"].flip[other]

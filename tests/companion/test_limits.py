@@ -66,4 +66,12 @@ def test_without_records_nothing_is_measured_and_with_them_it_is(tmp_path):
 def test_changed_code_is_counted(tmp_path):
     run = write_run(ABLATION.config("l2", "300w", 0), tmp_path, 0.05)
     changed = dataclasses.replace(run, provenance={**run.provenance, "dirty": True})
-    assert limits(Records(tmp_path, (run, changed)))["changed"] == "1"
+    records = Records(tmp_path, (run, changed))
+    assert limits(records)["changed"] == "1"
+    assert list(records.by_config.values()) == [run]  # nobody can repeat the other
+
+
+def test_changed_code_of_today_is_compared_as_it_can_be_run_again(tmp_path):
+    run = write_run(ABLATION.config("l2", "300w", 0, "long"), tmp_path, 0.05)
+    changed = dataclasses.replace(run, provenance={**run.provenance, "dirty": True})
+    assert list(Records(tmp_path, (changed,)).by_config.values()) == [changed]

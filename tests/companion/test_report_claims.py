@@ -328,9 +328,12 @@ def test_a_claim_stands_once_and_whole(tmp_path):
 def test_claims_are_counted_by_part_and_comparisons_that_share_an_arm_once(tmp_path):
     arms = {"baseline": 0.05, "STAR none": 0.07, "STAR": 0.049, "STAR detach": 0.04}
     write_arms(RESTRICTION, "300w", tmp_path, arms)
-    lines = counts(claims.judge_all(Records.load(tmp_path))).splitlines()
-    assert [line.split(":")[0] for line in lines] == [f"- {part}" for part in PARTS]
+    judgements = claims.judge_all(Records.load(tmp_path))
+    _, _, *rows = counts(judgements).splitlines()
+    cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+    assert [row[0] for row in cells] == list(PARTS)
+    for _, number, *outcomes, _ in cells:
+        assert int(number) == sum(map(int, outcomes))
     # baseline, value and detach over none, detach over baseline and over value: four arms
-    assert lines[0].endswith("2 of their comparisons share no arm.")
-    assert "4 same sign, other setting" in lines[0]
-    assert lines[2] == "- Errata: 4 claims (2 agrees, 2 disagrees)."
+    assert cells[0][-1] == "2"
+    assert cells[2] == ["Errata", "4", "2", "2", "0", "–"]

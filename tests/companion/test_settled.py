@@ -19,7 +19,7 @@ from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records
 from companion.experiments.schedule import ARMS, CANDIDATES, judged, schedule
 from companion.text import facts
-from companion.text.settled import settled
+from companion.text.settled import settled_claims, settled_hypotheses
 from starlib.runs.records import Run
 from starlib.training.config import SCALES
 from tests.fakes import write_arms, write_run
@@ -103,12 +103,23 @@ def test_later_runs_of_a_family_take_back_no_verdict(tmp_path):
 def test_the_page_shows_no_effect_before_its_runs_are_finished(tmp_path):
     ablation, arms = EXPERIMENTS["ablation_distance"], {"l2": 0.05, "STAR l2": 0.046}
     write_arms(ablation, "300w", tmp_path, arms, seeds=4, scale="long")
-    rows = [row for row in settled(Records.load(tmp_path)).splitlines() if row.startswith("|")]
-    assert len(rows) == 2 * 2 + len(read_claims(SETTLED)) + len(RULES["hypotheses"])
-    shown = [row.rstrip("| ").rpartition("| ")[2] for row in rows]
-    assert {text for text in shown if "---" not in text} == {"verdict", "answer", "**not run**"}
-    [row] = [row for row in rows if "`improves-l2 " in row]
-    assert "| 10 | 8 |" in row
+    claims, questions = (f(Records.load(tmp_path)) for f in (settled_claims, settled_hypotheses))
+    assert "|" not in claims and "`improves-l2` 8 of 10," in claims
+    assert f"{len(read_claims(SETTLED))} claims wait" in claims
+    assert "|" not in questions and f"{len(RULES['hypotheses'])} hypotheses wait" in questions
+    write_arms(ablation, "300w", tmp_path, arms, spread=0.0003, scale="long")
+    claims = settled_claims(Records.load(tmp_path))
+    assert claims.count("\n|") == 3 and "{ref}`improves-l2 <claim-improves-l2>`" in claims
+    assert "`improves-l2` " not in claims
+
+
+def test_what_the_closed_scale_says_stands_beside_and_answers_no_hypothesis(tmp_path):
+    arms = {"l2 with restriction": 0.06, "STAR l2": 0.047}
+    write_arms(EXPERIMENTS["restriction"], "300w", tmp_path, arms, seeds=3, spread=0.0003)
+    shown = settled_hypotheses(Records.load(tmp_path))
+    [row] = [row for row in shown.splitlines() if row.startswith("| The value restriction")]
+    assert row.endswith("| **refuted**: +1.30 [+1.23, +1.37] |")
+    assert "at the settled scale |" not in shown and "`restriction-alone` 0 of 8" in shown
 
 
 # Effects in points with five seeds a side; the interval is about ± 2 spreads.

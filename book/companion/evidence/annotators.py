@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from companion.evidence.ambiguity import components
+
 Array = NDArray[np.float64]
 DRAWS = 2000  # of the bootstrap over faces
 
@@ -38,26 +40,52 @@ def scatter(people: Array) -> tuple[Array, Array]:
     return np.einsum("fani,fanj->fnij", off, off), np.maximum(count - 1, 0)
 
 
-def pooled(squares: Array, freedom: Array, faces: NDArray | slice = slice(None)) -> Array:
-    """The scatter [N, 2, 2] of some faces together."""
-    return squares[faces].sum(0) / freedom[faces].sum(0)[:, None, None]
+def pooled(squares: Array, freedom: Array) -> Array:
+    """The scatter [N, 2, 2] of all faces together."""
+    return squares.sum(0) / freedom.sum(0)[:, None, None]
 
 
-def long_axis(covariance: Array) -> Array:
-    """Unit vectors [N, 2] along the long axes of covariances [N, 2, 2]."""
-    return np.linalg.eigh(covariance)[1][..., -1]
+def resampled(squares: Array, freedom: Array, seed: int = 0) -> Array:
+    """`pooled` of faces drawn with replacement [DRAWS + 1, N, 2, 2]; the first are all faces."""
+    drawn = _draws(len(squares), seed)
+    return np.tensordot(drawn, squares, 1) / (drawn @ freedom)[..., None, None]
+
+
+def _draws(faces: int, seed: int) -> Array:
+    """How often each face is drawn [DRAWS + 1, F]; first each once."""
+    drawn = np.random.default_rng(seed).multinomial(faces, np.full(faces, 1 / faces), DRAWS)
+    return np.concatenate([np.ones((1, faces)), drawn])
+
+
+def deviations(covariance: Array) -> Array:
+    """Standard deviations [..., 2] along and across the long axis of covariances [..., 2, 2]."""
+    return np.sqrt(components(covariance)[0])
 
 
 def ratio(covariance: Array) -> Array:
-    """Standard deviation along over that across the long axis [N]."""
-    values = np.linalg.eigvalsh(covariance)
-    return np.sqrt(values[..., 1] / values[..., 0])
+    """Standard deviation along over that across the long axis."""
+    along, across = np.moveaxis(deviations(covariance), -1, 0)
+    return along / across
+
+
+def long_axis(covariance: Array) -> Array:
+    """Unit vectors [..., 2] along the long axes of covariances [..., 2, 2]."""
+    return components(covariance)[1][..., 0]
 
 
 def angle(one: Array, other: Array) -> Array:
-    """Angles [N] in degrees, 0 to 90, between the long axes of two covariances [N, 2, 2] each."""
-    cosine = np.abs(np.einsum("ni,ni->n", long_axis(one), long_axis(other)))
+    """Angles [...] in degrees, 0 to 90, between the long axes of two covariances [..., 2, 2]."""
+    cosine = np.abs((long_axis(one) * long_axis(other)).sum(-1))
     return np.degrees(np.arccos(np.clip(cosine, 0, 1)))
+
+
+def limits(draws: Array) -> tuple[float, float]:
+    """The 95 % interval of draws."""
+    low, high = np.quantile(draws, (0.025, 0.975))
+    return float(low), float(high)
+
+
+Interval = tuple[float, float, float]  # value, low, high
 
 
 @dataclass(frozen=True)
@@ -65,34 +93,49 @@ class Agreement:
     """What a network's heatmaps share with people's scatter, with 95 % intervals over faces.
 
     angle: mean over points, in degrees; 45 is chance. ratios, areas: rank correlation over points
-    of the long over the short axis, and of the ellipses' areas. Each is (value, low, high).
+    of the long over the short axis, and of the ellipses' areas.
     """
 
-    angle: tuple[float, float, float]
-    ratios: tuple[float, float, float]
-    areas: tuple[float, float, float]
+    angle: Interval
+    ratios: Interval
+    areas: Interval
     draws: Array  # of the angle, for differences between networks over the same faces
 
 
 def agreement(squares: Array, freedom: Array, covariance: Array, seed: int = 0) -> Agreement:
-    """Compare scatter (`scatter`, in the face's frame) with covariances [F, N, 2, 2] of the same
-    faces in that frame. The bootstrap draws faces; one seed draws the same faces for each call."""
+    """Compare scatter (`scatter`, in the face's frame) with covariances [G, N, 2, 2] in that frame,
+    of the same faces or, where they are of another number, of others. The bootstrap draws faces;
+    one seed draws the same ones for each call."""
+    other = len(covariance) != len(squares)
+    people = resampled(squares, freedom, seed)
+    network = resampled(covariance, np.ones(covariance.shape[:2]), seed + other)
+    found = [angle(people, network).mean(-1)]
+    found += [_correlation(measure(people), measure(network)) for measure in (ratio, np.linalg.det)]
+    angles, ratios, areas = ((float(d[0]), *limits(d[1:])) for d in found)
+    return Agreement(angles, ratios, areas, found[0][1:])
 
-    def values(faces: NDArray | slice) -> tuple[float, float, float]:
-        people, network = pooled(squares, freedom, faces), covariance[faces].mean(0)
-        ranked = [
-            float(stats.spearmanr(measure(people), measure(network)).statistic)
-            for measure in (ratio, np.linalg.det)
-        ]
-        return float(angle(people, network).mean()), ranked[0], ranked[1]
 
+def chance(points: int, seed: int = 0) -> Agreement:
+    """What axes, ratios and areas drawn at random share with people's, over so many points."""
     generator = np.random.default_rng(seed)
-    count = len(squares)
-    drawn = np.array([values(generator.integers(count, size=count)) for _ in range(DRAWS)])
-    limits = np.quantile(drawn, (0.025, 0.975), axis=0)
-    whole = zip(values(slice(None)), *limits, strict=True)
-    named = [tuple(map(float, one)) for one in whole]
-    return Agreement(named[0], named[1], named[2], drawn[:, 0])  # type: ignore[arg-type]
+    angles = generator.uniform(0, 90, (DRAWS, points)).mean(-1)
+    ranks = limits(_correlation(*generator.random((2, DRAWS, points))))
+    return Agreement((45.0, *limits(angles)), (0.0, *ranks), (0.0, *ranks), angles)
+
+
+def _correlation(one: Array, other: Array) -> Array:
+    """Rank correlations over the last axis."""
+    ranks = [stats.zscore(stats.rankdata(values, axis=-1), axis=-1) for values in (one, other)]
+    return (ranks[0] * ranks[1]).mean(-1)
+
+
+def floor(people: Array) -> tuple[float, float]:
+    """Mean and median distance of one person's point from the mean of the others', over points
+    [F, A, N, 2] that all have marked."""
+    kept = np.where(np.isfinite(people).all((1, 3), keepdims=True), people, np.nan)
+    others = (kept.sum(1, keepdims=True) - kept) / (kept.shape[1] - 1)
+    distances = np.linalg.norm(kept - others, axis=-1)
+    return float(np.nanmean(distances)), float(np.nanmedian(distances))
 
 
 def edge_covariance(tensor: Array) -> Array:
@@ -101,9 +144,7 @@ def edge_covariance(tensor: Array) -> Array:
     return trace * np.eye(2) - tensor  # its inverse up to a factor
 
 
-def closer(one: Agreement, other: Agreement) -> tuple[float, float, float]:
+def closer(one: Agreement, other: Agreement) -> Interval:
     """By how many degrees one network's axes lie closer to people's than another's, with the
     interval over the faces that both share."""
-    off = other.draws - one.draws
-    low, high = np.quantile(off, (0.025, 0.975))
-    return other.angle[0] - one.angle[0], float(low), float(high)
+    return other.angle[0] - one.angle[0], *limits(other.draws - one.draws)

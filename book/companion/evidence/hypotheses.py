@@ -16,6 +16,7 @@ from companion.evidence.claims import SETTLED
 from companion.evidence.rules import measured_effects
 from companion.evidence.statistics import ALPHA, Effect, holm, interval
 from companion.evidence.verdicts import Rule, Word
+from companion.experiments.experiment import PROTOCOLS
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import ArmRuns, Records
 from companion.files import read_yaml
@@ -128,7 +129,8 @@ def error_follows_training_error(low: float, high: float) -> Answer:
     return answer(low > -1 and high < 1, low > 1 or high < -1)
 
 
-def _noise(kind: str, dataset: str, control: str | None = None) -> Rule:
+def noise_rule(kind: str, dataset: str, control: str | None = None) -> Rule:
+    """The gain of STAR loss with l2 against the truth, or what it is more than on the control."""
     rule = {"kind": kind, "experiment": "noise", "dataset": dataset, "comparisons": ["l2"]}
     return {**rule, "against": "clean"} | ({"control": control} if control else {})
 
@@ -159,9 +161,9 @@ DECIDE: Mapping[str, Callable[..., Answer]] = {
 }
 RULES: Mapping[str, list[Rule]] = {
     "ambiguity-is-the-cause": [
-        _noise("interaction", "synthface-6", "synthface-0"),
-        _noise("interaction", "synthface", "synthface-isotropic"),
-        _noise("effect", "synthface"),
+        noise_rule("interaction", "synthface-6", "synthface-0"),
+        noise_rule("interaction", "synthface", "synthface-isotropic"),
+        noise_rule("effect", "synthface"),
     ],
     "heatmap-shows-ambiguity": [_shown(kind) for kind in ("angle", "correlation", "ratio")],
     "helps-where-annotators-disagree": [
@@ -181,19 +183,19 @@ def rules_of(hypothesis: Mapping[str, Any]) -> list[Rule]:
     return [{**rule, "comparisons": [name]} for name in runs["each"]]
 
 
-def planned_runs(hypothesis: Mapping[str, Any]) -> list[RunConfig]:
-    """The runs without which a hypothesis is not decided."""
+def planned_runs(hypothesis: Mapping[str, Any], scale: str = SCALE) -> list[RunConfig]:
+    """The runs without which a hypothesis is not decided; of a closed scale, what it reads."""
     name, runs = hypothesis["id"], hypothesis["runs"]
     if runs["experiment"] == "all":
         used = {
             "width-is-an-optimum": mechanism.restricted,
-            "error-follows-training-error": lambda c: c.image_size == 96 and c.scale == SCALE,
+            "error-follows-training-error": lambda c: c.image_size == 96 and c.scale == scale,
         }[name]
         every = (
             config
             for experiment in EXPERIMENTS.values()
             for dataset in set(experiment.datasets) & set(runs["datasets"])
-            for config in experiment.configs(dataset, SCALE)
+            for config in experiment.configs(dataset, scale)
         )
         return [config for config in dict.fromkeys(every) if used(config)]
     experiment = EXPERIMENTS[runs["experiment"]]
@@ -203,7 +205,7 @@ def planned_runs(hypothesis: Mapping[str, Any]) -> list[RunConfig]:
         dict.fromkeys(arm for pair in pairs for arm in (pair.without, pair.with_))
     )
     return [
-        c for dataset in runs["datasets"] for c in experiment.configs(dataset, SCALE, arms=arms)
+        c for dataset in runs["datasets"] for c in experiment.configs(dataset, scale, arms=arms)
     ]
 
 
@@ -219,51 +221,61 @@ class Tested:
     reason: str = ""
 
 
-def answers(records: Records, agreements: Agreements) -> list[Tested]:
+def answers(records: Records, agreements: Agreements, scale: str = SCALE) -> list[Tested]:
     """The answer to each hypothesis, in the order of the file; `agreements` compares arms' heatmaps
     with people's scatter, as `companion.exhibits.annotators` does."""
-    return [tested(each, records, agreements) for each in read_yaml(SETTLED)["hypotheses"]]
+    return [tested(one, records, agreements, scale) for one in read_yaml(SETTLED)["hypotheses"]]
 
 
-def tested(hypothesis: Mapping[str, Any], records: Records, agreements: Agreements) -> Tested:
-    """The answer to one hypothesis: "not run" until all its runs are finished."""
-    configs = planned_runs(hypothesis)
+def tested(
+    hypothesis: Mapping[str, Any], records: Records, agreements: Agreements, scale: str = SCALE
+) -> Tested:
+    """The answer to one hypothesis: "not run" until all its runs are finished. At a closed scale
+    the same conditions are read from what was run there, three seeds an arm or more."""
+    configs = planned_runs(hypothesis, scale)
     finished = records.of(configs)
     found, reason = Answer.NOT_RUN, ""
-    if len(finished) == len(configs):
-        found, reason = _decided(hypothesis, records, finished, agreements)
+    if len(finished) == len(configs) or (finished and scale in PROTOCOLS):
+        found, reason = _decided(hypothesis, records, finished, agreements, scale)
     known = (hypothesis["id"], hypothesis["states"], len(configs), len(finished))
     return Tested(*known, found, reason)
 
 
 def _decided(
-    hypothesis: Mapping[str, Any], records: Records, runs: Sequence[Run], agreements: Agreements
+    hypothesis: Mapping[str, Any],
+    records: Records,
+    runs: Sequence[Run],
+    agreements: Agreements,
+    scale: str,
 ) -> tuple[Answer, str]:
     name = hypothesis["id"]
     if name == "width-is-an-optimum":
         widths = mechanism.widths(runs, every=True)
+        if widths.empty:
+            return Answer.NOT_RUN, ""
         ours, null = mechanism.misfit(widths)
         reason = f"median misfit {100 * ours:.0f} %, of a constant {100 * null:.0f} %"
         return width_is_an_optimum(widths), reason
     if name == "error-follows-training-error":
         kept = mechanism.comparable(runs, epochs=runs[0].config.epochs)
         table = mechanism.at_equal_training_error(kept)
+        if "STAR" not in table.index:
+            return Answer.NOT_RUN, ""
         mean, low, high, _ = map(float, table.loc["STAR"])
         reason = f"{mean:+.2f} % [{low:+.2f}, {high:+.2f}]"
         return error_follows_training_error(low, high), reason
     if name == "heatmap-shows-annotators":
-        arms = hypothesis["runs"]["arms"]
-        found = agreements(
-            records.arm_runs(EXPERIMENTS["ablation_distance"], "300w", SCALE, arms=arms)
-        )
-        if "STAR l2" not in found:  # people's labels were not measured
+        arms, experiment = hypothesis["runs"]["arms"], EXPERIMENTS["ablation_distance"]
+        found = agreements(records.arm_runs(experiment, "300w", scale, arms=arms))
+        if "STAR l2" not in found:  # people's labels were not measured, or no covariances kept
             return Answer.NOT_RUN, ""
         star, plain, edges = (found[n] for n in ("STAR l2", "l2", "edges of the picture"))
         angles = ", ".join(f"{n} {a.angle[0]:.1f}°" for n, a in found.items())
         return heatmap_shows_annotators(star, plain, edges), angles
-    effects = [measured_effects(rule, records, SCALE) for rule in rules_of(hypothesis)]
-    flat = [effect for [effect] in effects]
-    return DECIDE[name](*flat), "; ".join(_text(e, name) for e in flat)
+    effects = [e for rule in rules_of(hypothesis) for e in measured_effects(rule, records, scale)]
+    if not all(effect.decidable for effect in effects):
+        return Answer.NOT_RUN, ""
+    return DECIDE[name](*effects), "; ".join(_text(effect, name) for effect in effects)
 
 
 def _text(effect: Effect, name: str) -> str:

@@ -134,11 +134,11 @@ def at_equal_training_error(runs: Iterable[Run]) -> pd.DataFrame:
     the same training error, with the 95 % interval of the mean over runs."""
     runs = list(runs)
     groups = {name: [run for run in runs if kind(run.config)] for name, kind in KINDS.items()}
-    reference = line(groups["without STAR, DR and AAM"])
-    rows = {}
+    plain = groups["without STAR, DR and AAM"]
+    rows: dict[str, tuple[float, float, float, int]] = {}
     for name, group in groups.items():
-        if len(group) > 1:
-            values = 100 * reference.residuals(group)
+        if min(len(plain), len(group)) > 1:
+            values = 100 * line(plain).residuals(group)
             margin = stats.sem(values) * stats.t.ppf(0.975, len(values) - 1)
             rows[name] = (values.mean(), values.mean() - margin, values.mean() + margin, len(group))
     columns = ["NME (%)", "low (%)", "high (%)", "runs"]

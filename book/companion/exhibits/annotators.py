@@ -1,8 +1,9 @@
-"""Three people's labels of LFPW's faces beside the heatmaps of networks trained on 300-W."""
+"""Several people's labels of LFPW's faces and of cephalograms, beside the heatmaps of networks."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import fill
 
 import numpy as np
 import pandas as pd
@@ -11,12 +12,14 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from companion.evidence import annotators as people
-from companion.evidence.annotators import Agreement
+from companion.evidence.annotators import Agreement, Interval
 from companion.exhibits import cells
 from companion.exhibits.figures import COLOURS, add_ellipses, done, nothing, panels
 from companion.exhibits.tables import label
-from companion.experiments.records import ArmRuns
-from starlib.data import load_dataset
+from companion.experiments.experiment import star_pairs
+from companion.experiments.paper import EXPERIMENTS
+from companion.experiments.records import ArmRuns, Records
+from starlib.data import cephalo, load_dataset
 from starlib.data.crops import VIEW_MARGIN, landmark_boxes
 from starlib.data.lfpw_annotators import POINTS
 from starlib.files import atomically
@@ -34,6 +37,11 @@ SAME = {
     66: "mouth_center_bottom_lip_top",
 }  # fmt: skip
 OUTER = (36, 45)  # eye corners of 300-W, on the picture's left and right
+# Those of SAME in WFLW's 98 points, which rendered faces have
+SAME_98 = (
+    16, 33, 35, 37, 42, 44, 46, 54, 55, 57, 59, 60, 64, 68, 72, 76, 79, 82, 85, 90, 94,
+)  # fmt: skip
+POINTS_OF = {"300w": tuple(SAME), "wflw": SAME_98}
 SIDE = 96  # pixels of a face's view, in which edges are measured
 BLUR, WINDOW = 1.0, 3.0  # pixels: before the gradient, and around a point
 
@@ -43,7 +51,8 @@ def measure(data_root: Path | str | None = None) -> dict[str, NDArray]:
 
     faces: [F] places in the test faces of 300-W. people: [F, 3, 21, 2] around their average in the
     face's frame, NaN where one did not mark a point. edges: structure tensors [F, 21, 2, 2] of the
-    picture at the points of 300-W, in the face's frame.
+    picture at the points of 300-W, in the face's frame. films: [100, 11, 5, 2] by eleven people
+    around their mean, in mm.
     """
     marked, faces = (load_dataset(n, "test", data_root) for n in ("lfpw-annotators", "300w"))
     place = {name: number for number, name in enumerate(faces.names)}
@@ -57,8 +66,12 @@ def measure(data_root: Path | str | None = None) -> dict[str, NDArray]:
     off = points - marked.landmarks[:, None, columns]
     tensors = [_edges(faces.read(n), faces.landmarks[n]) for n in places]
     turned = frame / np.sqrt(np.linalg.det(frame))[:, None, None]
+    films = load_dataset("cephalo", "test", data_root).annotators
+    assert films is not None
+    five = cephalo.MM_PER_PIXEL * films[:, :, cephalo.FIVE].astype(np.float64)
     return {
         "faces": places,
+        "films": (five - five.mean(1, keepdims=True)).astype(np.float32),
         "people": np.einsum("fij,fanj->fani", frame, off).astype(np.float32),
         "edges": people.to_frame(np.stack(tensors), turned).astype(np.float32),
     }
@@ -96,81 +109,141 @@ def load(results: Path) -> dict[str, NDArray] | None:
 
 
 def heatmaps(run: Run, faces: NDArray) -> NDArray | None:
-    """Covariances [F, 21, 2, 2] of a run's heatmaps at the shared points of these test faces, in
-    the face's frame; None where the record has not all of them."""
+    """Covariances [F, 21, 2, 2] of a run's heatmaps at the shared points, in the face's frame: of
+    these test faces, or, where its record has those of the first test faces alone, of these. None
+    where it has none."""
     arrays = run.landmarks()
-    covariance = arrays.get("covariance")
-    if covariance is None or len(covariance) <= faces.max():
+    if "covariance" not in arrays:
         return None
-    target = arrays["target"][faces].astype(np.float64)
-    frame = people.rotation_to_frame(*(target[:, corner] for corner in OUTER))
-    return people.to_frame(covariance[faces][:, list(SAME)].astype(np.float64), frame)
+    if faces.max() >= len(arrays["covariance"]):
+        faces = np.arange(len(arrays["covariance"]))
+    points = list(POINTS_OF[run.scheme.name])
+    covariance = arrays["covariance"][faces][:, points].astype(np.float64)
+    return people.to_frame(covariance, _frame(run, arrays["target"][faces])[0])
 
 
-def agreements(runs: ArmRuns, measured: Mapping[str, NDArray]) -> dict[str, Agreement]:
-    """Arm -> agreement of its heatmaps, averaged over seeds, with people; first the edges of the
-    picture."""
+def _frame(run: Run, target: NDArray) -> tuple[NDArray, NDArray]:
+    """The frames [F, 2, 2] of faces, and their landmarks there around the middle of the eyes."""
+    target = target.astype(np.float64)
+    left, right = (target[:, list(ends)].mean(1) for ends in run.scheme.normaliser)
+    frame = people.rotation_to_frame(left, right)
+    middle = (left + right)[:, None] / 2
+    return frame, np.einsum("fij,fnj->fni", frame, target - middle)
+
+
+def covariances(runs: ArmRuns, faces: NDArray) -> dict[str, NDArray]:
+    """Arm -> `heatmaps`, averaged over those of its runs that have them."""
+    kept = {
+        arm: [c for run in by_seed.values() if (c := heatmaps(run, faces)) is not None]
+        for arm, by_seed in runs.items()
+    }
+    return {label(arm): np.mean(found, 0) for arm, found in kept.items() if found}
+
+
+PAIRS = tuple(star_pairs(("smooth_l1", "l2")))
+TRICKS = tuple(star_pairs(("smooth_l1", "l2"), dr=True) | star_pairs(("smooth_l1", "l2"), aam=True))
+EXACT = ", rendered faces without label noise"
+# Experiment, data set, scale, arms (all if there are none), and what follows their names
+NETWORKS: tuple[tuple[str, str, str, Sequence[str], str], ...] = (
+    ("noise", "synthface-0", "reduced", PAIRS, EXACT),
+    ("compare_luvli", "300w", "reduced", (), ""),
+    ("ablation_distance", "300w", "reduced", TRICKS, ""),
+    ("training_length", "300w", "reduced", [f"60 epochs {arm}" for arm in PAIRS], ""),
+    ("ablation_distance", "300w", "long", PAIRS, ", scale long"),
+)
+SMOOTH_L1 = {"baseline": "smooth-l1", "STAR": "STAR smooth-l1"}
+
+
+def networks(records: Records, faces: NDArray) -> dict[str, NDArray]:
+    """Name -> `covariances` of every kind of network that keeps them."""
+    found: dict[str, NDArray] = {}
+    for name, dataset, scale, arms, after in NETWORKS:
+        runs = records.arm_runs(EXPERIMENTS[name], dataset, scale, arms=arms or None)
+        kept = covariances(runs, faces).items()
+        found |= {SMOOTH_L1.get(arm, arm) + after: covariance for arm, covariance in kept}
+    return found
+
+
+def agreements(
+    networks: Mapping[str, NDArray], measured: Mapping[str, NDArray]
+) -> dict[str, Agreement]:
+    """Network -> agreement of its heatmaps' `covariances` with people; first chance and the edges
+    of the picture."""
     squares, freedom = people.scatter(measured["people"].astype(np.float64))
     edges = people.edge_covariance(measured["edges"].astype(np.float64))
     edges /= np.trace(edges, axis1=-2, axis2=-1)[..., None, None]
-    compared = {"edges of the picture": edges}
-    for arm, by_seed in runs.items():
-        kept = [heatmaps(run, measured["faces"]) for run in by_seed.values()]
-        if known := [covariance for covariance in kept if covariance is not None]:
-            compared[label(arm)] = np.mean(known, 0)
-    return {name: people.agreement(squares, freedom, c) for name, c in compared.items()}
+    compared = {"edges of the picture": edges, **networks}
+    found = {name: people.agreement(squares, freedom, c) for name, c in compared.items()}
+    return {"nothing: drawn at random": people.chance(squares.shape[1]), **found}
 
 
-def table(found: Mapping[str, Agreement]) -> pd.DataFrame:
-    """Angle to the axes of people's scatter, and rank correlations over points, by network."""
-
-    def cell(values: tuple[float, float, float], digits: int) -> cells.Cell:
-        value, low, high = (f"{v:.{digits}f}" for v in values)
-        numbers = dict(zip(("", *cells.LIMITS), values, strict=True))
-        return cells.Cell(f"{value} [{low}, {high}]", numbers)
-
-    return cells.table_of(
-        [
-            {
-                "axes from": name,
-                "angle to people's (°) [95 %]": cell(one.angle, 1),
-                "rank correlation of ratios [95 %]": cell(one.ratios, 2),
-                "of areas [95 %]": cell(one.areas, 2),
-            }
-            for name, one in found.items()
-        ],
-        "axes from",
+def _cell(values: Interval, digits: int) -> cells.Cell:
+    value, low, high = (f"{v:.{digits}f}" for v in values)
+    return cells.Cell(
+        f"{value} [{low}, {high}]", dict(zip(("", *cells.LIMITS), values, strict=True))
     )
 
 
-def figure(runs: ArmRuns, measured: Mapping[str, NDArray] | None) -> Figure:
-    """Ellipses at the mean face's points: people's scatter, four standard deviations, and each
-    network's heatmaps, scaled to the same mean area."""
-    if measured is None:
-        return nothing("not measured")
-    squares, freedom = people.scatter(measured["people"].astype(np.float64))
-    shown = {"three people": people.pooled(squares, freedom)}
-    first = None
-    for arm, by_seed in runs.items():
-        for run in by_seed.values():
-            covariance = heatmaps(run, measured["faces"])
-            if covariance is not None and label(arm) not in shown:
-                shown[label(arm)] = covariance.mean(0)
-                first = first or run
-    if first is None:
-        return nothing("no run keeps the covariances of all test faces")
-    target = first.landmarks()["target"][measured["faces"]].astype(np.float64)
-    frame = people.rotation_to_frame(*(target[:, corner] for corner in OUTER))
-    middle = target[:, list(OUTER)].mean(1, keepdims=True)
-    face = np.einsum("fij,fnj->fni", frame, target - middle).mean(0)
-    drawing, row = panels(len(shown), width=2.6, height=3.0, share=False)
-    size = np.linalg.det(shown["three people"]).mean() ** 0.25
+def table(found: Mapping[str, Agreement]) -> pd.DataFrame:
+    """Angle to the axes of people's scatter, by how much that is smaller than without STAR loss,
+    and rank correlations over points, by network."""
+    rows = []
+    for name, one in found.items():
+        row: dict[str, object] = {"axes from": name}
+        row["angle to people's (°) [95 %]"] = _cell(one.angle, 1)
+        plain = found.get(name.replace("STAR ", ""), one)
+        gained = plain is not one
+        row["closer by STAR (°) [95 %]"] = _cell(people.closer(one, plain), 1) if gained else ""
+        row["rank correlation of ratios [95 %]"] = _cell(one.ratios, 2)
+        rows.append(row | {"of areas [95 %]": _cell(one.areas, 2)})
+    return cells.table_of(rows, "axes from")
+
+
+def scatter_table(
+    points: NDArray, names: Sequence[str], unit: str, factor: float = 1
+) -> pd.DataFrame:
+    """People's scatter [F, A, N, 2] by point: standard deviations along and across its long axis,
+    their ratio with its interval over faces, and the axis's angle to the horizontal."""
+    drawn = people.resampled(*people.scatter(points.astype(np.float64)))
+    ratios, (x, y) = people.ratio(drawn), people.long_axis(drawn[0]).T
+    rows = []
+    for n, (along, across) in enumerate(factor * people.deviations(drawn[0])):
+        ratio = (float(ratios[0, n]), *people.limits(ratios[1:, n]))
+        rows.append(
+            {
+                "point": names[n].replace("_", " "),
+                f"along ({unit})": cells.number(along),
+                f"across ({unit})": cells.number(across),
+                "along / across [95 %]": _cell(ratio, 2),
+                "axis (°)": cells.number(float(np.degrees(np.arctan2(-y[n], x[n])) % 180), 0),
+            }
+        )
+    return cells.table_of(rows, "point")
+
+
+def figure(
+    records: Records,
+    networks: Mapping[str, NDArray],
+    measured: Mapping[str, NDArray],
+    shown: Sequence[str],
+) -> Figure:
+    """Ellipses at the mean face's points: people's scatter, four standard deviations, and the
+    heatmaps of some networks, scaled to the same mean area."""
+    scattered = people.pooled(*people.scatter(measured["people"].astype(np.float64)))
+    drawn = {n: networks[n].mean(0) for n in shown if n in networks}
+    run = next((run for run in records.runs if run.config.dataset == "300w"), None)
+    if run is None or not drawn:
+        return nothing("no run keeps the covariances of its heatmaps")
+    face = _frame(run, run.landmarks()["target"][measured["faces"]])[1].mean(0)
+    drawing, row = panels(1 + len(drawn), width=2.6, height=3.0, share=False)
+    size = np.linalg.det(scattered).mean() ** 0.25
     data = []
-    for axes, (name, covariance), colour in zip(row, shown.items(), COLOURS, strict=False):
+    every = {"three people": scattered, **drawn}
+    for axes, (name, covariance), colour in zip(row, every.items(), COLOURS, strict=False):
         axes.plot(*face.T, ".", color="0.6", ms=2)
         scale = size / np.linalg.det(covariance).mean() ** 0.25
         add_ellipses(axes, face[list(SAME)], covariance * scale**2, color=colour)
-        axes.set(title=name, aspect="equal")
+        axes.set(title=fill(name, 24), aspect="equal")
         axes.invert_yaxis()
         axes.axis("off")
         columns = {"xx": covariance[:, 0, 0], "xy": covariance[:, 0, 1], "yy": covariance[:, 1, 1]}

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from companion.evidence import ambiguity, breakdown
 from companion.evidence.effects import Effect, comparison_effects
+from companion.evidence.hypotheses import noise_rule
+from companion.evidence.rules import measured_effects
 from companion.exhibits import cells
 from companion.exhibits.tables import label
 from companion.experiments.experiment import Comparison
@@ -151,10 +153,21 @@ def ambiguity_table(runs: ArmRuns) -> pd.DataFrame:
     rows = []
     for arm, by_seed in runs.items():
         found = {n: (_over_seeds(by_seed, value), d) for n, (value, d) in columns.items()}
-        if by_seed:
+        if seeds := len(found["angle (°)"][0]):
             shown = {name: _mean(values, digits) for name, (values, digits) in found.items()}
-            rows.append({"arm": label(arm), **shown, "seeds": len(found["angle (°)"][0])})
+            rows.append({"arm": label(arm), **shown, "seeds": seeds})
     return cells.table_of(rows, "arm")
+
+
+def ambiguity_by_noise(records: Records, scale: str = "reduced") -> pd.DataFrame:
+    """`ambiguity_table` of networks trained with labels of each noise, beside the same known
+    covariances: without noise, or with noise without direction, they can only show the picture."""
+    experiment = EXPERIMENTS["ambiguity"]
+    arms = [name for name, arm in experiment.arms.items() if arm.value("distance") == "l2"]
+    by_noise = {d: records.arm_runs(experiment, d, scale, arms=arms) for d in experiment.datasets}
+    return ambiguity_table(
+        {f"{arm}, {NOISE[d]}": by_noise[d][arm] for arm in arms for d in sorted(by_noise)}
+    )
 
 
 def squared_distances(run: Run) -> NDArray | None:
@@ -202,17 +215,39 @@ def direction_table(runs: ArmRuns, comparisons: Mapping[str, Comparison]) -> pd.
     return _parts_table(kept, "direction", "error", seeds=True)
 
 
+NOISE = {  # data set of rendered faces -> the known noise of its labels
+    dataset: f"strength {strength:g}" + ", without direction" * isotropic
+    for dataset, (strength, isotropic) in VARIANTS.items()
+}
+
+
 def noise_effects(
     records: Records, scale: str = "reduced", seeds: Sequence[int] | None = None
 ) -> dict[str, dict[str, Effect]]:
     """Strength of the known noise -> distance -> effect of STAR on the error against the truth."""
     experiment = EXPERIMENTS["noise"]
     return {
-        f"strength {strength:g}" + ", without direction" * isotropic: comparison_effects(
-            records, experiment, dataset, None, scale, seeds, against="clean"
-        )
-        for dataset, (strength, isotropic) in VARIANTS.items()
+        noise: comparison_effects(records, experiment, dataset, None, scale, seeds, against="clean")
+        for dataset, noise in NOISE.items()
     }
+
+
+def noise_interactions(
+    records: Records, scale: str = "reduced", seeds: Sequence[int] | None = None
+) -> dict[str, Effect]:
+    """Gain of STAR loss with l2 against the truth by the noise of the labels, then the gain with
+    noise minus that on its control; what was run."""
+    gains = noise_effects(records, scale, seeds)
+    shown = {f"gain, {noise}": effects["l2"] for noise, effects in gains.items()}
+    for one, other in (
+        ("synthface", "synthface-0"),
+        ("synthface-6", "synthface-0"),
+        ("synthface", "synthface-isotropic"),
+    ):
+        rule = noise_rule("interaction", one, other)
+        name = f"difference, {NOISE[one]} minus {NOISE[other].removeprefix('strength ')}"
+        [shown[name]] = measured_effects(rule, records, scale, seeds)
+    return {name: effect for name, effect in shown.items() if effect.run}
 
 
 def noise_table(effects: Mapping[str, Mapping[str, Effect]]) -> pd.DataFrame:

@@ -1,14 +1,13 @@
 """Figures on what STAR loss does: the heatmaps' width, and the error beside the training error."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.evidence import mechanism
-from companion.evidence.effects import Effect
-from companion.exhibits.figures import COLOURS, done, legends_below, nothing, panels, style
+from companion.exhibits.figures import done, legends_below, nothing, panels, style
 from companion.exhibits.tables import label
 from starlib.runs.records import Run
 
@@ -62,24 +61,3 @@ def error_law(runs: Iterable[Run]) -> Figure:
     axes.tick_params(which="both", labelsize=7)
     legends_below(figure, [axes])
     return done(figure, pd.concat(data))
-
-
-def noise_gain(effects: Mapping[str, Effect]) -> Figure:
-    """Noise of the labels -> gain of STAR loss against the truth, with its 95 % interval."""
-    names = sorted(effects, key=lambda name: ("without" in name, name))
-    run = {name: effects[name] for name in names if effects[name].run}
-    if not run:
-        return nothing()
-    figure, [axes] = panels(1, width=3.6, height=2.4)
-    rows = []
-    for place, (name, effect) in enumerate(run.items()):
-        mean, low, high = (100 * value for value in (effect.mean, effect.low, effect.high))
-        ends = [[mean - low], [high - mean]]
-        axes.errorbar(place, mean, ends, fmt="o", color=COLOURS[0], capsize=4)
-        rows.append({"noise": name, "gain (points of NME)": mean, "lower limit, 95 %": low,
-                     "upper limit, 95 %": high})  # fmt: skip
-    axes.axhline(0, color="black", lw=1)
-    axes.set_xticks(range(len(run)), [name.replace(", ", ",\n") for name in run], fontsize=8)
-    axes.set_xlim(-0.5, len(run) - 0.5)
-    axes.set_ylabel("gain, points of NME")
-    return done(figure, pd.DataFrame(rows))

@@ -10,7 +10,7 @@ from starlib.files import results_folder
 from starlib.runs.evaluation import MEAN_SHAPE
 from starlib.runs.finished import by_config, key_of, load_all
 from starlib.runs.records import Run
-from starlib.training.config import RunConfig
+from starlib.training.config import PROTOCOL, RunConfig
 
 ArmRuns = dict[str, dict[int, Run]]  # arm -> seed -> run
 
@@ -31,8 +31,9 @@ class Records:
 
     @cached_property
     def by_config(self) -> dict[RunConfig, Run]:
-        """One run per config, as `starlib.runs.finished.load_run` chooses it."""
-        return by_config(self.runs)
+        """One run per config, as `starlib.runs.finished.load_run` chooses it. Runs of changed code
+        that no code here can repeat, those of an older protocol, are in no comparison."""
+        return by_config(run for run in self.runs if not unrepeatable(run))
 
     def of(self, configs: Iterable[RunConfig]) -> list[Run]:
         """The finished runs of the configs."""
@@ -60,6 +61,11 @@ class Records:
             found[arm] = {run.config.seed: run for run in self.of(configs)}
         check_same_faces(run for by_seed in found.values() for run in by_seed.values())
         return found
+
+
+def unrepeatable(run: Run) -> bool:
+    """Whether a run of an older protocol was made from code with uncommitted changes."""
+    return bool(run.provenance.get("dirty")) and run.config.protocol != PROTOCOL
 
 
 def subsets_of(runs: Iterable[Run]) -> list[str]:

@@ -173,7 +173,7 @@ def _schedule_row(name: str, minutes: str, nmes: dict[str, float], seeds: str) -
     if found is None:
         return [name, seeds, minutes, *[""] * 5]
     numbers = (found.baseline, found.gains["DR"], found.gains["AAM"], found.penalty)
-    shown = ["not run" if number is None else f"{number:.2f}" for number in numbers]
+    shown = ["–" if number is None else f"{number:.2f}" for number in numbers]
     verdict = {True: "yes", False: "no", None: "not known"}[found.settled]
     return [name, seeds, minutes, *shown, "" if seeds == "–" else verdict]
 

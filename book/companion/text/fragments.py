@@ -17,7 +17,7 @@ from companion.experiments.records import Records
 from companion.files import BOOK, read_yaml
 from companion.text.advice import advice
 from companion.text.front import first_screen
-from companion.text.settled import settled
+from companion.text.settled import settled_claims, settled_hypotheses
 from companion.text.verdicts import answer, counts, ledger
 from starlib.files import ROOT
 from starlib.training.config import RunConfig
@@ -44,7 +44,8 @@ def texts(records: Records) -> dict[str, str]:
         "counts": counts(verdicts),
         "first": first_screen(records),
         "answer": answer(verdicts, records),
-        "settled": settled(records),
+        "settled_claims": settled_claims(records),
+        "settled_hypotheses": settled_hypotheses(records),
         "magnitudes": magnitudes(),
         "advice": advice(records),
         "budget": budget(records),

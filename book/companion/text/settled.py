@@ -1,57 +1,74 @@
 """The claims and hypotheses of the settled scale, by rules that were written before its runs."""
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from companion.evidence import hypotheses
 from companion.evidence.claims import SETTLED, judge_all, read_claims
+from companion.evidence.hypotheses import Answer, Tested
 from companion.evidence.rules import planned_runs
+from companion.evidence.verdicts import Verdict
 from companion.exhibits import annotators
 from companion.exhibits.cells import markdown_table
 from companion.exhibits.tables import label
 from companion.experiments.records import ArmRuns, Records
 
 
-def settled(records: Records) -> str:
-    """Both tables, after a sentence with their counts (Markdown)."""
-    scale = hypotheses.SCALE
+def settled_claims(records: Records) -> str:
+    """The claims that are decided, and a line that names the others (Markdown)."""
     named = {claim["id"] for claim in read_claims()}
-    judgements = judge_all(records, scale=scale, path=SETTLED, planned=True)
-    claims = []
-    for judgement in judgements:
+    rows, waiting = [], []
+    for judgement in judge_all(records, scale=hypotheses.SCALE, path=SETTLED, planned=True):
         rule, name = judgement.rule, judgement.id
+        if judgement.verdict is Verdict.NOT_RUN:
+            configs = planned_runs(rule, hypotheses.SCALE)
+            waiting.append(f"`{name}` {len(records.of(configs))} of {len(configs)}")
+            continue
         compared = label(", ".join(rule["comparisons"]))
         if "minus_comparisons" in rule:
             compared += label(f" minus {', '.join(rule['minus_comparisons'])}")
         place = f"{{ref}}`{name} <claim-{name}>`" if name in named else name
-        configs = planned_runs(rule, scale)
-        verdict = f"**{judgement.verdict}**"
-        if judgement.effects:
-            verdict += f": {label(judgement.reason)}"
-        counted = [len(configs), len(records.of(configs))]
-        claims.append([place, f"{rule['kind']}: {compared}", *counted, verdict])
+        verdict = f"**{judgement.verdict}**: {label(judgement.reason)}"
+        rows.append([place, f"{rule['kind']}: {compared}", verdict])
+    return _both(["claim", "decided by", "verdict"], rows, "claims", waiting)
+
+
+def settled_hypotheses(records: Records) -> str:
+    """The hypotheses that either scale can answer, and a line that names the others (Markdown)."""
 
     def agreements(runs: ArmRuns) -> dict[str, annotators.Agreement]:
         measured = annotators.load(records.folder)
-        return annotators.agreements(runs, measured) if measured else {}
+        if measured is None:
+            return {}
+        networks = annotators.covariances(runs, measured["faces"])
+        return annotators.agreements(networks, measured)
 
-    tested = hypotheses.answers(records, agreements)
-    questions = [
-        [one.states, one.planned, one.finished,
-         f"**{one.answer}**" + (f": {one.reason}" if one.reason else "")]
-        for one in tested
-    ]  # fmt: skip
-    runs = ["runs planned", "in the records"]
-    return "\n\n".join(
-        (
-            f"Claims: {_counted(j.verdict for j in judgements)}. "
-            f"Hypotheses: {_counted(one.answer for one in tested)}.",
-            markdown_table(["claim", "decided by", *runs, "verdict"], claims),
-            markdown_table(["hypothesis", *runs, "answer"], questions),
-        )
+    here, before = (
+        hypotheses.answers(records, agreements, scale) for scale in (hypotheses.SCALE, "reduced")
     )
+    rows = [
+        [one.states, _answer(one), _answer(other)]
+        for one, other in zip(here, before, strict=True)
+        if {one.answer, other.answer} != {Answer.NOT_RUN}
+    ]
+    waiting = [
+        f"`{one.id}` {one.finished} of {one.planned}"
+        for one in here
+        if one.answer is Answer.NOT_RUN
+    ]
+    head = ["hypothesis", "at the settled scale", "the same conditions at `reduced`"]
+    return _both(head, rows, "hypotheses", waiting)
 
 
-def _counted(verdicts: Iterable[object]) -> str:
-    number = Counter(map(str, verdicts))
-    return ", ".join(f"{count} {verdict}" for verdict, count in number.items())
+def _answer(one: Tested) -> str:
+    return "" if one.answer is Answer.NOT_RUN else f"**{one.answer}**: {one.reason}"
+
+
+def _both(
+    head: Sequence[str], rows: Sequence[Sequence[str]], kind: str, waiting: Sequence[str]
+) -> str:
+    """A table without its empty columns, if it has rows, and what waits for runs, folded."""
+    kept = [n for n in range(len(head)) if any(row[n] for row in rows)]
+    table = markdown_table([head[n] for n in kept], [[row[n] for n in kept] for row in rows])
+    summary = f"{len(waiting)} {kind} wait for runs of the settled scale, finished of planned"
+    line = f"<details><summary>{summary}</summary>\n\n{', '.join(waiting)}.\n\n</details>"
+    return "\n\n".join([table] * bool(rows) + [line] * bool(waiting))

@@ -46,14 +46,15 @@ def part_of(judgement: Judgement) -> str:
 
 
 def counts(judgements: Sequence[Judgement]) -> str:
-    """How many claims have which verdict, a sentence for each part of the ledger."""
-    sentences = []
+    """How many claims of each part of the ledger hold, fail or are open, and how many of the
+    decided comparisons are independent (Markdown)."""
+    rows: list[list[object]] = []
     for part in PARTS:
         group = [j for j in judgements if part_of(j) == part]
-        sentences.append(f"{part}: {summary(group)}")
-        if part == next(iter(PARTS)):
-            sentences[-1] += f" {_independent(group)} of their comparisons share no arm."
-    return "\n".join(f"- {sentence}" for sentence in sentences)
+        outcomes = Counter(j.verdict.supports for j in group)
+        independent = _independent(group) or "–"
+        rows.append([part, len(group), *(outcomes[o] for o in (True, False, None)), independent])
+    return markdown_table(["", "claims", "hold", "fail", "open", "independent comparisons"], rows)
 
 
 def summary(judgements: Sequence[Judgement]) -> str:

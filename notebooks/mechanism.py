@@ -15,15 +15,12 @@
 # # Why it helps
 #
 # The paper's explanation: labels of some points are ambiguous along a direction, the heatmap shows
-# that direction, and STAR loss counts errors along it less. If that is why the error falls, the
-# gain should grow with the ambiguity of the labels, and vanish without it. On
-# [rendered faces](../synthface.md) the noise of the labels is known and can be set: to none, to
-# other strengths, and to noise of the same size without a direction. Two further explanations are
-# tested: the width at which the loss is least, and the training error of each arm.
+# that direction, and STAR loss counts errors along it less. Then the gain should grow with the
+# ambiguity of the labels, and vanish without it.
 
 # %%
 from companion.evidence import mechanism
-from companion.exhibits import annotators, experiment_tables
+from companion.exhibits import annotators, experiment_tables, figures
 from companion.exhibits import mechanism as drawn
 from companion.exhibits.run_tables import run_table
 from companion.experiments.paper import EXPERIMENTS
@@ -51,15 +48,15 @@ page.say(statements.mechanism(by_noise, widths, mechanism.line(trained)))
 # %% [markdown]
 # ## The gain by the noise of the labels
 #
-# Gain of STAR loss with l2 against the true landmarks. The controls are the faces without noise and
-# those whose noise has no direction. One significant and one non-significant effect need not
-# differ: the claim on known ambiguity, folded under the finding, has the interval of the
-# difference itself.
+# On [rendered faces](../synthface.md) the noise of the labels can be set: to none, to other
+# strengths, and to noise of the same size without a direction. Gain of STAR loss with l2 against
+# the true landmarks. One significant and one non-significant effect need not differ: the claim on
+# known ambiguity, folded under the finding, has the interval of the difference itself.
 
 # %%
-drawn.noise_gain({noise: effects["l2"] for noise, effects in by_noise.items()})
+figures.forest({noise: effects["l2"] for noise, effects in by_noise.items()})
 
-# %%
+# %% tags=["folded"]
 experiment_tables.noise_table(by_noise)
 
 # %% [markdown]
@@ -67,9 +64,9 @@ experiment_tables.noise_table(by_noise)
 #
 # Along one axis STAR loss with the value restriction is least at $\lambda^* = (d / w)^{2/3}$
 # ([](../method.md#why-a-restriction-is-needed)). Here $d$ is the mean distance along an axis at the
-# training error of the last epoch, averaged over directions; nothing is fitted. The line is
-# equality. With l2 the maps are wider than that, since the mean of the squared errors is more than
-# the square of their mean. Arms with DR are left out: it asks for a width of its own.
+# training error of the last epoch; nothing is fitted. The line is equality. With l2 the maps are
+# wider, since the mean of the squared errors is more than the square of their mean. Arms with DR,
+# which asks for a width of its own, are left out.
 
 # %%
 drawn.width_law(widths)
@@ -77,24 +74,23 @@ drawn.width_law(widths)
 # %% [markdown]
 # ## The test error is the training error
 #
-# Every run on 300-W of the scale `reduced` that has learned (NME below 10 %). The line is fitted to
-# the arms without STAR loss, DR and AAM.
+# Every run on 300-W at scale `reduced` that has learned (NME below 10 %). The line is fitted to the
+# arms without STAR loss, DR and AAM.
 
 # %%
 drawn.error_law(trained)
 
-# %%
+# %% tags=["folded"]
 experiment_tables.residual_table(mechanism.at_equal_training_error(trained))
 
 # %% [markdown]
 # ## Three people and a heatmap
 #
 # Three workers labelled faces of LFPW that are also test faces of 300-W. Ellipses of two standard
-# deviations show the scatter of their labels at the points that both share, and the heatmaps of
-# networks of the scale `long`, scaled to the same mean area, in a face whose eyes are level. The
-# angle is between the long axes of both, averaged over points; its controls are chance, 45°, and
-# the edges of the picture, whose axes need no network. Networks with STAR loss appear here once
-# they are trained.
+# deviations: the scatter of their labels, and the heatmaps of networks at scale `long`, scaled to
+# the same mean area, in a face whose eyes are level. The angle between the long axes has two
+# controls: chance, 45°, and the edges of the picture, which need no network. Networks with STAR
+# loss appear here once they are trained.
 
 # %%
 arms = ["l2", "STAR l2", "smooth_l1", "STAR smooth_l1"]
@@ -106,7 +102,7 @@ annotators.figure(trained_long, measured)
 annotators.table(annotators.agreements(trained_long, measured) if measured else {})
 
 # %% [markdown]
-# ## The runs
+# ## Every run
 
 # %%
 page.sources

@@ -53,14 +53,16 @@ def add(
                 path.with_suffix(".csv").write_text(data["text/csv"], encoding="utf-8")
             if kind == "figure":
                 alt = cell.metadata.get("alt") or f"Graph. {words} {said}"
-                drawing = svg.for_page(data["image/svg+xml"], sized=True)
+                drawing = svg.for_page(data["image/svg+xml"])
                 path.with_suffix(".svg").write_text(drawing, encoding="utf-8")
                 table = _figure(path.name, alt, caption)
             else:
                 if _columns(table) > COLUMNS:
                     tags = cell.metadata.get("tags", [])
                     cell.metadata["tags"] = [*tags, "full-width"]  # into the margin, by the theme
-                table = _table(table, caption, f"name: {path.name}")
+                drawn = under[heading, "figure"] and "effect in points" in table
+                option = f"name: {path.name}" + "\n:class: drawn" * bool(drawn)
+                table = _table(table, caption, option)
                 if heading == RECORDS:
                     edits.fold(cell, "Show the table")
             output["data"] = NotebookNode({"text/markdown": table})

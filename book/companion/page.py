@@ -225,7 +225,7 @@ class Page:
 
     @property
     def effect_table(self) -> pd.DataFrame:
-        return tables.effect_table(self.experiment, self.dataset, self.effects)
+        return tables.effect_table(self.experiment, self.dataset, self.effects, self.scale)
 
     @property
     def subset_table(self) -> pd.DataFrame | None:

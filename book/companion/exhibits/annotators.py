@@ -163,7 +163,7 @@ def figure(runs: ArmRuns, measured: Mapping[str, NDArray] | None) -> Figure:
     frame = people.rotation_to_frame(*(target[:, corner] for corner in OUTER))
     middle = target[:, list(OUTER)].mean(1, keepdims=True)
     face = np.einsum("fij,fnj->fni", frame, target - middle).mean(0)
-    drawing, row = panels(len(shown), width=2.6, height=3.0, share=False)
+    drawing, row = panels(len(shown), height=3.0, share=False)
     size = np.linalg.det(shown["three people"]).mean() ** 0.25
     data = []
     for axes, (name, covariance), colour in zip(row, shown.items(), COLOURS, strict=False):

@@ -1,16 +1,16 @@
 """Figures on what STAR loss does: the heatmaps' width, and the error beside the training error."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.evidence import mechanism
-from companion.evidence.effects import Effect
-from companion.exhibits.figures import COLOURS, done, legends_below, nothing, panels, style
+from companion.exhibits.figures import done, hover, legends_below, nothing, panels, style
 from companion.exhibits.tables import label
 from starlib.runs.records import Run
+from starlib.training.config import varied_arm
 
 UNIT = "[-1, 1] of the view"
 
@@ -19,10 +19,12 @@ def width_law(table: pd.DataFrame) -> Figure:
     """Measured widths of `mechanism.widths` over the optimum; on the line they are equal."""
     if table.empty:
         return nothing("widths: not in the records")
-    figure, [axes] = panels(1, width=3.6, height=3.2)
+    figure, [axes] = panels(1, height=3.2)
     for index, (distance, arms) in enumerate(table.groupby("distance")):
         look = style(index, "color", "marker")
-        axes.plot(arms["optimum"], arms["width"], ls="", label=label(str(distance)), **look)
+        [marks] = axes.plot(arms["optimum"], arms["width"], ls="", label=label(distance), **look)
+        hover(marks, (f"{label(a.data)}, {label(a.distance)}, w = {a.w:g}: {a.width:.3f}"
+                      for a in arms.itertuples()))  # fmt: skip
     ends = [0.9 * table[["optimum", "width"]].min().min(), 1.1 * table["width"].max()]
     axes.plot(ends, ends, color="black", lw=1, label="width = √λ*")
     axes.set(xscale="log", yscale="log", xlabel=f"√λ* = (d/w)^⅓, {UNIT}", ylabel="measured width")
@@ -42,14 +44,16 @@ def error_law(runs: Iterable[Run]) -> Figure:
     plain = next(iter(groups))
     if len(groups[plain]) < 2:
         return nothing()
-    figure, [axes] = panels(1, width=3.6, height=3.2)
+    figure, [axes] = panels(1, height=3.2)
     data = []
     for index, (name, group) in enumerate(groups.items()):
         if not group:
             continue
         look = style(index, "color", "marker")
         training, test = (np.exp(values) for values in mechanism.errors(group))
-        axes.plot(training, 100 * test, ls="", ms=4, alpha=0.7, label=name, **look)
+        [marks] = axes.plot(training, 100 * test, ls="", ms=4, alpha=0.7, label=name, **look)
+        names = (f"{label(varied_arm(r.config))}, seed {r.config.seed}" for r in group)
+        hover(marks, (f"{n}: {100 * v:.2f} %" for n, v in zip(names, test, strict=True)))
         columns = {f"training error ({UNIT})": training, "NME (%)": 100 * test}
         data.append(pd.DataFrame({"arms": name, **columns}))
     found = mechanism.line(groups[plain])
@@ -59,27 +63,6 @@ def error_law(runs: Iterable[Run]) -> Figure:
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter("{x:g}")
         axis.set_minor_formatter("{x:g}")
-    axes.tick_params(which="both", labelsize=7)
+    axes.tick_params(which="both", labelsize=8)
     legends_below(figure, [axes])
     return done(figure, pd.concat(data))
-
-
-def noise_gain(effects: Mapping[str, Effect]) -> Figure:
-    """Noise of the labels -> gain of STAR loss against the truth, with its 95 % interval."""
-    names = sorted(effects, key=lambda name: ("without" in name, name))
-    run = {name: effects[name] for name in names if effects[name].run}
-    if not run:
-        return nothing()
-    figure, [axes] = panels(1, width=3.6, height=2.4)
-    rows = []
-    for place, (name, effect) in enumerate(run.items()):
-        mean, low, high = (100 * value for value in (effect.mean, effect.low, effect.high))
-        ends = [[mean - low], [high - mean]]
-        axes.errorbar(place, mean, ends, fmt="o", color=COLOURS[0], capsize=4)
-        rows.append({"noise": name, "gain (points of NME)": mean, "lower limit, 95 %": low,
-                     "upper limit, 95 %": high})  # fmt: skip
-    axes.axhline(0, color="black", lw=1)
-    axes.set_xticks(range(len(run)), [name.replace(", ", ",\n") for name in run], fontsize=8)
-    axes.set_xlim(-0.5, len(run) - 0.5)
-    axes.set_ylabel("gain, points of NME")
-    return done(figure, pd.DataFrame(rows))

@@ -113,7 +113,7 @@ def table2(records: Records) -> str:
     for scale in SCALES:
         runs = records.arm_runs(experiment, "300w", scale)
         if effects := subsets_elsewhere(records.folder, experiment, runs, "300vw"):
-            parts.append(f"Ours, scale `{scale}`:\n\n{frame(tables.subset_errors(effects))}")
+            parts.append(f"Ours, scale `{scale}`:\n\n{frame(tables.subset_errors(effects), "")}")
     if len(parts) == 1:
         parts.append(
             "The videos of 300-VW are not available to us: not run. With them,"
@@ -150,7 +150,7 @@ def effects_beside(fragment: str, records: Records) -> str:
         )
         for names in groups
     )
-    return "\n\n".join(frame(table) for table in shown)
+    return "\n\n".join(frame(table, "") for table in shown)
 
 
 def others(runs: Sequence[Run]) -> str:

@@ -46,9 +46,9 @@
     const [cos, sin] = [Math.cos(turn), Math.sin(turn)];
     const values = new Float64Array(size * size);
     for (let row = 0; row < size; row++) {
+      const dy = position(row, size) - mean[1];
       for (let column = 0; column < size; column++) {
         const dx = position(column, size) - mean[0];
-        const dy = position(row, size) - mean[1];
         const along = (cos * dx + sin * dy) / s1;
         const across = (cos * dy - sin * dx) / s2;
         values[row * size + column] = Math.exp(-(along * along + across * across) / 2);
@@ -59,30 +59,35 @@
 
   /* Mean (Eq. 1) and unbiased covariance (Eq. 4); `spread` is Eq. 3, v1 the mass, v2 the sum of
      squares of the normalised map. An empty map has all of them zero. */
-  function moments(map) {
-    const { width, height, values } = map;
-    const sums = { v1: 0, v2: 0, mean: [0, 0], spread: { xx: 0, xy: 0, yy: 0 } };
-    let [largest, x, y] = [0, 0, 0];
+  function moments({ width, height, values }) {
+    let [v1, v2, largest, x, y, xx, xy, yy] = [0, 0, 0, 0, 0, 0, 0, 0];
     for (const value of values) {
-      sums.v1 += value;
+      v1 += value;
       largest = Math.max(largest, value);
     }
-    sums.empty = !(largest > EMPTY);
-    if (sums.empty) return { ...sums, covariance: { xx: 0, xy: 0, yy: 0 } };
-    each(map, (share, px, py) => {
-      x += share * px;
-      y += share * py;
-      sums.v2 += share * share;
-    }, sums.v1);
-    sums.mean = [x, y];
-    each(map, (share, px, py) => {
-      sums.spread.xx += share * (px - x) * (px - x);
-      sums.spread.xy += share * (px - x) * (py - y);
-      sums.spread.yy += share * (py - y) * (py - y);
-    }, sums.v1);
-    const bessel = Math.max(1 - sums.v2, ONE_CELL);
-    const { xx, xy, yy } = sums.spread;
-    return { ...sums, covariance: { xx: xx / bessel, xy: xy / bessel, yy: yy / bessel } };
+    const none = { xx: 0, xy: 0, yy: 0 };
+    if (!(largest > EMPTY)) return { v1, v2, mean: [0, 0], spread: none, covariance: none, empty: true };
+    for (let row = 0, i = 0; row < height; row++) {
+      for (let column = 0; column < width; column++, i++) {
+        const share = values[i] / v1;
+        x += share * position(column, width);
+        y += share * position(row, height);
+        v2 += share * share;
+      }
+    }
+    for (let row = 0, i = 0; row < height; row++) {
+      const dy = position(row, height) - y;
+      for (let column = 0; column < width; column++, i++) {
+        const share = values[i] / v1;
+        const dx = position(column, width) - x;
+        xx += share * dx * dx;
+        xy += share * dx * dy;
+        yy += share * dy * dy;
+      }
+    }
+    const bessel = Math.max(1 - v2, ONE_CELL);
+    return { v1, v2, mean: [x, y], spread: { xx, xy, yy }, empty: false,
+      covariance: { xx: xx / bessel, xy: xy / bessel, yy: yy / bessel } };
   }
 
   function each({ width, height, values }, visit, mass) {

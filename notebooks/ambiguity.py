@@ -23,7 +23,7 @@
 import numpy as np
 
 from companion.evidence.ambiguity import angle_to_noise
-from companion.exhibits import experiment_tables, face_figures, tables
+from companion.exhibits import ambiguity, experiment_tables, face_figures, tables
 from companion.experiments.paper import EXPERIMENTS
 from companion.page import experiment_page
 from companion.text import statements
@@ -61,7 +61,7 @@ page.say(statements.ambiguity(*angles))
 # that fits the errors on training faces; below, the noise of the labels.
 
 # %%
-face_figures.ellipses(deciding)
+ambiguity.ellipses(deciding)
 
 # %% [markdown]
 # ## Angle between heatmap and noise
@@ -71,7 +71,7 @@ face_figures.ellipses(deciding)
 # picture. The network trained on the same faces with noise of strength 6 stands beside it.
 
 # %%
-face_figures.angles(
+ambiguity.angles(
     {
         "STAR l2 with DR, as the paper's figure": deciding,
         "null: STAR l2, labels without noise": null,

@@ -62,9 +62,10 @@ def errors(found: Effect) -> dict[str, Any]:
     """The columns of an effect of two arms: their errors and the effect; their deviations and the
     seeds are in the data alone."""
     cells = [mean(m, sd) for m, sd in zip(found.means, found.deviations, strict=True)]
-    means = (NOT_RUN if np.isnan(m) else f"{100 * m:.2f}" for m in found.means)
+    texts = [cell.text.partition(" ±")[0] for cell in cells]
+    shown = NOT_RUN if set(texts) == {NOT_RUN} else " → ".join(texts)
     return {
-        "without → with (%)": Cell(" → ".join(means), {}),
+        "without → with (%)": Cell(shown, {}),
         **{f".{name} (%)": cell for name, cell in zip(("without", "with"), cells, strict=True)},
         "effect in points [95 %]": effect(found),
         ".seeds": counted(found.seeds),
@@ -118,7 +119,7 @@ def markdown_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str
     )
 
 
-def frame(table: pd.DataFrame, root: str = "../") -> str:
+def frame(table: pd.DataFrame, root: str = "") -> str:
     """A table in Markdown, its index first; `root`: the book's, from the page that shows it."""
     links = table.attrs.get("links", [""] * len(table))
     names = [

@@ -1,6 +1,6 @@
-"""Figures 1, 3 and 5 of the paper on faces that may be shown: rendered ones, and one photograph."""
+"""Figures 1 and 5 of the paper on faces that may be shown: rendered ones, and one photograph."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -9,38 +9,24 @@ import pandas as pd
 import torch
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
-from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from companion.evidence.ambiguity import (
-    angles_to_noise,
-    components,
-    eigenvalue_ratio,
-    noise_covariance,
-    stored_covariance,
-)
 from companion.evidence.effects import counted, error_matrix, point_errors
 from companion.evidence.stability import point_spread
 from companion.exhibits.cells import percent
 from companion.exhibits.figures import (
-    BLUE,
     COLOURS,
     MARKERS,
-    ORANGE,
-    SKY,
     WIDTH,
     WITH,
     WITHOUT,
     add_ellipses,
     done,
     hover,
-    legends_below,
     nothing,
-    panels,
     show_face,
-    style,
 )
 from companion.exhibits.plotted import landmark_rows
 from companion.exhibits.tables import label
@@ -53,7 +39,6 @@ from starlib.data.crops import STORE_MARGIN, crop, landmark_boxes
 from starlib.inference.detector import Detector, load_detector
 from starlib.inference.locate import Located, locate
 from starlib.inference.shipped import weights_path
-from starlib.runs.records import Run
 from starlib.synthface import render_faces
 
 PHOTOGRAPH = BOOK / "playground" / "play" / "astronaut.jpg"
@@ -71,7 +56,7 @@ def face(number: int, size: int = synthface.SIZE) -> NDArray[np.uint8]:
     return crop(picture, box, round(float(box[2]))).transpose(1, 2, 0)
 
 
-def _grid(rows: int, columns: int) -> tuple[Figure, NDArray]:
+def grid(rows: int, columns: int) -> tuple[Figure, NDArray]:
     size = (WIDTH, (WIDTH / columns + 0.3) * rows)
     return plt.subplots(rows, columns, figsize=size, squeeze=False)
 
@@ -92,7 +77,7 @@ def scatter(runs: ArmRuns, pair: Comparison, most: int = 5) -> Figure:
     labels, scheme = run.landmarks()["target"][number], run.scheme
     zooms = {"a point of the cheek": scheme.region("contour")[len(scheme.region("contour")) // 4],
              "the corner of the eye": scheme.region("eye corners")[0]}  # fmt: skip
-    figure, rows = _grid(3, 1 + len(zooms))
+    figure, rows = grid(3, 1 + len(zooms))
     data = [landmark_rows(labels, arm="labels", seed="", face=number)]
     for title, axes in zip(("a face", *zooms), rows[0], strict=True):
         axes.set_title(title, fontsize=10)
@@ -150,84 +135,6 @@ def _draw_heatmaps(row: Sequence[Axes], points: Sequence[int]) -> None:
     row[0].set_ylabel("heatmaps of one network", fontsize=9)
 
 
-# Points of WFLW's 98 whose arrows and ellipses can be told apart on a small picture.
-SHOWN = [*range(0, 33, 3), 33, 37, 42, 46, 54, 57, 60, 64, 68, 72, 76, 79, 82, 85]
-FULL = 4.0  # λ1/λ2 from which an ellipse has the whole shade
-
-
-def add_components(axes: Axes, points: NDArray, covariance: NDArray) -> None:
-    """Principal components as arrows of two standard deviations, and ellipses around them whose
-    shade is λ1/λ2: none where it is 1, full from FULL on."""
-    add_ellipses(axes, points, covariance, color="white", lw=0.6)
-    values, vectors = components(covariance)
-    shades = np.clip(np.log(eigenvalue_ratio(covariance)) / np.log(FULL), 0, 1)
-    for patch, shade in zip(axes.patches, shades, strict=True):
-        patch.set(fill=True, facecolor=(*to_rgb(BLUE), 0.75 * shade))
-        hover(patch, [f"λ1/λ2 = {FULL**shade:.1f}" + " or more" * bool(shade == 1)])
-    for k, colour in enumerate((ORANGE, SKY)):
-        ends = 2 * np.sqrt(values[:, k : k + 1]) * vectors[..., k]
-        options: Any = {"angles": "xy", "scale_units": "xy", "scale": 1, "width": 0.008}
-        axes.quiver(*points.T, *ends.T, color=colour, **options)
-
-
-def ellipses(runs: Mapping[int, Run], faces: Sequence[int] = (0, 1)) -> Figure:
-    """Figure 3: what a network's heatmaps say of points of rendered test faces, above, and the
-    known noise of the labels, below; two standard deviations.
-
-    The heatmaps' covariances are multiplied by the factor that fits the errors on training faces.
-    """
-    kept = [runs[seed] for seed in sorted(runs) if stored_covariance(runs[seed]) is not None]
-    if not kept:
-        return nothing()
-    run = kept[0]
-    arrays, factor = run.landmarks(), run.calibration.get("factor", 1.0)
-    noise = noise_covariance(run.config.dataset, 1 + max(faces))
-    figure, rows = _grid(2, len(faces))
-    data = []
-    for column, number in enumerate(faces):
-        # Noise is known in the whole picture's [-1, 1]; the crop is the square around the labels.
-        drawn = synthface.load("test").landmarks[number : number + 1]
-        scale = synthface.SIZE / landmark_boxes(drawn, STORE_MARGIN)[0, 2]
-        covariance = factor * arrays["covariance"][number].astype(np.float64)
-        for axes, title, points, spread in (
-            (rows[0, column], "the heatmaps", arrays["predicted"][number], covariance),
-            (rows[1, column], "the labels' noise", arrays["clean"][number],
-             noise[number] * scale**2),
-        ):  # fmt: skip
-            show_face(axes, face(number, LARGE), title, alpha=0.8)
-            add_components(axes, points[SHOWN], spread[SHOWN])
-            data.append(landmark_rows(points, spread, face=number, **{"ellipses of": title}))
-    return done(figure, pd.concat(data), pad=0.4)
-
-
-def angles(groups: Mapping[str, Mapping[int, Run]]) -> Figure:
-    """How the angles between heatmaps and the labels' noise are distributed over landmarks, of
-    several arms, name -> seed -> run, beside chance."""
-    edges = np.linspace(0, 90, 19)
-    figure, [axes] = panels(1, height=2.8)
-    data = []
-    for index, (name, by_seed) in enumerate(groups.items()):
-        kept = [a for run in by_seed.values() if (a := angles_to_noise(run)) is not None]
-        if not kept:
-            continue
-        values = np.concatenate(kept)
-        share = 100 * np.histogram(values, edges)[0] / len(values)
-        look = style(index, "color", "ls")
-        axes.stairs(share, edges, lw=2, label=f"{name}: {values.mean():.0f}° on average", **look)
-        middle = (edges[1:] + edges[:-1]) / 2
-        [marks] = axes.plot(middle, share, "o", ms=7, alpha=0)
-        hover(marks, (f"{name}, {a:g} to {a + 5:g}°: {v:.1f} %"
-                      for a, v in zip(edges, share, strict=False)))  # fmt: skip
-        data.append(pd.DataFrame({"network": name, "angle (°)": middle, "landmarks (%)": share}))
-    if not data:
-        plt.close(figure)
-        return nothing()
-    axes.axhline(100 / (len(edges) - 1), color="black", lw=1, ls=":", label="chance: 45° on average")
-    axes.set(xlabel="angle between heatmap and noise, °", ylabel="landmarks, %", xlim=(0, 90))
-    legends_below(figure, [axes])
-    return done(figure, pd.concat(data))
-
-
 def _locate_on_photograph(weights: str = "300w") -> tuple[Detector, Image.Image, Located]:
     """A network that comes with the project, NASA's portrait of the astronaut Eileen Collins, which
     is in the public domain, and what the network finds in it."""
@@ -272,7 +179,7 @@ def failures(runs: ArmRuns, pair: Comparison, gain: int = 2, lose: int = 1) -> F
     order = np.argsort(means[1] - means[0])
     first = [found[min(found)] for found in both]
     truth = first[0].landmarks()["clean"]
-    figure, rows = _grid(2, gain + lose)
+    figure, rows = grid(2, gain + lose)
     data = []
     for column, number in zip(rows.T, [*order[:gain], *order[::-1][:lose]], strict=True):
         data.append(landmark_rows(truth[number], face=number, arm="truth"))

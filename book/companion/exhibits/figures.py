@@ -243,6 +243,6 @@ def predictions(images: NDArray, target: NDArray, predicted: NDArray) -> Figure:
         axes.plot(*target[face].T, "o", color="white", ms=4)
         [marks] = axes.plot(*predicted[face].T, "x", color=WITH, ms=5)
         hover(marks, (f"landmark {number}" for number in range(len(predicted[face]))))
-        for shown, points in (("label", target[face]), ("prediction", predicted[face])):
-            data.append(landmark_rows(points, face=face, shown=shown))
+        for shown, found in (("label", target[face]), ("prediction", predicted[face])):
+            data.append(landmark_rows(found, face=face, shown=shown))
     return done(figure, pd.concat(data), pad=0.3)

@@ -63,9 +63,9 @@ def _write(folder: Path, name: str, data: object) -> None:
 def effects(runs: Iterable[Run]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The explorer's index, and its data by data set.
 
-    The index names the data sets: key, title, faces, and the run of each seed of each arm. The data are, by kind of landmarks
-    ("target": the labels; "clean": the truth), arm and seed, the NME of every test face in UNIT as
-    base64 of little-endian uint16.
+    The index names the data sets: key, title, faces, and the run of each seed of each arm. The data
+    are, by kind of landmarks ("target": the labels; "clean": the truth), arm and seed, the NME of
+    every test face in UNIT as base64 of little-endian uint16.
     """
     groups: dict[tuple[str, int], dict[str, dict[int, Run]]] = defaultdict(
         lambda: defaultdict(dict)

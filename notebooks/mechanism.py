@@ -41,7 +41,7 @@ page.say(statements.mechanism(by_noise, widths, mechanism.line(trained)))
 # known ambiguity, folded under the finding, has the interval of the difference itself.
 
 # %%
-figures.forest({noise: effects["l2"] for noise, effects in by_noise.items()})
+figures.forest({noise: effects["l2"] for noise, effects in sorted(by_noise.items())})
 
 # %% tags=["folded"]
 experiment_tables.noise_table(by_noise)

@@ -39,6 +39,7 @@ from starlib.data.crops import STORE_MARGIN, crop, landmark_boxes
 from starlib.inference.detector import Detector, load_detector
 from starlib.inference.locate import Located, locate
 from starlib.inference.shipped import weights_path
+from starlib.schemes import Scheme
 from starlib.synthface import render_faces
 
 PHOTOGRAPH = BOOK / "playground" / "play" / "astronaut.jpg"
@@ -75,8 +76,7 @@ def scatter(runs: ArmRuns, pair: Comparison, most: int = 5) -> Figure:
     number = int(np.argsort(spread)[len(spread) // 2])
     run = next(iter(runs[arms[0]].values()))
     labels, scheme = run.landmarks()["target"][number], run.scheme
-    zooms = {"a point of the cheek": scheme.region("contour")[len(scheme.region("contour")) // 4],
-             "the corner of the eye": scheme.region("eye corners")[0]}  # fmt: skip
+    zooms = _two_points(scheme)
     figure, rows = grid(3, 1 + len(zooms))
     data = [landmark_rows(labels, arm="labels", seed="", face=number)]
     for title, axes in zip(("a face", *zooms), rows[0], strict=True):
@@ -100,8 +100,15 @@ def scatter(runs: ArmRuns, pair: Comparison, most: int = 5) -> Figure:
         for axes, point in zip(row[1:], zooms.values(), strict=True):
             axes.plot(*found.mean(0).T, "+", color="black", ms=12, mew=1.5)
             _zoom(axes, found[:, point].mean(0), ZOOM)
-    _draw_heatmaps(rows[2], tuple(zooms.values()))
+    _draw_heatmaps(rows[2])
     return done(figure, pd.concat(data), pad=0.4)
+
+
+def _two_points(scheme: Scheme) -> dict[str, int]:
+    """A landmark of each kind, by what the figure calls it."""
+    contour = scheme.region("contour")
+    corner = scheme.region("eye corners")[0]
+    return {"a point of the cheek": contour[len(contour) // 4], "the corner of the eye": corner}
 
 
 ZOOM = 0.12  # half of the side that is seen, in [-1, 1] of the crop
@@ -112,9 +119,10 @@ def _zoom(axes: Axes, middle: NDArray, half: float) -> None:
     axes.set(xlim=(x - half, x + half), ylim=(y + half, y - half))
 
 
-def _draw_heatmaps(row: Sequence[Axes], points: Sequence[int]) -> None:
+def _draw_heatmaps(row: Sequence[Axes]) -> None:
     """The second row of Figure 1: two heatmaps of the shipped network on the photograph."""
     detector, picture, found = _locate_on_photograph()
+    points = list(_two_points(detector.scheme).values())
     crops = torch.tensor(detector.cut(picture, found.boxes[0])[None])
     images = view(crops, torch.zeros(1, 1, 2), detector.image_size)[0]
     with torch.inference_mode():
@@ -125,7 +133,7 @@ def _draw_heatmaps(row: Sequence[Axes], points: Sequence[int]) -> None:
     w, h = grey.size
     for axes, chosen in zip(row, (points, *([point] for point in points)), strict=True):
         axes.imshow(grey, cmap="gray", extent=(x, x + w, y + h, y), alpha=0.6)
-        heat = sum(maps[point] / maps[point].max() for point in chosen)
+        heat = np.sum([maps[point] / maps[point].max() for point in chosen], axis=0)
         place = (left, left + side, top + side, top)
         axes.imshow(heat, "Oranges", extent=place, alpha=np.clip(heat, 0, 1), interpolation="none")
         axes.set(xticks=[], yticks=[])

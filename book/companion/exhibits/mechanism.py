@@ -22,7 +22,8 @@ def width_law(table: pd.DataFrame) -> Figure:
     figure, [axes] = panels(1, height=3.2)
     for index, (distance, arms) in enumerate(table.groupby("distance")):
         look = style(index, "color", "marker")
-        [marks] = axes.plot(arms["optimum"], arms["width"], ls="", label=label(distance), **look)
+        name = label(str(distance))
+        [marks] = axes.plot(arms["optimum"], arms["width"], ls="", label=name, **look)
         hover(marks, (f"{label(a.data)}, {label(a.distance)}, w = {a.w:g}: {a.width:.3f}"
                       for a in arms.itertuples()))  # fmt: skip
     ends = [0.9 * table[["optimum", "width"]].min().min(), 1.1 * table["width"].max()]

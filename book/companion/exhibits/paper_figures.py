@@ -101,7 +101,7 @@ def sweep(
                 axes.axhline(line[MEAN].item(), label=name, color="black", lw=1, ls="--")
                 continue
             values = (line[axis], line[MEAN], line[DEVIATION].fillna(0))
-            drawn = axes.errorbar(*values, capsize=3, label=name, **styles[name])
+            drawn = axes.errorbar(*values, capsize=3, label=name, **styles[str(name)])
             marks = zip(line[axis], line[MEAN], line["seeds"], strict=True)
             hover(drawn[0], (f"{name}, {x:g}: {y:.2f} %, {n} seeds" for x, y, n in marks))
         places = sorted(data[axis].dropna().unique())

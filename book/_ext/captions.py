@@ -34,6 +34,7 @@ def add(
     """
     numbers = dict(paper)
     heading, said = page, ""
+    drawn = ("", 0)  # heading and rows of the figure before
     counts, under = Counter[str](), Counter[tuple[str, str]]()
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
@@ -56,12 +57,13 @@ def add(
                 drawing = svg.for_page(data["image/svg+xml"])
                 path.with_suffix(".svg").write_text(drawing, encoding="utf-8")
                 table = _figure(path.name, alt, caption)
+                drawn = heading, data.get("text/csv", "").count("\n") - 1
             else:
                 if _columns(table) > COLUMNS:
                     tags = cell.metadata.get("tags", [])
                     cell.metadata["tags"] = [*tags, "full-width"]  # into the margin, by the theme
-                drawn = under[heading, "figure"] and "effect in points" in table
-                option = f"name: {path.name}" + "\n:class: drawn" * bool(drawn)
+                same = drawn == (heading, table.count("\n") - 1) and "effect in points" in table
+                option = f"name: {path.name}" + "\n:class: drawn" * same  # not on a phone
                 table = _table(table, caption, option)
                 if heading == RECORDS:
                     edits.fold(cell, "Show the table")

@@ -113,7 +113,7 @@ def test_records_are_folded_and_wide_tables_reach_into_the_margin(tmp_path):
 
 def test_a_mark_has_its_value_as_a_title_and_a_drawn_table_is_left_out_on_a_phone(tmp_path):
     marks = '<g id="tips l2: 0.49|l1: 0">\n <use x="1"/>\n <use x="2"/>\n</g>'
-    drawn = {"image/svg+xml": SVG.replace("</svg>", f"\n{marks}\n</svg>")}
+    drawn = {**DRAWN, "image/svg+xml": SVG.replace("</svg>", f"\n{marks}\n</svg>")}
     effects = table_bundle(pd.DataFrame({"effect in points [95 %]": ["+0.49"]}, index=["l2"]))
     texts = page_of([new_markdown_cell("## Errors"), shown(drawn), shown(effects)], tmp_path)
     assert ":class: drawn" in texts[1]

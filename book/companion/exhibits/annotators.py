@@ -13,7 +13,7 @@ from scipy import ndimage
 from companion.evidence import annotators as people
 from companion.evidence.annotators import Agreement
 from companion.exhibits import cells
-from companion.exhibits.figures import COLOURS, add_ellipses, done, nothing, panels
+from companion.exhibits.figures import COLOURS, add_ellipses, done, hover, nothing, panels
 from companion.exhibits.tables import label
 from companion.experiments.records import ArmRuns
 from starlib.data import load_dataset
@@ -170,6 +170,8 @@ def figure(runs: ArmRuns, measured: Mapping[str, NDArray] | None) -> Figure:
         axes.plot(*face.T, ".", color="0.6", ms=2)
         scale = size / np.linalg.det(covariance).mean() ** 0.25
         add_ellipses(axes, face[list(SAME)], covariance * scale**2, color=colour)
+        for patch, point in zip(axes.patches, SAME.values(), strict=True):
+            hover(patch, [f"{name}: {point.replace('_', ' ')}"])
         axes.set(title=name, aspect="equal")
         axes.invert_yaxis()
         axes.axis("off")

@@ -70,6 +70,8 @@ def scatter(runs: ArmRuns, pair: Comparison, most: int = 5) -> Figure:
     arms = [arm for arm in (pair.without, pair.with_) if len(runs.get(arm, {})) > 1]
     if len(arms) < 2:
         return nothing()
+    if not {"contour", "eye corners"} <= next(iter(runs[arms[0]].values())).scheme.regions.keys():
+        return nothing("no contour or no eye among these landmarks")
     seeds = {arm: sorted(runs[arm])[:most] for arm in arms}
     points = {a: np.stack([runs[a][s].landmarks()["predicted"] for s in seeds[a]]) for a in arms}
     spread = point_spread(points[arms[0]]).mean(1)

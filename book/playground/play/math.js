@@ -45,13 +45,17 @@
     const turn = (angle * Math.PI) / 180;
     const [cos, sin] = [Math.cos(turn), Math.sin(turn)];
     const values = new Float64Array(size * size);
-    for (let row = 0; row < size; row++) {
+    const mirrored = mean[0] === 0 && mean[1] === 0; // the second half is the first, turned round
+    const last = mirrored ? Math.ceil(size / 2) : size;
+    for (let row = 0; row < last; row++) {
       const dy = position(row, size) - mean[1];
       for (let column = 0; column < size; column++) {
         const dx = position(column, size) - mean[0];
         const along = (cos * dx + sin * dy) / s1;
         const across = (cos * dy - sin * dx) / s2;
-        values[row * size + column] = Math.exp(-(along * along + across * across) / 2);
+        const value = Math.exp(-(along * along + across * across) / 2);
+        values[row * size + column] = value;
+        if (mirrored) values[size * size - 1 - row * size - column] = value;
       }
     }
     return { width: size, height: size, values };
@@ -61,17 +65,19 @@
      squares of the normalised map. An empty map has all of them zero. */
   function moments({ width, height, values }) {
     let [v1, v2, largest, x, y, xx, xy, yy] = [0, 0, 0, 0, 0, 0, 0, 0];
-    for (const value of values) {
-      v1 += value;
-      largest = Math.max(largest, value);
+    for (let i = 0; i < values.length; i++) {
+      v1 += values[i];
+      if (values[i] > largest) largest = values[i];
     }
     const none = { xx: 0, xy: 0, yy: 0 };
     if (!(largest > EMPTY)) return { v1, v2, mean: [0, 0], spread: none, covariance: none, empty: true };
+    const places = Float64Array.from({ length: width }, (_, column) => position(column, width));
     for (let row = 0, i = 0; row < height; row++) {
+      const py = position(row, height);
       for (let column = 0; column < width; column++, i++) {
         const share = values[i] / v1;
-        x += share * position(column, width);
-        y += share * position(row, height);
+        x += share * places[column];
+        y += share * py;
         v2 += share * share;
       }
     }
@@ -79,7 +85,7 @@
       const dy = position(row, height) - y;
       for (let column = 0; column < width; column++, i++) {
         const share = values[i] / v1;
-        const dx = position(column, width) - x;
+        const dx = places[column] - x;
         xx += share * dx * dx;
         xy += share * dx * dy;
         yy += share * dy * dy;

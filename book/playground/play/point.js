@@ -7,7 +7,7 @@
   const SIDE = 320; // of a panel's drawing
   const LEVELS = 7;
   const FIELD = 33; // label positions per side at which a panel's contours are computed
-  const SPREADS = Array.from({ length: 33 }, (_, i) => 0.25 * 16 ** (i / 32)); // of the blur chart
+  const SPREADS = Array.from({ length: 25 }, (_, i) => 0.25 * 16 ** (i / 24)); // of the blur chart
   const MEAN = [0, 0]; // the middle, so that a wide map loses as much on each side
   const LIMIT = 0.96; // of the label
   const START = { label: [0.12, 0.16], s1: 0.25, s2: 0.06, angle: 20, weight: 10, blur: 1,
@@ -42,8 +42,9 @@
 
   /* Moments of the map at every factor of SPREADS; they stay while only the label or the loss changes. */
   const kept = {};
+  const shapeOf = ({ s1, s2, angle }) => `${s1} ${s2} ${angle}`;
   function blurred({ s1, s2, angle }) {
-    const shape = `${s1} ${s2} ${angle}`;
+    const shape = shapeOf({ s1, s2, angle });
     if (kept.shape !== shape) {
       Object.assign(kept, { shape, moments: SPREADS.map((blur) => play.moments(mapOf({ s1, s2, angle }, blur))) });
     }
@@ -213,11 +214,11 @@
         seen.regression.gradient);
       drawPanel(panels.with, state, seen,
         (label) => starAt(seen, label, state.distance), seen.star.gradient);
-      clearTimeout(rest); // the panels first: they follow the pointer
+      clearTimeout(rest); // the panels first: they follow the pointer; a new curve when it rests
       rest = setTimeout(() => {
         below.replaceChildren(numbers(state, seen));
         chart.replaceChildren(blurChart(state, seen.star, wide));
-      });
+      }, kept.shape && kept.shape !== shapeOf(state) ? 100 : 0);
       address.write(state);
       speech.say(`Loss without STAR ${shown(seen.regression.total)}, with STAR ${shown(seen.star.total)}.`);
     }

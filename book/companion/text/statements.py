@@ -61,8 +61,8 @@ def unseen(*effects: Effect) -> bool:
 def ablation_distance(e: Effects) -> Statement:
     return Statement(
         f"STAR loss lowers the error with l2, by {gain(e['l2'])} (the paper: {paper(e['l2'])}), "
-        "and with AAM at every distance, but not with l1 or smooth-l1 alone, and with DR it raises "
-        f"it, by {cost(e['dr smooth_l1'])} with smooth-l1.",
+        "and with AAM at every distance; with l1 and smooth-l1 alone no gain is seen, and with DR "
+        f"the error rises, by {cost(e['dr smooth_l1'])} with smooth-l1.",
         lower(e["l2"], *(e[f"aam {d}"] for d in DISTANCES))
         and not e["l2"].excludes_published
         and unseen(e["l1"], e["smooth_l1"])
@@ -218,7 +218,7 @@ def ambiguity(angle: float, null: float) -> Statement:
     on exact ones."""
     return Statement(
         f"The heatmap's long axis lies {angle:.0f}° from the direction in which the labels scatter "
-        f"(chance: 45°), but already {null:.0f}° where the labels are exact and nothing scatters, "
-        "so part of the agreement comes from the picture and not from ambiguity.",
+        f"(chance: 45°), and already {null:.0f}° in a network, without DR, whose labels were "
+        "exact: part of the agreement comes from the picture and not from ambiguity.",
         angle < null < 40,
     )

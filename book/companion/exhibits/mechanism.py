@@ -24,7 +24,7 @@ def width_law(table: pd.DataFrame) -> Figure:
         look = style(index, "color", "marker")
         name = label(str(distance))
         [marks] = axes.plot(arms["optimum"], arms["width"], ls="", label=name, **look)
-        hover(marks, (f"{label(a.data)}, {label(a.distance)}, w = {a.w:g}: {a.width:.3f}"
+        hover(marks, (f"{label(str(a.data))}, {name}, w = {a.w:g}: {a.width:.3f}"
                       for a in arms.itertuples()))  # fmt: skip
     ends = [0.9 * table[["optimum", "width"]].min().min(), 1.1 * table["width"].max()]
     axes.plot(ends, ends, color="black", lw=1, label="width = √λ*")

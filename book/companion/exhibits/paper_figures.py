@@ -142,7 +142,7 @@ def _sweep_rows(
     return pd.DataFrame(rows)
 
 
-def resolution_series(runs: ArmRuns) -> dict[str, Series]:
+def resolution_series(runs: ArmRuns) -> Mapping[str, Series]:
     """Figure 4: distance -> without and with STAR -> side of the input in pixels -> NME of seeds,
     of the distances that were run."""
     groups: dict[str, dict[str, dict[float, NDArray]]] = {}

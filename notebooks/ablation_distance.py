@@ -1,29 +1,10 @@
-# ---
-# jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-#   kernelspec:
-#     display_name: Python 3
-#     language: python
-#     name: python3
-# ---
-
 # %% [markdown]
 # # Distances, DR and AAM
 #
-# **The paper's claim** (Table 3). Whatever distance $d$ a model is trained with, STAR loss (Eq. 6)
-# gives a lower normalised mean error than the plain regression loss (Eq. 2), also with
+# **The paper's claim** (Table 3). Whatever distance $d$ a network is trained with, STAR loss (Eq.
+# 6) gives a lower normalised mean error than the plain regression loss (Eq. 2), also with
 # distribution regularisation (DR) and with the anisotropic attention module (AAM); the gain is
-# largest with the l2 distance.
-#
-# **What is done here.** On photographs (300-W) and on rendered faces (synthface), the same network
-# is trained without and with STAR loss, from the same initial weights and on the same batches for
-# each seed. Compared with the paper is the *effect*, the error without STAR minus the error with
-# it, averaged over seeds: the paper's absolute errors come from another resolution, training set
-# and test set.
+# largest with l2.
 
 # %%
 from IPython.display import Markdown
@@ -54,41 +35,29 @@ page = experiment_page(
 page.finding
 
 # %% [markdown]
-# ## The runs
-
-# %%
-page.sources
-
-# %% [markdown]
 # ## Errors and effects
 #
-# Definitions are on [](../reproduce.md#how-to-read-the-tables).
-
-# %%
-page.effect_table
-
-# %%
-page.subset_table
+# The same network is trained without and with STAR loss, from the same initial weights and on the
+# same batches for each seed. Compared with the paper is the
+# [effect](../reproduce.md#how-to-read-the-tables), not the error: the paper has another resolution,
+# training set and test set.
 
 # %%
 page.forest()
 
-# %% [markdown]
-# ## By region of the face
-#
-# The same effects on the landmarks of one part of the face. By the paper's argument the contour,
-# where annotators disagree most, should gain most.
-
 # %%
-basic = {name: pair for name, pair in page.pairs.items() if name in distances}
-experiment_tables.region_errors(page.by_arm, basic)
+page.effect_table
+
+# %% tags=["folded"]
+page.subset_table
 
 # %% [markdown]
 # ## Faces that gain and faces that lose
 #
-# The paper's Fig. 5 shows failures that STAR solves. Above are the rendered test faces whose error
-# against the truth falls most with STAR, below those whose error rises most: they illustrate
-# errors, not their frequency. White: the truth; blue squares without STAR, orange circles with it.
+# As in the paper's Fig. 5, but of rendered faces, whose true landmarks are known: the two faces
+# that gain most from STAR and the one that loses most. They illustrate errors, not their frequency.
+# Lines lead from the true landmarks to the predictions; the ring is where the two networks differ
+# most.
 
 # %%
 rendered = page.on("synthface")
@@ -97,6 +66,15 @@ face_figures.failures(rendered, pair)
 
 # %%
 Markdown(face_figures.failure_counts(rendered, pair))
+
+# %% [markdown]
+# ## By region of the face
+#
+# By the paper's argument the contour, where annotators disagree most, should gain most.
+
+# %% tags=["folded"]
+basic = {name: pair for name, pair in page.pairs.items() if name in distances}
+experiment_tables.region_errors(page.by_arm, basic)
 
 # %% [markdown]
 # ## On rendered faces
@@ -111,38 +89,41 @@ on_faces = experiment_page(
 on_faces.finding
 
 # %%
+on_faces.forest() if on_faces.run else None
+
+# %% tags=["folded"]
 on_faces.effect_table if on_faces.run else None
 
-# %%
+# %% tags=["folded"]
 experiment_tables.region_errors(on_faces.by_arm, basic) if on_faces.run else None
 
 # %% [markdown]
 # ## Errors against labels and against the truth
 #
-# The landmarks of rendered faces are known exactly, so the same predictions can be compared with
-# the truth instead of the noisy labels, and so can the labels.
+# The same predictions against the exact landmarks instead of the noisy labels, and the labels
+# themselves.
 
-# %%
+# %% tags=["folded"]
 tables.against_truth(on_faces.by_arm) if on_faces.run else None
 
 # %% [markdown]
 # ## Width of the heatmaps
 #
-# Mean standard deviation of the averaged network's heatmaps on a few training faces after the last
-# epoch, in units of the input's [-1, 1]; not recorded in early runs. By the
+# Mean standard deviation of the heatmaps on a few training faces after the last epoch, in units of
+# the input's [-1, 1]; not recorded in early runs. By the
 # [optimum](../method.md#why-a-restriction-is-needed) $\lambda^* = (d / w)^{2/3}$, STAR loss asks
-# for wide heatmaps where $d$ is about $|e|$ (l1, smooth-l1, Wing) and for narrower ones where it is
-# $e^2$ (l2). DR asks for narrow ones. Whether that is why the gain is lost with DR was [tested with
-# other weights](restriction.ipynb#the-weight-with-dr-and-with-aam).
+# for wide heatmaps where $d$ is about $|e|$ (l1, smooth-l1, Wing), for narrower ones where it is
+# $e^2$ (l2), and DR for narrow ones. Whether the gain is lost with DR for that reason was [tested
+# with other weights](restriction.ipynb#the-weight-with-dr-and-with-aam).
 
-# %%
+# %% tags=["folded"]
 experiment_tables.width_table(page.by_arm, page.pairs)
 
 # %% [markdown]
 # ## How the trainings went
 #
-# Mean point error on the augmented training batches: each seed thin, their mean in bold. The
-# vertical axis is logarithmic.
+# Mean point error on the augmented training batches, on a logarithmic axis: each seed thin, their
+# mean in bold.
 
 # %%
 page.curves({name: (pair.without, pair.with_) for name, pair in basic.items()})
@@ -151,11 +132,14 @@ page.curves({name: (pair.without, pair.with_) for name, pair in basic.items()})
 # ## Every run
 
 # %%
+page.sources
+
+# %%
 run_table(page.records.of(dict.fromkeys([*page.configs, *on_faces.configs])))
 
 # %% [markdown]
 # ## What this does not show
 #
-# [Small networks and short trainings](../limitations.md) are common to all experiments.
-# On 300-W the paper tests on the full set, we on its common subset. Rendered faces are no
-# photographs, and their noise is what we made it.
+# [Small networks and short trainings](../limitations.md) are common to all experiments. On 300-W
+# the paper tests on the full set, we on its common subset. Rendered faces are no photographs, and
+# their noise is what we made it.

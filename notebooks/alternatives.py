@@ -1,29 +1,8 @@
-# ---
-# jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-#   kernelspec:
-#     display_name: Python 3
-#     language: python
-#     name: python3
-# ---
-
 # %% [markdown]
 # # Which loss should I use?
 #
 # **The paper's claim** (Table 3). STAR loss lowers the error on 300-W by 0.05 to 0.40 points of
-# NME.
-#
-# In closed form STAR loss costs [next to nothing](cost.ipynb), so any gain is welcome; but a gain
-# has alternatives.
-#
-# **What is compared here.** STAR loss and the alternatives to it, each on the same network and over
-# the same baseline, smooth-l1 without STAR: the restriction of the heatmaps alone, a larger $w$,
-# other losses, distribution regularisation (DR), the anisotropic attention module (AAM), and
-# averaging with the mirror image when predicting.
+# NME. It costs [next to nothing](cost.ipynb), but so do its alternatives.
 
 # %%
 from companion.exhibits.run_tables import flip_average_table
@@ -46,30 +25,26 @@ page = experiment_page(
 page.finding
 
 # %% [markdown]
-# ## The runs
-
-# %%
-page.sources
-
-# %% [markdown]
 # ## Errors and effects
 #
-# Definitions are on [](../reproduce.md#how-to-read-the-tables).
-
-# %%
-page.effect_table
-
-# %%
-page.subset_table
+# Each change on the same network and over the same baseline, smooth-l1 without STAR:
+# [definitions](../reproduce.md#how-to-read-the-tables). Which setting for which training is on
+# [](../use.md).
 
 # %%
 page.forest()
 
+# %%
+page.effect_table
+
+# %% tags=["folded"]
+page.subset_table
+
 # %% [markdown]
 # ## Averaging with the mirror image
 #
-# The prediction on a crop, averaged with the mirrored prediction on its mirror image. No network is
-# trained for it; predicting takes twice as long. Shown are the runs whose weights we kept.
+# The prediction on a crop averaged with the mirrored prediction on its mirror image: no training,
+# and twice the time to predict. Shown are the runs whose weights we kept.
 
 # %%
 flip_average_table(page.records.folder, dataset)
@@ -78,12 +53,14 @@ flip_average_table(page.records.folder, dataset)
 # ## Every run
 
 # %%
+page.sources
+
+# %%
 page.run_table
 
 # %% [markdown]
 # ## What this does not show
 #
-# STAR loss is evaluated here on [small networks and short trainings](../limitations.md), whose
-# heatmaps are wide. Most of what narrows them gains, within limits: the restriction alone harms l2,
-# and at a large weight it keeps smooth-l1 from learning ([](restriction.ipynb)); beside DR no gain
-# of a larger $w$ is seen. The ranking may differ at the paper's scale.
+# [Small networks and short trainings](../limitations.md) have wide heatmaps, and most of what
+# narrows them gains, within limits: the restriction alone harms l2, and at a large weight it keeps
+# smooth-l1 from learning ([](restriction.ipynb)). The ranking may differ at the paper's scale.

@@ -1,45 +1,19 @@
-# ---
-# jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-#   kernelspec:
-#     display_name: Python 3
-#     language: python
-#     name: python3
-# ---
-
 # %% [markdown]
 # # Is the first principal direction the ambiguous one?
 #
-# **The paper's claim** (Section 4.1, Fig. 3). The first principal direction of a heatmap is
-# highly consistent with the ambiguous direction of its landmark, and its eigenvalue represents the
-# strength of the ambiguity.
-#
-# The argument rests on looking: at the contour, the first principal axes lie along the contour. On
-# photographs that is all one can do, because nobody knows how a landmark's annotators disagree.
-#
-# **What is done here.** On [rendered faces](../synthface.md) the direction and strength of the
-# annotation noise are known for every landmark. So the angle between the two directions is measured
-# (45° is chance), and $\lambda_1 / \lambda_2$ and $\lambda_1$ are compared with those of the noise.
-# The paper's figures show a network trained with l2 and DR, so the three [claims](../claims.md) are
-# decided on that arm, the strength by $\lambda_1 / \lambda_2$.
-#
-# A caution: under the value restriction the width of a map
-# [follows the size of the error](../method.md#why-a-restriction-is-needed), whatever its cause. An
-# axis of the map is long where the error is long; that the error is long *because of ambiguity*
-# does not follow.
+# **The paper's claim** (Section 4.1, Fig. 3). The first principal direction of a heatmap is highly
+# consistent with the ambiguous direction of its landmark, and its eigenvalue represents the
+# strength of the ambiguity. The paper shows it on photographs, where nobody knows that direction.
+# On [rendered faces](../synthface.md) direction and strength of the annotation noise are known.
 
 # %%
 import numpy as np
 
 from companion.evidence.ambiguity import angle_to_noise
-from companion.exhibits import experiment_tables, face_figures, tables
+from companion.exhibits import ambiguity, experiment_tables, face_figures, tables
+from companion.experiments.paper import EXPERIMENTS
 from companion.page import experiment_page
 from companion.text import statements
-from starlib.files import ROOT
 
 # %% tags=["parameters"]
 dataset = "synthface"
@@ -56,63 +30,79 @@ page = experiment_page(
     "ambiguity", dataset, scale, seeds, device, train, workers, results, data_root
 )
 deciding = page.by_arm["STAR l2 +DR"]
-angle = np.mean([angle_to_noise(run) for run in deciding.values()])
-page.say(statements.ambiguity(angle, page.effects))
-
-# %% [markdown]
-# ## The runs
-
-# %%
-page.sources
-
-# %% [markdown]
-# ## Errors and effects
-#
-# Definitions are on [](../reproduce.md#how-to-read-the-tables).
-
-# %%
-page.effect_table
-
-# %%
-page.forest()
+noise = EXPERIMENTS["noise"]
+null, noisy = (
+    page.records.arm_runs(noise, f"synthface-{strength}", scale, arms=["STAR l2"])["STAR l2"]
+    for strength in (0, 6)
+)
+angles = [np.mean([angle_to_noise(run) for run in by_seed.values()])
+          for by_seed in (deciding, null)]  # fmt: skip
+page.say(statements.ambiguity(*angles))
 
 # %% [markdown]
 # ## Ellipses on faces
 #
-# The paper's Fig. 3 shows the principal axes of predicted heatmaps on photographs. Here they stand
-# on rendered test faces: above, the heatmaps' ellipses of two standard deviations, with one factor
-# for all of them that fits the errors on training faces; below, the noise that the labels have by
-# construction. The network is the first of the arm with l2 and DR.
+# As the paper's Fig. 3, from a network trained with STAR, l2 and DR. Arrows: the first (orange) and
+# second (blue) principal component, two standard deviations long. Shade of the ellipse: $\lambda_1
+# / \lambda_2$, none for a circle. Above, the heatmaps, their covariances multiplied by one factor
+# that fits the errors on training faces; below, the noise of the labels.
 
 # %%
-face_figures.ellipses(deciding)
+ambiguity.ellipses(deciding)
 
 # %% [markdown]
-# ## Ellipses on a photograph
+# ## Angle between heatmap and noise
 #
-# The same ellipses from the 300-W network that comes with the project, on a photograph in the
-# public domain (NASA's portrait of the astronaut Eileen Collins), where nobody knows the noise.
+# Over the landmarks of the first test faces whose noise has a direction. The null is a network
+# whose labels had no noise: what its heatmaps share with that direction, they take from the
+# picture. The network trained on the same faces with noise of strength 6 stands beside it.
 
 # %%
-picture = ROOT / "book" / "playground" / "play" / "astronaut.jpg"
-face_figures.photograph(picture, box=(178, 84, 274, 182))
+ambiguity.angles(
+    {
+        "STAR l2 with DR, as the paper's figure": deciding,
+        "null: STAR l2, labels without noise": null,
+        "STAR l2, noise of strength 6": noisy,
+    }
+)
 
 # %% [markdown]
 # ## Direction and strength
 #
-# Over the first test faces: the mean angle between the heatmap's first principal direction
-# and that of the noise, over landmarks whose noise has a direction; the rank correlations over
-# landmarks of $\lambda_1 / \lambda_2$ and of $\lambda_1$ with those of the noise; and the ratio of
-# $\lambda_1 / \lambda_2$ at the contour to that at the eye corners.
+# The mean angle; the rank correlations over landmarks of $\lambda_1 / \lambda_2$ and of $\lambda_1$
+# with those of the noise; and the ratio of $\lambda_1 / \lambda_2$ at the contour to that at the
+# eye corners. The [claims](../claims.md) are decided on STAR l2 with DR, the strength by $\lambda_1
+# / \lambda_2$.
 
 # %%
 experiment_tables.ambiguity_table(page.by_arm)
 
 # %% [markdown]
-# ## Errors along and across the ambiguous direction
+# ## Errors and effects
+#
+# A map is wide where the [error is large](../method.md#why-a-restriction-is-needed), whatever its
+# cause; [definitions](../reproduce.md#how-to-read-the-tables).
 
 # %%
+page.forest()
+
+# %%
+page.effect_table
+
+# %% [markdown]
+# ## Errors along and across the ambiguous direction
+
+# %% tags=["folded"]
 experiment_tables.direction_table(page.by_arm, page.pairs)
+
+# %% [markdown]
+# ## Ellipses on a photograph
+#
+# From the 300-W network that comes with the project, on NASA's portrait of the astronaut Eileen
+# Collins (public domain), where nobody knows the noise.
+
+# %%
+face_figures.photograph()
 
 # %% [markdown]
 # ## Calibration
@@ -120,17 +110,20 @@ experiment_tables.direction_table(page.by_arm, page.pairs)
 # Share of labels inside the 50, 90 and 95 % ellipses of the heatmaps, before and after the
 # covariance is multiplied by one factor fitted on training faces.
 
-# %%
+# %% tags=["folded"]
 experiment_tables.calibration_table(page.by_arm)
 
 # %% [markdown]
 # ## Errors against labels and against the truth
 
-# %%
+# %% tags=["folded"]
 tables.against_truth(page.by_arm)
 
 # %% [markdown]
 # ## Every run
+
+# %%
+page.sources
 
 # %%
 page.run_table
@@ -138,5 +131,5 @@ page.run_table
 # %% [markdown]
 # ## What this does not show
 #
-# Whether annotators of photographs slide along the contour as they do here by construction.
-# [Small networks and short trainings](../limitations.md) are common to all experiments.
+# Whether annotators of photographs slide along the contour as they do here by construction. [Small
+# networks and short trainings](../limitations.md) are common to all experiments.

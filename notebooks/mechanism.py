@@ -1,16 +1,3 @@
-# ---
-# jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-#   kernelspec:
-#     display_name: Python 3
-#     language: python
-#     name: python3
-# ---
-
 # %% [markdown]
 # # Why it helps
 #
@@ -58,14 +45,15 @@ page.say(statements.mechanism(by_noise, widths, mechanism.line(trained), people)
 # %% [markdown]
 # ## The gain by the noise of the labels
 #
-# Above, the gain of STAR loss with l2 against the true landmarks; below, the gain with noise minus
+# Above, the gain of STAR loss with l2 against the true landmarks on
+# [rendered faces](../synthface.md), by the noise of the labels; below, the gain with noise minus
 # that on a control. Were ambiguity the cause, the differences would lie above zero: one significant
 # and one non-significant gain need not differ.
 
 # %%
 figures.forest(experiment_tables.noise_interactions(page.records, scale, page.seeds))
 
-# %%
+# %% tags=["folded"]
 experiment_tables.noise_table(by_noise)
 
 # %% [markdown]
@@ -77,7 +65,7 @@ experiment_tables.noise_table(by_noise)
 # Plain l2 shows the same whatever the noise; with STAR loss the direction appears with the noise
 # that has one.
 
-# %%
+# %% tags=["folded"]
 experiment_tables.ambiguity_by_noise(page.records, scale)
 
 # %% [markdown]
@@ -88,10 +76,10 @@ experiment_tables.ambiguity_by_noise(page.records, scale)
 # over faces; axes are measured from the line of the eyes, or from the film's rows. Few faces make
 # the long axes of the mouth's corners, as their intervals say.
 
-# %%
+# %% tags=["folded"]
 annotators.scatter_table(measured["people"], list(annotators.SAME.values()), "%", 100)
 
-# %%
+# %% tags=["folded"]
 five = [cephalo.POINTS[point] for point in cephalo.FIVE]
 annotators.scatter_table(measured["films"], five, "mm")
 
@@ -118,7 +106,7 @@ Markdown(
 shown = [f"l2{annotators.EXACT}", "smooth-l1", "STAR smooth-l1", "l2 +AAM", "STAR l2 +AAM"]
 annotators.figure(page.records, networks, measured, shown)
 
-# %%
+# %% tags=["folded"]
 annotators.table(people)
 
 # %% [markdown]
@@ -132,9 +120,9 @@ annotators.table(people)
 #
 # Along one axis STAR loss with the value restriction is least at $\lambda^* = (d / w)^{2/3}$
 # ([](../method.md#why-a-restriction-is-needed)). Here $d$ is the mean distance along an axis at the
-# training error of the last epoch, averaged over directions; nothing is fitted. The line is
-# equality. With l2 the maps are wider than that, since the mean of the squared errors is more than
-# the square of their mean. Arms with DR are left out: it asks for a width of its own.
+# training error of the last epoch; nothing is fitted. The line is equality. With l2 the maps are
+# wider, since the mean of the squared errors is more than the square of their mean. Arms with DR,
+# which asks for a width of its own, are left out.
 
 # %%
 drawn.width_law(widths)
@@ -142,13 +130,13 @@ drawn.width_law(widths)
 # %% [markdown]
 # ## The test error is the training error
 #
-# Every run on 300-W of the scale `reduced` that has learned (NME below 10 %). The line is fitted to
-# the arms without STAR loss, DR and AAM.
+# Every run on 300-W at scale `reduced` that has learned (NME below 10 %). The line is fitted to the
+# arms without STAR loss, DR and AAM.
 
 # %%
 drawn.error_law(trained)
 
-# %%
+# %% tags=["folded"]
 experiment_tables.residual_table(mechanism.at_equal_training_error(trained))
 
 # %% [markdown]
@@ -166,7 +154,7 @@ by_arm = page.records.arm_runs(
 figures.curves(by_arm, arms, "gradient")
 
 # %% [markdown]
-# ## The runs
+# ## Every run
 
 # %%
 page.sources

@@ -1,22 +1,8 @@
-# ---
-# jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-#   kernelspec:
-#     display_name: Python 3
-#     language: python
-#     name: python3
-# ---
-
 # %% [markdown]
 # # Your own data
 #
-# From twenty pictures with landmarks to a trained network, its errors and its predictions. The
-# pictures here are rendered, so that the page can be built anywhere; yours would be files that you
-# have. You need the pictures, a list of landmarks, and one `.yml` file that says what the points
+# From twenty pictures with landmarks to a trained network, its errors and its predictions. You need
+# the pictures (here rendered), a list of landmarks, and one `.yml` file that says what the points
 # are. `main([…])` in a cell is `python -m starlib …` on the command line.
 
 # %%
@@ -46,9 +32,9 @@ results = "results/live"  # folder whose own_data/ gets the files and the run, a
 # %% [markdown]
 # ## Pictures and a list
 #
-# Twenty faces. Ten of the points of a rendered face are kept: the corners of the eyes, the tip of
-# the nose, four points of the mouth and the chin. The list is a CSV file with a row for each face:
-# the picture, who it is, then x and y of each point in pixels of the upright picture.
+# Twenty faces with ten points: the corners of the eyes, the tip of the nose, four points of the
+# mouth and the chin. The list is a CSV file with a row for each face: the picture, who it is, then
+# x and y of each point in pixels of the upright picture.
 
 # %%
 folder = results_folder().parent / results / "own_data"
@@ -69,9 +55,8 @@ with open("faces.csv", "w", newline="") as file:
 print(*Path("faces.csv").read_text().splitlines()[:2], sep="\n")
 
 # %% [markdown]
-# The cells of a row may also stand between semicolons or tabs. Faces to test on should be of people
-# that the network has not seen: `data split` draws people, not pictures, and leaves out the column
-# that says who they are. (Here each face is another person.)
+# Cells may also stand between semicolons or tabs. Faces to test on should be of people that the
+# network has not seen: `data split` draws people, not pictures.
 
 # %% tags=["show-input"]
 _ = main(["data", "split", "faces.csv", "--by", "person", "--test", "0.2", "--seed", "0"])
@@ -136,10 +121,9 @@ _ = main(["data", "check", "faces.yml"])
 # ```
 #
 # It trains at the scale "reduced" for as many epochs as your number of faces needs, some minutes on
-# one core; `--scale` and `--epochs` choose otherwise, and the scale "full" is the paper's
-# protocol. Here the network is smaller still, so that the page is built in about a minute. Beside
-# the error stands that of the mean training shape, which a network must beat to have learned
-# anything.
+# one core; `--scale` and `--epochs` choose otherwise. Here the network is smaller still, so that
+# the page is built in about a minute. Beside the error stands that of the mean training shape,
+# which a network must beat to have learned anything.
 
 # %% tags=["nbval-ignore-output", "show-input"]
 small = {"width": 32, "batch_size": 4, "ema_half_life": 200}
@@ -159,9 +143,8 @@ weights = os.path.relpath(folder / "weights" / f"{trained.path.stem}.pt")
 _ = main(["evaluate", "--weights", weights, "--dataset", "faces.yml"])
 
 # %% [markdown]
-# `predict` takes pictures without landmarks and looks for the faces in them. The weights know how
-# far the points reach beside the box of the face detector, from the training pictures. The result
-# is a drawing and a `.json` file with the landmarks in pixels and each one's covariance.
+# `predict` looks for the faces in pictures without landmarks. The result is a drawing and a `.json`
+# file with the landmarks in pixels and each one's covariance.
 
 # %% tags=["nbval-ignore-output", "show-input"]
 picture = load_dataset("faces.yml", "test").names[0].split()[0]
@@ -170,8 +153,7 @@ predicted = json.loads(Path("predictions", picture).with_suffix(".json").read_te
 print("tip of the nose:", predicted["faces"][0]["landmarks"][4])
 
 # %% [markdown]
-# The record of the run holds the predictions for all test faces. White: labels; orange:
-# predictions. Sixteen faces are few, and it shows.
+# White: labels; orange: predictions. Sixteen faces are few, and it shows.
 
 # %% tags=["nbval-ignore-output"]
 crops = crop_store(load_dataset("faces.yml", "test"), config.image_size, folder / "crops")

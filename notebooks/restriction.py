@@ -1,16 +1,3 @@
-# ---
-# jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-#   kernelspec:
-#     display_name: Python 3
-#     language: python
-#     name: python3
-# ---
-
 # %% [markdown]
 # # The eigenvalue restriction and its weight
 #
@@ -18,10 +5,6 @@
 # heatmaps to lower the loss, and ends worse than the plain regression loss. The value restriction
 # and the detach restriction both prevent that; the weight $w$ hardly matters; and the gain is
 # STAR's, not the restriction's.
-#
-# **What is done here.** STAR loss with smooth-l1 is trained without a restriction, with each of the
-# two, and with several $w$. The last claim gets the control that the paper lacks, the restriction
-# without STAR: $d(y_t - \mu) + w (\lambda_1 + \lambda_2) / 2$, with no scaling by the eigenvalues.
 
 # %%
 from companion.evidence.breakdown import seed_means
@@ -46,29 +29,22 @@ page = experiment_page(
 page.finding
 
 # %% [markdown]
-# ## The runs
-
-# %%
-page.sources
-
-# %% [markdown]
 # ## Errors and effects
 #
-# Definitions are on [](../reproduce.md#how-to-read-the-tables).
-
-# %%
-page.effect_table
-
-# %%
-page.subset_table
-
-# %% [markdown]
-# The control with $w = 20$ does not learn (see below); its effects are far outside the figure, and
-# stand in the table alone.
+# With smooth-l1 unless said otherwise ([definitions](../reproduce.md#how-to-read-the-tables)). The
+# paper lacks the control for its last claim, *regression with restriction*: $d(y_t - \mu) + w
+# (\lambda_1 + \lambda_2) / 2$, with no division by the eigenvalues. At $w = 20$ it does not learn;
+# its effects, far outside the figure, stand in the table alone.
 
 # %%
 collapsed = "regression with restriction w 20"
 page.forest(collapsed)
+
+# %%
+page.effect_table
+
+# %% tags=["folded"]
+page.subset_table
 
 # %% [markdown]
 # ## Error against the weight
@@ -76,16 +52,15 @@ page.forest(collapsed)
 # Without the control of $w = 20$, whose error would hide the other differences.
 
 # %%
-learning = {**page.by_arm, collapsed: {}}
-lines = paper_figures.weight_series(learning)
+lines = paper_figures.weight_series({**page.by_arm, collapsed: {}})
 levels = {"baseline": seed_means(page.by_arm["baseline"])}
-paper_figures.sweep(lines, "weight w of the value restriction", levels)
+paper_figures.sweep({"": lines}, "weight w of the value restriction", levels)
 
 # %% [markdown]
 # ## Width of the heatmaps
 #
-# Mean standard deviation of the averaged network's heatmaps on a few training faces, after every
-# epoch, in units of the input's [-1, 1]; not recorded in early runs.
+# Mean standard deviation of the heatmaps on a few training faces, after every epoch, in units of
+# the input's [-1, 1]; not recorded in early runs.
 
 # %%
 control = "regression with restriction"
@@ -100,34 +75,30 @@ page.curves(groups, "width")
 # %% [markdown]
 # ## What the division by the eigenvalues prevents
 #
-# The control $d + w \lambda / 2$ is least at $\lambda = 0$, whatever $d$ is: the larger $w$, the
-# more it pays to collapse the map to a point anywhere. STAR loss,
-# $d / \sqrt{\lambda} + w \lambda / 2$, grows without bound as $\lambda$ goes to zero, and is least
-# at $\lambda = (d / w)^{2/3}$. So $w$ sets a width for STAR loss, but can keep the control from
-# learning. The table shows where: with a spread over faces near zero, the network predicts the same
-# landmarks for every face.
+# The control $d + w \lambda / 2$ is least at $\lambda = 0$: the larger $w$, the more it pays to
+# collapse the map to a point anywhere. STAR loss, $d / \sqrt{\lambda} + w \lambda / 2$, grows
+# without bound as $\lambda$ goes to zero, and is least at $\lambda = (d / w)^{2/3}$. So $w$ sets a
+# width for STAR loss, but can keep the control from learning: with a spread over faces near zero,
+# the network predicts the same landmarks for every face.
 
-# %%
+# %% tags=["folded"]
 experiment_tables.collapse_table(page.by_arm)
 
 # %% [markdown]
 # ## The weight with DR and with AAM
 #
 # The paper has no other weight with distribution regularisation (DR) or the anisotropic attention
-# module (AAM). On 300-W STAR gains at $w = 1$ with AAM at every distance; with DR it loses with
-# smooth-l1 and l2, and with l1 and Wing nothing can be seen ([Table 3](ablation_distance.ipynb)).
-# DR asks every heatmap for the same narrow Gaussian; the value restriction asks for variances of
-# $\lambda^* = (d / w)^{2/3}$, which at $w = 1$ are larger and at the end prevail.
-# If that competition is why the gain is lost, STAR gains with DR at a larger $w$, which asks for
-# about DR's width. This was written before the runs with other weights. AAM asks for no width;
-# there, the same weights show whether narrower heatmaps add to its gain.
+# module (AAM). On 300-W STAR gains at $w = 1$ with AAM at every distance and loses with DR ([Table
+# 3](ablation_distance.ipynb)). DR asks every heatmap for the same narrow Gaussian, the value
+# restriction for variances of $\lambda^* = (d / w)^{2/3}$, which at $w = 1$ are larger. If that
+# competition is why the gain is lost, STAR gains with DR at a larger $w$; this was written before
+# the runs with other weights.
 
 # %% [markdown] tags=["committed"]
-# The widths speak against that explanation. AAM narrows the maps as much as DR does, STAR widens
-# them again as much, and gains; and with l2, where STAR leaves the width as it is, it loses most
-# with DR. With smooth-l1, at $w = 10$ no difference to DR alone can be seen any more, and at
-# $w = 20$ the seeds scatter widely: the loss may come from the widths in part, but a gain does not
-# come back. Why it is lost with DR remains open.
+# The widths speak against it. AAM narrows the maps as much as DR does, STAR widens them again as
+# much, and gains; with l2, where STAR leaves the width as it is, it loses most with DR. With
+# smooth-l1 no difference to DR alone is seen at $w = 10$. Why the gain is lost with DR remains
+# open.
 
 # %%
 tricks = experiment_page(
@@ -137,9 +108,12 @@ tricks = experiment_page(
 tricks.finding
 
 # %%
+tricks.forest() if tricks.run else None
+
+# %% tags=["folded"]
 tricks.effect_table if tricks.run else None
 
-# %%
+# %% tags=["folded"]
 experiment_tables.width_table(tricks.by_arm, tricks.pairs) if tricks.run else None
 
 # %% [markdown]
@@ -158,16 +132,16 @@ released = experiment_page(
 released.finding
 
 # %%
-released.effect_table if released.run else None
-
-# %%
 released.forest() if released.run else None
+
+# %% tags=["folded"]
+released.effect_table if released.run else None
 
 # %% [markdown]
 # ## How the trainings went
 #
-# Mean point error on the augmented training batches: each seed thin, their mean in bold. The
-# vertical axis is logarithmic.
+# Mean point error on the augmented training batches, on a logarithmic axis: each seed thin, their
+# mean in bold.
 
 # %%
 page.curves(groups)
@@ -176,11 +150,14 @@ page.curves(groups)
 # ## Every run
 
 # %%
+page.sources
+
+# %%
 run_table([*page.runs, *tricks.runs, *released.runs])
 
 # %% [markdown]
 # ## What this does not show
 #
-# [Small networks and short trainings](../limitations.md) are common to all experiments.
-# The value restriction competes with losses of different size: at equal $w$ it weighs more beside
-# the regression loss than beside STAR loss, whose errors are divided by the deviations.
+# [Small networks and short trainings](../limitations.md) are common to all experiments. At equal
+# $w$ the value restriction weighs more beside the regression loss than beside STAR loss, whose
+# errors are divided by the deviations.

@@ -1,25 +1,9 @@
-# ---
-# jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-#   kernelspec:
-#     display_name: Python 3
-#     language: python
-#     name: python3
-# ---
-
 # %% [markdown]
 # # How much networks trained alike differ
 #
-# **The paper's claim** (Figs. 1 and 6). Five models trained alike predict different points, most
-# of all at the contour. With STAR loss and the l2 distance the mean variance of their predictions
+# **The paper's claim** (Figs. 1 and 6). Five models trained alike predict different points, most of
+# all at the contour. With STAR loss and the l2 distance the mean variance of their predictions
 # falls from 0.79 to 0.69.
-#
-# **What is done here.** The spread of each landmark's predictions around their mean over all
-# seeds is computed from the committed records, in % of the inter-ocular distance.
 
 # %%
 from companion.evidence.breakdown import stability_effects
@@ -45,37 +29,31 @@ effects = {name: stability_effects(page.by_arm, pair)["all"] for name, pair in p
 page.say(statements.stability(effects))
 
 # %% [markdown]
-# ## The runs
+# ## Predictions on a face
+#
+# As the paper's Fig. 1. First two rows: what networks that differ in their seed alone predict for
+# one test face of 300-W, drawn by the curves of its labels since its picture may not be shown; a
+# cross is their mean. Third row: heatmaps of the network that comes with the project, on a
+# photograph in the public domain. One face is an anecdote; the figures below have all.
 
 # %%
-page.sources
+face_figures.scatter(page.by_arm, page.pairs["l2"])
 
 # %% [markdown]
 # ## Effect on the spread
 #
-# Spread without STAR minus spread with it, in % of the inter-ocular distance, with the 95 %
-# interval of the jackknife over seeds. To the right of zero the predictions vary less with STAR.
+# The spread of a landmark's predictions around their mean over seeds, without STAR minus with it,
+# in % of the inter-ocular distance, with the 95 % interval of the jackknife over seeds.
 
 # %%
-axis = "reduction of the spread over seeds by STAR (% of the normalising distance)"
-figures.forest(effects, axis=axis, unit="% of the normalising distance")
-
-# %% [markdown]
-# ## Predictions on a face
-#
-# The paper's Fig. 1 shows predictions of networks that differ in their seed alone on a photograph.
-# Here they stand on a rendered test face, without STAR above and with it below, and the exact
-# landmarks as white crosses. One face is an anecdote; the tables have the numbers.
-
-# %%
-face_figures.scatter(page.on("synthface"), page.pairs["l2"])
+axis = "reduction of the spread over seeds by STAR (% of the inter-ocular distance)"
+figures.forest(effects, axis=axis, unit="% of the inter-ocular distance")
 
 # %% [markdown]
 # ## Spread of the predictions
 #
-# Standard deviation of the seeds' predictions around their mean, over landmarks and test faces (the
-# paper's Fig. 6). Lines: the plotted means. The table below corrects them for the small-sample bias
-# (jackknife).
+# The same spread over landmarks and test faces, as the paper's Fig. 6. Vertical lines: the plotted
+# means, which the figure above corrects for the small-sample bias.
 
 # %%
 pairs = {name: page.pairs[name] for name in ("smooth_l1", "l2")}
@@ -84,16 +62,17 @@ paper_figures.spread_distribution(page.by_arm, pairs)
 # %% [markdown]
 # ## By region of the face
 #
-# The mean spread over the landmarks of each region, in % of the inter-ocular distance, corrected by
-# the jackknife. The paper gives no unit, so the claims apply its relative change to our spread
-# without STAR: as a change of the standard deviation and, since the paper writes "variance", of the
-# variance too. The claim on the contour is about its effect minus that of the eyes.
+# The mean spread over the landmarks of each region, corrected by the jackknife. The claim on the
+# contour is about its effect minus that of the eyes.
 
-# %%
+# %% tags=["folded"]
 experiment_tables.region_table(page.by_arm, page.pairs)
 
 # %% [markdown]
 # ## Every run
+
+# %%
+page.sources
 
 # %%
 page.run_table
@@ -101,5 +80,6 @@ page.run_table
 # %% [markdown]
 # ## What this does not show
 #
-# [Small networks and short trainings](../limitations.md) are common to all experiments.
-# The paper gives no unit and does not say whether it takes the root of the variance.
+# [Small networks and short trainings](../limitations.md) are common to all experiments. The paper
+# gives no unit and does not say whether it takes the root of the variance. So the claims apply its
+# relative change to our spread, as a change of the standard deviation and of the variance.

@@ -1,16 +1,3 @@
-# ---
-# jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-#   kernelspec:
-#     display_name: Python 3
-#     language: python
-#     name: python3
-# ---
-
 # %% [markdown]
 # # Is it the training, or the labels?
 #
@@ -46,16 +33,16 @@ page.finding
 # %% [markdown]
 # ## The length of the training
 #
-# Definitions are on [](../reproduce.md#how-to-read-the-tables).
+# These trainings have early milestones and hardly improve after them. With late milestones, l2
+# without STAR comes nearer to smooth-l1 the longer it trains, at 120 epochs as near as in the paper
+# ([How `long` is chosen](../reproduce.md#what-it-takes)). Whether STAR's gain with l2 outlasts that
+# is not known: no run with STAR has so long a schedule.
+
+# %%
+page.forest()
 
 # %%
 page.effect_table
-
-# %% [markdown]
-# These trainings have early milestones and hardly improve after them. With late milestones, l2
-# without STAR comes nearer to smooth-l1 the longer it trains, at 120 epochs as near as in the
-# paper ([How `long` is chosen](../reproduce.md#what-it-takes)). Whether STAR's gain with l2
-# outlasts that is not known: no run with STAR has so long a schedule.
 
 # %%
 page.curves({d: page.arms_with(distance=d) for d in ("smooth_l1", "l2")})
@@ -63,11 +50,10 @@ page.curves({d: page.arms_with(distance=d) for d in ("smooth_l1", "l2")})
 # %% [markdown]
 # ## The size of the steps
 #
-# STAR loss divides errors by the deviations of the heatmap, which are well below one, so its
-# gradient is larger than that of the plain loss. Adam ignores a constant factor, but not how the
-# gradient changes with the error and over a training: with l2 it vanishes with the error, and that
-# could be the whole effect. So l2 without STAR is trained with other learning rates, and with other
-# factors of the loss, which should change nothing.
+# Adam ignores a constant factor of the gradient, but not how it changes with the error and over a
+# training: with l2 it vanishes with the error, and that could be the whole effect. So l2 without
+# STAR is trained with other learning rates, and with other factors of the loss, which should change
+# nothing.
 
 # %%
 steps = experiment_page(
@@ -76,19 +62,17 @@ steps = experiment_page(
 steps.finding
 
 # %%
-steps.effect_table
-
-# %%
 steps.forest()
+
+# %% tags=["folded"]
+steps.effect_table
 
 # %% [markdown]
 # ## A one-pixel shift in the 300-W labels
 #
-# The networks trained on 300-W predict points that lie about one pixel left of the labels. The
-# trainings flip half of the pictures, so a horizontal shift that is part of the labels cannot be
-# learned, and stays in the errors. A shift down, which flips do not hide, can be learned; what is
-# left of it differs between the sources. The networks are those of the four distances, without and
-# with STAR loss.
+# Networks trained on 300-W, with any distance, without or with STAR, predict points about one pixel
+# left of the labels. The trainings flip half of the pictures, so a horizontal shift that is part of
+# the labels cannot be learned, and stays in the errors; a vertical one can.
 
 # %%
 check("measure", measure, bool)
@@ -99,14 +83,12 @@ if measure:
 measured = labels.load(page.records.folder)
 Markdown(labels.finding(measured))
 
-# %%
+# %% tags=["folded"]
 labels.table(measured)
 
 # %% [markdown]
 # The original pictures are not available to us, so we cannot say whether the shift comes from the
-# annotation files' first pixel, from how this copy of the pictures was cut, or from the annotators.
-# A shift of the first two kinds would be the same in pixels for faces of every size, one of the
-# annotators would grow with the face; the quarters are too few and too uneven to decide.
+# annotation files' first pixel, from how this copy was cut, or from the annotators.
 
 # %% [markdown]
 # ## Every run

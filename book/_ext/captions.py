@@ -35,6 +35,7 @@ def add(
     """
     numbers = dict(paper)
     heading, said = page, ""
+    drawn = ("", 0)  # heading and rows of the figure before
     counts, under = Counter[str](), Counter[tuple[str, str]]()
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
@@ -56,14 +57,17 @@ def add(
                 path.with_suffix(".csv").write_text(data["text/csv"], encoding="utf-8")
             if kind == "figure":
                 alt = cell.metadata.get("alt") or f"Graph. {words} {said}"
-                drawing = svg.for_page(data["image/svg+xml"], sized=True)
+                drawing = svg.for_page(data["image/svg+xml"])
                 path.with_suffix(".svg").write_text(drawing, encoding="utf-8")
                 table = _figure(path.name, alt, caption)
+                drawn = heading, data.get("text/csv", "").count("\n") - 1
             else:
                 if _columns(table) > COLUMNS:
                     tags = cell.metadata.get("tags", [])
                     cell.metadata["tags"] = [*tags, "full-width"]  # into the margin, by the theme
-                table = _table(table, caption, f"name: {path.name}")
+                same = drawn == (heading, table.count("\n") - 1) and "effect in points" in table
+                option = f"name: {path.name}" + "\n:class: drawn" * same  # not on a phone
+                table = _table(table, caption, option)
                 if heading == RECORDS:
                     edits.fold(cell, "Show the table")
             output["data"] = NotebookNode({"text/markdown": table})

@@ -43,8 +43,6 @@ ANY_DATA: dict[str, set[str]] = {
     "ablation_distance": set(), "resolution": set(), "restriction": set(),
     "stability": {"smooth_l1", "l2"}, "compare_luvli": set(), "alternatives": set(),
 }  # fmt: skip
-# Experiment without a page of its own -> the page that lists its runs
-RECORDS_ON = {"accuracy": "ablation_distance", "compare_adl": "compare_luvli"}
 SEEDS = 2  # of both arms of a comparison, before it gets such a page
 CAPTIONS: dict[str, Any] = yaml.safe_load((BOOK / "captions.yml").read_text(encoding="utf-8"))
 
@@ -189,15 +187,9 @@ def write_fragments(records: Records) -> None:
     from companion.exhibits import page_figures  # when matplotlib knows its settings
 
     FRAGMENTS.mkdir(exist_ok=True)
-    pages = {
-        name: RECORDS_ON.get(experiment, experiment)
-        for name, (experiment, _) in paper_tables.TABLES.items()
-    }
-    pages["answer"] = "ablation_distance"
     files = page_figures.drawn(FRAGMENTS, records)
     for name, text in (paper_tables.fragments(records) | fragments.texts(records)).items():
-        classes = f"computed records-of-{pages[name]}" if name in pages else "computed"
-        files[f"{name}.md"] = captions.captioned(text, CAPTIONS.get(name, []), classes) + "\n"
+        files[f"{name}.md"] = captions.captioned(text, CAPTIONS.get(name, []), "computed") + "\n"
     for name, text in files.items():
         path = FRAGMENTS / name
         if not path.is_file() or path.read_text(encoding="utf-8") != text:

@@ -41,6 +41,24 @@ function stack() {
     table.classList.add("stacked");
   }
 }
+// Values in figures: the title of a mark, shown at once and by touch too.
+const tip = document.createElement("div");
+tip.className = "tip";
+function say(event) {
+  const mark = event.target.closest?.(".picture [data-tip], .picture :has(> title)");
+  tip.hidden = !mark;
+  if (!mark) return;
+  const title = mark.querySelector(":scope > title");
+  if (title) mark.dataset.tip = title.textContent;
+  title?.remove(); // else the browser shows it again
+  tip.textContent = mark.dataset.tip;
+  document.body.append(tip);
+  const left = Math.min(event.clientX, innerWidth - tip.offsetWidth - 8);
+  tip.style.left = `${Math.max(left, 8)}px`;
+  tip.style.top = `${Math.max(event.clientY - tip.offsetHeight - 14, 8)}px`;
+}
+addEventListener("pointerover", say);
+addEventListener("pointerdown", say);
 function fit() {
   stack();
   reach();

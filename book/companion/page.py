@@ -100,6 +100,11 @@ def records_of(results: str) -> Records:
     return Records.load(results_of(results))
 
 
+def committed(records: Records) -> bool:
+    """Whether records are those of the repository, which the author's sentences are about."""
+    return records.folder.resolve() == ROOT / "results"
+
+
 def check(name: str, value: object, kind: type) -> None:
     """ValueError unless a notebook's parameter is of this type."""
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
@@ -193,8 +198,7 @@ class Page:
 
     @property
     def finding(self) -> Markdown:
-        """The author's sentence where there is one for these runs, else what the claims' judgements
-        say; where there are none, what the intervals do."""
+        """The author's sentence where there is one for these runs."""
         write = STATEMENTS.get((self.experiment.name, self.dataset, self.scale))
         try:
             return self.say(write(self.effects) if write and self.seeds is None else None)
@@ -202,22 +206,9 @@ class Page:
             return self.say(None)
 
     def say(self, statement: Statement | None) -> Markdown:
-        """A statement, with the judgements of the claims folded below it.
-
-        ValueError with the statement that the committed records no longer bear; of other records
-        such a statement is left out.
-        """
-        if statement is not None and not statement.holds:
-            if self.records.folder.resolve() == ROOT / "results":
-                raise ValueError(f"{self.experiment.name}: no longer true: {statement.text}")
-            statement = None
-        if statement is not None:
-            return Markdown(findings.stated(statement.text, self.judgements))
-        if self.judgements:
-            return Markdown(findings.finding(self.judgements, self.effects))
-        ours = self.experiment.paper == "not in the paper"
-        opening = findings.EFFECTS if ours else findings.UNDECIDED
-        return Markdown(findings.effect_finding(self.effects, opening))
+        """A statement with the judgements of the claims, as `companion.text.findings.finding`."""
+        name = self.experiment.name
+        return Markdown(findings.finding(statement, self.judgements, name, committed(self.records)))
 
     @property
     def sources(self) -> Markdown:
@@ -226,7 +217,7 @@ class Page:
 
     @property
     def effect_table(self) -> pd.DataFrame:
-        return tables.effect_table(self.experiment, self.dataset, self.effects)
+        return tables.effect_table(self.experiment, self.dataset, self.effects, self.scale)
 
     @property
     def subset_table(self) -> pd.DataFrame | None:

@@ -12,6 +12,7 @@ from starlib.losses import RESTRICTIONS
 from tests.browser import chromium, open_tool
 
 CLOSE = {"rtol": 1e-5, "atol": 1e-5}
+SHOWN = "() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 20)))"
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +141,35 @@ def test_a_finger_scrolls_unless_it_takes_hold_of_the_label(browser):
     )
     tops = [page.locator(name).first.bounding_box()["y"] for name in (".sp-panels", ".sp-controls")]
     assert tops[0] < tops[1]
+    page.close()
+
+
+@pytest.mark.parametrize(("tool", "keys"), [("point", "ArrowLeft"), ("heatmap", " ")])
+def test_a_change_takes_at_most_50_ms_of_a_processor_four_times_slower(browser, tool, keys):
+    """Script, style and layout of a change, four times the processor's time that they take, since
+    the clock of a busy machine says nothing."""
+    page, _ = open_tool(browser, tool)
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def spent():
+        metrics = devtools.send("Performance.getMetrics")["metrics"]
+        kinds = {"ScriptDuration", "LayoutDuration", "RecalcStyleDuration"}
+        return sum(m["value"] for m in metrics if m["name"] in kinds)
+
+    if tool == "point":  # every slider, then the label
+        changed = page.locator("input[type=range], .sp-handle").all()[:6]
+    else:
+        changed = [page.locator(".sp-drawing")]
+    for element in changed:
+        element.focus()
+        times = []
+        for _ in range(8):
+            before = spent()
+            page.keyboard.press(keys)
+            page.evaluate(SHOWN)
+            times.append(1e3 * 4 * (spent() - before))
+        assert np.quantile(times, 0.25) <= 50, (element, times)  # a busy machine's are longer
     page.close()
 
 

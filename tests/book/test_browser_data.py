@@ -10,7 +10,7 @@ from PIL import Image
 
 from companion.evidence.effects import contrast, face_errors
 from companion.exhibits import play
-from companion.exhibits.tables import label
+from companion.exhibits.tables import arm_name, label
 from companion.experiments.records import Records
 from starlib import metrics
 from starlib.inference.detector import Detector
@@ -59,17 +59,19 @@ def read(folder, name):
 def test_data_of_the_explorer_are_the_errors_of_the_committed_runs(data):
     index = read(data, "effects")
     named = ((label(run.config.dataset), run) for run in load_all())
-    runs = {(name, play.arm_name(r.config), r.config.seed): r for name, r in named}
+    runs = {(name, arm_name(r.config), r.config.seed): r for name, r in named}
     count = 0
     for message in index["sets"]:
         errors = read(data, f"effects-{message['key']}")
         assert (data / f"effects-{message['key']}.js").stat().st_size <= DATA_LIMIT
         for arm, seeds in message["arms"].items():
             count += len(seeds)
-            seed = seeds[0]
-            packed = base64.b64decode(errors["target"][arm][str(seed)])
+            seed, name = next(iter(seeds.items()))
+            packed = base64.b64decode(errors["target"][arm][seed])
             found = np.frombuffer(packed, "<u2") * index["unit"]
-            expected = face_errors(runs[message["title"], arm, seed])
+            expected = face_errors(runs[message["title"], arm, int(seed)])
+            record = json.loads((data / "runs" / f"{name}.json").read_text(encoding="utf-8"))
+            assert record["config"]["seed"] == int(seed)
             np.testing.assert_allclose(found, np.minimum(expected, 6.5535), atol=0.51e-4)
     assert count == len(runs)  # no two configs have one name, and none is left out
 

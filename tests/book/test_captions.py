@@ -111,6 +111,16 @@ def test_records_are_folded_and_wide_tables_reach_into_the_margin(tmp_path):
     assert cells[3].metadata.tags == ["full-width"]
 
 
+def test_a_mark_has_its_value_as_a_title_and_a_drawn_table_is_left_out_on_a_phone(tmp_path):
+    marks = '<g id="tips l2: 0.49|l1: 0">\n <use x="1"/>\n <use x="2"/>\n</g>'
+    drawn = {**DRAWN, "image/svg+xml": SVG.replace("</svg>", f"\n{marks}\n</svg>")}
+    effects = table_bundle(pd.DataFrame({"effect in points [95 %]": ["+0.49"]}, index=["l2"]))
+    texts = page_of([new_markdown_cell("## Errors"), shown(drawn), shown(effects)], tmp_path)
+    assert ":class: drawn" in texts[1]
+    svg = (tmp_path / "my-page-figure-1.svg").read_text()
+    assert '<use x="1"><title>l2: 0.49</title></use>' in svg and "tips" not in svg
+
+
 def test_a_table_that_lacks_its_caption_is_refused(tmp_path):
     cells = [new_markdown_cell("## Every run"), shown(TABLE), shown(TABLE)]
     with pytest.raises(ValueError, match="each table under 'Every run', got 1 for 2"):

@@ -1,6 +1,5 @@
 """Tables, figures and fragments of pages, from any set of runs."""
 
-import dataclasses
 import json
 
 import numpy as np
@@ -15,6 +14,7 @@ from companion.exhibits import (
     face_figures,
     figures,
     paper_figures,
+    plotted,
     run_tables,
     tables,
 )
@@ -38,18 +38,19 @@ def test_a_table_puts_the_papers_numbers_beside_ours(tmp_path):
     write_arms(ABLATION, "300w", tmp_path, NMES, spread=0.001)
     table = table_of(tmp_path, "300w", ["l1", "l2", "wing"])
     assert list(table.index) == ["l1", "l2", "Wing"]
-    assert table.loc["l2", "without (%)"] == "5.20 ± 0.16"
+    assert table.loc["l2", "without → with (%)"] == "5.20 → 5.00"
+    assert table.attrs["data"][0]["without (%), SD"] == pytest.approx(0.158, abs=0.001)
     assert table.loc["l2", "effect in points [95 %]"].startswith("+0.20 [-0.03")
     assert table.loc["l2", "the paper's"] == "3.45 → 3.05: +0.40"
     assert table.loc["l1", "effect in points [95 %]"].startswith("-0.10 [")
-    assert table.loc["Wing", "without (%)"] == "not run"
-    assert table.loc["Wing", "seeds"] == "0"
+    assert table.loc["Wing", "without → with (%)"] == "not run"
+    assert table.attrs["data"][2]["seeds"] == "0"
 
 
 def test_a_data_set_that_the_paper_lacks_has_ours_alone(tmp_path):
     write_arms(ABLATION, "synthface", tmp_path, NMES)
     table = table_of(tmp_path, "synthface", ["l2"])
-    assert list(table.columns) == ["without (%)", "with (%)", "effect in points [95 %]", "seeds"]
+    assert list(table.columns) == ["without → with (%)", "effect in points [95 %]"]
     with pytest.raises(ValueError, match="comparisons: expected some of l1, .*; got 'l3'"):
         table_of(tmp_path, "synthface", ["l3"])
 
@@ -58,7 +59,7 @@ def test_a_table_takes_a_subset_and_a_region(tmp_path):
     write_arms(ABLATION, "300w", tmp_path, NMES)
     for which in ({"subset": "common"}, {"region": "mouth"}):
         table = table_of(tmp_path, "300w", ["l2"], **which)
-        assert table.loc["l2", "without (%)"] == "5.20 ± 0.16"
+        assert table.loc["l2", "without → with (%)"].startswith("5.20 → ")
 
 
 def test_what_the_book_shows_can_be_drawn_from_any_set_of_runs(tmp_path):
@@ -82,18 +83,18 @@ def test_what_the_book_shows_can_be_drawn_from_any_set_of_runs(tmp_path):
         figures.curves({}, curve="nonsense")
 
 
-def test_errors_over_a_number_are_drawn_with_the_papers_beside_them(tmp_path):
+def test_errors_over_a_number_are_drawn_by_distance_and_those_without_runs_are_not(tmp_path):
     resolution, restriction = EXPERIMENTS["resolution"], EXPERIMENTS["restriction"]
     arms = {f"{size} {star}l2": 5 / size for size in (64, 128) for star in ("", "STAR ")}
     write_arms(resolution, "300w", tmp_path, arms, seeds=2)
     series = paper_figures.resolution_series(Records.load(tmp_path).arm_runs(resolution, "300w"))
-    assert len(series["STAR l2"][64]) == 2 and not len(series["smooth_l1"][96])
+    assert list(series) == ["l2"] and len(series["l2"]["with STAR"][64]) == 2
     assert len(paper_figures.sweep(series, "pixels").axes) == 1
     write_arms(restriction, "300w", tmp_path, {"STAR": 0.05, "STAR w 20": 0.04}, seeds=2)
     runs = Records.load(tmp_path).arm_runs(restriction, "300w")
-    series, levels = paper_figures.weight_series(runs), {"baseline": breakdown.seed_means({})}
-    figure = paper_figures.sweep(series, "w", levels, printed={"STAR": {1: 4.17, 20: 4.2}})
-    assert len(figure.axes) == 2
+    lines, levels = paper_figures.weight_series(runs), {"baseline": np.array([0.05, 0.052])}
+    data = plotted.data_of(paper_figures.sweep({"": lines}, "w", levels))
+    assert list(data["line"]) == ["STAR", "STAR", "baseline"]
 
 
 def test_the_gain_of_averaging_with_the_mirror_image_is_over_the_same_networks(tmp_path):
@@ -161,11 +162,10 @@ def test_every_fragment_is_written_with_and_without_runs(tmp_path):
     empty = paper_tables.fragments(Records.load(tmp_path))
     assert all(empty.values())
     assert "| COFW | basic | 5.00 / 4.76 |" in empty["printed3"] and "4.05" in empty["printed5"]
-    assert "not run" in empty["table5"] and "No run" in empty["provenance"]
+    assert "No run" in empty["provenance"]
     write_arms(ABLATION, "300w", tmp_path, NMES, seeds=3)
     filled = paper_tables.fragments(Records.load(tmp_path))
     assert "| 300-W | reduced |" in filled["provenance"]
-    assert "+0.20 [" in filled["table3"]
     assert filled["table1"].count("\n") > 14 and "Feng et al., CVPR 2018" in filled["table1"]
 
 
@@ -226,20 +226,8 @@ def test_times_are_given_by_processor_and_the_fastest_first(tmp_path):
     ]
 
 
-def test_a_finding_names_the_effects_that_the_paper_does_not_print(tmp_path):
-    luvli = EXPERIMENTS["compare_luvli"]
-    nmes = {"baseline": 0.05, "STAR": 0.05, "Mahalanobis": 0.06, "Laplace NLL, heatmap": 0.04}
-    write_arms(luvli, "300w", tmp_path, nmes, seeds=3)
-    effects = comparison_effects(Records.load(tmp_path), luvli, "300w")
-    rule = {"kind": "effect"}
-    verdict = Judgement("id", "STAR wins.", "Section 5.4", Verdict.SAME_SIGN, "+0.1", rule=rule)
-    _, _, differ, same = findings.finding([verdict], effects).split("\n>\n")
-    assert [text.split(", *")[0] for text in differ.split(": ", 1)[1].split("; ")] == [
-        "STAR over Laplace NLL, heatmap",
-        "Mahalanobis over baseline",
-        "Laplace NLL, heatmap over baseline",
-    ]
-    assert same.endswith(": STAR over baseline")
-    rule = {"comparisons": ["Mahalanobis over baseline"]}
-    verdict = dataclasses.replace(verdict, rule=rule)  # what a verdict gives is not said twice
-    assert "Mahalanobis over baseline" not in findings.finding([verdict], effects)
+def test_a_finding_without_a_sentence_counts_the_verdicts_and_folds_the_claims():
+    verdict = Judgement("id", "STAR wins.", "Section 5.4", Verdict.SAME_SIGN, "+0.1", rule={})
+    opening, folded, *_ = findings.finding(None, [verdict], "compare_luvli", True).split("\n\n")
+    assert opening.endswith("1 claim (1 same sign).") and folded.startswith("<details>")
+    assert "decide no claim" in findings.finding(None, [], "compare_luvli", True)

@@ -9,10 +9,9 @@ from typing import Any
 
 import torch
 
-from companion.bench import peers
+from companion.bench import peers, training
 from companion.bench import summary as costs
 from companion.bench import timing as bench
-from companion.bench import training
 from companion.exhibits.cost import record_text
 from starlib.data import load_dataset
 from starlib.devices import AUTO, available_device, set_backends

@@ -50,17 +50,23 @@ def stored_covariance(run: Run) -> NDArray | None:
     return run.landmarks().get("covariance")
 
 
-def angle_to_noise(run: Run) -> float:
-    """Mean angle in degrees, 0 to 90, between the heatmaps' first principal direction and that of
-    the noise, over the landmarks whose noise has a direction; 45 is chance. NaN without
-    covariances."""
+def angles_to_noise(run: Run) -> NDArray | None:
+    """Angles in degrees, 0 to 90, between the heatmaps' first principal direction and that of the
+    noise, of the landmarks of the first test faces whose noise has a direction; 45 is the mean by
+    chance. None without covariances."""
     covariance = stored_covariance(run)
     if covariance is None:
-        return float("nan")
+        return None
     noise = noise_covariance(run.config.dataset, len(covariance))
     cosine = np.einsum("fni,fni->fn", *(components(c)[1][..., 0] for c in (covariance, noise)))
     angles = np.degrees(np.arccos(np.clip(np.abs(cosine), 0, 1)))
-    return float(angles[eigenvalue_ratio(noise) > AMBIGUOUS].mean())
+    return angles[eigenvalue_ratio(noise) > AMBIGUOUS]
+
+
+def angle_to_noise(run: Run) -> float:
+    """The mean of `angles_to_noise`; NaN without covariances."""
+    angles = angles_to_noise(run)
+    return float("nan") if angles is None else float(angles.mean())
 
 
 def correlation_with_noise(

@@ -14,7 +14,7 @@ from scipy import ndimage
 from companion.evidence import annotators as people
 from companion.evidence.annotators import Agreement, Interval
 from companion.exhibits import cells
-from companion.exhibits.figures import COLOURS, add_ellipses, done, nothing, panels
+from companion.exhibits.figures import COLOURS, add_ellipses, done, hover, nothing, panels
 from companion.exhibits.tables import label
 from companion.experiments.experiment import star_pairs
 from companion.experiments.paper import EXPERIMENTS
@@ -243,6 +243,8 @@ def figure(
         axes.plot(*face.T, ".", color="0.6", ms=2)
         scale = size / np.linalg.det(covariance).mean() ** 0.25
         add_ellipses(axes, face[list(SAME)], covariance * scale**2, color=colour)
+        for patch, point in zip(axes.patches, SAME.values(), strict=True):
+            hover(patch, [f"{name}: {point.replace('_', ' ')}"])
         axes.set(title=fill(name, 24), aspect="equal")
         axes.invert_yaxis()
         axes.axis("off")

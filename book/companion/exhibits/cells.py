@@ -1,6 +1,7 @@
 """Tables whose cells hold numbers: what a reader sees is made from them in one place, and the CSV
 beside a table has the numbers themselves."""
 
+import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -57,22 +58,33 @@ def effect(found: Effect) -> Cell:
     return Cell(text, dict(zip(("", *LIMITS), values, strict=True)))
 
 
-def errors(found: Effect) -> dict[str, Cell]:
-    """The columns of an effect of two arms: their errors, the effect and the seeds."""
-    pairs = zip(("without", "with"), found.means, found.deviations, strict=True)
-    columns: dict[str, Any] = {f"{name} (%)": mean(value, sd) for name, value, sd in pairs}
-    return columns | {"effect in points [95 %]": effect(found), "seeds": counted(found.seeds)}
+def errors(found: Effect) -> dict[str, Any]:
+    """The columns of an effect of two arms: their errors and the effect; their deviations and the
+    seeds are in the data alone."""
+    cells = [mean(m, sd) for m, sd in zip(found.means, found.deviations, strict=True)]
+    texts = [cell.text.partition(" ±")[0] for cell in cells]
+    shown = NOT_RUN if set(texts) == {NOT_RUN} else " → ".join(texts)
+    return {
+        "without → with (%)": Cell(shown, {}),
+        **{f".{name} (%)": cell for name, cell in zip(("without", "with"), cells, strict=True)},
+        "effect in points [95 %]": effect(found),
+        ".seeds": counted(found.seeds),
+    }
 
 
 def table_of(rows: Sequence[Mapping[str, Any]], index: str) -> pd.DataFrame:
     """Rows of cells, texts and whole numbers as a table, that column its index; `attrs["data"]` are
-    the numbers. Columns that would be empty are left out; an empty table without rows."""
+    the numbers, with those of columns whose name begins with a dot, which are not shown.
+    `attrs["links"]` are the addresses in the column ".link", where the book's rows lead to. Columns
+    that would be empty are left out; an empty table without rows."""
     if not rows:
         return pd.DataFrame()
-    shown = pd.DataFrame([{name: _text(cell) for name, cell in row.items()} for row in rows])
-    shown = shown.fillna("").drop(columns=[n for n in shown if (shown[n] == "").all()])
+    texts = [{n: _text(cell) for n, cell in row.items() if n[0] != "."} for row in rows]
+    shown = pd.DataFrame(texts).fillna("")
+    shown = shown.drop(columns=[n for n in shown if (shown[n] == "").all()])
     shown = shown.set_index(index).rename_axis(None)
     shown.attrs["data"] = [_numbers(row) for row in rows]
+    shown.attrs["links"] = [row.get(".link", "") for row in rows]
     return shown
 
 
@@ -84,8 +96,11 @@ def _numbers(row: Mapping[str, Any]) -> dict[str, Any]:
     """The row with a column for each number of a cell."""
     numbers: dict[str, Any] = {}
     for name, cell in row.items():
+        if name == ".link":
+            continue
         parts = cell.numbers if isinstance(cell, Cell) else {"": cell}
-        numbers |= {name.replace(" [95 %]", "") + after: value for after, value in parts.items()}
+        column = name.removeprefix(".").replace(" [95 %]", "")
+        numbers |= {column + after: value for after, value in parts.items()}
     return numbers
 
 
@@ -104,7 +119,12 @@ def markdown_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str
     )
 
 
-def frame(table: pd.DataFrame) -> str:
-    """A table in Markdown, its index first."""
-    rows = [[name, *row] for name, row in zip(table.index, table.to_numpy(), strict=True)]
+def frame(table: pd.DataFrame, root: str = "") -> str:
+    """A table in Markdown, its index first; `root`: the book's, from the page that shows it."""
+    links = table.attrs.get("links", [""] * len(table))
+    names = [
+        f'<a href="{root}{html.escape(link)}">{name}</a>' if link else name
+        for name, link in zip(table.index, links, strict=True)
+    ]
+    rows = [[name, *row] for name, row in zip(names, table.to_numpy(), strict=True)]
     return markdown_table(["", *table.columns], rows)

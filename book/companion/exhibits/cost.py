@@ -26,7 +26,9 @@ from companion.exhibits.figures import (
     PURPLE,
     SKY,
     VERMILION,
+    WIDTH,
     done,
+    hover,
 )
 
 LOSSES = {  # name, colour and mark of each
@@ -270,12 +272,14 @@ def loss_figure(record: dict[str, Any]) -> Figure:
     ]
     data = pd.DataFrame(rows).sort_values(maps, kind="stable")
     with sns.axes_style("whitegrid"):
-        figure, axes = plt.subplots(figsize=(4.6, 5.2))
+        figure, axes = plt.subplots(figsize=(WIDTH, 5.2))
     for text, colour, marker in LOSSES.values():
         own = data[data["loss"] == text]
         if len(own):
             x, middle, low, high = (own[column] for column in (maps, *keys.values()))
-            axes.plot(x, middle, lw=1.4, label=text, color=colour, marker=marker, ms=5)
+            [line] = axes.plot(x, middle, lw=1.4, label=text, color=colour, marker=marker, ms=5)
+            points = zip(x, middle, strict=True)
+            hover(line, (f"{text}, {n:,} heatmaps: {ms:.3g} ms" for n, ms in points))
             axes.fill_between(x, low, high, color=colour, alpha=0.15, lw=0)
     axes.set(xscale="log", yscale="log", title=_title(record))
     axes.set_xlabel(f"{maps}: batch × points")
@@ -292,10 +296,11 @@ def share_figure(record: dict[str, Any]) -> Figure:
     values = [100 * seconds[name] / seconds["step with star"] for name in names]
     data = pd.DataFrame({"part": names.values(), "share of a training step (%)": values})
     with sns.axes_style("whitegrid"):
-        figure, axes = plt.subplots(figsize=(4.8, 2.5))
-    axes.barh(list(names.values()), values, color=[ORANGE, VERMILION, "#8c8c8c"], height=0.6)
+        figure, axes = plt.subplots(figsize=(WIDTH, 2.5))
+    bars = axes.barh(list(names.values()), values, color=[ORANGE, VERMILION, "#8c8c8c"], height=0.6)
     axes.axvline(100 * NEGLIGIBLE, color="black", lw=1, ls="--", label="negligible: up to here")
-    for row, value in enumerate(values):
+    for row, (value, bar) in enumerate(zip(values, bars, strict=True)):
+        hover(bar, [f"{value:.2f} % of a training step"])
         axes.text(value, row, f" {value:.2f} %", va="center", fontsize=9)
     axes.set_xlim(0, 1.2 * max(100 * NEGLIGIBLE, *values))
     axes.set_xlabel("% of a four-stack 256-px training step with STAR", fontsize=9)

@@ -1,27 +1,30 @@
-"""Figures 1, 3 and 5 of the paper on faces that may be shown: rendered ones, and one photograph."""
+"""Figures 1 and 5 of the paper on faces that may be shown: rendered ones, and one photograph."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import torch
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from companion.evidence.ambiguity import noise_covariance, stored_covariance
-from companion.evidence.effects import counted, error_matrix
+from companion.evidence.effects import counted, error_matrix, point_errors
+from companion.evidence.stability import point_spread
 from companion.exhibits.cells import percent
 from companion.exhibits.figures import (
     COLOURS,
     MARKERS,
-    SKY,
+    WIDTH,
     WITH,
     WITHOUT,
     add_ellipses,
     done,
+    hover,
     nothing,
     show_face,
 )
@@ -29,16 +32,19 @@ from companion.exhibits.plotted import landmark_rows
 from companion.exhibits.tables import label
 from companion.experiments.experiment import Comparison
 from companion.experiments.records import ArmRuns
+from companion.files import BOOK
 from starlib.data import synthface
+from starlib.data.augment import view
 from starlib.data.crops import STORE_MARGIN, crop, landmark_boxes
-from starlib.inference.detector import load_detector
-from starlib.inference.locate import locate
+from starlib.inference.detector import Detector, load_detector
+from starlib.inference.locate import Located, locate
 from starlib.inference.shipped import weights_path
-from starlib.runs.records import Run
+from starlib.schemes import Scheme
 from starlib.synthface import render_faces
 
+PHOTOGRAPH = BOOK / "playground" / "play" / "astronaut.jpg"
+FACE_BOX = (178, 84, 274, 182)  # left, top, right, bottom of the face in it
 LARGE = 320  # side of the pictures that are shown large, in pixels
-ZOOMS = {"cheek": (6, 0.2), "eye corner": (60, 0.2)}  # point, half the side that is seen
 FAILED = 0.10  # NME above which a face counts as failed, as for FR10
 
 
@@ -51,122 +57,156 @@ def face(number: int, size: int = synthface.SIZE) -> NDArray[np.uint8]:
     return crop(picture, box, round(float(box[2]))).transpose(1, 2, 0)
 
 
-def _grid(rows: int, columns: int, side: float) -> tuple[Figure, NDArray]:
-    size = (side * columns, (side + 0.35) * rows)
+def grid(rows: int, columns: int) -> tuple[Figure, NDArray]:
+    size = (WIDTH, (WIDTH / columns + 0.3) * rows)
     return plt.subplots(rows, columns, figsize=size, squeeze=False)
 
 
-def scatter(runs: ArmRuns, pair: Comparison, number: int = 0, most: int = 5) -> Figure:
-    """Figure 1: predictions of networks trained alike for a rendered test face, without STAR above
-    and with it below: the face, its cheek and the corner of its eye. White: the truth."""
+def scatter(runs: ArmRuns, pair: Comparison, most: int = 5) -> Figure:
+    """Figure 1: what networks trained alike predict for one test face, without STAR above and with
+    it below: the curves of its labels, a point of its cheek and the corner of its eye; and the
+    heatmaps of such points by the network that comes with the project, on a photograph that may be
+    shown. The face is the one whose predictions spread as much as in the median without STAR."""
     arms = [arm for arm in (pair.without, pair.with_) if len(runs.get(arm, {})) > 1]
     if len(arms) < 2:
         return nothing()
-    picture = face(number, LARGE)
-    figure, rows = _grid(2, 1 + len(ZOOMS), 2.3)
-    truth = next(iter(runs[arms[0]].values())).landmarks()["clean"][number]
-    data = [landmark_rows(truth, arm="truth", seed="")]
-    for arm, row in zip(arms, rows, strict=True):
-        seeds = sorted(runs[arm])[:most]
-        predicted = [runs[arm][seed].landmarks()["predicted"][number] for seed in seeds]
-        for seed, points in zip(seeds, predicted, strict=True):
-            data.append(landmark_rows(points, arm=label(arm), seed=seed))
+    if not {"contour", "eye corners"} <= next(iter(runs[arms[0]].values())).scheme.regions.keys():
+        return nothing("no contour or no eye among these landmarks")
+    seeds = {arm: sorted(runs[arm])[:most] for arm in arms}
+    points = {a: np.stack([runs[a][s].landmarks()["predicted"] for s in seeds[a]]) for a in arms}
+    spread = point_spread(points[arms[0]]).mean(1)
+    number = int(np.argsort(spread)[len(spread) // 2])
+    run = next(iter(runs[arms[0]].values()))
+    labels, scheme = run.landmarks()["target"][number], run.scheme
+    zooms = _two_points(scheme)
+    figure, rows = grid(3, 1 + len(zooms))
+    data = [landmark_rows(labels, arm="labels", seed="", face=number)]
+    for title, axes in zip(("a face", *zooms), rows[0], strict=True):
+        axes.set_title(title, fontsize=10)
+    for arm, row in zip(arms, rows, strict=False):
+        found = points[arm][:, number]
         for axes in row:
-            show_face(axes, picture)
-            small = axes is row[0]
-            for index, points in enumerate(predicted):
-                style: Any = {"color": COLOURS[index], "ms": 1.5 if small else 6, "mec": "none"}
-                axes.plot(*points.T, MARKERS[index], **style)
-            axes.plot(*truth.T, "+", color="white", ms=2 if small else 8, mew=0.5 if small else 1.5)
-        row[0].set_title(f"{label(arm)}, {len(seeds)} networks", fontsize=12)
-        for axes, (name, (point, half)) in zip(row[1:], ZOOMS.items(), strict=True):
-            x, y = truth[point]
-            axes.set(xlim=(x - half, x + half), ylim=(y + half, y - half))
-            axes.set_title(name, fontsize=12)
+            for edge, closed in scheme.edges:
+                axes.plot(*labels[[*edge, *edge[: int(closed)]]].T, color="0.7", lw=1)
+            axes.set(aspect="equal", xlim=(-1, 1), ylim=(1, -1), xticks=[], yticks=[])
+        for index, (seed, one) in enumerate(zip(seeds[arm], found, strict=True)):
+            data.append(landmark_rows(one, arm=label(arm), seed=seed, face=number))
+            look: Any = {"marker": MARKERS[index], "color": COLOURS[index], "mec": "none", "ls": ""}
+            row[0].plot(*one.T, ms=1.6, **look)
+            for axes, point in zip(row[1:], zooms.values(), strict=True):
+                middle = found[:, point].mean(0)
+                near = np.flatnonzero(np.abs(one - middle).max(-1) < ZOOM)
+                [mark] = axes.plot(*one[near].T, ms=6, **look)
+                hover(mark, (f"{label(arm)}, seed {seed}, landmark {n}" for n in near))
+        row[0].set_ylabel(f"{len(found)} networks, {label(arm)}", fontsize=9)
+        for axes, point in zip(row[1:], zooms.values(), strict=True):
+            axes.plot(*found.mean(0).T, "+", color="black", ms=12, mew=1.5)
+            _zoom(axes, found[:, point].mean(0), ZOOM)
+    _draw_heatmaps(rows[2])
     return done(figure, pd.concat(data), pad=0.4)
 
 
-def ellipses(runs: Mapping[int, Run], faces: Sequence[int] = (0, 1, 2)) -> Figure:
-    """Figure 3: what a network's heatmaps say of each point of rendered test faces, above, and the
-    known noise of the labels, below; two standard deviations.
-
-    The heatmaps' covariances are multiplied by the factor that fits the errors on training faces.
-    """
-    kept = [runs[seed] for seed in sorted(runs) if stored_covariance(runs[seed]) is not None]
-    if not kept:
-        return nothing()
-    run = kept[0]
-    arrays, factor = run.landmarks(), run.calibration.get("factor", 1.0)
-    noise = noise_covariance(run.config.dataset, 1 + max(faces))
-    figure, rows = _grid(2, len(faces), 2.3)
-    data = []
-    for column, number in enumerate(faces):
-        picture = face(number, LARGE)
-        # Noise is known in the whole picture's [-1, 1]; the crop is the square around the labels.
-        drawn = synthface.load("test").landmarks[number : number + 1]
-        scale = synthface.SIZE / landmark_boxes(drawn, STORE_MARGIN)[0, 2]
-        covariance = factor * arrays["covariance"][number].astype(np.float64)
-        for axes, title, points, spread, colour in (
-            (rows[0, column], "the heatmaps", arrays["predicted"][number], covariance, WITH),
-            (
-                rows[1, column], "the labels' noise", arrays["clean"][number],
-                noise[number] * scale**2, SKY,
-            ),
-        ):  # fmt: skip
-            show_face(axes, picture, title)
-            axes.plot(*points.T, ".", color="white", ms=1.5)
-            add_ellipses(axes, points, spread, color=colour, lw=0.8)
-            data.append(landmark_rows(points, spread, face=number, **{"ellipses of": title}))
-    return done(figure, pd.concat(data), pad=0.4)
+def _two_points(scheme: Scheme) -> dict[str, int]:
+    """A landmark of each kind, by what the figure calls it."""
+    contour = scheme.region("contour")
+    corner = scheme.region("eye corners")[0]
+    return {"a point of the cheek": contour[len(contour) // 4], "the corner of the eye": corner}
 
 
-def photograph(path: Path, box: Sequence[float], weights: str = "300w") -> Figure:
-    """The heatmaps' ellipses of a network that comes with the project on a photograph, two standard
-    deviations, calibrated on held-out faces. `box`: left, top, right, bottom of the face."""
+ZOOM = 0.12  # half of the side that is seen, in [-1, 1] of the crop
+
+
+def _zoom(axes: Axes, middle: NDArray, half: float) -> None:
+    x, y = middle
+    axes.set(xlim=(x - half, x + half), ylim=(y + half, y - half))
+
+
+def _draw_heatmaps(row: Sequence[Axes]) -> None:
+    """The second row of Figure 1: two heatmaps of the shipped network on the photograph."""
+    detector, picture, found = _locate_on_photograph()
+    points = list(_two_points(detector.scheme).values())
+    crops = torch.tensor(detector.cut(picture, found.boxes[0])[None])
+    images = view(crops, torch.zeros(1, 1, 2), detector.image_size)[0]
+    with torch.inference_mode():
+        maps = detector.network(images)[2][0].numpy()
+    left, top, side = found.boxes[0]
+    x, y = (int(value - 0.1 * side) for value in (left, top))
+    grey = picture.convert("L").crop((x, y, int(left + 1.1 * side), int(top + 1.1 * side)))
+    w, h = grey.size
+    for axes, chosen in zip(row, (points, *([point] for point in points)), strict=True):
+        axes.imshow(grey, cmap="gray", extent=(x, x + w, y + h, y), alpha=0.6)
+        heat = np.sum([maps[point] / maps[point].max() for point in chosen], axis=0)
+        place = (left, left + side, top + side, top)
+        axes.imshow(heat, "Oranges", extent=place, alpha=np.clip(heat, 0, 1), interpolation="none")
+        axes.set(xticks=[], yticks=[])
+        whole = len(chosen) > 1
+        middle = np.array([left, top]) + side / 2 if whole else found.landmarks[0, chosen[0]]
+        _zoom(axes, middle, side * (0.55 if whole else 0.2))
+    row[0].set_ylabel("heatmaps of one network", fontsize=9)
+
+
+def _locate_on_photograph(weights: str = "300w") -> tuple[Detector, Image.Image, Located]:
+    """A network that comes with the project, NASA's portrait of the astronaut Eileen Collins, which
+    is in the public domain, and what the network finds in it."""
     detector = load_detector(weights_path(weights))
-    picture = Image.open(path).convert("RGB")
-    left, top, right, bottom = box
+    picture = Image.open(PHOTOGRAPH).convert("RGB")
+    left, top, right, bottom = FACE_BOX
     side = max(right - left, bottom - top)
     square = np.array([[(left + right - side) / 2, (top + bottom - side) / 2, side]])
-    found = locate(detector, [picture], square)
-    figure, [[axes]] = _grid(1, 1, 3.4)
+    return detector, picture, locate(detector, [picture], square)
+
+
+def photograph() -> Figure:
+    """The heatmaps' ellipses of a network that comes with the project on a photograph, two standard
+    deviations, calibrated on held-out faces."""
+    _, picture, found = _locate_on_photograph()
+    figure, axes = plt.subplots(figsize=(WIDTH, WIDTH))
     axes.imshow(picture)
     axes.axis("off")
-    x, y, width = found.boxes[0]
-    axes.set(xlim=(x - 0.2 * width, x + 1.2 * width), ylim=(y + 1.2 * width, y - 0.2 * width))
+    left, top, side = found.boxes[0]
+    _zoom(axes, np.array([left + side / 2, top + side / 2]), 0.6 * side)
     points, covariance = found.landmarks[0], None
-    axes.plot(*points.T, ".", color="white", ms=2.5)
+    axes.plot(*points.T, ".", color="white", ms=3)
     if found.covariance is not None:
         covariance = found.covariance[0]
-        add_ellipses(axes, points, covariance, color=WITH, lw=0.9)
+        add_ellipses(axes, points, covariance, color=WITH, lw=1.2)
+        for number, patch in enumerate(axes.patches):
+            hover(patch, [f"landmark {number}"])
     return done(figure, landmark_rows(points, covariance, "pixels"), pad=0.3)
 
 
-def failures(runs: ArmRuns, pair: Comparison, count: int = 3) -> Figure:
-    """Figure 5: the rendered test faces that gain most from STAR, above, and those that lose most,
-    below, by the error against the truth in the mean over the seeds.
+def failures(runs: ArmRuns, pair: Comparison, gain: int = 2, lose: int = 1) -> Figure:
+    """Figure 5: the rendered test faces that gain most from STAR and those that lose most, by the
+    error against the truth in the mean over the seeds; without STAR above, with it below.
 
-    White: the truth; squares without STAR, circles with it, of the first seed. The title of a face
-    is its NME without and with STAR.
+    Lines lead from the true landmarks to the predictions of the first seed; a ring is where the two
+    networks differ most.
     """
     both = [runs.get(arm, {}) for arm in (pair.without, pair.with_)]
     if not all(both):
         return nothing()
     means = [error_matrix(found, against="clean").mean(0) for found in both]
     order = np.argsort(means[1] - means[0])
-    first = [found[min(found)].landmarks() for found in both]
-    truth = first[0]["clean"]
-    figure, rows = _grid(2, count, 2.3)
+    first = [found[min(found)] for found in both]
+    truth = first[0].landmarks()["clean"]
+    figure, rows = grid(2, gain + lose)
     data = []
-    for axes, number in zip(rows.flat, [*order[:count], *order[::-1][:count]], strict=True):
-        change = " → ".join(percent(mean[number], 1).text for mean in means)
-        show_face(axes, face(int(number)), f"{change} %")
-        axes.plot(*truth[number].T, ".", color="white", ms=1.5)
+    for column, number in zip(rows.T, [*order[:gain], *order[::-1][:lose]], strict=True):
         data.append(landmark_rows(truth[number], face=number, arm="truth"))
-        series = zip((pair.without, pair.with_), first, "so", (WITHOUT, WITH), means, strict=True)
-        for arm, arrays, mark, colour, nmes in series:
-            points = arrays["predicted"][number]
-            axes.plot(*points.T, mark, color=colour, ms=2, mec="none")
+        errors = [100 * point_errors(run, "clean")[number] for run in first]
+        ring = truth[number][np.argmax(np.abs(errors[0] - errors[1]))]
+        series = zip(column, (pair.without, pair.with_), first, means, errors, strict=True)
+        for axes, arm, run, nmes, lengths in series:
+            points = run.landmarks()["predicted"][number]
+            title = f"{label(arm)}: {percent(nmes[number], 1).text} %"
+            show_face(axes, face(int(number)), title)
+            axes.title.set_fontsize(10)
+            colour = WITHOUT if arm == pair.without else WITH
+            lines = np.stack((truth[number], points), 1)
+            drawn = axes.add_collection(LineCollection(list(lines), color=colour, lw=1.8))
+            hover(drawn, (f"landmark {n}: {v:.1f} %" for n, v in enumerate(lengths)))
+            axes.plot(*truth[number].T, ".", color="white", ms=2)
+            axes.plot(*ring, "o", mfc="none", mec="yellow", ms=22, mew=1.5)
             rows_of_arm = landmark_rows(points, face=number, arm=label(arm))
             data.append(rows_of_arm.assign(**{"NME of the face (%)": 100 * nmes[number]}))
     return done(figure, pd.concat(data), pad=0.4)

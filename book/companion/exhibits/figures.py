@@ -1,6 +1,6 @@
 """Figures of the book, drawn from effects, run records and rendered faces."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from textwrap import fill
 from typing import Any
 
@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
@@ -15,8 +16,9 @@ from matplotlib.ticker import LogLocator
 from numpy.typing import NDArray
 
 from companion.evidence.ambiguity import components
-from companion.evidence.effects import Effect, counted
+from companion.evidence.effects import Effect, bounds, counted, points
 from companion.exhibits.plotted import keep, landmark_rows
+from companion.exhibits.svg import TIPS
 from companion.exhibits.tables import label
 from companion.experiments.records import ArmRuns
 from starlib.runs.records import Run
@@ -28,12 +30,19 @@ COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION, BLACK)
 WITHOUT, WITH = BLUE, ORANGE
 MARKERS = ("s", "o", "^", "D", "v", "P", "X")
 DASHES = ("--", "-", "-.", ":")
+WIDTH = 5.4  # of a figure, in inches: the column of a page, and legible on a phone
 
 
 def style(index: int, *parts: str) -> dict[str, Any]:
     """Those of a line's "color", "marker" and "ls" that are asked for, of the arm with a number."""
     every = {"color": COLOURS, "marker": MARKERS, "ls": DASHES}
     return {part: every[part][index % len(every[part])] for part in parts}
+
+
+def hover(artist: Artist, texts: Iterable[str]) -> None:
+    """What the page shows where a pointer rests on an artist: one text for all of it, or one for
+    each of its marks, in their order."""
+    artist.set_gid(TIPS + "|".join(texts))
 
 
 def show_face(axes: Axes, picture: NDArray, title: str = "", **options: Any) -> None:
@@ -51,9 +60,7 @@ def add_ellipses(axes: Axes, points: NDArray, covariance: Any, **style: Any) -> 
         axes.add_patch(Ellipse(point, *(4 * lengths), angle=angle, fill=False, **style))
 
 
-def effect_rows(
-    effects: Mapping[str, Effect], factor: float = 100, unit: str = "points of NME"
-) -> pd.DataFrame:
+def effect_rows(effects: Mapping[str, Effect], unit: str = "points of NME") -> pd.DataFrame:
     """A row for each comparison: the effect, its 95 % interval, the paper's effect, the seeds."""
     names = ("effect", "lower limit, 95 %", "upper limit, 95 %", "the paper's effect")
     rows = []
@@ -61,40 +68,45 @@ def effect_rows(
         values = (effect.mean, effect.low, effect.high, effect.published)
         row: dict[str, Any] = {"comparison": label(name)}
         for column, value in zip(names, values, strict=True):
-            row[f"{column} ({unit})"] = np.nan if value is None else factor * value
+            row[f"{column} ({unit})"] = np.nan if value is None else 100 * value
         rows.append(row | {"seeds": counted(effect.seeds)})
     return pd.DataFrame(rows)
 
 
 def forest(
     effects: Mapping[str, Effect],
-    factor: float = 100,
     axis: str = "effect in points of NME (right: lower error)",
     unit: str = "points of NME",
     links: Mapping[str, str] | None = None,
 ) -> Figure:
-    """Any effects with their 95 % intervals, the paper's beside them where it prints one. `links`:
-    effect -> an address that its mark leads to."""
+    """Any effects with their 95 % intervals, as marks and in numbers, and the paper's beside them
+    where it prints one. `links`: effect -> an address that its mark leads to."""
     if not any(effect.run for effect in effects.values()):
         return nothing()
-    data, names = effect_rows(effects, factor, unit), list(effects)
+    data = effect_rows(effects, unit)
     with sns.axes_style("whitegrid"):
-        figure, axes = plt.subplots(figsize=(4.6, 0.42 * len(effects) + 1.4))
-    for row, (_, mean, low, high, paper, _) in enumerate(data.itertuples(index=False)):
-        if np.isnan(mean):
-            place: Any = {"xytext": (4, 0), "textcoords": "offset points", "va": "center"}
-            axes.annotate("not run", (0, row), fontsize=9, **place)
+        figure, axes = plt.subplots(figsize=(WIDTH, 0.36 * len(effects) + 1.2))
+    beside: Any = {"transform": axes.get_yaxis_transform(), "va": "center", "fontsize": 9}
+    for row, (name, effect) in enumerate(effects.items()):
+        if not effect.run:
+            axes.text(1.02, row, "not run", **beside)
             continue
+        said = f"{points(effect.mean)} {bounds(effect.low, effect.high)}".strip()
+        axes.text(1.02, row, said, **beside)
+        low, mean, high = (100 * value for value in (effect.low, effect.mean, effect.high))
         if not np.isnan(low):
             axes.plot([low, high], [row, row], "-", color=WITHOUT, lw=2, label="95 % interval")
-        [mark] = axes.plot(mean, row, "o", color=WITHOUT, ms=5, label="ours")
-        mark.set_url((links or {}).get(names[row]))
-        if not np.isnan(paper):
-            axes.plot(paper, row, "D", mfc="none", mec="black", ms=7, label="paper")
+        [mark] = axes.plot(mean, row, "o", color=WITHOUT, ms=6, label="ours")
+        mark.set_url((links or {}).get(name))
+        hover(mark, [f"{label(name)}: {said} {unit}, {counted(effect.seeds)} seeds"])
+        if effect.published is not None:
+            [paper] = axes.plot(100 * effect.published, row, "D", mfc="none", mec="black", ms=7)
+            paper.set_label("paper")
+            hover(paper, [f"{label(name)}, the paper: {points(effect.published)} {unit}"])
     axes.axvline(0, color="black", lw=1)
-    axes.set_yticks(range(len(data)), [fill(name, 28) for name in data["comparison"]])
+    axes.set_yticks(range(len(data)), [fill(name, 24) for name in data["comparison"]])
     axes.set_ylim(len(data) - 0.5, -0.5)
-    figure.supxlabel(fill(axis, 48), fontsize=10)  # below the names as well: it is wide
+    figure.supxlabel(fill(axis, 60), fontsize=10)  # below the names as well: it is wide
     handles, labels = axes.get_legend_handles_labels()
     once = dict(zip(labels, handles, strict=True))
     place_of: Any = {"loc": "lower right", "bbox_to_anchor": (1.0, 1.0), "ncols": 3}
@@ -125,15 +137,13 @@ def done(figure: Figure, data: pd.DataFrame | None = None, pad: float = 1.08) ->
     return figure
 
 
-def panels(
-    count: int, width: float = 2.2, height: float = 2.6, share: bool = True
-) -> tuple[Figure, list[Axes]]:
+def panels(count: int, height: float = 2.6, share: bool = True) -> tuple[Figure, list[Axes]]:
     """Axes in rows of two, which a phone can show; `share`: of one vertical axis.
 
-    `width`, `height`: of one panel, in inches.
+    `height`: of one panel, in inches.
     """
     rows, columns = -(-count // 2), min(count, 2)
-    size = (width * columns + (1.5 if columns == 1 else 0.4), height * rows + 0.4)
+    size = (WIDTH, height * rows + 0.4)
     with sns.axes_style("whitegrid"):
         figure, axes = plt.subplots(rows, columns, figsize=size, sharey=share, squeeze=False)
     for unused in axes.flat[count:]:
@@ -147,6 +157,14 @@ def legends_below(figure: Figure, row: Sequence[Axes]) -> None:
     legends = [axes.legend(frameon=False, fontsize=8, **place) for axes in row]
     lines = max(len(legend.get_texts()) for legend in legends)
     figure.set_figheight(figure.get_figheight() + 0.17 * lines * -(-len(row) // 2))
+
+
+def legend_below(figure: Figure, row: Sequence[Axes]) -> None:
+    """One legend below all `panels`, each name once."""
+    handles = {t: h for a in row for h, t in zip(*a.get_legend_handles_labels(), strict=True)}
+    place: Any = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.0), "handlelength": 3}
+    columns = min(len(handles), 3)
+    figure.legend(handles.values(), handles, frameon=False, fontsize=9, ncols=columns, **place)
 
 
 CURVE_AXES = {  # curve -> its axis, and its unit
@@ -191,7 +209,10 @@ def curves(
             drawn[label(arm)] = seeds
             axes.plot(seeds.index, seeds, lw=0.6, alpha=0.6, **look)
             words = fill(label(arm), LEGEND) if len(groups) > 1 else label(arm)
-            axes.plot(seeds.index, seeds.mean(axis=1), lw=2, label=words, **look)
+            mean = seeds.mean(axis=1)
+            axes.plot(seeds.index, mean, lw=2, label=words, **look)
+            [marks] = axes.plot(seeds.index, mean, "o", ms=6, alpha=0)
+            hover(marks, (f"{label(arm)}, epoch {n}: {v:.3g}" for n, v in mean.items()))
         axes.set(title=label(title), xlabel="epoch", yscale="log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter("{x:g}")
@@ -214,12 +235,14 @@ def _curves(by_seed: Mapping[int, Run], curve: str) -> pd.DataFrame:
 
 def predictions(images: NDArray, target: NDArray, predicted: NDArray) -> Figure:
     """Crops [F, 3, S, S] with labels and predictions [F, N, 2], in [-1, 1] of the crops."""
-    figure, [row] = plt.subplots(1, len(images), figsize=(2.4 * len(images), 2.5), squeeze=False)
+    size = (WIDTH, WIDTH / len(images) + 0.1)
+    figure, [row] = plt.subplots(1, len(images), figsize=size, squeeze=False)
     data = []
     for face, (axes, image) in enumerate(zip(row, images, strict=True)):
         show_face(axes, image.transpose(1, 2, 0))
         axes.plot(*target[face].T, "o", color="white", ms=4)
-        axes.plot(*predicted[face].T, "x", color=WITH, ms=5)
-        for shown, points in (("label", target[face]), ("prediction", predicted[face])):
-            data.append(landmark_rows(points, face=face, shown=shown))
+        [marks] = axes.plot(*predicted[face].T, "x", color=WITH, ms=5)
+        hover(marks, (f"landmark {number}" for number in range(len(predicted[face]))))
+        for shown, found in (("label", target[face]), ("prediction", predicted[face])):
+            data.append(landmark_rows(found, face=face, shown=shown))
     return done(figure, pd.concat(data), pad=0.3)

@@ -7,9 +7,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.evidence import mechanism
-from companion.exhibits.figures import done, legends_below, nothing, panels, style
+from companion.exhibits.figures import done, hover, legends_below, nothing, panels, style
 from companion.exhibits.tables import label
 from starlib.runs.records import Run
+from starlib.training.config import varied_arm
 
 UNIT = "[-1, 1] of the view"
 
@@ -18,10 +19,13 @@ def width_law(table: pd.DataFrame) -> Figure:
     """Measured widths of `mechanism.widths` over the optimum; on the line they are equal."""
     if table.empty:
         return nothing("widths: not in the records")
-    figure, [axes] = panels(1, width=3.6, height=3.2)
+    figure, [axes] = panels(1, height=3.2)
     for index, (distance, arms) in enumerate(table.groupby("distance")):
         look = style(index, "color", "marker")
-        axes.plot(arms["optimum"], arms["width"], ls="", label=label(str(distance)), **look)
+        name = label(str(distance))
+        [marks] = axes.plot(arms["optimum"], arms["width"], ls="", label=name, **look)
+        hover(marks, (f"{label(str(a.data))}, {name}, w = {a.w:g}: {a.width:.3f}"
+                      for a in arms.itertuples()))  # fmt: skip
     ends = [0.9 * table[["optimum", "width"]].min().min(), 1.1 * table["width"].max()]
     axes.plot(ends, ends, color="black", lw=1, label="width = √λ*")
     axes.set(xscale="log", yscale="log", xlabel=f"√λ* = (d/w)^⅓, {UNIT}", ylabel="measured width")
@@ -41,14 +45,16 @@ def error_law(runs: Iterable[Run]) -> Figure:
     plain = next(iter(groups))
     if len(groups[plain]) < 2:
         return nothing()
-    figure, [axes] = panels(1, width=3.6, height=3.2)
+    figure, [axes] = panels(1, height=3.2)
     data = []
     for index, (name, group) in enumerate(groups.items()):
         if not group:
             continue
         look = style(index, "color", "marker")
         training, test = (np.exp(values) for values in mechanism.errors(group))
-        axes.plot(training, 100 * test, ls="", ms=4, alpha=0.7, label=name, **look)
+        [marks] = axes.plot(training, 100 * test, ls="", ms=4, alpha=0.7, label=name, **look)
+        names = (f"{label(varied_arm(r.config))}, seed {r.config.seed}" for r in group)
+        hover(marks, (f"{n}: {100 * v:.2f} %" for n, v in zip(names, test, strict=True)))
         columns = {f"training error ({UNIT})": training, "NME (%)": 100 * test}
         data.append(pd.DataFrame({"arms": name, **columns}))
     found = mechanism.line(groups[plain])
@@ -58,6 +64,6 @@ def error_law(runs: Iterable[Run]) -> Figure:
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter("{x:g}")
         axis.set_minor_formatter("{x:g}")
-    axes.tick_params(which="both", labelsize=7)
+    axes.tick_params(which="both", labelsize=8)
     legends_below(figure, [axes])
     return done(figure, pd.concat(data))

@@ -76,7 +76,8 @@ def optimum() -> Figure:
         best = error ** (1 / 3)
         axes.plot(deviation, kept, color=colour, label=f"|e| = {error:g}, w = 1")
         axes.plot(deviation, free, "--", color=colour, label=f"|e| = {error:g}, no restriction")
-        axes.plot(best, 1.5 * error ** (2 / 3), "o", color=colour)
+        [dot] = axes.plot(best, 1.5 * error ** (2 / 3), "o", color=colour)
+        figures.hover(dot, [f"|e| = {error:g}: least at a width of {best:.2f}"])
         for weight, loss in (("1", kept), ("no restriction", free)):
             columns = {"error |e| ([-1, 1] of the view)": error, "weight w": weight}
             columns |= {"width √λ ([-1, 1] of the view)": deviation, "loss": loss}

@@ -1,6 +1,6 @@
 """Figures of single experiments: Fig. 6, and how the error depends on one number (Fig. 4)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,13 +15,15 @@ from companion.exhibits.figures import (
     WITH,
     WITHOUT,
     done,
+    hover,
+    legend_below,
     legends_below,
     nothing,
     panels,
     style,
 )
 from companion.exhibits.tables import label
-from companion.experiments.experiment import Arm, Comparison, arm_name
+from companion.experiments.experiment import Comparison, arm_name
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import ArmRuns
 
@@ -50,14 +52,17 @@ def spread_distribution(
         for arm, colour, dash in ((pair.without, WITHOUT, "--"), (pair.with_, WITH, "-")):
             spread = 100 * point_spread(predictions(runs[arm]))
             same = {"comparison": label(name), "arm": label(arm), "mean spread (%)": spread.mean()}
+            name_of = f"{label(arm)}, mean {spread.mean():.2f} %"
             density = _densities(spread[spread < 100 * highest], edges, same)
             data.append(density)
             axes.stairs(density[BARS], edges, fill=True, alpha=0.2, color=colour)
-            axes.plot(density[PLACE], density[SMOOTH], dash, color=colour, label=label(arm))
-            axes.axvline(spread.mean(), color=colour, ls=dash, lw=1)
-        axes.set(title=label(name), xlabel="spread of the predictions, %", ylabel="density")
-        axes.margins(y=0.35)  # room for the legend
-        axes.legend(frameon=False, fontsize=8, loc="upper right")
+            axes.plot(density[PLACE], density[SMOOTH], dash, color=colour, label=name_of)
+            mean = axes.axvline(spread.mean(), color=colour, ls=dash, lw=1)
+            hover(mean, [f"{label(arm)}: mean spread {spread.mean():.2f} %"])
+        axes.set(title=label(name), xlabel="spread of the predictions, %")
+        axes.set_xlim(0, 100 * highest)
+    row[0].set_ylabel("density, 1/%")
+    legends_below(figure, row)
     return done(figure, pd.concat(data))
 
 
@@ -74,45 +79,39 @@ def _densities(values: NDArray, edges: NDArray, same: dict[str, Any]) -> pd.Data
 
 
 def sweep(
-    series: Series,
-    axis: str,
-    levels: Mapping[str, NDArray] | None = None,
-    logarithmic: bool = True,
-    printed: Mapping[str, Mapping[float, float]] | None = None,
+    groups: Mapping[str, Series], axis: str, levels: Mapping[str, NDArray] | None = None
 ) -> Figure:
     """NME over a number such as the resolution or w: means with standard deviations over seeds.
 
     Args:
-        series: lines to draw.
-        axis: what the number is.
-        levels: arms without that number, as horizontal lines.
-        logarithmic: scale of the number's axis.
-        printed: the paper's NME in %, drawn in a panel of its own.
+        groups: panel -> lines to draw; points without runs are left out.
+        axis: what the number is, drawn on a logarithmic scale.
+        levels: arms without that number, as horizontal lines in the first panel.
     """
-    if not any(len(values) for line in series.values() for values in line.values()):
+    data = _sweep_rows(groups, axis, levels or {})
+    if data.empty:
         return nothing()
-    data = _sweep_rows(series, axis, levels or {}, printed or {})
-    figure, row = panels(2 if printed else 1, width=2.6, share=False)
-    names = dict.fromkeys([*series, *(printed or {})])
-    styles = {label(n): style(i, "color", "ls", "marker") for i, n in enumerate(names)}
-    placed = data.dropna(subset=axis)
-    for axes, source in zip(row, ("ours", "paper"), strict=False):
-        if printed:
-            axes.set_title(source)
-        for name, line in placed[placed["source"] == source].groupby("line", sort=False):
+    shown = list(data["panel"].unique())
+    figure, row = panels(len(shown), height=2.3)
+    styles = {n: style(i, "color", "ls", "marker") for i, n in enumerate(data["line"].unique())}
+    for axes, panel in zip(row, shown, strict=True):
+        kept = data[data["panel"] == panel]
+        for name, line in kept.groupby("line", sort=False):
+            if line[axis].isna().all():
+                axes.axhline(line[MEAN].item(), label=name, color="black", lw=1, ls="--")
+                continue
             values = (line[axis], line[MEAN], line[DEVIATION].fillna(0))
-            axes.errorbar(*values, capsize=3, label=name, **styles[str(name)])
-    for index, (name, line) in enumerate(data[data[axis].isna()].groupby("line", sort=False)):
-        row[0].axhline(line[MEAN].item(), label=name, color="black", lw=1, **style(index + 1, "ls"))
-    places = sorted(placed[axis].unique())
-    for axes in row:
-        if logarithmic:
-            axes.set_xscale("log")
+            drawn = axes.errorbar(*values, capsize=3, label=name, **styles[str(name)])
+            marks = zip(line[axis], line[MEAN], line["seeds"], strict=True)
+            hover(drawn[0], (f"{name}, {x:g}: {y:.2f} %, {n} seeds" for x, y, n in marks))
+        places = sorted(data[axis].dropna().unique())
+        axes.set(title=panel, xscale="log", xlabel=axis)
         axes.set_xticks(places, [f"{place:g}" for place in places])
+        axes.set_xlim(places[0] / 1.15, places[-1] * 1.15)
         axes.minorticks_off()
-        axes.set_xlabel(axis)
-    legends_below(figure, row)
-    row[0].set_ylabel("NME, %")
+    for axes in row[::2]:
+        axes.set_ylabel("NME, %")
+    legend_below(figure, row)
     return done(figure, data)
 
 
@@ -120,53 +119,46 @@ MEAN, DEVIATION = "NME (%)", "standard deviation over seeds (%)"
 
 
 def _sweep_rows(
-    series: Series,
-    axis: str,
-    levels: Mapping[str, NDArray],
-    printed: Mapping[str, Mapping[float, float]],
+    groups: Mapping[str, Series], axis: str, levels: Mapping[str, NDArray]
 ) -> pd.DataFrame:
     """A row for each point of the lines; those of levels have no place on the axis."""
-    points = [(name, x, line[x]) for name, line in series.items() for x in sorted(line)]
-    points += [(name, np.nan, values) for name, values in levels.items()]
+    every = [
+        (panel, name, place, values)
+        for panel, series in groups.items()
+        for name, line in series.items()
+        for place, values in sorted(line.items())
+    ]
+    every += [(next(iter(groups)), name, np.nan, values) for name, values in levels.items()]
     rows: list[dict[str, Any]] = [
         {
-            **{"source": "ours", "line": label(name), axis: place},
+            **{"panel": label(panel), "line": label(name), axis: place},
             MEAN: 100 * values.mean(),
             DEVIATION: 100 * values.std(ddof=1) if len(values) > 1 else np.nan,
             "seeds": len(values),
         }
-        for name, place, values in points
+        for panel, name, place, values in every
         if len(values)
     ]
-    for name, numbers in printed.items():
-        for place, value in numbers.items():
-            rows.append({"source": "paper", "line": label(name), axis: place, MEAN: value})
     return pd.DataFrame(rows)
 
 
-def _lines(
-    runs: ArmRuns, experiment: str, field: str, shown: Callable[[Arm], bool]
-) -> dict[str, dict[float, NDArray]]:
-    """Those of an experiment's arms that are shown, by a number: line -> place -> NME of seeds."""
-    lines: dict[str, dict[float, NDArray]] = {}
-    for name, arm in EXPERIMENTS[experiment].arms.items():
-        if shown(arm):
-            line = arm_name({key: v for key, v in arm.changes.items() if key != field})
-            lines.setdefault(line, {})[arm.value(field)] = seed_means(runs.get(name, {}))
-    return lines
-
-
-def resolution_series(
-    runs: ArmRuns, distances: Sequence[str] = ("smooth_l1", "l2")
-) -> dict[str, dict[float, NDArray]]:
-    """The lines of Fig. 4: each distance without and with STAR by the input's side in pixels."""
-    return _lines(runs, "resolution", "image_size", lambda arm: arm.value("distance") in distances)
+def resolution_series(runs: ArmRuns) -> Mapping[str, Series]:
+    """Figure 4: distance -> without and with STAR -> side of the input in pixels -> NME of seeds,
+    of the distances that were run."""
+    groups: dict[str, dict[str, dict[float, NDArray]]] = {}
+    for name, arm in EXPERIMENTS["resolution"].arms.items():
+        if values := runs.get(name):
+            line = "without STAR" if arm.value("loss") == "regression" else "with STAR"
+            lines = groups.setdefault(arm.value("distance"), {})
+            lines.setdefault(line, {})[arm.value("image_size")] = seed_means(values)
+    return groups
 
 
 def weight_series(runs: ArmRuns) -> dict[str, dict[float, NDArray]]:
-    """The lines of Table 4: STAR and regression with the value restriction by its weight w."""
-
-    def shown(arm: Arm) -> bool:
-        return arm.changes.keys() <= {"loss", "weight"} and arm.value("loss") != "regression"
-
-    return _lines(runs, "restriction", "weight", shown)
+    """Table 4 as lines: STAR and regression with the value restriction by its weight w."""
+    lines: dict[str, dict[float, NDArray]] = {}
+    for name, arm in EXPERIMENTS["restriction"].arms.items():
+        if arm.changes.keys() <= {"loss", "weight"} and arm.value("loss") != "regression":
+            line = arm_name({key: v for key, v in arm.changes.items() if key != "weight"})
+            lines.setdefault(line, {})[arm.value("weight")] = seed_means(runs.get(name, {}))
+    return lines

@@ -5,8 +5,8 @@ file may load scripts, and no other data.
 """
 
 import base64
-import dataclasses
 import json
+import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from companion.evidence.effects import face_errors
-from companion.exhibits.tables import label
+from companion.exhibits.tables import arm_name, label
 from companion.experiments.experiment import protocol_of
 from companion.experiments.records import Records, subsets_of
 from starlib import metrics
@@ -29,32 +29,25 @@ from starlib.files import atomically
 from starlib.runs.records import Run
 from starlib.schemes import SCHEMES
 from starlib.synthface import render_faces
-from starlib.training.config import SCALES, RunConfig, arm
+from starlib.training.config import RunConfig
 
 UNIT = 1e-4  # of NME in the data of the effect explorer
-NAMES = (
-    ("regression ", ""),
-    ("star-value", "STAR"),
-    ("star-", "STAR "),
-    ("smooth_l1", "smooth-l1"),
-)
-# What `arm` does not say of a config, and what does not set arms apart.
-LEFT_OUT = {
-    *("dataset", "seed", "scale", "protocol", "precision", "loss", "distance", "restriction"),
-    *("weight", "adl_ratio", "dr", "aam", "covariance", "backbone", "output"),
-}
 FACES = 12  # of the synthface viewer: the first of the test set
 PICTURE = 320  # side of their pictures in pixels
 VIEWER_ARMS = tuple((loss, d) for d in ("smooth_l1", "l2") for loss in ("regression", "star"))
 
 
 def write(folder: Path, records: Records) -> None:
-    """Write effects.js, effects-<data set>.js, faces.js and face-<number>.jpg into the folder."""
+    """Write effects.js, effects-<data set>.js, faces.js, face-<number>.jpg and a copy of each
+    record, runs/<run>.json, into the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     index, errors = effects(records.runs)
     _write(folder, "effects", index)
     for name, data in errors.items():
         _write(folder, f"effects-{name}", data)
+    (folder / "runs").mkdir(exist_ok=True)
+    for run in records.runs:
+        atomically(folder / "runs" / f"{run.name}.json", partial(shutil.copy, run.path))
     pictures, faces = viewer(records)
     _write(folder, "faces", faces)
     for number, picture in enumerate(pictures):
@@ -67,27 +60,12 @@ def _write(folder: Path, name: str, data: object) -> None:
     atomically(folder / f"{name}.js", lambda p: p.write_text(script, encoding="utf-8"))
 
 
-def arm_name(config: RunConfig) -> str:
-    """What sets a config's arm apart from the others of its data set, in a few words."""
-    name = arm(config)
-    for old, new in NAMES:
-        name = name.replace(old, new)
-    scale = config.scale if config.scale in SCALES else "reduced"
-    usual = RunConfig.at(scale, config.dataset)
-    words = [
-        f"{field.name.replace('_', ' ')} {getattr(config, field.name)}"
-        for field in dataclasses.fields(config)
-        if field.name not in LEFT_OUT and getattr(config, field.name) != getattr(usual, field.name)
-    ]
-    return ", ".join([name, *words] + ([scale] if scale != "reduced" else []))
-
-
 def effects(runs: Iterable[Run]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The explorer's index, and its data by data set.
 
-    The index names the data sets: key, title, faces, arms. The data are, by kind of landmarks
-    ("target": the labels; "clean": the truth), arm and seed, the NME of every test face in UNIT as
-    base64 of little-endian uint16.
+    The index names the data sets: key, title, faces, and the run of each seed of each arm. The data
+    are, by kind of landmarks ("target": the labels; "clean": the truth), arm and seed, the NME of
+    every test face in UNIT as base64 of little-endian uint16.
     """
     groups: dict[tuple[str, int], dict[str, dict[int, Run]]] = defaultdict(
         lambda: defaultdict(dict)
@@ -111,7 +89,10 @@ def effects(runs: Iterable[Run]) -> tuple[dict[str, Any], dict[str, Any]]:
                     subsets_of(run for by_seed in arms.values() for run in by_seed.values())
                 ),
                 "against": sorted(data[key], reverse=True),
-                "arms": {name: sorted(arms[name]) for name in sorted(arms)},
+                "arms": {
+                    name: {seed: arms[name][seed].name for seed in sorted(arms[name])}
+                    for name in sorted(arms)
+                },
             }
         )
     return index, data

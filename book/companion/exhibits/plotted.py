@@ -47,7 +47,7 @@ def table_bundle(table: pd.DataFrame) -> dict[str, str]:
     """A table as Markdown with its numbers as CSV; nothing for an empty one."""
     if table.empty:
         return {}
-    return {"text/markdown": cells.frame(table), CSV: as_csv(cells.data_of(table))}
+    return {"text/markdown": cells.frame(table, "../"), CSV: as_csv(cells.data_of(table))}
 
 
 def load_ipython_extension(shell: Any) -> None:

@@ -23,6 +23,7 @@ def run_table(runs: Sequence[Run]) -> pd.DataFrame:
         rows.append(
             {
                 "run": run.path.stem,
+                ".link": f"play/data/runs/{run.path.stem}.json",
                 **({"data": label(run.config.dataset)} if several else {}),
                 "arm": _arm(run.config),
                 "seed": run.config.seed,

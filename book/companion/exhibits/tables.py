@@ -1,16 +1,32 @@
 """Tables of the book: the paper's numbers beside those recomputed from the run records."""
 
+import dataclasses
 import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 import pandas as pd
 
 from companion.evidence.effects import Effect, error_matrix
 from companion.evidence.published import Published, printed_for, published_values
 from companion.exhibits import cells
-from companion.experiments.experiment import Experiment
+from companion.experiments.experiment import Comparison, Experiment
 from companion.experiments.records import ArmRuns
+from starlib.schemes import is_path
+from starlib.training.config import SCALES, RunConfig, arm
+
+NAMES = (
+    ("regression ", ""),
+    ("star-value", "STAR"),
+    ("star-", "STAR "),
+    ("smooth_l1", "smooth-l1"),
+)
+# What `arm` says of a config, and what does not set arms apart.
+LEFT_OUT = {
+    *("dataset", "seed", "scale", "protocol", "precision", "loss", "distance", "restriction"),
+    *("weight", "adl_ratio", "dr", "aam", "covariance", "backbone", "output"),
+}
 
 pd.set_option("display.max_colwidth", None)  # notebooks show whole sentences
 
@@ -25,10 +41,35 @@ def label(name: str) -> str:
     return re.sub(rf"\b({'|'.join(words)})\b", lambda word: words[word[0]], name)
 
 
+def arm_name(config: RunConfig) -> str:
+    """What sets a config's arm apart from the others of its data set, in a few words."""
+    name = arm(config)
+    for old, new in NAMES:
+        name = name.replace(old, new)
+    scale = config.scale if config.scale in SCALES else "reduced"
+    usual = RunConfig.at(scale, config.dataset)
+    words = [
+        f"{field.name.replace('_', ' ')} {getattr(config, field.name)}"
+        for field in dataclasses.fields(config)
+        if field.name not in LEFT_OUT and getattr(config, field.name) != getattr(usual, field.name)
+    ]
+    return ", ".join([name, *words] + ([scale] if scale != "reduced" else []))
+
+
+def explorer_link(
+    experiment: Experiment, dataset: str, scale: str, pair: Comparison
+) -> dict[str, str]:
+    """The column of `cells.table_of` that leads from a comparison to the effect explorer."""
+    arms = [arm_name(experiment.config(a, dataset, 0, scale)) for a in (pair.without, pair.with_)]
+    chosen = {"set": dataset, "without": arms[0], "with": arms[1]}
+    return {".link": f"experiments.html?{urlencode(chosen)}#effect-explorer"}
+
+
 def effect_table(
-    experiment: Experiment, dataset: str, effects: Mapping[str, Effect]
+    experiment: Experiment, dataset: str, effects: Mapping[str, Effect], scale: str = "reduced"
 ) -> pd.DataFrame:
-    """The effects of comparisons: NME without and with, ours and the paper's, and the effects.
+    """The effects of comparisons: NME without and with, the effect, and the paper's. In the book
+    each leads to the effect explorer.
 
     A paper's number of another data set names it. Where runs are missing it says "not run"; a
     column that would be empty is left out.
@@ -37,19 +78,26 @@ def effect_table(
     printed = {name: published_values(pair, dataset) for name, pair in pairs.items()}
     where = {name: printed_for(pair, dataset) for name, pair in pairs.items()}
     others = {name: label(data) for name, data in where.items() if data not in (None, dataset)}
-    return effects_as_table(effects, printed, others)
+    links = {
+        name: explorer_link(experiment, dataset, scale, pair)
+        for name, pair in pairs.items()
+        if effects[name].run and not is_path(dataset)
+    }
+    return effects_as_table(effects, printed, others, links)
 
 
 def effects_as_table(
     effects: Mapping[str, Effect],
     printed: Mapping[str, Published | None] | None = None,
     others: Mapping[str, str] | None = None,
+    links: Mapping[str, Mapping[str, str]] | None = None,
 ) -> pd.DataFrame:
     """Rows of `effect_table` from effects of two arms each; `others`: comparison -> the other data
-    set that the paper's numbers are of."""
+    set that the paper's numbers are of; `links`: comparison -> its `explorer_link`."""
     rows = []
     for name, effect in effects.items():
         row: dict[str, Any] = {"comparison": label(name), **cells.errors(effect)}
+        row |= (links or {}).get(name, {})
         if value := (printed or {}).get(name):
             row["the paper's"] = _paper(value, (others or {}).get(name))
         rows.append(row)

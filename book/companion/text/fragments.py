@@ -18,7 +18,7 @@ from companion.files import BOOK, read_yaml
 from companion.text.advice import advice
 from companion.text.front import first_screen
 from companion.text.settled import settled_claims, settled_hypotheses
-from companion.text.verdicts import answer, counts, ledger
+from companion.text.verdicts import counts, ledger
 from starlib.files import ROOT
 from starlib.training.config import RunConfig
 
@@ -43,7 +43,6 @@ def texts(records: Records) -> dict[str, str]:
         "ledger": ledger(verdicts),
         "counts": counts(verdicts),
         "first": first_screen(records),
-        "answer": answer(verdicts, records),
         "settled_claims": settled_claims(records),
         "settled_hypotheses": settled_hypotheses(records),
         "magnitudes": magnitudes(),

@@ -5,38 +5,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from companion.evidence.effects import comparison_effects
 from companion.evidence.elsewhere import subsets_elsewhere
 from companion.evidence.published import contradictions, published
 from companion.exhibits import tables
 from companion.exhibits.cells import frame, markdown_table, spread
 from companion.exhibits.tables import label
-from companion.experiments.paper import DISTANCES, EXPERIMENTS, WEIGHTS
+from companion.experiments.paper import DISTANCES, EXPERIMENTS
 from companion.experiments.records import Records
 from companion.text import facts
 from companion.text.history import changed_rules, changed_verdicts
 from starlib.runs.records import Run
 from starlib.training.config import SCALES, arm
-
-# Fragment -> experiment, and groups of its comparisons, each a table
-TABLES: dict[str, tuple[str, list[list[str]]]] = {
-    "table1": ("accuracy", [["aam smooth_l1"]]),
-    "table3": (
-        "ablation_distance",
-        [[f"{block}{d}" for d in DISTANCES] for block in ("", "dr ", "aam ", "aam over dr ")],
-    ),
-    "table4": ("restriction", [[f"w {w} over w 1" for w in WEIGHTS]]),
-    "table5": (
-        "restriction",
-        [
-            ["STAR over baseline", "baseline over none", "value over none", "detach over none",
-             "value over detach", "STAR over regression with restriction"],
-        ],
-    ),
-    "table6": (
-        "compare_adl", [["STAR over ADL", "STAR over ADL constant 5", "STAR over baseline"]],
-    ),
-}  # fmt: skip
 
 
 def fragments(records: Records) -> dict[str, str]:
@@ -44,9 +23,8 @@ def fragments(records: Records) -> dict[str, str]:
     runs = records.runs
     return {
         "contradictions": contradiction_rows(),
-        "table1": table1(records),
+        "table1": table1(),
         "table2": table2(records),
-        **{name: effects_beside(name, records) for name in TABLES if name != "table1"},
         **{f"printed{number}": printed_table(number) for number in (3, 4, 5, 6)},
         "scales": facts.scales(),
         "reduced": facts.reduced(runs),
@@ -76,8 +54,8 @@ def _alike(values: Sequence[float]) -> str:
     return ", ".join(f"{value:.{digits}f}" for value in values)
 
 
-def table1(records: Records) -> str:
-    """Table 1 as printed; then our runs of the same arm on the faces that we have."""
+def table1() -> str:
+    """Table 1 as printed."""
     columns = {
         "backbone": "backbone", "parameters": "parameters (M)", "wflw": "WFLW", "fr10": "FR10",
         "auc10": "AUC10", "cofw": "COFW", "full": "300-W full", "common": "common",
@@ -88,8 +66,7 @@ def table1(records: Records) -> str:
         [f"{m['name']} ({m['source']})", *(_printed(key, m.get(key)) for key in columns)]
         for m in [*printed["methods"], printed["ours"]]
     ]
-    paper = markdown_table(["method", *columns.values()], rows)
-    return f"{paper}\n\n{effects_beside('table1', records)}"
+    return markdown_table(["method", *columns.values()], rows)
 
 
 def _printed(column: str, value: object) -> object:
@@ -138,19 +115,6 @@ def printed_table(number: int) -> str:
     head = ["", *(f"w = {n}" if number == 4 else n for n in next(iter(lines.values())))]
     cells = [[label(name), *(f"{v:.2f}" for v in line.values())] for name, line in lines.items()]
     return markdown_table(head, cells)
-
-
-def effects_beside(fragment: str, records: Records) -> str:
-    """Our effects on 300-W beside those of one of the paper's tables, a table for each group."""
-    name, groups = TABLES[fragment]
-    experiment = EXPERIMENTS[name]
-    shown = (
-        tables.effect_table(
-            experiment, "300w", comparison_effects(records, experiment, "300w", names)
-        )
-        for names in groups
-    )
-    return "\n\n".join(frame(table) for table in shown)
 
 
 def others(runs: Sequence[Run]) -> str:

@@ -1,4 +1,4 @@
-"""Fragments of the pages (Markdown) about the verdicts: the answer, the counts, the ledger."""
+"""Fragments of the pages (Markdown) about the verdicts: the counts, the ledger."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,18 +7,10 @@ from itertools import groupby
 import networkx
 
 from companion.evidence.claims import Judgement
-from companion.evidence.effects import (
-    Effect,
-    bounds,
-    comparison_effects,
-    counted,
-    points,
-)
 from companion.evidence.verdicts import Rule, Verdict
 from companion.exhibits.cells import markdown_table
 from companion.exhibits.tables import label
 from companion.experiments.paper import EXPERIMENTS
-from companion.experiments.records import Records
 from starlib.training.config import RunConfig
 
 PARTS = {  # of the ledger -> its kinds of rules
@@ -106,40 +98,3 @@ def _box(judgement: Judgement) -> str:
         f"[{judgement.verdict}]{{.verdict}} [{judgement.source}]{{.source}}\n\n"
         f"**{judgement.claim.strip()}**\n\n{label(judgement.reason.strip())}\n::::"
     )
-
-
-ASKED = {  # claim -> what a model was trained with
-    "improves-l1": "l1",
-    "improves-smooth-l1": "smooth-l1",
-    "improves-l2": "l2",
-    "improves-wing": "Wing",
-    "improves-with-dr": "DR (mean of smooth-l1 and l2)",
-    "improves-with-aam": "AAM (smooth-l1)",
-}
-DOUBLED = "smooth-l1 and w = 2, which is the released code's w = 1"
-
-
-def answer(judgements: Sequence[Judgement], records: Records) -> str:
-    """Does it help? The effects on 300-W as a table; smooth-l1 with both readings of w = 1."""
-    known = {judgement.id: judgement for judgement in judgements}
-    rows = []
-    for claim, name in ASKED.items():
-        verdict = f"{{ref}}`{known[claim].verdict} <claim-{claim}>`"
-        rows.append([name, *_paper_and_ours(known[claim].effects[0]), verdict])
-        if claim == "improves-smooth-l1":
-            rows.append([DOUBLED, "–", _paper_and_ours(doubled(records))[1], "no claim"])
-    return markdown_table(["trained with", "paper", "ours, 95 %", "verdict"], rows)
-
-
-def doubled(records: Records) -> Effect:
-    """The effect of STAR loss with smooth-l1 at w = 2, which is w = 1 in the released code."""
-    name = "w 2 over baseline"
-    return comparison_effects(records, EXPERIMENTS["released_code"], "300w", [name])[name]
-
-
-def _paper_and_ours(effect: Effect) -> tuple[str, str]:
-    paper = "–" if effect.published is None else points(effect.published)
-    if not effect.run:
-        return paper, "not run"
-    ours = f"**{points(effect.mean)}** {bounds(effect.low, effect.high)}"
-    return paper, f"{ours}, {counted(effect.seeds)} seeds"

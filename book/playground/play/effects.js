@@ -20,6 +20,13 @@
     return { ...play.welch(...means), bootstrap: play.bootstrap(without, withStar), means, faces };
   }
 
+  const seedsOf = (runs) => Object.keys(runs).map(Number);
+
+  /* Links to the records of an arm's runs: configuration, commit, seed, curves and errors. */
+  const recordsOf = (name, runs) => html("li", {}, `${name}: `,
+    Object.entries(runs).map(([seed, run], i) => [i ? ", " : "",
+      html("a", { href: `${play.here}data/runs/${run}.json` }, `seed ${seed}`)]).flat());
+
   const points = (value, digits = 2) =>
     `${value > 0 ? "+" : ""}${shown(100 * value, digits)}`;
   const range = ({ low, high }) =>
@@ -116,7 +123,7 @@
     }
     function pickArm() {
       const { arms } = sets[state.set];
-      const every = [...new Set([...arms[without.input.value], ...arms[withStar.input.value]])].sort((a, b) => a - b);
+      const every = [...new Set([...seedsOf(arms[without.input.value]), ...seedsOf(arms[withStar.input.value])])].sort((a, b) => a - b);
       state.seeds = new Set(every);
       seedBox.replaceChildren(...every.map((seed) => play.checkbox({ name: `seed${seed}`, label: `${seed}`, checked: true,
         change: (on) => { state.seeds[on ? "add" : "delete"](seed); draw(); } }).box));
@@ -144,7 +151,7 @@
       const all = await play.load(`effects-${key}`);
       if (mine !== turn) return; // something else was chosen while this was loading
       const chosen = [without, withStar].map(({ input }) => ({ name: input.value,
-        seeds: arms[input.value].filter((s) => state.seeds.has(s)) }));
+        seeds: seedsOf(arms[input.value]).filter((s) => state.seeds.has(s)) }));
       if (chosen.some((arm) => !arm.seeds.length)) {
         results.replaceChildren(html("p", {}, "Choose at least one seed that each arm has."));
         return;
@@ -162,7 +169,9 @@
           ["95 % interval, bootstrap over seeds and faces", range(found.bootstrap)],
           [`${chosen[0].name}: NME % of each seed`, list(0)],
           [`${chosen[1].name}: NME % of each seed`, list(1)]]),
-        html("figure", {}, html("figcaption", {}, "By face: mean error over seeds, first arm minus second"), faceChart(found, wide)));
+        html("figure", {}, html("figcaption", {}, "By face: mean error over seeds, first arm minus second"), faceChart(found, wide)),
+        html("p", {}, "The records of the runs (JSON: configuration, commit, seed, curves, errors):"),
+        html("ul", {}, [...new Set(chosen.map((arm) => arm.name))].map((name) => recordsOf(name, arms[name]))));
       speech.say(`Effect ${points(found.mean)} points, Welch interval ${range(found)}.`);
     }
     root.replaceChildren(html("div", { class: "sp-controls" },

@@ -45,13 +45,17 @@
     const turn = (angle * Math.PI) / 180;
     const [cos, sin] = [Math.cos(turn), Math.sin(turn)];
     const values = new Float64Array(size * size);
-    for (let row = 0; row < size; row++) {
+    const mirrored = mean[0] === 0 && mean[1] === 0; // the second half is the first, turned round
+    const last = mirrored ? Math.ceil(size / 2) : size;
+    for (let row = 0; row < last; row++) {
+      const dy = position(row, size) - mean[1];
       for (let column = 0; column < size; column++) {
         const dx = position(column, size) - mean[0];
-        const dy = position(row, size) - mean[1];
         const along = (cos * dx + sin * dy) / s1;
         const across = (cos * dy - sin * dx) / s2;
-        values[row * size + column] = Math.exp(-(along * along + across * across) / 2);
+        const value = Math.exp(-(along * along + across * across) / 2);
+        values[row * size + column] = value;
+        if (mirrored) values[size * size - 1 - row * size - column] = value;
       }
     }
     return { width: size, height: size, values };
@@ -59,30 +63,37 @@
 
   /* Mean (Eq. 1) and unbiased covariance (Eq. 4); `spread` is Eq. 3, v1 the mass, v2 the sum of
      squares of the normalised map. An empty map has all of them zero. */
-  function moments(map) {
-    const { width, height, values } = map;
-    const sums = { v1: 0, v2: 0, mean: [0, 0], spread: { xx: 0, xy: 0, yy: 0 } };
-    let [largest, x, y] = [0, 0, 0];
-    for (const value of values) {
-      sums.v1 += value;
-      largest = Math.max(largest, value);
+  function moments({ width, height, values }) {
+    let [v1, v2, largest, x, y, xx, xy, yy] = [0, 0, 0, 0, 0, 0, 0, 0];
+    for (let i = 0; i < values.length; i++) {
+      v1 += values[i];
+      if (values[i] > largest) largest = values[i];
     }
-    sums.empty = !(largest > EMPTY);
-    if (sums.empty) return { ...sums, covariance: { xx: 0, xy: 0, yy: 0 } };
-    each(map, (share, px, py) => {
-      x += share * px;
-      y += share * py;
-      sums.v2 += share * share;
-    }, sums.v1);
-    sums.mean = [x, y];
-    each(map, (share, px, py) => {
-      sums.spread.xx += share * (px - x) * (px - x);
-      sums.spread.xy += share * (px - x) * (py - y);
-      sums.spread.yy += share * (py - y) * (py - y);
-    }, sums.v1);
-    const bessel = Math.max(1 - sums.v2, ONE_CELL);
-    const { xx, xy, yy } = sums.spread;
-    return { ...sums, covariance: { xx: xx / bessel, xy: xy / bessel, yy: yy / bessel } };
+    const none = { xx: 0, xy: 0, yy: 0 };
+    if (!(largest > EMPTY)) return { v1, v2, mean: [0, 0], spread: none, covariance: none, empty: true };
+    const places = Float64Array.from({ length: width }, (_, column) => position(column, width));
+    for (let row = 0, i = 0; row < height; row++) {
+      const py = position(row, height);
+      for (let column = 0; column < width; column++, i++) {
+        const share = values[i] / v1;
+        x += share * places[column];
+        y += share * py;
+        v2 += share * share;
+      }
+    }
+    for (let row = 0, i = 0; row < height; row++) {
+      const dy = position(row, height) - y;
+      for (let column = 0; column < width; column++, i++) {
+        const share = values[i] / v1;
+        const dx = places[column] - x;
+        xx += share * dx * dx;
+        xy += share * dx * dy;
+        yy += share * dy * dy;
+      }
+    }
+    const bessel = Math.max(1 - v2, ONE_CELL);
+    return { v1, v2, mean: [x, y], spread: { xx, xy, yy }, empty: false,
+      covariance: { xx: xx / bessel, xy: xy / bessel, yy: yy / bessel } };
   }
 
   function each({ width, height, values }, visit, mass) {

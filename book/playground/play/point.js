@@ -6,8 +6,8 @@
   const CELLS = 64; // of a 256-px network's heatmaps
   const SIDE = 320; // of a panel's drawing
   const LEVELS = 7;
-  const FIELD = 41; // label positions per side at which a panel's contours are computed
-  const SPREADS = Array.from({ length: 49 }, (_, i) => 0.25 * 16 ** (i / 48)); // of the blur chart
+  const FIELD = 33; // label positions per side at which a panel's contours are computed
+  const SPREADS = Array.from({ length: 25 }, (_, i) => 0.25 * 16 ** (i / 24)); // of the blur chart
   const MEAN = [0, 0]; // the middle, so that a wide map loses as much on each side
   const LIMIT = 0.96; // of the label
   const START = { label: [0.12, 0.16], s1: 0.25, s2: 0.06, angle: 20, weight: 10, blur: 1,
@@ -37,17 +37,35 @@
     return { map, found,
       regression: play.regressionLoss(found.mean, state.label, state.distance),
       star: play.starLoss(found, state.label, options),
-      mapGradient: play.starMapGradient(map, state.label, options) };
+      get mapGradient() { return play.starMapGradient(map, state.label, options); } };
+  }
+
+  /* Moments of the map at every factor of SPREADS; they stay while only the label or the loss changes. */
+  const kept = {};
+  const shapeOf = ({ s1, s2, angle }) => `${s1} ${s2} ${angle}`;
+  function blurred({ s1, s2, angle }) {
+    const shape = shapeOf({ s1, s2, angle });
+    if (kept.shape !== shape) {
+      Object.assign(kept, { shape, moments: SPREADS.map((blur) => play.moments(mapOf({ s1, s2, angle }, blur))) });
+    }
+    return kept.moments;
   }
 
   /* Losses at every factor of SPREADS, of the map drawn that much wider. */
   function blurCurves(state) {
-    return SPREADS.map((blur) => {
-      const found = play.moments(mapOf(state, blur));
+    return blurred(state).map((found, i) => {
+      const blur = SPREADS[i];
       const loss = (restriction) => play.starLoss(found, state.label,
         { ...state, restriction, cells: CELLS }).total;
       return { blur, none: loss("none"), value: loss("value") };
     });
+  }
+
+  /* STAR loss of the same map at another label, without the restriction, which no label changes. */
+  function starAt({ found, star }, label, distance) {
+    const [ex, ey] = [label[0] - found.mean[0], label[1] - found.mean[1]];
+    return star.vectors.reduce((sum, v, k) =>
+      sum + play.distances[distance](v[0] * ex + v[1] * ey)[0] / star.widths[k], 0);
   }
 
   function panel(title, kind, state, move) {
@@ -152,7 +170,7 @@
     const inside = best >= SPREADS[0] && best <= SPREADS[SPREADS.length - 1];
     const drawing = svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "sp-chart", role: "img",
       "aria-label": `Loss against blur. Without a restriction it falls from ${shown(curves[0].none, 2)} `
-        + `to ${shown(curves[48].none, 2)}; with the value restriction its optimum is at a blur of ${shown(best, 2)}.` },
+        + `to ${shown(curves[curves.length - 1].none, 2)}; with the value restriction its optimum is at a blur of ${shown(best, 2)}.` },
     play.ticks(0, high, 4).map((t) => svg("g", { class: "sp-grid" },
       svg("path", { d: `M${left} ${y(t)}H${width - 14}` }),
       svg("text", { x: left - 6, y: y(t) + 4, "text-anchor": "end" }, shown(t, high < 0.5 ? 2 : 1)))),
@@ -178,7 +196,7 @@
     const speech = play.status();
     const below = html("div");
     const chart = html("div");
-    let pending = 0;
+    let [pending, rest] = [0, 0];
     const redraw = () => { pending = pending || requestAnimationFrame(draw); };
     const move = (next) => {
       state.label = next.map((value) => Math.round(clamp(value, -LIMIT, LIMIT) * 1000) / 1000);
@@ -189,15 +207,18 @@
 
     function draw() {
       pending = 0;
+      const wide = chart.clientWidth; // before anything changes, so that nothing is laid out twice
       const seen = evaluate(state);
-      const options = { ...state, cells: CELLS };
       drawPanel(panels.without, state, seen,
         (label) => play.regressionLoss(seen.found.mean, label, state.distance).total,
         seen.regression.gradient);
       drawPanel(panels.with, state, seen,
-        (label) => play.starLoss(seen.found, label, options).total, seen.star.gradient);
-      below.replaceChildren(numbers(state, seen));
-      chart.replaceChildren(blurChart(state, seen.star, chart.clientWidth));
+        (label) => starAt(seen, label, state.distance), seen.star.gradient);
+      clearTimeout(rest); // the panels first: they follow the pointer; a new curve when it rests
+      rest = setTimeout(() => {
+        below.replaceChildren(numbers(state, seen));
+        chart.replaceChildren(blurChart(state, seen.star, wide));
+      }, kept.shape && kept.shape !== shapeOf(state) ? 100 : 0);
       address.write(state);
       speech.say(`Loss without STAR ${shown(seen.regression.total)}, with STAR ${shown(seen.star.total)}.`);
     }

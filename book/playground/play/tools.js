@@ -103,9 +103,12 @@
   function contour(field, level, place) {
     const parts = [];
     const cut = (a, b) => (level - a) / (b - a);
+    const tenth = (v) => Math.round(10 * v) / 10;
     for (let r = 0; r + 1 < field.length; r++) {
       for (let c = 0; c + 1 < field[r].length; c++) {
-        const [a, b, d, e] = [field[r][c], field[r][c + 1], field[r + 1][c + 1], field[r + 1][c]];
+        const a = field[r][c], b = field[r][c + 1], d = field[r + 1][c + 1], e = field[r + 1][c];
+        const below = (a < level) + (b < level) + (d < level) + (e < level);
+        if (below === 0 || below === 4) continue;
         const ends = [];
         if (a < level !== b < level) ends.push([c + cut(a, b), r]);
         if (b < level !== d < level) ends.push([c + 1, r + cut(b, d)]);
@@ -113,7 +116,7 @@
         if (a < level !== e < level) ends.push([c, r + cut(a, e)]);
         for (let k = 0; k + 1 < ends.length; k += 2) {
           const [from, to] = [place(...ends[k]), place(...ends[k + 1])];
-          parts.push(`M${from[0].toFixed(1)} ${from[1].toFixed(1)}L${to[0].toFixed(1)} ${to[1].toFixed(1)}`);
+          parts.push(`M${tenth(from[0])} ${tenth(from[1])}L${tenth(to[0])} ${tenth(to[1])}`);
         }
       }
     }
@@ -147,14 +150,16 @@
 
   /* A picture of a map: its values over the largest, from transparent to the map's colour. */
   function paintMap(canvas, map) {
-    canvas.width = map.width;
-    canvas.height = map.height;
+    if (canvas.width !== map.width || canvas.height !== map.height) Object.assign(canvas, { width: map.width, height: map.height });
     const context = canvas.getContext("2d");
     const image = context.createImageData(map.width, map.height);
     const largest = map.values.reduce((a, b) => Math.max(a, b), 0) || 1;
-    const colour = getComputedStyle(canvas).color.match(/[\d.]+/g).map(Number);
-    map.values.forEach((value, index) => {
-      image.data.set([...colour.slice(0, 3), 235 * Math.sqrt(value / largest)], 4 * index);
+    const [red, green, blue] = getComputedStyle(canvas).color.match(/[\d.]+/g).map(Number);
+    const pixels = new Uint32Array(image.data.buffer);
+    const colour = new Uint32Array(new Uint8Array([red, green, blue, 0]).buffer)[0];
+    const opaque = new Uint32Array(new Uint8Array([0, 0, 0, 1]).buffer)[0];
+    map.values.forEach((value, i) => {
+      pixels[i] = colour + opaque * Math.round(235 * Math.sqrt(value / largest));
     });
     context.putImageData(image, 0, 0);
   }

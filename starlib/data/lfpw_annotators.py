@@ -101,7 +101,7 @@ def _add_row(images: dict[str, Marked], where: str, cells: list[str]) -> None:
 
 def _gaps(path: Path, image: str, marked: Marked) -> list[str]:
     """A line for every worker with some of the points, and for an average without one."""
-    there = ~np.isnan(marked.values).any(-1)
+    there = np.asarray(~np.isnan(marked.values).any(-1))
     return [
         f"{path}: expected all {len(POINTS)} points of {image} by {worker}, "
         f"{POINTS[int((~has).argmax())]} is missing"

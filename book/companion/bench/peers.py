@@ -9,6 +9,7 @@ caches: what a face would take on one thread.
 import importlib.util
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,15 +41,15 @@ DRAWS = 2000  # of the bootstrap
 FILE = "peers.json"  # in results/
 
 Points = Callable[[], NDArray]
+Found = list[tuple[NDArray, Points]]  # each face's centre [2] in pixels, and its landmarks [68, 2]
 
 
 class Tool(NamedTuple):
-    """A tool as a user has it. find: a picture -> each face's centre [2] in pixels, and a call that
-    returns its landmarks [68, 2]."""
+    """A tool as a user has it. find: a picture -> its faces."""
 
     name: str
     version: str
-    find: Callable[[Image.Image], list[tuple[NDArray, Points]]]
+    find: Callable[[Image.Image], Found]
 
 
 def ours(name: str) -> Tool:
@@ -57,14 +58,14 @@ def ours(name: str) -> Tool:
     assert known is not None
     detector = load_detector(known.path)
 
-    def find(picture: Image.Image) -> list[tuple[NDArray, Points]]:
+    def find(picture: Image.Image) -> Found:
         def points(box: NDArray) -> NDArray:
-            located = locate_faces(detector, picture, [box])[1]
+            located = locate_faces(detector, picture, [box.tolist()])[1]
             assert located is not None
             return located.landmarks[0]
 
         boxes = face_boxes(picture, detector.scheme)[0]
-        return [((b[:2] + b[2:]) / 2, lambda b=b: points(b)) for b in boxes]
+        return [((b[:2] + b[2:]) / 2, partial(points, b)) for b in boxes]
 
     return Tool(name, known.path.name, find)
 
@@ -77,14 +78,14 @@ def dlib_tool() -> Tool:
     weights = Path(folder) / "models" / "shape_predictor_68_face_landmarks.dat"
     detector, predictor = dlib.get_frontal_face_detector(), dlib.shape_predictor(str(weights))
 
-    def find(picture: Image.Image) -> list[tuple[NDArray, Points]]:
+    def find(picture: Image.Image) -> Found:
         pixels = np.asarray(picture)
 
         def points(box: Any) -> NDArray:  # pixels are counted from the first one's centre
             return np.array([(p.x, p.y) for p in predictor(pixels, box).parts()]) + 0.5
 
         faces = list(detector(pixels, 1))
-        return [(np.array((b.center().x, b.center().y)), lambda b=b: points(b)) for b in faces]
+        return [(np.array((b.center().x, b.center().y)), partial(points, b)) for b in faces]
 
     return Tool(DLIB, dlib.__version__, find)
 
@@ -96,11 +97,11 @@ def mediapipe_tool() -> Tool:
     options = {"static_image_mode": True, "max_num_faces": 10, "refine_landmarks": True}
     mesh = mediapipe.solutions.face_mesh.FaceMesh(**options)
 
-    def find(picture: Image.Image) -> list[tuple[NDArray, Points]]:
+    def find(picture: Image.Image) -> Found:
         found = mesh.process(np.asarray(picture)).multi_face_landmarks or []
         faces = [np.array([(p.x, p.y) for p in face.landmark]) * picture.size for face in found]
         points = [face[list(VERTICES)] for face in faces]
-        return [((p.min(0) + p.max(0)) / 2, lambda p=p: p) for p in points]
+        return [((p.min(0) + p.max(0)) / 2, partial(np.asarray, p)) for p in points]
 
     return Tool(MEDIAPIPE, mediapipe.__version__, find)
 
@@ -150,8 +151,8 @@ def compare(given: Sequence[Tool], faces: FaceSet, report: Callable[[], object])
 def summary(record: dict[str, Any], kind: str = "nme") -> dict[str, dict[str, Any]]:
     """By tool how many faces are "found"; "median" and "p90" of its NME, for all but our first
     network on the "both" faces that this one finds too, with this one's numbers there as "ours";
-    and of its NME minus ours the mean, "worse",
-    and "worse median", with the 95 % bootstrap interval over faces."""
+    and of its NME minus ours the mean, "worse", and the median, "worse median", with the 95 %
+    bootstrap interval over faces."""
     from scipy.stats import bootstrap
 
     errors = {n: np.array(t[kind], np.float64) for n, t in record["tools"].items()}
@@ -166,10 +167,13 @@ def summary(record: dict[str, Any], kind: str = "nme") -> dict[str, dict[str, An
             row |= {f"{who}p90": float(np.quantile(known, 0.9))}
         if values is not first and both.sum() > 1:
             difference = pair[""] - pair["ours "]
-            for key, mean in {"worse": np.mean, "worse median": np.median}.items():
-                rng, how = np.random.default_rng(0), {"n_resamples": DRAWS, "method": "percentile"}
-                found = bootstrap((difference,), mean, rng=rng, **how).confidence_interval
-                row[key] = (float(mean(difference)), float(found.low), float(found.high))
+            means: dict[str, Any] = {"worse": np.mean, "worse median": np.median}
+            for key, mean in means.items():
+                rng = np.random.default_rng(0)
+                drawn = bootstrap(
+                    (difference,), mean, n_resamples=DRAWS, method="percentile", rng=rng
+                ).confidence_interval
+                row[key] = (float(mean(difference)), float(drawn.low), float(drawn.high))
         rows[name] = row
     return rows
 

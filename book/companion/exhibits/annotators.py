@@ -235,7 +235,7 @@ def figure(
     if run is None or not drawn:
         return nothing("no run keeps the covariances of its heatmaps")
     face = _frame(run, run.landmarks()["target"][measured["faces"]])[1].mean(0)
-    drawing, row = panels(1 + len(drawn), width=2.6, height=3.0, share=False)
+    drawing, row = panels(1 + len(drawn), height=3.0, share=False)
     size = np.linalg.det(scattered).mean() ** 0.25
     data = []
     every = {"three people": scattered, **drawn}

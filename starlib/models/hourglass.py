@@ -173,7 +173,7 @@ class StackedHourglass(nn.Module):
             Stack(self.scheme, width, depth, aam, i == 0, i == stacks - 1, cholesky, sigmoid)
             for i in range(stacks)
         )
-        membership = torch.from_numpy(self.scheme.membership).T.float().contiguous()  # [N, E]
+        membership = torch.tensor(self.scheme.membership.T, dtype=torch.float32)  # [N, E]
         self.register_buffer("membership", membership, persistent=False)
         self.membership: Tensor
 

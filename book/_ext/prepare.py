@@ -174,9 +174,11 @@ def _train(page: str) -> None:
     runs = ROOT / PAGES[page]["parameters"]["results"] / "runs"
     before, every = len(list(runs.glob("*.json"))), 1.0 if sys.stderr.isatty() else 30.0
     total = PAGES[page].get("trains")
-    with ThreadPoolExecutor(1) as pool, tqdm(desc=page, total=total, unit="run") as bar:
+    options: Any = {"desc": page, "total": total, "unit": "run", "disable": total is None}
+    with ThreadPoolExecutor(1) as pool, tqdm(**options) as bar:
         executed = pool.submit(execute, page)
-        while wait([executed], every).not_done:
+        while not executed.done():
+            wait([executed], every)
             bar.n = len(list(runs.glob("*.json"))) - before
             bar.refresh()
         executed.result()

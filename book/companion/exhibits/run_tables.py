@@ -9,6 +9,7 @@ import pandas as pd
 
 from companion.exhibits import cells
 from companion.exhibits.tables import label
+from starlib.files import results_folder
 from starlib.runs.records import Run, read_record
 from starlib.training.config import PROTOCOL, RunConfig, varied_arm
 
@@ -16,14 +17,15 @@ from starlib.training.config import PROTOCOL, RunConfig, varied_arm
 def run_table(runs: Sequence[Run]) -> pd.DataFrame:
     """One row per run: what it was, what came out, and where that came from."""
     rows, runs = [], list({run.name: run for run in runs}.values())
+    published = results_folder() / "runs"  # the records that stand beside the book's pages
     several = len({run.config.dataset for run in runs}) > 1
     for run in sorted(runs, key=lambda r: (r.config.dataset, _arm(r.config), r.config.seed)):
         subset, values = next(iter(run.metrics.items()))
-        where = run.provenance
+        where, link = run.provenance, f"play/data/runs/{run.path.stem}.json"
         rows.append(
             {
                 "run": run.path.stem,
-                ".link": f"play/data/runs/{run.path.stem}.json",
+                ".link": link if run.path.parent == published else "",
                 **({"data": label(run.config.dataset)} if several else {}),
                 "arm": _arm(run.config),
                 "seed": run.config.seed,

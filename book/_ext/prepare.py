@@ -25,6 +25,7 @@ from companion.exhibits import play
 from companion.exhibits.tables import label
 from companion.experiments.paper import EXPERIMENTS, Experiment
 from companion.experiments.records import Records
+from companion.page import is_settled
 from companion.text import fragments, paper_tables
 from starlib.data.synthface import VARIANTS
 from starlib.schemes import is_path
@@ -82,12 +83,18 @@ def discovered() -> dict[str, dict[str, Any]]:
 def _compared(
     records: Records, experiment: Experiment, dataset: str, scale: str
 ) -> dict[str, set[RunConfig]]:
-    """Comparison -> the configs of its arms, of those with SEEDS runs of both."""
+    """Comparison -> the configs of its arms, of those with SEEDS runs of both, or where rules were
+    written before with all that are planned."""
     runs = records.arm_runs(experiment, dataset, scale)
+
+    def enough(arm: str) -> bool:
+        planned = experiment.seeds_of(arm, dataset, scale) if is_settled(dataset, scale) else ()
+        return len(runs[arm]) >= max(len(planned), SEEDS)
+
     return {
         name: {experiment.config(arm, dataset, 0, scale) for arm in (pair.without, pair.with_)}
         for name, pair in experiment.comparisons.items()
-        if min(len(runs[pair.without]), len(runs[pair.with_])) >= SEEDS
+        if enough(pair.without) and enough(pair.with_)
     }
 
 

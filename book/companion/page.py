@@ -11,8 +11,9 @@ import pandas as pd
 from IPython.display import Markdown
 from matplotlib.figure import Figure
 
-from companion.evidence.claims import Judgement, judge_all
+from companion.evidence.claims import SETTLED, Judgement, judge_all
 from companion.evidence.effects import Effect, comparison_effects
+from companion.evidence.hypotheses import SCALE
 from companion.exhibits import figures, run_tables, tables
 from companion.experiments.experiment import PROTOCOLS, Comparison, Experiment
 from companion.experiments.paper import EXPERIMENTS
@@ -100,6 +101,11 @@ def records_of(results: str) -> Records:
     return Records.load(results_of(results))
 
 
+def is_settled(dataset: str, scale: str) -> bool:
+    """Whether the rules of settled.yml judge runs, once all planned seeds of an arm are run."""
+    return (dataset, scale) == ("300w", SCALE)
+
+
 def committed(records: Records) -> bool:
     """Whether records are those of the repository, which the author's sentences are about."""
     return records.folder.resolve() == ROOT / "results"
@@ -156,8 +162,15 @@ class Page:
 
     @property
     def run(self) -> list[str]:
-        """The comparisons whose two arms have a run each."""
-        return [n for n, p in self.pairs.items() if self.by_arm[p.without] and self.by_arm[p.with_]]
+        """The comparisons whose two arms have a run each, or in the book at the settled scale all
+        planned ones."""
+        whole = is_settled(self.dataset, self.scale) and committed(self.records) and not self.seeds
+
+        def there(arm: str) -> bool:
+            planned = self.experiment.seeds_of(arm, self.dataset, self.scale) if whole else (0,)
+            return len(self.by_arm[arm]) >= max(len(planned), 1)
+
+        return [name for name, p in self.pairs.items() if there(p.without) and there(p.with_)]
 
     @property
     def pairs(self) -> dict[str, Comparison]:
@@ -191,7 +204,10 @@ class Page:
     @cached_property
     def judgements(self) -> list[Judgement]:
         """The claims that the shown comparisons decide."""
-        found = judge_all(self.records, self.dataset, self.scale, self.experiment.name, self.seeds)
+        settled = is_settled(self.dataset, self.scale)
+        rules: dict[str, Any] = {"path": SETTLED, "planned": True} if settled else {}
+        asked = (self.dataset, self.scale, self.experiment.name, self.seeds)
+        found = judge_all(self.records, *asked, **rules)
         shown = set(self.comparisons)
         keys = ("comparisons", "minus_comparisons")
         return [j for j in found if {n for key in keys for n in j.rule.get(key, ())} <= shown]

@@ -18,6 +18,7 @@ from companion.evidence.verdicts import Verdict
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records
 from companion.experiments.schedule import ARMS, CANDIDATES, judged, schedule
+from companion.page import experiment_page
 from companion.text import facts
 from companion.text.settled import settled_claims, settled_hypotheses
 from starlib.runs.records import Run
@@ -103,6 +104,9 @@ def test_later_runs_of_a_family_take_back_no_verdict(tmp_path):
 def test_the_page_shows_no_effect_before_its_runs_are_finished(tmp_path):
     ablation, arms = EXPERIMENTS["ablation_distance"], {"l2": 0.05, "STAR l2": 0.046}
     write_arms(ablation, "300w", tmp_path, arms, seeds=4, scale="long")
+    [waiting] = experiment_page("ablation_distance", "300w", "long", results=str(tmp_path),
+                                comparisons=["l2"]).judgements  # fmt: skip
+    assert waiting.verdict is Verdict.NOT_RUN
     claims, questions = (f(Records.load(tmp_path)) for f in (settled_claims, settled_hypotheses))
     assert "|" not in claims and "`improves-l2` 8 of 10," in claims
     assert f"{len(read_claims(SETTLED))} claims wait" in claims

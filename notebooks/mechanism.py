@@ -51,7 +51,8 @@ page.say(statements.mechanism(by_noise, widths, mechanism.line(trained), people)
 # and one non-significant gain need not differ.
 
 # %%
-figures.forest(experiment_tables.noise_interactions(page.records, scale, page.seeds))
+interactions = experiment_tables.noise_interactions(by_noise, page.records, scale, page.seeds)
+figures.forest(interactions)
 
 # %% tags=["folded"]
 experiment_tables.noise_table(by_noise)

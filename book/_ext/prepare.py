@@ -25,7 +25,7 @@ from companion.exhibits import play
 from companion.exhibits.tables import label
 from companion.experiments.paper import EXPERIMENTS, Experiment
 from companion.experiments.records import Records
-from companion.page import is_settled
+from companion.page import seeds_needed
 from companion.text import fragments, paper_tables
 from starlib.data.synthface import VARIANTS
 from starlib.schemes import is_path
@@ -88,8 +88,7 @@ def _compared(
     runs = records.arm_runs(experiment, dataset, scale)
 
     def enough(arm: str) -> bool:
-        planned = experiment.seeds_of(arm, dataset, scale) if is_settled(dataset, scale) else ()
-        return len(runs[arm]) >= max(len(planned), SEEDS)
+        return len(runs[arm]) >= seeds_needed(experiment, arm, dataset, scale, SEEDS)
 
     return {
         name: {experiment.config(arm, dataset, 0, scale) for arm in (pair.without, pair.with_)}

@@ -106,6 +106,13 @@ def is_settled(dataset: str, scale: str) -> bool:
     return (dataset, scale) == ("300w", SCALE)
 
 
+def seeds_needed(experiment: Experiment, arm: str, dataset: str, scale: str, least: int) -> int:
+    """Runs that an arm needs before the book compares it: `least`, or all planned ones where rules
+    wait for them."""
+    planned = experiment.seeds_of(arm, dataset, scale) if is_settled(dataset, scale) else ()
+    return max(len(planned), least)
+
+
 def committed(records: Records) -> bool:
     """Whether records are those of the repository, which the author's sentences are about."""
     return records.folder.resolve() == ROOT / "results"
@@ -164,11 +171,11 @@ class Page:
     def run(self) -> list[str]:
         """The comparisons whose two arms have a run each, or in the book at the settled scale all
         planned ones."""
-        whole = is_settled(self.dataset, self.scale) and committed(self.records) and not self.seeds
+        book = committed(self.records) and not self.seeds
 
         def there(arm: str) -> bool:
-            planned = self.experiment.seeds_of(arm, self.dataset, self.scale) if whole else (0,)
-            return len(self.by_arm[arm]) >= max(len(planned), 1)
+            which = self.experiment, arm, self.dataset, self.scale
+            return len(self.by_arm[arm]) >= (seeds_needed(*which, least=1) if book else 1)
 
         return [name for name, p in self.pairs.items() if there(p.without) and there(p.with_)]
 

@@ -1,6 +1,7 @@
-"""Reading files of weights safely: tensors and plain values, never code."""
+"""Files of weights: tensors and plain values, and when read never code."""
 
 import collections
+import io
 import pickletools
 import re
 import warnings
@@ -10,8 +11,17 @@ from typing import Any
 
 import torch
 
+from starlib.files import atomically
+
 # Names that torch.save itself writes in a file of tensors and of an optimiser's state.
 PLAIN = r"torch\.(_utils\.\w+|\w+Storage)|collections\.(OrderedDict|Counter)"
+
+
+def save_tensors(path: Path, values: dict[str, Any]) -> None:
+    """Write what `read_tensors` reads, `atomically`."""
+    buffer = io.BytesIO()  # written by torch.save itself, a full disk would go unnamed
+    torch.save(values, buffer)
+    atomically(path, lambda partial: partial.write_bytes(buffer.getbuffer()))
 
 
 def read_tensors(path: Path | str) -> Any:

@@ -68,8 +68,13 @@ def calibration(model: nn.Module, crops: CropStore, config: RunConfig) -> dict[s
     if spread is None:
         return {}
     error = crops.landmarks[:CALIBRATION_FACES] - predict(model, images, config)
-    squared = metrics.squared_mahalanobis(error, spread, map_floor(config))
-    return {"factor": float(np.nanmean(squared) / 2), "faces": len(images)}  # of labelled points
+    return {"factor": calibration_factor(error, spread, config), "faces": len(images)}
+
+
+def calibration_factor(error: NDArray, spread: NDArray, config: RunConfig) -> float:
+    """`calibration` of errors [F, N, 2], NaN where unlabelled, and covariances [F, N, 2, 2] in the
+    stored crops' [-1, 1]."""
+    return float(np.nanmean(metrics.squared_mahalanobis(error, spread, map_floor(config))) / 2)
 
 
 def mean_shape(

@@ -79,17 +79,17 @@ def write(path: Path, arrays: dict[str, NDArray]) -> None:
     try:
         _read_shared(path, key)
     except ValueError:
-        _save(_shared_path(path, key), shared)
+        save_arrays(_shared_path(path, key), shared)
     own = {"faces": np.array(key), "predicted": _bytes(arrays["predicted"] - arrays["target"])}
     if "covariance" in arrays:
         own["covariance"] = _bytes(arrays["covariance"][_TRIANGLE])
-    _save(path, own)
+    save_arrays(path, own)
 
 
 def read(path: Path) -> dict[str, NDArray]:
     """The arrays of a run as they were `stored`. ValueError names a file that is missing, damaged
     or not of this form."""
-    own = _load(path)
+    own = read_arrays(path)
     try:
         arrays = _read_shared(path, str(own["faces"]))
         arrays["predicted"] = _values(own["predicted"], np.int16) + arrays["target"]
@@ -132,13 +132,14 @@ def _shared_path(path: Path, key: str) -> Path:
 def _read_shared(path: Path, key: str) -> dict[str, NDArray]:
     """The arrays that runs on these test faces share; ValueError as in `read`."""
     shared = _shared_path(path, key)
-    arrays = _load(shared)
+    arrays = read_arrays(shared)
     if digest(arrays)[:12] != key:
         raise ValueError(f"{shared}: expected the test faces whose hash it is named by")
     return arrays
 
 
-def _load(path: Path) -> dict[str, NDArray]:
+def read_arrays(path: Path) -> dict[str, NDArray]:
+    """The arrays of an .npz file; ValueError names a damaged one."""
     try:
         with path.open("rb") as file, np.load(file) as arrays:
             return dict(arrays)
@@ -146,5 +147,6 @@ def _load(path: Path) -> dict[str, NDArray]:
         raise ValueError(f"{path}: expected the arrays of a run ({error})") from error
 
 
-def _save(path: Path, arrays: dict[str, NDArray]) -> None:
+def save_arrays(path: Path, arrays: dict[str, NDArray]) -> None:
+    """Write an .npz file, `atomically`."""
     atomically(path, lambda partial: np.savez_compressed(partial, **arrays))  # type: ignore[arg-type]

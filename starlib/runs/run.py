@@ -2,21 +2,19 @@
 
 import contextlib
 import hashlib
-import io
 import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from starlib.data import CropStore, DataError, FaceSet, crop_store, data_root, load_dataset
 from starlib.data.face_boxes import measured_reach
 from starlib.data.held_out import hold_out
 from starlib.data.synthface import VARIANTS, VERSION
 from starlib.devices import AUTO, available_device, set_backends
-from starlib.files import PARTIAL, atomically, results_folder
+from starlib.files import PARTIAL, results_folder, write_text
+from starlib.models.weights import save_tensors
 from starlib.runs.evaluation import calibration, evaluation_metrics, mean_shape
 from starlib.runs.finished import load_run
 from starlib.runs.model_card import model_card
@@ -229,12 +227,9 @@ def _evaluated(
     )
     parts: dict[str, Any] = {"config": config.to_dict(), "scheme": scheme}
     parts |= {"weights": trained.model.state_dict(), "calibration": calibrated} | own
-    buffer = io.BytesIO()  # written by torch.save itself, a full disk would go unnamed
-    torch.save(parts, buffer)
     weights = folder / "weights" / f"{evaluated.name}.pt"
-    atomically(weights, lambda p: p.write_bytes(buffer.getbuffer()))
-    card = model_card(evaluated, weights)
-    atomically(weights.with_suffix(".md"), lambda p: p.write_text(card, encoding="utf-8"))
+    save_tensors(weights, parts)
+    write_text(weights.with_suffix(".md"), model_card(evaluated, weights))
     return evaluated.save(arrays)
 
 

@@ -7,23 +7,21 @@ the training has not seen, and its record.
 """
 
 import hashlib
-import io
 import json
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from starlib.data import crop_store
 from starlib.data.synthface import album
-from starlib.files import atomically, write_text
+from starlib.files import write_text
 from starlib.inference.shipped import FOLDER
 from starlib.metrics import squared_mahalanobis
-from starlib.models.weights import read_tensors
-from starlib.runs.evaluation import map_floor
+from starlib.models.weights import read_tensors, save_tensors
+from starlib.runs.evaluation import calibration_factor
 from starlib.runs.records import read_record
 from starlib.schemes import Scheme
 from starlib.training.config import RunConfig
@@ -44,8 +42,7 @@ def calibration_check(
     crops' [-1, 1], of faces that the training has not seen.
     """
     fit, rest = slice(0, None, 2), slice(1, None, 2)
-    floor = map_floor(config)
-    factor = float(np.nanmean(squared_mahalanobis(error[fit], spread[fit], floor))) / 2
+    factor = calibration_factor(error[fit], spread[fit], config)
     count = len(error[fit])
     fitted: dict[str, float] = {"factor": factor, "faces": count, "held_out": count}
     squared = squared_mahalanobis(error[rest], spread[rest])
@@ -91,10 +88,9 @@ def _write(
 ) -> None:
     record.setdefault("calibration_of_run", record["calibration"])
     record |= {"calibration": fitted, "calibration_check": check}
-    buffer = io.BytesIO()
-    torch.save(parts | {"calibration": fitted}, buffer)
-    atomically(FOLDER / f"{name}.pt", lambda path: path.write_bytes(buffer.getbuffer()))
+    weights = FOLDER / f"{name}.pt"
+    save_tensors(weights, parts | {"calibration": fitted})
     write_text(FOLDER / f"{name}.json", json.dumps(record, indent=1, allow_nan=False) + "\n")
     about = json.loads((FOLDER / "about.json").read_text(encoding="utf-8"))
-    about[name]["sha256"] = hashlib.sha256(buffer.getbuffer()).hexdigest()
+    about[name]["sha256"] = hashlib.sha256(weights.read_bytes()).hexdigest()
     write_text(FOLDER / "about.json", json.dumps(about, indent=1) + "\n")

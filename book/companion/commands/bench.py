@@ -15,7 +15,7 @@ from companion.bench import timing as bench
 from companion.exhibits.cost import record_text
 from starlib.data import load_dataset
 from starlib.devices import AUTO, available_device, set_backends
-from starlib.files import atomically, results_folder, write_text
+from starlib.files import results_folder, write_text
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -96,8 +96,6 @@ def _bench(options: argparse.Namespace) -> int:
     whole = not quick and all(part in record for part in costs.PARTS)
     name = costs.name_of(record["machine"]) + ("" if whole else "-partial")
     path = results_folder(options.results) / "bench" / f"{name}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(costs.rounded(record), indent=1, allow_nan=False) + "\n"
-    atomically(path, lambda p: p.write_text(text, encoding="utf-8"))
+    write_text(path, json.dumps(costs.rounded(record), indent=1, allow_nan=False) + "\n")
     print(f"written to {path}")
     return 0

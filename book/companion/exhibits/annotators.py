@@ -1,6 +1,5 @@
 """Several people's labels of LFPW's faces and of cephalograms, beside the heatmaps of networks."""
 
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from textwrap import fill
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from companion.evidence import annotators as people
-from companion.evidence.annotators import Agreement, Interval
+from companion.evidence.annotators import Agreement
 from companion.exhibits import cells
 from companion.exhibits.figures import COLOURS, add_ellipses, done, hover, nothing, panels
 from companion.exhibits.tables import label
@@ -22,7 +21,7 @@ from companion.experiments.records import ArmRuns, Records
 from starlib.data import cephalo, load_dataset
 from starlib.data.crops import VIEW_MARGIN, landmark_boxes
 from starlib.data.lfpw_annotators import POINTS
-from starlib.files import atomically
+from starlib.runs.predictions import read_arrays, save_arrays
 from starlib.runs.records import Run
 
 NAME = "lfpw_scatter.npz"
@@ -92,20 +91,15 @@ def _edges(picture: object, landmarks: NDArray) -> NDArray:
 
 def save(measured: Mapping[str, NDArray], results: Path) -> Path:
     """Write what `measure` returned to results/analyses/: coordinates and numbers, no pictures."""
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **measured)  # type: ignore[arg-type]
     path = results / "analyses" / NAME
-    atomically(path, lambda partial: partial.write_bytes(buffer.getvalue()))
+    save_arrays(path, dict(measured))
     return path
 
 
 def load(results: Path) -> dict[str, NDArray] | None:
     """What `save` wrote, or None."""
     path = results / "analyses" / NAME
-    if not path.is_file():
-        return None
-    with np.load(path) as archive:
-        return {name: archive[name] for name in archive.files}
+    return read_arrays(path) if path.is_file() else None
 
 
 def heatmaps(run: Run, faces: NDArray) -> NDArray | None:
@@ -177,25 +171,18 @@ def agreements(
     return {"nothing: drawn at random": people.chance(squares.shape[1]), **found}
 
 
-def _cell(values: Interval, digits: int) -> cells.Cell:
-    value, low, high = (f"{v:.{digits}f}" for v in values)
-    return cells.Cell(
-        f"{value} [{low}, {high}]", dict(zip(("", *cells.LIMITS), values, strict=True))
-    )
-
-
 def table(found: Mapping[str, Agreement]) -> pd.DataFrame:
     """Angle to the axes of people's scatter, by how much that is smaller than without STAR loss,
     and rank correlations over points, by network."""
     rows = []
     for name, one in found.items():
         row: dict[str, object] = {"axes from": name}
-        row["angle to people's (°) [95 %]"] = _cell(one.angle, 1)
+        row["angle to people's (°) [95 %]"] = cells.bracketed(one.angle, ".1f")
         plain = found.get(name.replace("STAR ", ""), one)
-        gained = plain is not one
-        row["closer by STAR (°) [95 %]"] = _cell(people.closer(one, plain), 1) if gained else ""
-        row["rank correlation of ratios [95 %]"] = _cell(one.ratios, 2)
-        rows.append(row | {"of areas [95 %]": _cell(one.areas, 2)})
+        gained = cells.bracketed(people.closer(one, plain), ".1f") if plain is not one else ""
+        row["closer by STAR (°) [95 %]"] = gained
+        row["rank correlation of ratios [95 %]"] = cells.bracketed(one.ratios, ".2f")
+        rows.append(row | {"of areas [95 %]": cells.bracketed(one.areas, ".2f")})
     return cells.table_of(rows, "axes from")
 
 
@@ -214,7 +201,7 @@ def scatter_table(
                 "point": names[n].replace("_", " "),
                 f"along ({unit})": cells.number(along),
                 f"across ({unit})": cells.number(across),
-                "along / across [95 %]": _cell(ratio, 2),
+                "along / across [95 %]": cells.bracketed(ratio, ".2f"),
                 "axis (°)": cells.number(float(np.degrees(np.arctan2(-y[n], x[n])) % 180), 0),
             }
         )

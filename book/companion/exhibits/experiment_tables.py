@@ -233,11 +233,13 @@ def noise_effects(
 
 
 def noise_interactions(
-    records: Records, scale: str = "reduced", seeds: Sequence[int] | None = None
+    gains: Mapping[str, Mapping[str, Effect]],
+    records: Records,
+    scale: str = "reduced",
+    seeds: Sequence[int] | None = None,
 ) -> dict[str, Effect]:
-    """Gain of STAR loss with l2 against the truth by the noise of the labels, then the gain with
-    noise minus that on its control; what was run."""
-    gains = noise_effects(records, scale, seeds)
+    """The gains with l2 of `noise_effects`, then the gain with noise minus that on its control;
+    what was run."""
     shown = {f"gain, {noise}": effects["l2"] for noise, effects in gains.items()}
     for one, other in (
         ("synthface", "synthface-0"),
@@ -264,18 +266,13 @@ def noise_table(effects: Mapping[str, Mapping[str, Effect]]) -> pd.DataFrame:
 def residual_table(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows of `mechanism.at_equal_training_error`: negative is better than the training error
     says."""
-    columns = ["NME (%)", "low (%)", "high (%)"]
-    return cells.table_of(
-        [
-            {
-                "arms": name,
-                "NME at equal training error (%)": cells.Cell(
-                    "{:+.1f} [{:+.1f}, {:+.1f}]".format(*row[columns]),
-                    dict(zip(("", *cells.LIMITS), row[columns], strict=True)),
-                ),
-                "runs": int(row["runs"]),
-            }
-            for name, row in rows.iterrows()
-        ],
-        "arms",
-    )
+    title, columns = "NME at equal training error (%)", ["NME (%)", "low (%)", "high (%)"]
+    shown = [
+        {
+            "arms": name,
+            title: cells.bracketed(row[columns].tolist(), "+.1f"),
+            "runs": int(row["runs"]),
+        }
+        for name, row in rows.iterrows()
+    ]
+    return cells.table_of(shown, "arms")

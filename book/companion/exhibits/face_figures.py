@@ -38,7 +38,7 @@ from starlib.data.augment import view
 from starlib.data.crops import STORE_MARGIN, crop, landmark_boxes
 from starlib.inference.detector import Detector, load_detector
 from starlib.inference.locate import Located, locate
-from starlib.inference.shipped import weights_path
+from starlib.inference.shipped import DEFAULT, weights_path
 from starlib.schemes import Scheme
 from starlib.synthface import render_faces
 
@@ -70,13 +70,13 @@ def scatter(runs: ArmRuns, pair: Comparison, most: int = 5) -> Figure:
     arms = [arm for arm in (pair.without, pair.with_) if len(runs.get(arm, {})) > 1]
     if len(arms) < 2:
         return nothing()
-    if not {"contour", "eye corners"} <= next(iter(runs[arms[0]].values())).scheme.regions.keys():
+    run = next(iter(runs[arms[0]].values()))
+    if not {"contour", "eye corners"} <= run.scheme.regions.keys():
         return nothing("no contour or no eye among these landmarks")
     seeds = {arm: sorted(runs[arm])[:most] for arm in arms}
     points = {a: np.stack([runs[a][s].landmarks()["predicted"] for s in seeds[a]]) for a in arms}
     spread = point_spread(points[arms[0]]).mean(1)
     number = int(np.argsort(spread)[len(spread) // 2])
-    run = next(iter(runs[arms[0]].values()))
     labels, scheme = run.landmarks()["target"][number], run.scheme
     zooms = _two_points(scheme)
     figure, rows = grid(3, 1 + len(zooms))
@@ -145,10 +145,10 @@ def _draw_heatmaps(row: Sequence[Axes]) -> None:
     row[0].set_ylabel("heatmaps of one network", fontsize=9)
 
 
-def _locate_on_photograph(weights: str = "300w") -> tuple[Detector, Image.Image, Located]:
+def _locate_on_photograph() -> tuple[Detector, Image.Image, Located]:
     """A network that comes with the project, NASA's portrait of the astronaut Eileen Collins, which
     is in the public domain, and what the network finds in it."""
-    detector = load_detector(weights_path(weights))
+    detector = load_detector(weights_path(DEFAULT))
     picture = Image.open(PHOTOGRAPH).convert("RGB")
     left, top, right, bottom = FACE_BOX
     side = max(right - left, bottom - top)

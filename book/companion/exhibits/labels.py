@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from companion.exhibits.tables import label
 from starlib.data import load_dataset
 from starlib.data.crops import landmark_boxes
-from starlib.files import atomically, results_folder
+from starlib.files import results_folder, write_text
 from starlib.runs.records import Run
 
 NAME = "label_shift.json"
@@ -73,7 +73,7 @@ def save(measured: dict[str, Any], results: Path | str | None = None) -> Path:
     path = results_folder(results) / "analyses" / NAME
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(measured, indent=1) + "\n"
-    atomically(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+    write_text(path, text)
     return path
 
 

@@ -25,7 +25,7 @@ from companion.experiments.records import Records, subsets_of
 from starlib import metrics
 from starlib.data import synthface
 from starlib.data.crops import STORE_MARGIN, landmark_boxes
-from starlib.files import atomically
+from starlib.files import atomically, write_text
 from starlib.runs.records import Run
 from starlib.schemes import SCHEMES
 from starlib.synthface import render_faces
@@ -57,7 +57,7 @@ def write(folder: Path, records: Records) -> None:
 def _write(folder: Path, name: str, data: object) -> None:
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     script = f"starplay.receive({json.dumps(name)},{text});\n"
-    atomically(folder / f"{name}.js", lambda p: p.write_text(script, encoding="utf-8"))
+    write_text(folder / f"{name}.js", script)
 
 
 def effects(runs: Iterable[Run]) -> tuple[dict[str, Any], dict[str, Any]]:

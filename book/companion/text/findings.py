@@ -7,6 +7,8 @@ from companion.exhibits.tables import label
 from companion.text.statements import Statement
 from companion.text.verdicts import summary
 
+FINDING = "> **Finding.**"
+
 
 def finding(
     statement: Statement | None, judgements: Sequence[Judgement], name: str, committed: bool
@@ -25,7 +27,7 @@ def finding(
         text = f"For these runs nobody has written a sentence yet. {summary(judgements)}"
     else:
         text = "For these runs nobody has written a sentence yet, and they decide no claim."
-    opening = f"> **Finding.** {text}"
+    opening = f"{FINDING} {text}"
     if not judgements:
         return opening
     number = len(judgements)

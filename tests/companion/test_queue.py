@@ -53,9 +53,7 @@ def test_the_queue_follows_its_order_and_seeds_rise_within(tmp_path):
     assert max(place for place, _ in places) < len(queue.ORDER)  # every run has its place
     for name, fields in queue.ORDER:  # every line means a run
         assert name in EXPERIMENTS
-        assert any(
-            name in e.experiments and fields.items() <= e.config.to_dict().items() for e in listed
-        )
+        assert any(queue.meant(entry, name, fields) for entry in listed)
 
 
 def test_a_closed_scale_lists_what_was_run_and_plans_nothing(tmp_path):
@@ -84,6 +82,14 @@ def test_data_sets_without_files_are_left_out(tmp_path, monkeypatch):
     monkeypatch.delenv("STARLIB_DATA", raising=False)
     names = {config.dataset for config in trainable(entries(Records.load(tmp_path)), tmp_path)}
     assert names and all(name.startswith("synthface") for name in names)
+
+
+def test_another_data_set_gets_the_paper_s_pairs_first_and_no_schedule_of_ours(tmp_path):
+    listed = entries(Records.load(tmp_path), "full", datasets=["wflw"])
+    assert [e.arm for e in listed[:2]] == ["smooth_l1", "STAR smooth_l1"]
+    assert {e.config.epochs for e in listed} == {RunConfig.at("full", "wflw").epochs}
+    by_experiment = {name for e in listed for name in e.experiments}
+    assert {"compare_adl", "restriction"} <= by_experiment and "schedule" not in by_experiment
 
 
 def test_the_list_shows_state_minutes_and_what_is_decided(tmp_path, capsys):

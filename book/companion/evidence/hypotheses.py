@@ -17,13 +17,13 @@ from companion.evidence.rules import measured_effects
 from companion.evidence.statistics import ALPHA, Effect, holm, interval
 from companion.evidence.verdicts import Rule, Word
 from companion.experiments.experiment import PROTOCOLS
+from companion.experiments.experiment import SETTLED as SCALE
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import ArmRuns, Records
 from companion.files import read_yaml
 from starlib.runs.records import Run
 from starlib.training.config import RunConfig
 
-SCALE = "long"
 L2, AAM = 0.0013, 0.0006  # margins: thirds of the paper's effects with l2, and in Table 5
 SMOOTH_L1 = 0.0012  # the paper's effect
 CHANCE = (45.0, 0.0, 1.0)  # of an angle in degrees, of a correlation, of a ratio

@@ -10,6 +10,7 @@ DISTANCES = ("l1", "smooth_l1", "l2", "wing")
 # synthface with noise of strength 3, 0 and 6, and of strength 3 without its direction.
 LEVELS = ("synthface", "synthface-0", "synthface-6", "synthface-isotropic")
 BLOCKS: dict[str, dict[str, Any]] = {"basic": {}, "dr": {"dr": True}, "aam": {"aam": True}}
+SETTLED = "long"  # the scale chosen by companion.experiments.schedule
 # Closed scales: the protocol of their committed runs, of which all seeds are read.
 PROTOCOLS = {"reduced": 1}
 CLOSED_SEEDS = tuple(range(10))
@@ -102,6 +103,11 @@ class Experiment:
     datasets: tuple[str, ...] = ("300w",)
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     plan: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+    @property
+    def sets_epochs(self) -> bool:
+        """Whether all arms have epochs of their own, whatever the scale."""
+        return all("epochs" in arm.changes for arm in self.arms.values())
 
     def seeds_of(self, arm: str, dataset: str, scale: str = "long") -> tuple[int, ...]:
         """The seeds on which an arm is run, without gaps from 0 where `plan` has the data set; all

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from companion.experiments.estimate import NETWORK, gpu_minutes, operations
+from companion.experiments.experiment import PROTOCOLS, SETTLED
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records
 from starlib.data.synthface import VARIANTS
@@ -18,21 +19,22 @@ from starlib.training.config import PROTOCOL, RunConfig
 # What is run first: an experiment, and of its arms those with these fields. An arm that is in none
 # comes last.
 BASIC: dict[str, Any] = {"dr": False, "aam": False}
+PHOTOS = {"rendered": False}  # no field of a config: whether its data set is synthface
 ORDER: tuple[tuple[str, dict[str, Any]], ...] = (
     ("schedule", {}),
-    ("ablation_distance", {"dataset": "300w", "distance": "smooth_l1", **BASIC}),
-    ("ablation_distance", {"dataset": "300w", "distance": "l2", **BASIC}),
+    ("ablation_distance", {**PHOTOS, "distance": "smooth_l1", **BASIC}),
+    ("ablation_distance", {**PHOTOS, "distance": "l2", **BASIC}),
     ("longer", {}),
     ("released_code", {"augmentation": "paper", "crop": "longer"}),
     ("controls", BASIC),
     ("annotators", {}),
-    ("ablation_distance", {"dataset": "300w", "dr": True}),
+    ("ablation_distance", {**PHOTOS, "dr": True}),
     ("controls", {}),
     ("restriction", BASIC),
     ("ambiguity", {}),
     ("noise", {}),
     ("compare_luvli", {}),
-    ("ablation_distance", {"dataset": "300w", "distance": "smooth_l1"}),
+    ("ablation_distance", {**PHOTOS, "distance": "smooth_l1"}),
     ("compare_adl", {}),
     ("restriction", {}),
     ("ablation_distance", BASIC),
@@ -76,8 +78,11 @@ def entries(
     """
     users: dict[RunConfig, dict[str, str]] = {}  # -> experiment -> the name of the arm there
     for name, experiment in EXPERIMENTS.items():
+        if experiment.sets_epochs and scale not in (SETTLED, *PROTOCOLS):
+            continue  # its epochs are meant for the settled scale
+        any_data = "300w" in experiment.datasets and not experiment.sets_epochs
         for dataset in datasets or experiment.datasets:
-            if dataset in experiment.datasets or "300w" in experiment.datasets:  # then any
+            if dataset in experiment.datasets or any_data:
                 for arm in experiment.arms:
                     for seed in experiment.seeds_of(arm, dataset, scale):
                         config = experiment.config(arm, dataset, seed, scale)
@@ -101,12 +106,14 @@ def entries(
 
 
 def _order(entry: Entry) -> tuple[float, ...]:
-    def meant(name: str, fields: dict[str, Any]) -> bool:
-        config = entry.config
-        return name in entry.experiments and all(getattr(config, f) == v for f, v in fields.items())
-
-    place = next((p for p, line in enumerate(ORDER) if meant(*line)), len(ORDER))
+    place = next((p for p, line in enumerate(ORDER) if meant(entry, *line)), len(ORDER))
     return place, entry.config.seed, entry.minutes or 0.0
+
+
+def meant(entry: Entry, name: str, fields: dict[str, Any]) -> bool:
+    """Whether a line of ORDER means a run."""
+    known = vars(entry.config) | {"rendered": entry.config.dataset in VARIANTS}
+    return name in entry.experiments and fields.items() <= known.items()
 
 
 def expected_minutes(config: RunConfig, runs: Sequence[Run]) -> float | None:

@@ -1,12 +1,14 @@
 """Time of a training step from counted operations."""
 
 import dataclasses
+import json
 
 import pytest
 import torch
 import torch.nn.functional as F
 
 from companion.__main__ import main
+from companion.bench.summary import PARTS
 from companion.experiments.estimate import H200, Counted, _Count, gpu_minutes, operations, step
 from starlib.training.config import RunConfig
 
@@ -53,3 +55,27 @@ def test_the_list_of_runs_says_that_its_hours_on_a_gpu_are_computed(tmp_path, ca
     assert main(["runs", "--results", str(tmp_path), *asked]) == 0
     total = capsys.readouterr().out.splitlines()[-1]
     assert "hours on an NVIDIA H200, computed and not measured" in total
+
+
+def test_hours_on_a_gpu_follow_its_own_benchmark(tmp_path, capsys):
+    seconds = 3 * step(SMALL).seconds(H200)
+    times = {"step with star": {"median": seconds}}
+    record = {part: {} for part in PARTS} | {
+        "quick": False,
+        "machine": {"device": "cuda", "device_name": "Own GPU"},
+        "step": {"config": SMALL.to_dict(), "seconds": times},
+    }
+    asked = ["runs", "--experiment", "stability", "--device", "cuda", "--scale", "smoke"]
+    asked += ["--results", str(tmp_path)]
+
+    def hours():
+        assert main(asked) == 0
+        total = capsys.readouterr().out.splitlines()[-1]
+        return total, float(total.split(" hours on an ")[0].split()[-1])
+
+    _, bound = hours()
+    (tmp_path / "bench").mkdir()
+    (tmp_path / "bench" / "own.json").write_text(json.dumps(record), encoding="utf-8")
+    total, own = hours()
+    assert "on an Own GPU, from its benchmark" in total
+    assert own == pytest.approx(3 * bound, rel=0.2)

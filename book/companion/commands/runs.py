@@ -3,8 +3,9 @@
 import argparse
 from collections.abc import Sequence
 
+from companion.bench import summary as costs
 from companion.evidence.claims import claims_of_runs
-from companion.experiments.estimate import H200
+from companion.experiments.estimate import H200, own_gpu
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.queue import Entry, entries
 from companion.experiments.records import Records
@@ -22,7 +23,8 @@ def add(parser: argparse.ArgumentParser) -> None:
         choices=("cpu", "cuda"),
         default="cpu",
         help="whose minutes for what is missing: cpu, from those of the records (default), or cuda,"
-        f" a lower bound for an {H200.name} from counted operations",
+        " those of this folder's `bench --device cuda`, without one a lower bound for an"
+        f" {H200.name} from counted operations",
     )
     parser.add_argument("--missing", action="store_true", help="leave out what is done")
     parser.add_argument(
@@ -38,12 +40,18 @@ def _runs(options: argparse.Namespace) -> int:
         return _check(records)
     claims = claims_of_runs(options.scale)
     what = options.scale, options.experiment, options.dataset
-    listed = entries(records, *what, device=options.device)
+    gpu, factor = own_gpu(costs.load(records.folder))
+    listed = entries(records, *what, device=options.device, gpu_factor=factor)
     print(f"{'state':8} {'minutes':>7}  {'data set':14} {'seed':>4}  arm: what it decides")
     for entry in listed:
         if not (options.missing and entry.run):
             print(_line(entry, claims.get(entry.config, ())))
-    print(f"{_total(listed, options.device)} (records: {records.folder / 'runs'})")
+    hours = "about {:.1f} hours of one core"
+    if options.device == "cuda":
+        hours = f"about {{:.1f}} hours on an {gpu}, from its benchmark"
+        if factor == 1:
+            hours = f"at least {{:.1f}} hours on an {gpu}, computed and not measured"
+    print(f"{_total(listed, hours)} (records: {records.folder / 'runs'})")
     return 0
 
 
@@ -62,18 +70,15 @@ def _shown(name: str) -> str:
     return paper if any(character.isdigit() for character in paper) else name
 
 
-def _total(listed: Sequence[Entry], device: str) -> str:
+def _total(listed: Sequence[Entry], hours: str) -> str:
     done = [entry for entry in listed if entry.run]
     rest = [entry for entry in listed if not entry.run]
     spent = sum(entry.minutes or 0 for entry in done) / 60
     text = f"{len(done)} of {len(listed)} runs done ({spent:.1f} hours)"
     if any(entry.minutes is None for entry in rest):
         return f"{text}; {len(rest)} missing"
-    hours = sum(entry.minutes or 0 for entry in rest) / 60
-    about = f"at least {hours:.1f} hours on an {H200.name}, computed and not measured"
-    if device == "cpu":
-        about = f"about {hours:.1f} hours of one core"
-    return f"{text}; {len(rest)} missing, {about}"
+    left = hours.format(sum(entry.minutes or 0 for entry in rest) / 60)
+    return f"{text}; {len(rest)} missing, {left}"
 
 
 def _check(records: Records) -> int:

@@ -7,6 +7,7 @@ bandwidth, and its launch (the roofline model; Williams et al., 2009). The sum o
 lower bound for an uncompiled step.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -122,3 +123,14 @@ def gpu_minutes(config: RunConfig, faces: int, gpu: Gpu = H200) -> float:
     """Lower bound of a run's minutes on a GPU, for so many training faces."""
     steps = config.epochs * (faces // min(config.batch_size, faces))
     return steps * step(config).seconds(gpu) / 60
+
+
+def own_gpu(benchmarks: Sequence[dict[str, Any]]) -> tuple[str, float]:
+    """The first GPU of the records of `companion bench`, and how many times as long its training
+    step takes as the lower bound for an H200; without one the H200 and 1."""
+    for record in benchmarks:
+        if record["machine"]["device"] == "cuda":
+            config = RunConfig.from_dict(record["step"]["config"])
+            seconds = record["step"]["seconds"]["step with star"]["median"]
+            return record["machine"]["device_name"], seconds / step(config).seconds(H200)
+    return H200.name, 1.0

@@ -69,12 +69,13 @@ def entries(
     datasets: Sequence[str] | None = None,
     seeds: Sequence[int] | None = None,
     device: str = "cpu",
+    gpu_factor: float = 1.0,
 ) -> list[Entry]:
     """The runs that experiments need, each once, in ORDER, then by seed, then the cheap before the
     dear.
 
-    Minutes to expect are those of the machine of the finished runs, or for device "cuda" a lower
-    bound for the GPU of `companion.experiments.estimate`.
+    Minutes to expect are those of the machine of the finished runs, or for device "cuda"
+    `gpu_factor` times the lower bound for the GPU of `companion.experiments.estimate`.
     """
     users: dict[RunConfig, dict[str, str]] = {}  # -> experiment -> the name of the arm there
     for name, experiment in EXPERIMENTS.items():
@@ -98,7 +99,7 @@ def entries(
         if run is not None:
             minutes = run.provenance["seconds"] / 60
         elif device == "cuda":
-            minutes = gpu_minutes(config, faces_of(config, records.runs))
+            minutes = gpu_factor * gpu_minutes(config, faces_of(config, records.runs))
         else:
             minutes = expected_minutes(config, records.runs)
         found.append(Entry(config, next(iter(names.values())), run, minutes, tuple(names)))

@@ -5,6 +5,7 @@ import h5py
 import numpy as np
 import pytest
 from PIL import Image
+from sphinx.application import Sphinx
 
 import prepare
 from companion.experiments.queue import entries, trainable
@@ -12,6 +13,7 @@ from companion.experiments.records import Records
 from companion.page import experiment_page
 from starlib.data import cofw
 from starlib.data.wflw import SUBSETS
+from starlib.files import ROOT
 from starlib.schemes import SCHEMES
 from starlib.synthface import render_faces
 
@@ -119,7 +121,7 @@ def test_a_page_has_the_subsets_and_a_verdict_of_its_own_data(trained):
     assert "Finding" in page.finding.data and "20 of" in page.sources.data
 
 
-def test_records_of_another_data_set_get_a_page_of_their_own(trained, monkeypatch):
+def test_records_of_another_data_set_get_a_page_of_their_own(trained, tmp_path, monkeypatch):
     dataset, folder = trained
     monkeypatch.setattr(prepare, "ROOT", folder)
     notebook = {"compare_adl": "compare_luvli"}.get(CHAINS[dataset][0], CHAINS[dataset][0])
@@ -129,3 +131,28 @@ def test_records_of_another_data_set_get_a_page_of_their_own(trained, monkeypatc
     assert entry["parameters"] == {"dataset": dataset, "scale": "smoke"}
     [number] = {n for n in entry["paper"] if n.startswith("Table")}
     assert number == {"wflw": "Table 6", "cofw": "Table 3"}[dataset]
+    built = built_page(*found.items(), folder / "results", tmp_path, monkeypatch)
+    assert "STAR over ADL" in built if dataset == "wflw" else "smooth-l1" in built
+    assert "too few seeds" in built and "2 seeds" in built
+    assert all(name in built for name in CHAINS[dataset][-1])
+
+
+def built_page(found, results, tmp_path, monkeypatch):
+    """The text of a page that `make book` builds, with every warning an error; of other files the
+    book's own build is the test."""
+    [page, entry] = found
+    monkeypatch.setitem(prepare.PAGES, page, entry)
+    monkeypatch.setattr(prepare, "EXECUTED", tmp_path)
+    monkeypatch.setattr(prepare, "ROOT", ROOT)
+    monkeypatch.setenv("STARLIB_RESULTS", str(results))
+    monkeypatch.setenv("JUPYTER_PREFER_ENV_PATH", "1")
+    prepare.execute(page)
+    options = {
+        "extensions": ["myst_nb", "sphinx_design"], "root_doc": page, "nb_execution_mode": "off",
+        "myst_enable_extensions": ["colon_fence", "dollarmath", "attrs_inline"], "numfig": True,
+        # Links to the book's other pages; a second build in one process.
+        "suppress_warnings": ["myst.xref_missing", "app"],
+    }  # fmt: skip
+    out = tmp_path / "_build"
+    Sphinx(tmp_path, None, out, out, "html", options, status=None, warningiserror=True).build()
+    return " ".join((out / f"{page}.html").read_text(encoding="utf-8").split())

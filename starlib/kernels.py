@@ -8,10 +8,11 @@ Autograd would keep a copy of the maps for each product. By hand the gradient ne
 
     ∂μ/∂hᵢ = dᵢ / V1    ∂S/∂hᵢ = (dᵢ dᵢᵀ - S) / V1    ∂V2/∂hᵢ = 2 (ĥᵢ - V2) / V1
 
-which for a map is a multiple of h plus a matrix of rank three. The sums over rows are products with
-[1, y] and, once the mean is known, with [y - μ, (y - μ)²], so that nothing cancels. Each pass is
-one operation over all maps, so that threads seldom wait for each other. Under torch.compile all
-sums are of one shape, so that they become one kernel.
+which for a map is a multiple of h plus a matrix of rank three. The map is read for its sums over
+columns, with weights [1, y], and over rows. Both variances follow from these margins once the mean
+is known, so that nothing cancels; the covariance of x and y loses a digit to the mean where the map
+is as narrow as a cell. Each pass is one operation over all maps, so that threads seldom wait for
+each other. Under torch.compile all sums are of one shape, so that they become one kernel.
 """
 
 from typing import Any
@@ -21,7 +22,7 @@ from torch import Tensor
 
 # Maps whose largest value is below this hold no mass that float32 can normalise.
 EMPTY = 1e-20
-# Largest values between which neither Σh nor Σh² needs the map to be scaled first.
+# Masses Σh between which neither Σh nor Σh² needs the map to be scaled first.
 SAFE = 1e-9, 1e9
 
 
@@ -147,43 +148,43 @@ def _mass(total: Tensor) -> Tensor:
     return torch.where(total < 0.5, 1.0, total)
 
 
-def _product(a: Tensor, b: Tensor, onto: Tensor | None = None) -> Tensor:
-    """a @ b for [B, N, I, K] and [B, N, K, J], in the precision of their dtype; added to `onto`.
+def _product(a: Tensor, b: Tensor) -> Tensor:
+    """a @ b for [B, N, I, K] and [B, N, K, J], in the precision of their dtype.
 
     There is no matrix product where torch may round factors to TF32 or bfloat16, nor under
     torch.compile, which fuses sums and not products.
     """
     if torch.compiler.is_compiling() or torch.get_float32_matmul_precision() != "highest":
-        product = (a[..., None] * b[..., None, :, :]).sum(-2)
-        return product if onto is None else onto.add_(product)
+        return (a[..., None] * b[..., None, :, :]).sum(-2)
     kind = a.device.type
     with torch.autocast(kind if torch.amp.is_autocast_available(kind) else "cpu", enabled=False):
-        if onto is None or not onto.is_contiguous():
-            return a @ b if onto is None else onto.add_(a @ b)
-        onto.flatten(0, 1).baddbmm_(a.flatten(0, 1), b.flatten(0, 1))
-        return onto
+        return a @ b
 
 
 def _sums(maps: Tensor, x: Tensor, y: Tensor, second: bool) -> tuple[Tensor, Tensor]:
     """The result of `_Sums`, with sums over rows before those over columns."""
-    scale = scale_of(maps)
+    powers = torch.stack((torch.ones_like(y), y)).expand(*maps.shape[:2], -1, -1)
     # On a GPU a look at the values would wait for them.
     safe = maps.device.type == "cpu" and maps.dtype == y.dtype
-    if safe and scale.min() > SAFE[0] and scale.max() < SAFE[1]:
-        h, divisor = maps, scale
+    if safe:
+        h, products = maps, _product(powers, maps)
+        scale = products[..., 0, :].sum(-1)
+        safe = bool(scale.min() > SAFE[0]) and bool(scale.max() < SAFE[1])
+    if safe:
+        divisor = scale
     else:
-        h, divisor = maps / scale[..., None, None], torch.ones_like(scale)
-    powers = torch.stack((torch.ones_like(y), y)).expand(*maps.shape[:2], -1, -1)
-    columns, moments = (_product(powers, h) / divisor[..., None, None]).unbind(-2)
+        h, scale = scaled(maps)
+        products, divisor = _product(powers, h), torch.ones_like(scale)
+    columns, moments = (products / divisor[..., None, None]).unbind(-2)
     mass = _mass(columns.sum(-1))
     norm = torch.stack((scale, mass), -1)
     mean = torch.stack(((columns * x).sum(-1), moments.sum(-1)), -1) / mass[..., None]
     if not second:
         return mean, norm
     dx, dy = x - mean[..., :1], y - mean[..., 1:]
-    powers = torch.stack((dy, dy.square()), -2)
-    moments, squares = (_product(powers, h) / divisor[..., None, None]).unbind(-2)
-    xx, xy, yy = (columns * dx.square()).sum(-1), (moments * dx).sum(-1), squares.sum(-1)
+    rows = h.sum(-1) / divisor[..., None]
+    xx, yy = (columns * dx.square()).sum(-1), (rows * dy.square()).sum(-1)
+    xy = ((moments - mean[..., 1:] * columns) * dx).sum(-1)
     v2 = (torch.linalg.vector_norm(h, dim=(-2, -1)) / divisor).square() / mass
     return torch.cat((mean, torch.stack((xx, xy, yy, v2), -1) / mass[..., None]), -1), norm
 
@@ -219,8 +220,9 @@ def _gradient(
     left = torch.stack((xy * dy, torch.ones_like(dy), down), -1)
     right = torch.stack((dx, across, torch.ones_like(dx)), -2)
     scale, factor = scale[..., None], (2 * v2 / mass)[..., None]
-    if not in_place:
-        return maps / scale * factor + _product(left, right)
-    ratio = factor / scale  # beyond float32 for maps of small values
-    one_pass = maps.device.type == "cpu" and bool(ratio.isfinite().all())
-    return _product(left, right, onto=maps * ratio if one_pass else (maps / scale).mul_(factor))
+    gradient, ratio = _product(left, right), factor / scale
+    # The ratio is beyond float32 for maps of small values; on a GPU a look at it would wait.
+    if in_place and maps.device.type == "cpu" and bool(ratio.isfinite().all()):
+        return gradient.addcmul_(maps, ratio)
+    h = maps / scale
+    return gradient.addcmul_(h, factor) if in_place else torch.addcmul(gradient, h, factor)

@@ -63,8 +63,8 @@ def heatmap_moments(
 
         Σ = Σᵢ hᵢ (yᵢ - μ)(yᵢ - μ)ᵀ / (V1 - V2 / V1),   V1 = Σᵢ hᵢ,   V2 = Σᵢ hᵢ²
 
-    Eq. 3 divides by V1. The sums are centred on the mean, so a narrow map far from the origin
-    loses no digits.
+    Eq. 3 divides by V1. The variances are centred on the mean, so that a narrow map far from the
+    origin loses no digits; the covariance of x and y keeps five of a map of one cell.
 
     Args:
         heatmaps: non-negative maps [B, N, H, W], normalised or not.

@@ -1,3 +1,4 @@
+import itertools
 import shutil
 
 import pytest
@@ -35,13 +36,13 @@ def test_both_forms_of_the_sums_agree():
     maps = torch.rand(4, 3, 9, 12, dtype=torch.float64) ** 4
     maps[0, 0] = 0
     maps[1, 1, 3, 4] = 1e30
-    for second in (False, True):
-        x, y = POSITIONS
-        whole = kernels._sums_at_once(maps, x, y, second)
-        torch.testing.assert_close(kernels._sums(maps, x, y, second), whole)
-        ordinary = maps.clamp_max(1e6) + 1e-6  # which need no scaling
-        whole = kernels._sums_at_once(ordinary, x, y, second)
-        torch.testing.assert_close(kernels._sums(ordinary, x, y, second), whole)
+    x, y = POSITIONS
+    ordinary = maps.clamp_max(1e6) + 1e-6  # which need no scaling
+    for given, second in itertools.product((maps, ordinary, 1e-12 * ordinary), (False, True)):
+        forms = kernels._sums, kernels._sums_at_once
+        (sums, norm), (whole, whole_norm) = (form(given, x, y, second) for form in forms)
+        torch.testing.assert_close(sums, whole)
+        torch.testing.assert_close(norm.prod(-1), whole_norm.prod(-1))  # Σh
 
 
 def test_channels_last_maps_give_the_same_and_a_gradient_of_their_layout():

@@ -83,7 +83,12 @@ def run_all(
             initializer=_in_worker,
             initargs=(max(1, (os.cpu_count() or 1) // workers),),
         ) as pool:
-            _side_by_side(pool, one, todo, say)
+            try:
+                _side_by_side(pool, one, todo, say)
+            except KeyboardInterrupt:  # which a terminal sends to the workers too, `kill` does not
+                for worker in multiprocessing.active_children():
+                    worker.terminate()
+                raise
     done = distributed.once(lambda: _finished(configs, results, data_root))
     found = [done[config] for config in configs if config in done]
     return [run for run in found if run.path.stat().st_mtime_ns != replaced.get(run.path)]

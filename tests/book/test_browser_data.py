@@ -8,7 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-from companion.evidence.effects import contrast, face_errors
+from companion.evidence.effects import face_errors
+from companion.evidence.statistics import contrast
 from companion.exhibits import play
 from companion.exhibits.tables import arm_name, label
 from companion.experiments.records import Records

@@ -9,29 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from companion.evidence.published import published_values
-from companion.evidence.statistics import (
-    ALPHA,
-    ENOUGH,
-    Effect,
-    bounds,
-    contrast,
-    counted,
-    holm,
-    interval,
-    p_text,
-    points,
-)
+from companion.evidence.statistics import Effect, contrast
 from companion.experiments.experiment import Experiment
 from companion.experiments.records import ArmRuns, Records
 from starlib import metrics
 from starlib.runs.records import Run
 from starlib.schemes import normalisations
-
-__all__ = [
-    "ALPHA", "ENOUGH", "Effect", "arms_effect", "bounds",
-    "comparison_effects", "comparison_weights", "contrast", "counted", "error_matrix",
-    "face_errors", "holm", "interval", "mean_published", "p_text", "point_errors", "points",
-]  # fmt: skip
 
 
 def face_errors(

@@ -8,9 +8,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from companion.evidence import ambiguity, breakdown
-from companion.evidence.effects import Effect, comparison_effects
+from companion.evidence.effects import comparison_effects
 from companion.evidence.hypotheses import noise_rule
 from companion.evidence.rules import measured_effects
+from companion.evidence.statistics import Effect
 from companion.exhibits import cells
 from companion.exhibits.tables import label
 from companion.experiments.experiment import Comparison

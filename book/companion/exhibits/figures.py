@@ -16,7 +16,7 @@ from matplotlib.ticker import LogLocator
 from numpy.typing import NDArray
 
 from companion.evidence.ambiguity import components
-from companion.evidence.effects import Effect, bounds, counted, points
+from companion.evidence.statistics import Effect, bounds, counted, points
 from companion.exhibits.plotted import keep, landmark_rows
 from companion.exhibits.svg import TIPS
 from companion.exhibits.tables import label

@@ -8,8 +8,9 @@ from urllib.parse import urlencode
 
 import pandas as pd
 
-from companion.evidence.effects import Effect, error_matrix
+from companion.evidence.effects import error_matrix
 from companion.evidence.published import Published, printed_for, published_values
+from companion.evidence.statistics import Effect
 from companion.exhibits import cells
 from companion.experiments.experiment import Comparison, Experiment
 from companion.experiments.records import ArmRuns

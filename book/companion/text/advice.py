@@ -1,6 +1,7 @@
 """Which setting for whom: what one can change in a training, ranked by effect in the records."""
 
-from companion.evidence.effects import arms_effect, bounds, comparison_weights, counted, points
+from companion.evidence.effects import arms_effect, comparison_weights
+from companion.evidence.statistics import bounds, counted, points
 from companion.exhibits.cells import markdown_table
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records

@@ -1,8 +1,8 @@
 """The sentences of the first screen, each with its condition."""
 
 from companion.evidence.breakdown import region_effects
-from companion.evidence.effects import Effect, counted
 from companion.evidence.headline import TABLE3, headline_effects
+from companion.evidence.statistics import Effect, counted
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records
 from companion.text.statements import Statement, cost, gain, higher, lower, paper, unseen

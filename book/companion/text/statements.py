@@ -8,8 +8,8 @@ import pandas as pd
 
 from companion.bench.summary import NEGLIGIBLE
 from companion.evidence.annotators import Agreement
-from companion.evidence.effects import Effect
 from companion.evidence.mechanism import Line, misfit
+from companion.evidence.statistics import Effect
 from companion.experiments.paper import DISTANCES, EXPERIMENTS
 
 Effects = Mapping[str, Effect]

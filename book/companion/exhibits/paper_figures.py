@@ -37,6 +37,7 @@ def spread_distribution(
         return figures.nothing()
     figure, row = figures.panels(len(shown))
     edges = np.linspace(0, 100 * highest, 81)
+    middle = (edges[:-1] + edges[1:]) / 2
     data = []
     for axes, (name, pair) in zip(row, shown.items(), strict=True):
         for arm, colour, dash in (
@@ -46,10 +47,12 @@ def spread_distribution(
             spread = 100 * point_spread(predictions(runs[arm]))
             same = {"comparison": label(name), "arm": label(arm), "mean spread (%)": spread.mean()}
             name_of = f"{label(arm)}, mean {spread.mean():.2f} %"
-            density = _densities(spread[spread < 100 * highest], edges, same)
-            data.append(density)
-            axes.stairs(density[BARS], edges, fill=True, alpha=0.2, color=colour)
-            axes.plot(density[PLACE], density[SMOOTH], dash, color=colour, label=name_of)
+            shares, _ = np.histogram(kept := spread[spread < 100 * highest], edges, density=True)
+            smooth = gaussian_kde(kept)(middle)
+            columns = {"histogram (1/%)": shares, "kernel density (1/%)": smooth}
+            data.append(pd.DataFrame(same | {"spread (%)": middle} | columns))
+            axes.stairs(shares, edges, fill=True, alpha=0.2, color=colour)
+            axes.plot(middle, smooth, dash, color=colour, label=name_of)
             mean = axes.axvline(spread.mean(), color=colour, ls=dash, lw=1)
             figures.hover(mean, [f"{label(arm)}: mean spread {spread.mean():.2f} %"])
         axes.set(title=label(name), xlabel="spread of the predictions, %")
@@ -57,18 +60,6 @@ def spread_distribution(
     row[0].set_ylabel("density, 1/%")
     figures.legends_below(figure, row)
     return figures.done(figure, pd.concat(data))
-
-
-PLACE, BARS, SMOOTH = "spread (%)", "histogram (1/%)", "kernel density (1/%)"
-
-
-def _densities(values: NDArray, edges: NDArray, same: dict[str, Any]) -> pd.DataFrame:
-    """Histogram and Gaussian kernel density of values at the middle of each bin; `same` are columns
-    that all rows share, and come first."""
-    middle = (edges[:-1] + edges[1:]) / 2
-    bars, _ = np.histogram(values, edges, density=True)
-    smooth = gaussian_kde(values)(middle)
-    return pd.DataFrame(same | {PLACE: middle, BARS: bars, SMOOTH: smooth})
 
 
 def sweep(

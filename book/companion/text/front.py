@@ -2,7 +2,7 @@
 
 from companion.evidence.breakdown import region_effects
 from companion.evidence.headline import TABLE3, headline_effects
-from companion.evidence.statistics import Effect, counted
+from companion.evidence.statistics import counted
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records
 from companion.text.statements import Statement, cost, gain, higher, lower, paper, unseen
@@ -22,6 +22,7 @@ def first_screen(records: Records) -> str:
     config = runs["l2"][0].config
     data = runs["l2"][0].provenance["data"]["train"]
     noisy, exact = e["l2, rendered faces"], e["l2, rendered faces, exact labels"]
+    seeds = counted(sorted({n for effect in e.values() for n in effect.seeds}))
     most = max(("contour", "brows", "nose", "eyes", "mouth"), key=lambda r: regions[r].mean)
     sentences = {
         "What holds.": Statement(
@@ -48,7 +49,7 @@ def first_screen(records: Records) -> str:
         ),
         "How far to trust this.": Statement(
             f"Networks of one hourglass, {config.image_size}-pixel pictures, {config.epochs} "
-            f"epochs, {data['faces']:,} of {data['official']:,} training faces; {_seeds(e)} seeds. "
+            f"epochs, {data['faces']:,} of {data['official']:,} training faces; {seeds} seeds. "
             "They are underfit, and the paper's full protocol has not been run. "
             "Fixed rules decide the verdicts; which were written before their runs is "
             "[listed](provenance.md#what-was-settled-after-looking).",
@@ -59,7 +60,3 @@ def first_screen(records: Records) -> str:
         if not statement.holds:
             raise ValueError(f"the first page: no longer true: {statement.text}")
     return "\n\n".join(f"**{name}** {statement.text}" for name, statement in sentences.items())
-
-
-def _seeds(effects: dict[str, Effect]) -> str:
-    return counted(sorted({n for effect in effects.values() for n in effect.seeds}))

@@ -22,7 +22,14 @@ def numbers(records: Records) -> dict[str, Any]:
     runs = records.runs
     return {
         "paper": printed(published()),
-        "scale": {name: _scale(name) for name in SCALES},
+        "scale": {
+            name: {
+                key: f"{value:,}"
+                for key, value in RunConfig.at(name, "300w").to_dict().items()
+                if type(value) is int
+            }
+            for name in SCALES
+        },
         "points": {name: str(scheme.points) for name, scheme in schemes.SCHEMES.items()},
         "synthface": _synthface(runs),
         "optimum": _optimum(),
@@ -30,7 +37,7 @@ def numbers(records: Records) -> dict[str, Any]:
         "smooth": f"{distances.SMOOTH_L1_THRESHOLD:g}",
         "runs": _runs(runs),
         "cost": _cost(records),
-        "parameters": _parameters(),
+        "parameters": {f"depth{d}": f"{parameter_count(d) / 1e6:.2f}" for d in (3, 4)},
         "repeated": _repeated(records),
         "limits": limits(records),
     }
@@ -48,11 +55,6 @@ def printed(values: Any) -> Any:
 def percent(fraction: float, digits: int = 1) -> str:
     """A fraction in %, with the sign."""
     return f"{100 * fraction:.{digits}f} %"
-
-
-def _scale(name: str) -> dict[str, str]:
-    config = RunConfig.at(name, "300w")
-    return {key: f"{value:,}" for key, value in config.to_dict().items() if type(value) is int}
 
 
 def _synthface(runs: Sequence[Run]) -> dict[str, str]:
@@ -100,10 +102,6 @@ def _cost(records: Records) -> dict[str, str]:
         "faster": f"{costs.ratios(longest)['transcription']:.0f}",
         "machine": record["machine"]["device_name"],
     }
-
-
-def _parameters() -> dict[str, str]:
-    return {f"depth{depth}": f"{parameter_count(depth) / 1e6:.2f}" for depth in (3, 4)}
 
 
 def _repeated(records: Records) -> dict[str, str]:

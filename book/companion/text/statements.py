@@ -3,6 +3,8 @@ condition under which it is true."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import pandas as pd
 
@@ -10,7 +12,8 @@ from companion.bench.summary import NEGLIGIBLE
 from companion.evidence.annotators import Agreement
 from companion.evidence.mechanism import Line, misfit
 from companion.evidence.statistics import Effect
-from companion.experiments.paper import DISTANCES, EXPERIMENTS
+from companion.experiments.paper import EXPERIMENTS
+from companion.files import BOOK, read_yaml
 
 Effects = Mapping[str, Effect]
 
@@ -59,91 +62,39 @@ def unseen(*effects: Effect) -> bool:
     return open_(*effects) and all(e.published and e.high < e.published for e in effects)
 
 
-def ablation_distance(e: Effects) -> Statement:
-    return Statement(
-        f"STAR loss lowers the error with l2, by {gain(e['l2'])} (the paper: {paper(e['l2'])}), "
-        "and with AAM at every distance; with l1 and smooth-l1 alone no gain is seen, and with DR "
-        f"the error rises, by {cost(e['dr smooth_l1'])} with smooth-l1.",
-        lower(e["l2"], *(e[f"aam {d}"] for d in DISTANCES))
-        and not e["l2"].excludes_published
-        and unseen(e["l1"], e["smooth_l1"])
-        and higher(e["dr smooth_l1"], e["dr l2"]),
+class _Shown:
+    """A word of the templates in statements.yml: its text for each comparison."""
+
+    def __init__(self, effects: Effects, form: Callable[[Effect], str]) -> None:
+        self.effects, self.form = effects, form
+
+    def __getitem__(self, name: str) -> str:
+        return self.form(self.effects[name])
+
+
+WORDS: dict[str, Callable[[Effect], str]] = {
+    "gain": gain,
+    "cost": cost,
+    "paper": paper,
+    "bare": lambda effect: gain(effect, ""),
+    "mean": lambda effect: f"{100 * effect.mean:.2f}",
+}
+CONDITIONS: dict[str, Callable[[Effect], bool | None]] = {
+    "lower": lower,
+    "higher": higher,
+    "open": open_,
+    "unseen": unseen,
+    "inside": lambda effect: not effect.excludes_published,
+}
+
+
+def written(entry: Mapping[str, Any], effects: Effects) -> Statement:
+    """A sentence of statements.yml from effects; KeyError names a comparison that is not there."""
+    words = {word: _Shown(effects, form) for word, form in WORDS.items()}
+    holds = (
+        holds(effects[name]) for key, holds in CONDITIONS.items() for name in entry.get(key, ())
     )
-
-
-def rendered(e: Effects) -> Statement:
-    return Statement(
-        f"On rendered faces, too, STAR loss gains with l2 ({gain(e['l2'])} against the labels) and "
-        f"with no other distance; with DR and l2 it raises the error by {cost(e['dr l2'])}.",
-        lower(e["l2"]) and open_(*(e[d] for d in ("l1", "smooth_l1", "wing")))
-        and higher(e["dr l2"]),
-    )  # fmt: skip
-
-
-def resolution(e: Effects) -> Statement:
-    half = e["smooth_l1, 64 px with STAR over 128 px without"]
-    return Statement(
-        f"With l2 STAR loss gains at every resolution, from {gain(e['64 l2'], '')} at 64 pixels to "
-        f"{gain(e['128 l2'])} at 128, but 64 pixels with STAR do not replace 128 without: they are "
-        f"{cost(half)} worse with smooth-l1.",
-        lower(e["64 l2"], e["96 l2"], e["128 l2"]) and higher(half),
-    )
-
-
-def restriction(e: Effects) -> Statement:
-    return Statement(
-        "As in the paper, a restriction is needed, without which the error is "
-        f"{gain(e['baseline over none'])} above the baseline; unlike there, its weight matters: w "
-        f"= 10 is {gain(e['w 10 over w 1'])} better than w = 1.",
-        lower(e["baseline over none"], *(e[f"w {w} over w 1"] for w in (5, 10, 20))),
-    )
-
-
-def compare_adl(e: Effects) -> Statement:
-    return Statement(
-        "Between STAR loss and the hand-made directions of ADL no difference is seen: "
-        f"{gain(e['STAR over ADL'])} for STAR, without AAM, where the paper has it with AAM.",
-        open_(e["STAR over ADL"], e["STAR over ADL constant 5"]),
-    )
-
-
-def compare_luvli(e: Effects) -> Statement:
-    return Statement(
-        f"STAR loss is better than the Mahalanobis distance, by {gain(e['STAR over Mahalanobis'])} "
-        f"(the paper: {paper(e['STAR over Mahalanobis'])}), and worse than the likelihood that the "
-        "paper leaves out, of a Laplace distribution with the heatmap's covariance, by "
-        f"{cost(e['STAR over Laplace NLL, heatmap'])}.",
-        lower(e["STAR over Mahalanobis"]) and higher(e["STAR over Laplace NLL, heatmap"]),
-    )
-
-
-def released_code(e: Effects) -> Statement:
-    return Statement(
-        "At the weight that the authors' code computes, which is the paper's w = 2, STAR loss "
-        f"gains {gain(e['w 2 over baseline'])} over the baseline with smooth-l1.",
-        lower(e["w 2 over baseline"]),
-    )
-
-
-def alternatives(e: Effects) -> Statement:
-    ranked = ["AWing over baseline", "DR over baseline", "Laplace NLL, heatmap over baseline",
-              "STAR +AAM over baseline", "STAR w 10 over baseline"]  # fmt: skip
-    names = [name.removesuffix(" over baseline") for name in ranked]
-    names = [name.replace(" +AAM", " with AAM").replace("w 10", "at w = 10") for name in names]
-    gains = [f"{name} ({100 * e[r].mean:.2f})" for name, r in zip(names, ranked, strict=True)]
-    return Statement(
-        f"After 18 epochs these lower the error of smooth-l1 more than STAR loss at the paper's w "
-        f"= 1, which gains {gain(e['STAR over baseline'])}: {', '.join(gains)}.",
-        lower(*(e[name] for name in ranked)) and open_(e["STAR over baseline"]),
-    )
-
-
-def weight_and_tricks(e: Effects) -> Statement:
-    return Statement(
-        f"A larger weight does not mend STAR loss with DR: at w = 1 it costs "
-        f"{cost(e['STAR +DR over DR'])}, and at w = 10 no gain is seen.",
-        higher(e["STAR +DR over DR"]) and open_(e["STAR +DR w 10 over DR"]),
-    )
+    return Statement(entry["text"].format_map(words), all(holds))
 
 
 def training_length(e: Effects) -> Statement:
@@ -170,15 +121,9 @@ def step_size(e: Effects) -> Statement:
 
 
 STATEMENTS: dict[tuple[str, str, str], Callable[[Effects], Statement]] = {
-    ("ablation_distance", "300w", "reduced"): ablation_distance,
-    ("ablation_distance", "synthface", "reduced"): rendered,
-    **{
-        (function.__name__, "300w", "reduced"): function
-        for function in (
-            *(resolution, restriction, compare_adl, compare_luvli),
-            *(released_code, alternatives, weight_and_tricks, training_length, step_size),
-        )
-    },
+    **{tuple(entry["of"]): partial(written, entry) for entry in read_yaml(BOOK / "statements.yml")},
+    ("training_length", "300w", "reduced"): training_length,
+    ("step_size", "300w", "reduced"): step_size,
 }
 
 

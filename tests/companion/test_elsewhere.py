@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from companion.__main__ import main
-from companion.evidence.elsewhere import evaluation_file, subsets_elsewhere
+from companion.evidence.effects import evaluation_file, subsets_elsewhere
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records
 from companion.text.paper_tables import table2

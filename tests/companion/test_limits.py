@@ -8,7 +8,7 @@ import pytest
 from companion.evidence.limits import processor_difference, shift_cost
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records
-from companion.text.limits import limits
+from companion.text.numbers import limits
 from tests.fakes import write_run
 
 ABLATION = EXPERIMENTS["ablation_distance"]

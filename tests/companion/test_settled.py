@@ -21,7 +21,7 @@ from companion.experiments.records import Records
 from companion.experiments.schedule import ARMS, CANDIDATES, judged, schedule
 from companion.page import experiment_page
 from companion.text import facts
-from companion.text.settled import settled_claims, settled_hypotheses
+from companion.text.verdicts import settled_claims, settled_hypotheses
 from starlib.runs.records import Run
 from starlib.training.config import SCALES
 from tests.fakes import write_arms, write_run

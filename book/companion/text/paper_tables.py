@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from companion.evidence.elsewhere import subsets_elsewhere
+from companion.evidence.effects import subsets_elsewhere
 from companion.evidence.published import contradictions, published
 from companion.exhibits import tables
 from companion.exhibits.cells import frame, markdown_table, spread

@@ -14,9 +14,9 @@ from sphinx.util.docutils import SphinxDirective
 
 import starlib
 from companion.experiments.records import Records
+from companion.files import BOOK
 from companion.text import numbers
 
-BOOK = Path(__file__).resolve().parents[1]
 OWN_EQUATIONS = {"eq-optimum": "B1", "eq-noise": "B2"}  # the others have the paper's numbers
 # What others' writers make that a screen reader stumbles over.
 CORRECTED = {

@@ -65,7 +65,6 @@ def measure(
 def save(measured: dict[str, Any], results: Path | str | None = None) -> Path:
     """Write what `measure` returned to results/analyses/."""
     path = results_folder(results) / "analyses" / NAME
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, json.dumps(measured, indent=1) + "\n")
     return path
 

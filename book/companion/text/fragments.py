@@ -180,40 +180,21 @@ def contents() -> str:
     return markdown_table(["in the paper", "experiment", "here"], rows)
 
 
-S, A = "smooth-l1", "alternatives"
-# What one trains with, what one takes instead, experiment, comparison (or arms), what to know
-ADVICE: tuple[tuple[str, str, str, str | tuple[str, str], str], ...] = (
-    ("l2", '`RegressionLoss("smooth_l1")`', "ablation_distance", ("l2", "smooth_l1"), "no STAR"),
-    ("l2, which has to stay", '`STARLoss("l2")`', "ablation_distance", "l2", ""),
-    (S, "AWing on target maps", A, "AWing over baseline", "no STAR; landmarks at the peaks"),
-    (S, "DR beside it", A, "DR over baseline", "no STAR"),
-    (S, "a Laplace likelihood", A, "Laplace NLL, heatmap over baseline", "no STAR"),
-    (S, "`STARLoss(weight=10.0)`", A, "STAR w 10 over baseline",
-     "w chosen on the test set: optimistic"),
-    (S, "`STARLoss(weight=20.0)`", "restriction", ("baseline", "STAR w 20"),
-     "the network that comes with this project"),
-    (S, '`STARLoss(restriction="detach")`', A, "STAR detach over baseline", "no w to choose"),
-    (S, "`STARLoss(weight=2.0)`", "released_code", "w 2 over baseline", "the authors' code"),
-    (S, "`STARLoss()`", "ablation_distance", "smooth_l1", "the paper's w = 1"),
-    ("smooth-l1 and AAM", "`STARLoss()`", "ablation_distance", "aam smooth_l1", ""),
-    ("smooth-l1 and DR", "`STARLoss()`", "ablation_distance", "dr smooth_l1", "leave STAR out"),
-)  # fmt: skip
-
-
 def advice(records: Records) -> str:
-    """The table, the largest effect first (Markdown); what is not run stays out of it."""
+    """advice.yml as a table, the largest effect first (Markdown); what is not run stays out."""
     rows = []
-    for have, take, name, compared, note in ADVICE:
+    for line in read_yaml(BOOK / "advice.yml"):
+        name, *compared = line["by"]
         experiment = EXPERIMENTS[name]
-        if isinstance(compared, str):
-            weights = comparison_weights(experiment, [compared])
-        else:
-            weights = dict(zip(compared, (1.0, -1.0), strict=True))
+        weights = dict(zip(compared, (1.0, -1.0), strict=False))
+        if len(compared) == 1:
+            weights = comparison_weights(experiment, compared)
         runs = records.arm_runs(experiment, "300w", arms=list(weights))
         effect = arms_effect(runs, weights)
         if effect.run:
             shown = f"{points(effect.mean)} {bounds(effect.low, effect.high)}"
-            rows.append((effect.mean, [have, take, shown, counted(effect.seeds), note]))
+            cells = [line["have"], line["take"], shown, counted(effect.seeds), line.get("note", "")]
+            rows.append((effect.mean, cells))
     rows.sort(key=lambda row: -row[0])
     head = ["trained with", "take", "error falls by (points) [95 %]", "seeds", "note"]
     return markdown_table(head, [cells for _, cells in rows])

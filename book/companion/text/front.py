@@ -31,10 +31,10 @@ def first_screen(records: Records) -> str:
             lower(e["l2"], e["smooth-l1 with AAM"]),
         ),
         "What does not.": Statement(
-            "With l1 and smooth-l1 we see no gain at the paper's weight, w = 1, and can exclude "
-            "gains as large as the paper's; at twice that weight, which is what the authors' code "
-            f"computes, smooth-l1 gains {gain(e['smooth-l1, w = 2'])}. With heatmap regularisation "
-            f"(DR) STAR raises the error, by {cost(e['smooth-l1 with DR'])}.",
+            "With l1 and smooth-l1 we see no gain at the paper's w = 1, the weight of a penalty on "
+            "wide heatmaps, and can exclude gains as large as the paper's; at w = 2, which the "
+            f"authors' code computes, smooth-l1 gains {gain(e['smooth-l1, w = 2'])}. With heatmap "
+            f"regularisation (DR) STAR raises the error, by {cost(e['smooth-l1 with DR'])}.",
             unseen(e["l1"], e["smooth-l1"]) and lower(e["smooth-l1, w = 2"])
             and higher(e["smooth-l1 with DR"]),
         ),

@@ -92,17 +92,17 @@ def resolution(e: Effects) -> Statement:
 
 def restriction(e: Effects) -> Statement:
     return Statement(
-        "As in the paper, a restriction is needed, without which the error is "
-        f"{gain(e['baseline over none'])} above the baseline; unlike there, its weight matters: w "
-        f"= 10 is {gain(e['w 10 over w 1'])} better than w = 1.",
+        "As in the paper, STAR loss needs a restriction: without one its error is "
+        f"{gain(e['baseline over none'])} above the baseline's. Unlike in the paper, the weight "
+        f"matters: w = 10 is {gain(e['w 10 over w 1'])} better than w = 1.",
         lower(e["baseline over none"], *(e[f"w {w} over w 1"] for w in (5, 10, 20))),
     )
 
 
 def compare_adl(e: Effects) -> Statement:
     return Statement(
-        "Between STAR loss and the hand-made directions of ADL no difference is seen: "
-        f"{gain(e['STAR over ADL'])} for STAR, without AAM, where the paper has it with AAM.",
+        "Without AAM no difference between STAR loss and ADL is seen: STAR loss gains "
+        f"{gain(e['STAR over ADL'])}. The paper compares them with AAM.",
         open_(e["STAR over ADL"], e["STAR over ADL constant 5"]),
     )
 
@@ -110,8 +110,8 @@ def compare_adl(e: Effects) -> Statement:
 def compare_luvli(e: Effects) -> Statement:
     return Statement(
         f"STAR loss is better than the Mahalanobis distance, by {gain(e['STAR over Mahalanobis'])} "
-        f"(the paper: {paper(e['STAR over Mahalanobis'])}), and worse than the likelihood that the "
-        "paper leaves out, of a Laplace distribution with the heatmap's covariance, by "
+        f"(the paper: {paper(e['STAR over Mahalanobis'])}), and worse than a Laplace likelihood "
+        "with the heatmap's covariance, which the paper leaves out, by "
         f"{cost(e['STAR over Laplace NLL, heatmap'])}.",
         lower(e["STAR over Mahalanobis"]) and higher(e["STAR over Laplace NLL, heatmap"]),
     )
@@ -130,6 +130,7 @@ def alternatives(e: Effects) -> Statement:
               "STAR +AAM over baseline", "STAR w 10 over baseline"]  # fmt: skip
     names = [name.removesuffix(" over baseline") for name in ranked]
     names = [name.replace(" +AAM", " with AAM").replace("w 10", "at w = 10") for name in names]
+    names = [name.replace("Laplace NLL, heatmap", "a Laplace likelihood") for name in names]
     gains = [f"{name} ({100 * e[r].mean:.2f})" for name, r in zip(names, ranked, strict=True)]
     return Statement(
         f"After 18 epochs these lower the error of smooth-l1 more than STAR loss at the paper's w "
@@ -140,8 +141,8 @@ def alternatives(e: Effects) -> Statement:
 
 def weight_and_tricks(e: Effects) -> Statement:
     return Statement(
-        f"A larger weight does not mend STAR loss with DR: at w = 1 it costs "
-        f"{cost(e['STAR +DR over DR'])}, and at w = 10 no gain is seen.",
+        f"With DR, STAR loss raises the error by {cost(e['STAR +DR over DR'])} at w = 1, and a "
+        "larger weight does not help: at w = 10 no gain is seen.",
         higher(e["STAR +DR over DR"]) and open_(e["STAR +DR w 10 over DR"]),
     )
 
@@ -150,9 +151,9 @@ def training_length(e: Effects) -> Statement:
     pairs = {d: (e[f"18 epochs {d}"], e[f"60 epochs {d}"]) for d in ("l2", "smooth_l1")}
     long = {d: f"{100 * longer.mean:.2f}" for d, (_, longer) in pairs.items()}
     return Statement(
-        "As far as one seed tells, a training of 60 epochs in place of 18 leaves the picture as it "
-        f"is: STAR loss gains {long['l2']} points with l2 and {long['smooth_l1']} with smooth-l1, "
-        f"both inside the intervals after 18 epochs; that with l2 is {gain(e['18 epochs l2'])}.",
+        f"After 60 epochs, with one seed, STAR loss gains {long['l2']} points with l2 and "
+        f"{long['smooth_l1']} with smooth-l1, inside the intervals after 18 epochs: "
+        f"{gain(e['18 epochs l2'])} and {gain(e['18 epochs smooth_l1'])}.",
         all(short.low < longer.mean < short.high for short, longer in pairs.values())
         and all(longer.seeds == (1, 1) for _, longer in pairs.values()),
     )
@@ -163,7 +164,7 @@ def step_size(e: Effects) -> Statement:
     rivals = [n for n in e if pairs[n].without != "l2" and pairs[n].with_ == "STAR l2"]
     least, most = (100 * f(e[n].mean for n in rivals) for f in (min, max))
     return Statement(
-        "The gain with l2 is no matter of the step size: STAR loss stays ahead of every learning "
+        "The gain with l2 does not come from the step size: STAR loss is ahead of every learning "
         f"rate and every factor of the loss that we tried, by {least:.2f} to {most:.2f} points.",
         lower(*(e[name] for name in rivals)),
     )
@@ -187,9 +188,9 @@ def stability(spread: Effects) -> Statement:
     l2, smooth = spread["l2"], spread["smooth_l1"]
     share = 100 * l2.mean / l2.means[0]
     return Statement(
-        "Networks trained with l2 agree more with each other under STAR loss, whose spread is "
-        f"{share:.0f} % smaller (the paper: 13 %), by {gain(l2, ' %')} of the inter-ocular "
-        "distance; with smooth-l1 no difference is seen.",
+        f"With l2, STAR loss reduces the spread of networks trained alike by {share:.0f} % (the "
+        f"paper: 13 %), which is {gain(l2, ' %')} of the inter-ocular distance; with smooth-l1 no "
+        "difference is seen.",
         lower(l2) and open_(smooth),
     )
 
@@ -207,12 +208,12 @@ def mechanism(
     plain, star, random = (people[n] for n in ("smooth-l1", "STAR smooth-l1", "random directions"))
     return Statement(
         "We do not see that the gain comes from ambiguous labels: with l2 STAR loss gains "
-        f"{gain(without)} on faces without any label noise, and {gain(with_)} with it, while error "
-        f"and weight alone predict the width of its heatmaps to {100 * ours:.0f} % (median; a "
-        f"constant: {100 * null:.0f} %) and the training error its test error (r = {law.r:.3f}). "
-        "The areas of its heatmaps grow where three people's labels scatter (rank correlation "
-        f"{star.areas[0]:.2f}; without STAR loss {plain.areas[0]:.2f}), but with random directions "
-        f"as well ({random.areas[0]:.2f}).",
+        f"{gain(without)} on faces without any label noise, and {gain(with_)} with it. Error and "
+        f"weight alone predict the width of its heatmaps to {100 * ours:.0f} % (median; a "
+        f"constant: {100 * null:.0f} %), and the training error predicts the test error (r = "
+        f"{law.r:.3f}). Its heatmaps are larger where three people's labels scatter (rank "
+        f"correlation {star.areas[0]:.2f}; without STAR loss {plain.areas[0]:.2f}), but so are "
+        f"those of STAR loss with random directions ({random.areas[0]:.2f}).",
         lower(with_, without) and with_.low < without.mean and ours < 0.5 * null and law.r > 0.98
         and star.areas[1] > 0 and random.areas[1] > 0 and plain.areas[2] < 0,
     )  # fmt: skip
@@ -223,7 +224,7 @@ def training_step(closed: float, literal: float) -> Statement:
     limit = f"{100 * NEGLIGIBLE:.0f} %"
     return Statement(
         f"STAR loss takes {100 * closed:.2f} % of a training step in closed form, and "
-        f"{100 * literal:.2f} % as the equations stand; negligible is at most {limit} here.",
+        f"{100 * literal:.2f} % by the literal equations; negligible is at most {limit} here.",
         closed <= NEGLIGIBLE < literal,
     )
 
@@ -233,7 +234,7 @@ def ambiguity(angle: float, null: float) -> Statement:
     on exact ones."""
     return Statement(
         f"The heatmap's long axis lies {angle:.0f}° from the direction in which the labels scatter "
-        f"(chance: 45°), and already {null:.0f}° in a network, without DR, whose labels were "
-        "exact: part of the agreement comes from the picture and not from ambiguity.",
+        f"(chance: 45°). A network trained on exact labels, without DR, has {null:.0f}°: part of "
+        "the agreement comes from the picture and not from ambiguity.",
         angle < null < 40,
     )

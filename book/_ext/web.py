@@ -175,7 +175,8 @@ def link_terms(app: Any, doctree: nodes.document, page: str) -> None:
         while one is not None:
             above, one = [*above, one], one.parent
         written = any(isinstance(node, nodes.paragraph | nodes.caption) for node in above)
-        if not written or any(isinstance(node, PLAIN) for node in above):
+        linked = any(isinstance(node, nodes.raw) for node in text.parent.children)  # rows of tables
+        if not written or linked or any(isinstance(node, PLAIN) for node in above):
             continue
         in_head = any(isinstance(node, nodes.thead) for node in above)
         parts, end = [], 0

@@ -92,7 +92,7 @@ def forest(
             axes.text(1.02, row, "not run", **beside)
             continue
         said = f"{points(effect.mean)} {bounds(effect.low, effect.high)}".rstrip(" –")
-        axes.text(1.02, row, said, **beside)
+        axes.text(1.02, row, said.replace("+", ""), **beside)
         low, mean, high = (100 * value for value in (effect.low, effect.mean, effect.high))
         if not np.isnan(low):
             axes.plot([low, high], [row, row], "-", color=WITHOUT, lw=2, label="95 % interval")

@@ -273,7 +273,7 @@ def _lacking(rule: Rule, effects: Sequence[Effect]) -> str:
         return f"{mean:.2f}, {seeds} seeds; the control, {rule['control_is']}, is not run"
     arms = ", ".join(rule_arms(rule, EXPERIMENTS[rule["experiment"]]))
     seeds = min(min(effect.seeds) for effect in effects)
-    return f"some arm has {seeds} of the {ENOUGH} seeds that are needed (arms: {arms})"
+    return f"{seeds} of {ENOUGH} seeds finished in at least one of {arms}"
 
 
 def _cost(rule: Rule, records: Records) -> Decision:

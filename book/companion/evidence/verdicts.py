@@ -141,7 +141,7 @@ def by_not_worse(measured: Measured) -> Decision:
     elif effect.high < -margin:
         verdict = Verdict.WORSE
     text = _named(measured.rule) + effect_text(effect, same_setting=measured.same_setting)
-    return verdict, f"{text}. Not worse is above -{100 * margin:g} points"
+    return verdict, f"{text}. Non-inferiority margin: {100 * margin:g} points"
 
 
 def against_null(unit: str = "", note: str = "", digits: int = 2) -> Decide:

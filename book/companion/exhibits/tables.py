@@ -38,6 +38,7 @@ def label(name: str) -> str:
     words |= {"300w": "300-W", "wflw": "WFLW", "cofw": "COFW", "adl": "ADL", "star": "STAR"}
     words |= {"star_inside": "STAR inside d", "star_isotropic": "STAR isotropic"}
     words |= {"star_random": "STAR random", "restricted_regression": "restricted regression"}
+    words |= {"awing": "AWing", "gaussian_nll": "Gaussian NLL", "laplace_nll": "Laplace NLL"}
     words |= {f"category-{x}": f"category {x.upper()}" for x in "abc"}
     return re.sub(rf"\b({'|'.join(words)})\b", lambda word: words[word[0]], name)
 

@@ -168,7 +168,7 @@ def _sums(maps: Tensor, x: Tensor, y: Tensor, second: bool) -> tuple[Tensor, Ten
     """The result of `_Sums`, with sums over rows before those over columns."""
     scale = scale_of(maps)
     # On a GPU a look at the values would wait for them.
-    safe = maps.device.type == "cpu" and maps.dtype == y.dtype
+    safe = maps.device.type == "cpu" and maps.dtype == y.dtype and scale.numel() > 0
     if safe and scale.min() > SAFE[0] and scale.max() < SAFE[1]:
         h, divisor = maps, scale
     else:

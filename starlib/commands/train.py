@@ -61,7 +61,6 @@ def add(parser: argparse.ArgumentParser) -> None:
         what.add_argument(*names, dest=name, help=f"{meaning}; {rule.expected}", **how)
     add_how(parser)
     parser.usage = "%(prog)s [--dataset DATASET] [--scale SCALE] [--seeds SEED ...] [options]"
-    parser.epilog = "For example: python -m starlib train --dataset 300w --scale long --weight 20"
     parser.set_defaults(do=_train)
 
 

@@ -9,6 +9,8 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from starlib.checks import meant
+
 FOLDER = Path(__file__).resolve().parents[1] / "weights"
 DEFAULT = "300w"
 
@@ -51,6 +53,7 @@ def weights_path(given: str) -> Path:
     if known is not None:
         return known.path
     if not Path(given).is_file():
-        names = ", ".join(shipped_names())
-        raise ValueError(f"--weights: expected {names} or a file of weights, got {given!r}")
+        names = shipped_names()
+        expected = f"{', '.join(names)} or a file of weights"
+        raise ValueError(f"--weights: expected {expected}, got {given!r}{meant(given, names)}")
     return Path(given)

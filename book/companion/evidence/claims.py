@@ -62,8 +62,11 @@ def judge_all(
     finished counts with p = 1, so that later runs take back no verdict. ValueError names the claim
     and its key.
     """
-    named = _datasets(path)
-    claims = [_on(claim, dataset, named) for claim in read_claims(path)]
+    written = read_claims(path)
+    named = defaultdict(set)  # experiment -> data sets that its rules name
+    for rule in (claim["rule"] for claim in written if "experiment" in claim["rule"]):
+        named[rule["experiment"]].add(rule["dataset"])
+    claims = [_on(claim, dataset, named) for claim in written]
     claims = [claim for claim in claims if dataset in (None, claim["rule"].get("dataset"))]
     chosen = [c for c in claims if experiment in (None, c["rule"].get("experiment"))]
     families = {claim["rule"].get("family") for claim in chosen} - {None}
@@ -106,16 +109,6 @@ def judge_all(
         judgements.append(Judgement(**known, verdict=verdict, reason=reason,
                                     effects=tuple(effects), adjusted=p_values))  # fmt: skip
     return judgements
-
-
-def _datasets(path: Path) -> dict[str, set[str]]:
-    """Experiment -> data sets that its rules name."""
-    named = defaultdict(set)
-    for claim in read_claims(path):
-        rule = claim["rule"]
-        if "experiment" in rule:
-            named[rule["experiment"]].add(rule["dataset"])
-    return named
 
 
 def _on(claim: Claim, dataset: str | None, named: Mapping[str, set[str]]) -> Claim:

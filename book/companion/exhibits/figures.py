@@ -21,7 +21,6 @@ from companion.exhibits.plotted import keep, landmark_rows
 from companion.exhibits.svg import TIPS
 from companion.exhibits.tables import label
 from companion.experiments.records import ArmRuns
-from starlib.runs.records import Run
 
 # Okabe and Ito's colours; dark and light enough to tell apart in grey, with other marks beside.
 BLUE, ORANGE, GREEN, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9"
@@ -193,7 +192,12 @@ def curves(
     if curve not in CURVE_AXES:
         raise ValueError(f"curve: expected one of {', '.join(CURVE_AXES)}, got {curve!r}")
     name, unit = CURVE_AXES[curve]
-    kept = {arm: rows for arm, found in runs.items() if len(rows := _curves(found, curve))}
+    kept = {}  # arm -> a column for each seed, a row for each epoch
+    for arm, by_seed in runs.items():
+        have = {s: r.curves[curve] for s, r in sorted(by_seed.items()) if curve in r.curves}
+        if have:
+            epochs = pd.RangeIndex(1, 1 + max(map(len, have.values())), name="epoch")
+            kept[arm] = pd.DataFrame(have, epochs).rename_axis(columns="seed")
     groups = {
         title: [arm for arm in arms if arm in kept]
         for title, arms in (groups or {"": list(runs)}).items()
@@ -224,14 +228,6 @@ def curves(
     table = pd.concat(drawn, names=["arm"])
     data = table.melt(var_name="seed", value_name=f"{name} ({unit})", ignore_index=False).dropna()
     return done(figure, data.reset_index())
-
-
-def _curves(by_seed: Mapping[int, Run], curve: str) -> pd.DataFrame:
-    """A column for each seed, a row for each epoch."""
-    found = {s: run.curves[curve] for s, run in sorted(by_seed.items()) if curve in run.curves}
-    table = pd.DataFrame(found).rename_axis(index="epoch", columns="seed")
-    table.index += 1
-    return table
 
 
 def predictions(images: NDArray, target: NDArray, predicted: NDArray) -> Figure:

@@ -27,7 +27,7 @@ FACES_300W = 3148  # of the official training set
 SHOWN_ON = {  # experiment -> its page, where that has another name
     "accuracy": "tables", "cross_dataset": "tables", "compare_adl": "experiments/compare_luvli",
     "weight_and_tricks": "experiments/restriction", "released_code": "experiments/restriction",
-    "noise": "experiments/mechanism",
+    "noise": "experiments/mechanism", "schedule": "reproduce",
     "training_length": "experiments/training", "step_size": "experiments/training",
 }  # fmt: skip
 EXTRA = (  # what is no experiment of arms: title, place in the paper, page
@@ -175,7 +175,7 @@ def contents() -> str:
     for title, paper, page in (*listed, *EXTRA):
         there = f"file: {page}\n" in f"{toc}\n"
         suffix = ".ipynb" if page.startswith("experiments/") else ".md"
-        link = f"[](/{page}{suffix})" if there else "–"
+        link = f"[](/{page}{suffix})" if there else "no page yet"
         rows.append([paper, title, link])
     return markdown_table(["in the paper", "experiment", "here"], rows)
 

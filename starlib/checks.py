@@ -63,7 +63,7 @@ def meant(value: Any, names: Iterable[str]) -> str:
     names, text = list(names), str(value)
     short = {"".join(re.findall(r"(?<![a-z0-9])[a-z]", name)): name for name in names}
     like = [short[text.strip("-")]] if text.strip("-") in short else []
-    like += difflib.get_close_matches(text, names, 1)
+    like += difflib.get_close_matches(text.lower(), names, 1)
     return f"; did you mean {like[0]}?" if like else ""
 
 

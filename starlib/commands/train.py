@@ -106,7 +106,7 @@ def _trained(options: argparse.Namespace, device: str) -> int:
     if options.as_released:
         fields, scale = AS_RELEASED | fields, scale or "full"
     if options.start is not None:
-        how["start"] = read_start(weights_path(options.start))
+        how["start"] = read_start(weights_path(options.start, "--start"))
         fields["start"] = how["start"].digest
     configs = [_config(dataset, scale, fields | {"seed": seed}) for seed in options.seeds]
     left = 0

@@ -125,4 +125,4 @@ def _picture(image: Image.Image | Path | str | ArrayLike) -> Image.Image:
 
 @lru_cache(maxsize=4)
 def _detector(weights: str, device: str) -> Detector:
-    return load_detector(weights_path(weights), device=device)
+    return load_detector(weights_path(weights, "weights"), device=device)

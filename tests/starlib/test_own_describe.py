@@ -42,6 +42,27 @@ def test_names_are_kept_in_a_proposed_description(cats):
     assert values["names"] == list("abcdefghi") and values["flip"] == "none"
 
 
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        ([5] * 18, "train.csv, row 1: expected labelled points in two places"),
+        ([5, 6], "train.csv: expected two points or more, found 1"),
+    ],
+)
+def test_what_cannot_be_described_is_named(cats, capsys, cells, message):
+    write_rows(cats[0] / "train.csv", [["cat 0.png", *cells], ["cat 1.png", *cells]])
+    assert main(["data", "describe", str(cats[0] / "train.csv")]) == 2
+    shown = capsys.readouterr().err
+    assert message in shown and "Warning" not in shown
+
+
+def test_a_list_in_place_of_its_description_is_told_apart(cats, capsys):
+    assert main(["data", "check", str(cats[0] / "train.csv")]) == 2
+    assert "train.csv` writes one for it" in capsys.readouterr().err
+    assert main(["data", "check", "wlfw"]) == 2
+    assert "did you mean wflw?" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", ["300w", "wflw", "scut-fbp5500"])
 def test_mirror_pairs_of_known_schemes_are_found(name, real_data):
     faces = starlib.load_dataset(name, "test", real_data)

@@ -40,8 +40,7 @@ class Coordinates:
             cells = _in_order(row, order)
         if len(cells) != 2 * self.points:
             expected = f"{2 * self.points} numbers ({self.points} points)"
-            hint = "" if cells else " between commas, semicolons, tabs or |"
-            raise DataError(f"{where}: expected {expected}, found {len(cells)}{hint}")
+            raise DataError(f"{where}: expected {expected}, found {len(cells)}")
         try:
             values = as_float32([_number(cell) for cell in cells]).reshape(-1, 2)
         except (ValueError, TypeError, OverflowError) as error:

@@ -159,7 +159,8 @@ def csv_rows(path: Path, points: int | None) -> Rows:
             elif points is not None and len(header.points) != points:
                 found = 2 * len(header.points) or width - 1
                 expected = f"{2 * points} numbers ({points} points)"
-                raise DataError(f"{where}: expected {expected}, found {found}")
+                hint = "" if width > 1 else " between commas, semicolons, tabs or |"
+                raise DataError(f"{where}: expected {expected}, found {found}{hint}")
         elif header is None:
             yield Row(where, cells[0].strip(), cells[1:])
         elif len(cells) == width:

@@ -23,6 +23,8 @@ def test_a_description_is_proposed_that_reads_the_list(cats, capsys):
     write_symmetric(folder)
     assert main(["data", "describe", str(folder / "train.csv")]) == 0
     assert f"written to {folder / 'train.yml'}" in capsys.readouterr().out
+    values = yaml.safe_load((folder / "train.yml").read_text())
+    assert (values["train"], values["test"]) == ("train.csv", "test.csv")
     scheme = read_scheme(folder / "train.yml")
     assert scheme.flip == (2, 1, 0, 5, 4, 3, 6, 7, 8)
     assert scheme.normaliser in (((0,), (2,)), ((3,), (5,)))

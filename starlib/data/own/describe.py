@@ -40,6 +40,7 @@ def described(path: Path) -> str:
         raise DataError([f"{where}: expected labelled points in two places" for where in flat])
     shapes = mean_shape(landmarks)
     flip = mirror_pairs(shapes.mean)
+    test = path.with_stem("test")  # as `data split` names it
     words = named is not None and not all(name.isdecimal() or not name for name in order or ())
     lines = [
         f"# Proposed from the mean of {len(landmarks)} faces: look at each line.",
@@ -53,6 +54,7 @@ def described(path: Path) -> str:
         "# errors are divided by the distance of these, the two far points that vary least",
         f"normaliser: {[[point] for point in steady_pair(landmarks, shapes, flip)]}",
         f"train: {path.name}",
+        *([f"test: {test.name}"] if path.stem == "train" and test.is_file() else []),
     ]
     return "\n".join(lines) + "\n"
 

@@ -27,9 +27,9 @@ page.finding
 # %% [markdown]
 # ## Errors and effects
 #
-# Each change on the same network and over the same baseline, smooth-l1 without STAR:
-# [definitions](../reproduce.md#how-to-read-the-tables). Which setting for which training is on
-# [](../use.md).
+# Each change on the same network and over the same baseline, smooth-l1 without STAR
+# ([definitions](../reproduce.md#how-to-read-the-tables)). [](../use.md) says which setting suits
+# which training.
 
 # %%
 page.forest()

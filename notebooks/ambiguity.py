@@ -81,7 +81,7 @@ experiment_tables.ambiguity_table(page.by_arm)
 # ## Errors and effects
 #
 # A map is wide where the [error is large](../method.md#why-a-restriction-is-needed), whatever its
-# cause; [definitions](../reproduce.md#how-to-read-the-tables).
+# cause ([definitions](../reproduce.md#how-to-read-the-tables)).
 
 # %%
 page.forest()

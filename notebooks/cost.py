@@ -32,7 +32,7 @@ Markdown(findings.finding(statements.training_step(*shares), cost, "cost", commi
 # %% [markdown]
 # ## In short
 #
-# The rule of the claim, in `book/claims.yml`, asks for every machine that was measured.
+# The claim's rule, in `book/claims.yml`, must hold on every machine that was measured.
 
 # %%
 cost_views.share_figure(record)
@@ -93,8 +93,8 @@ cost_views.share_table(record)
 #
 # A training step with STAR by precision and by the layout of the weights in memory. `train` takes
 # the precision of the configuration (bfloat16 unless it says otherwise) and the layout "channels
-# last"; `train --compile` compiles network and loss first, which pays only if a run has more steps
-# than it takes to win the time back.
+# last"; `train --compile` compiles network and loss first, which pays only in a run that is long
+# enough to regain the time.
 
 # %% tags=["folded"]
 cost_views.variants_table(record)
@@ -115,8 +115,8 @@ cost_views.memory_table(record)
 # %% [markdown]
 # ## Inference
 #
-# From stored crops to landmarks with the same network. STAR takes no part in it: the loss is only
-# there in training.
+# From stored crops to landmarks with the same network. The loss is used in training alone, so STAR
+# costs nothing here.
 
 # %% tags=["folded"]
 cost_views.inference_table(record)

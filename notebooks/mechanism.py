@@ -74,8 +74,8 @@ experiment_tables.ambiguity_by_noise(page.records, scale)
 #
 # Three workers labelled faces of LFPW that are also test faces of 300-W, and eleven people five
 # points of cephalograms. A point's scatter is around the mean of all people on each face, pooled
-# over faces; axes are measured from the line of the eyes, or from the film's rows. Few faces make
-# the long axes of the mouth's corners, as their intervals say.
+# over faces; axes are measured from the line of the eyes, or from the film's rows. At the corners
+# of the mouth a few faces determine the long axis, so its intervals are wide.
 
 # %% tags=["folded"]
 annotators.scatter_table(measured["people"], list(annotators.SAME.values()), "%", 100)
@@ -169,6 +169,6 @@ run_table(page.records.of(config for configs in every for config in configs))
 #
 # [Small networks and short trainings](../limitations.md) are common to all experiments. Rendered
 # faces are no photographs. A correlation over arms does not say what causes what: a loss may lower
-# the test error by lowering the training error, and that is what it should do. Still to be run,
-# by [rules that stand](../claims.md#at-the-settled-scale): random and isotropic directions with l2,
-# the distance $|e|^{4/3}$, and trainings on the labels of one of two dentists.
+# the test error by lowering the training error, and that is what it should do. Not yet
+# run, with [rules written before](../claims.md#at-the-settled-scale): random and isotropic
+# directions with l2, the distance $|e|^{4/3}$, and trainings on the labels of one of two dentists.

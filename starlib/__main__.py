@@ -9,13 +9,30 @@ from collections.abc import Callable, Mapping
 from starlib import __version__
 from starlib.checks import meant
 
-COMMANDS = {  # module in starlib.commands -> what it does, and the extras that it needs
-    "train": ("train one config, once for each seed", "data,train"),
-    "evaluate": ("errors of a weights file on a data set", "data"),
-    "predict": ("landmarks of photos", "data,detect"),
-    "export": ("a weights file as ONNX", "data,export"),
-    "data": ("look at a data set's files, download them, or split your own list", "data"),
+COMMANDS = {  # module in starlib.commands -> what it does, the extras that it needs, examples
+    "train": (
+        "train one config, once for each seed",
+        "data,train",
+        ("--dataset 300w --scale long --weight 20", "--dataset faces.yml --epochs 60"),
+    ),
+    "evaluate": (
+        "errors of a weights file on a data set",
+        "data",
+        ("--weights 300w --dataset 300w", "--weights synthface --dataset synthface"),
+    ),
+    "predict": (
+        "landmarks of photos",
+        "data,detect",
+        ("photo.jpg holiday/ --format json csv", "film.mp4 --out drawn.mp4"),
+    ),
+    "export": ("a weights file as ONNX", "data,export", ("--weights 300w --out model.onnx",)),
+    "data": (
+        "look at a data set's files, download them; describe or split your own list",
+        "data",
+        ("check 300w", "describe faces.csv", "split faces.csv --test 0.2"),
+    ),
 }
+Commands = Mapping[str, tuple[str, str, tuple[str, ...]]]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -23,9 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     return command_line("starlib", about, COMMANDS, arguments)
 
 
-def command_line(
-    package: str, about: str, known: Mapping[str, tuple[str, str]], arguments: list[str] | None
-) -> int:
+def command_line(package: str, about: str, known: Commands, arguments: list[str] | None) -> int:
     """Do what the arguments ask of a command in <package>.commands; the exit status. What is wrong
     with what the user gave, and a package that is not installed, is said in one line."""
     parser = argparse.ArgumentParser(prog=f"python -m {package}", description=about)
@@ -33,8 +48,16 @@ def command_line(
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     given = sys.argv[1:] if arguments is None else arguments
     options_of: list[str] = []
-    for name, (text, extras) in known.items():
-        added = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+    for name, (text, extras, examples) in known.items():
+        lines = ["examples:", *(f"  python -m {package} {name} {words}" for words in examples)]
+        added = commands.add_parser(
+            name,
+            help=text,
+            description=text,
+            epilog="\n".join(lines),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
         if name not in given[:1]:  # the others' packages need not be installed
             continue
         try:

@@ -63,7 +63,7 @@ def meant(value: Any, names: Iterable[str]) -> str:
     names, text = list(names), str(value)
     short = {"".join(re.findall(r"(?<![a-z0-9])[a-z]", name)): name for name in names}
     like = [short[text.strip("-")]] if text.strip("-") in short else []
-    like += difflib.get_close_matches(text, names, 1)
+    like += difflib.get_close_matches(text.lower(), names, 1)
     return f"; did you mean {like[0]}?" if like else ""
 
 
@@ -108,6 +108,8 @@ def check_heatmaps(heatmaps: Tensor, values: bool = True, name: str = "heatmaps"
 def _check_tensor(name: str, values: Any, shape: object, fits: bool) -> None:
     if not isinstance(values, Tensor):
         raise ValueError(f"{name}: expected a tensor, got {type(values).__name__}")
+    if values.layout is not torch.strided:
+        raise ValueError(f"{name}: expected a dense tensor, got {values.layout}")
     if not fits:
         raise ValueError(f"{name}: expected shape {shape}, got {list(values.shape)}")
     if values.dtype not in DTYPES:
@@ -161,4 +163,8 @@ def check_inputs(
     [B, N, H, W] >= 0 and landmarks [B, N, 2], at most the limit in size; `values` as in
     `check_heatmaps`."""
     check_heatmaps(heatmaps, values)
+    if isinstance(landmarks, Tensor) and landmarks.device != heatmaps.device:
+        raise ValueError(
+            f"landmarks: expected on {heatmaps.device}, they are on {landmarks.device}"
+        )
     check_landmarks(landmarks, (*heatmaps.shape[:2], 2), values, limit)

@@ -165,7 +165,7 @@ def _sums(maps: Tensor, x: Tensor, y: Tensor, second: bool) -> tuple[Tensor, Ten
     """The result of `_Sums`, with sums over rows before those over columns."""
     powers = torch.stack((torch.ones_like(y), y)).expand(*maps.shape[:2], -1, -1)
     # On a GPU a look at the values would wait for them.
-    safe = maps.device.type == "cpu" and maps.dtype == y.dtype
+    safe = maps.device.type == "cpu" and maps.dtype == y.dtype and maps.numel() > 0
     if safe:
         h, products = maps, _product(powers, maps)
         scale = products[..., 0, :].sum(-1)

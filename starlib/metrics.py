@@ -24,11 +24,13 @@ def point_errors(predicted: ArrayLike, target: ArrayLike, scheme: Scheme | str) 
         labelled points.
     """
     scheme = get_scheme(scheme)
-    predicted, target = np.asarray(predicted, np.float64), np.asarray(target, np.float64)
+    predicted, target = _numbers("predicted", predicted), _numbers("target", target)
     if target.ndim != 3 or target.shape[1:] != (scheme.points, 2):
         raise ValueError(f"target: expected shape [F, {scheme.points}, 2], got {target.shape}")
     if predicted.shape != target.shape:
         raise ValueError(f"predicted: expected shape {target.shape}, got {predicted.shape}")
+    if np.isinf(target).any():
+        raise ValueError("target: expected finite landmarks, or NaN where unlabelled")
     distance = scheme.unit(target)
     if not (distance > 0).all():
         raise ValueError(
@@ -42,6 +44,18 @@ def point_errors(predicted: ArrayLike, target: ArrayLike, scheme: Scheme | str) 
             f"point {point} of face {face} is {predicted[face, point].tolist()}"
         )
     return np.linalg.norm(predicted - target, axis=-1) / distance[:, None]
+
+
+def _numbers(name: str, values: ArrayLike) -> NDArray:
+    """The values as float64; ValueError naming the argument that holds no real numbers, or a tensor
+    that torch does not convert."""
+    try:
+        array = np.asarray(values)
+        if np.iscomplexobj(array):
+            raise TypeError("they are complex")
+        return array.astype(np.float64)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{name}: expected an array of numbers ({error})") from error
 
 
 def squared_mahalanobis(error: NDArray, covariance: NDArray, floor: float = 0.0) -> NDArray:
@@ -82,7 +96,7 @@ def labelled_mean(errors: NDArray) -> NDArray:
 
 
 def _checked(nmes: ArrayLike, threshold: Any) -> NDArray:
-    values = np.asarray(nmes, np.float64)
+    values = _numbers("nmes", nmes)
     if values.ndim != 1 or not values.size:
         raise ValueError(f"nmes: expected one value per face, got shape {values.shape}")
     if not (values >= 0).all():

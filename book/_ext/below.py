@@ -74,18 +74,11 @@ def _data(node: Any, folder: Path, page: str) -> Iterator[tuple[str, str]]:
     else:
         paths = [folder / EXECUTED / f"{name}.csv"]
         if not paths[0].is_file():
-            yield f"{page}-{name}", cells_as_csv(node)
+            cells = io.StringIO()
+            rows = ([e.astext() for e in r.findall(nodes.entry)] for r in node.findall(nodes.row))
+            csv.writer(cells, lineterminator="\n").writerows(rows)
+            yield f"{page}-{name}", cells.getvalue()
     yield from ((p.stem, p.read_text(encoding="utf-8")) for p in paths if p.is_file())
-
-
-def cells_as_csv(table: nodes.table) -> str:
-    """The cells of a table as CSV."""
-    text = io.StringIO()
-    rows = (
-        [entry.astext() for entry in row.findall(nodes.entry)] for row in table.findall(nodes.row)
-    )
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()
 
 
 def unbroken(text: str) -> str:

@@ -39,7 +39,8 @@ def add(
     counts, under = Counter[str](), Counter[tuple[str, str]]()
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            heading, said = _heading(cell.source) or heading, _paragraph(cell.source)
+            heading = [heading, *re.findall(r"^#+ (.+)$", cell.source, re.MULTILINE)][-1]
+            said = _paragraph(cell.source)
             continue
         for output in cell.get("outputs", []):
             data = output.get("data", {})
@@ -59,7 +60,9 @@ def add(
                 alt = cell.metadata.get("alt") or f"Graph. {words} {said}"
                 drawing = svg.for_page(data["image/svg+xml"])
                 path.with_suffix(".svg").write_text(drawing, encoding="utf-8")
-                table = _figure(path.name, alt, caption)
+                said_aloud = json.dumps(alt, ensure_ascii=False)
+                options = f":name: {path.name}\n:alt: {said_aloud}"
+                table = f":::{{picture}} {path.name}.svg\n{options}\n\n{caption}\n:::"
                 drawn = heading, data.get("text/csv", "").count("\n") - 1
             else:
                 if _columns(table) > COLUMNS:
@@ -116,18 +119,8 @@ def _table(table: str, caption: str, option: str) -> str:
     return f":::{{table}} {caption}\n:{option}\n\n{table}\n:::"
 
 
-def _figure(name: str, alt: str, caption: str) -> str:
-    said = json.dumps(alt, ensure_ascii=False)
-    return f":::{{picture}} {name}.svg\n:name: {name}\n:alt: {said}\n\n{caption}\n:::"
-
-
 def _columns(table: str) -> int:
     return table.partition("\n")[0].count("|") - 1
-
-
-def _heading(source: str) -> str:
-    found = re.findall(r"^#+ (.+)$", source, re.MULTILINE)
-    return found[-1] if found else ""
 
 
 def _paragraph(source: str) -> str:

@@ -14,7 +14,6 @@ from typing import Any
 
 import nbformat
 import papermill
-import yaml
 from tqdm import tqdm
 
 import captions
@@ -25,19 +24,17 @@ from companion.exhibits import play
 from companion.exhibits.tables import label
 from companion.experiments.paper import EXPERIMENTS, Experiment
 from companion.experiments.records import Records
+from companion.files import BOOK, read_yaml
 from companion.page import seeds_needed
 from companion.text import fragments, paper_tables
 from starlib.data.synthface import VARIANTS
+from starlib.files import ROOT
 from starlib.schemes import is_path
 from starlib.training.config import RunConfig
 
-BOOK = Path(__file__).resolve().parents[1]
-ROOT = BOOK.parent
 EXECUTED = BOOK / "experiments"
 FRAGMENTS = BOOK / "fragments"
-PAGES: dict[str, dict[str, Any]] = yaml.safe_load(
-    (BOOK / "notebooks.yml").read_text(encoding="utf-8")
-)
+PAGES: dict[str, dict[str, Any]] = read_yaml(BOOK / "notebooks.yml")
 # Notebooks that can be made for other data sets and scales -> the comparisons that each needs; if
 # none are named, one that no page before it shows.
 ANY_DATA: dict[str, set[str]] = {
@@ -45,7 +42,7 @@ ANY_DATA: dict[str, set[str]] = {
     "stability": {"smooth_l1", "l2"}, "compare_luvli": set(), "alternatives": set(),
 }  # fmt: skip
 SEEDS = 2  # of both arms of a comparison, before it gets such a page
-CAPTIONS: dict[str, Any] = yaml.safe_load((BOOK / "captions.yml").read_text(encoding="utf-8"))
+CAPTIONS: dict[str, Any] = read_yaml(BOOK / "captions.yml")
 
 
 def discovered() -> dict[str, dict[str, Any]]:
@@ -160,14 +157,14 @@ def stale(page: str) -> bool:
     return metadata.get("made_from") != digest(page)
 
 
-def execute_pages(pages: list[str], workers: int = 2) -> None:
-    """Execute the notebooks of the pages, `workers` at a time; those that train go alone, last."""
+def execute_pages(pages: list[str]) -> None:
+    """Execute the notebooks of the pages, two at a time; those that train go alone, last."""
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"  # this environment's kernel, not the user's
     os.environ["MATPLOTLIBRC"] = str(BOOK / "matplotlibrc")
     alone = [page for page in pages if "results" in PAGES[page].get("parameters", {})]
-    with ThreadPoolExecutor(workers) as pool:
-        for page in pages:
-            print(f"executing {page}", file=sys.stderr)
+    for page in pages:
+        print(f"executing {page}", file=sys.stderr)
+    with ThreadPoolExecutor(2) as pool:
         together = [page for page in pages if page not in alone]
         digests = [digest(page) for page in together]  # Python 3.11 parses in one thread alone
         list(pool.map(execute, together, digests))

@@ -17,10 +17,9 @@ from typing import Any
 import nbformat
 
 from companion.experiments.paper import EXPERIMENTS
+from companion.files import BOOK
+from starlib.files import ROOT
 from starlib.training.config import SCALES, RunConfig
-
-BOOK = Path(__file__).resolve().parents[1]
-ROOT = BOOK.parent
 
 
 def digest(entry: Mapping[str, Any], notebook: Path, others: Any = None) -> str:

@@ -10,13 +10,14 @@ from typing import Any, ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import directives
+from sphinx import addnodes
 from sphinx.util.docutils import SphinxDirective
 
 import starlib
 from companion.experiments.records import Records
+from companion.files import BOOK
 from companion.text import numbers
 
-BOOK = Path(__file__).resolve().parents[1]
 OWN_EQUATIONS = {"eq-optimum": "B1", "eq-noise": "B2"}  # the others have the paper's numbers
 # What others' writers make that a screen reader stumbles over.
 CORRECTED = {
@@ -25,6 +26,9 @@ CORRECTED = {
     ' aria-label="Toggle hidden content"': "",  # the line says what it shows
     ' role="doc-biblioentry"': ' role="listitem"',  # given up by ARIA
 }
+GLOSSARY = "reproduce"  # the page with the definitions
+# Where no term is linked: what is a link, code or a heading, the definitions, the interface.
+PLAIN = (nodes.reference, nodes.literal, nodes.title, addnodes.glossary, addnodes.desc)
 COLAB = "https://colab.research.google.com/github/"
 
 
@@ -160,6 +164,45 @@ def name_citations(app: Any, doctree: nodes.document, page: str) -> None:
             link["reftitle"] = re.sub(r"\s+", " ", text)
 
 
+def link_terms(app: Any, doctree: nodes.document, page: str) -> None:
+    """The first use of a term on a page, and each in the head of a table, leads to its definition,
+    which reach.js shows beside it."""
+    terms = _terms(app, page)
+    names = "|".join(re.escape(name) for name in sorted(terms, key=len, reverse=True))
+    seen = set()
+    for text in list(doctree.findall(nodes.Text)) if terms else []:
+        above, one = [], text.parent
+        while one is not None:
+            above, one = [*above, one], one.parent
+        written = any(isinstance(node, nodes.paragraph | nodes.caption) for node in above)
+        linked = any(isinstance(node, nodes.raw) for node in text.parent.children)  # rows of tables
+        if not written or linked or any(isinstance(node, PLAIN) for node in above):
+            continue
+        in_head = any(isinstance(node, nodes.thead) for node in above)
+        parts, end = [], 0
+        for use in re.finditer(rf"(?<![\w-])({names})s?(?![\w-])", text):
+            if in_head or use[1] not in seen:
+                seen.add(use[1])
+                place, definition = terms[use[1]]
+                link = {"refuri": place, "reftitle": definition, "classes": ["term"]}
+                parts += [nodes.Text(text[end : use.start()])]
+                parts += [nodes.reference("", use[0], internal=True, **link)]
+                end = use.end()
+        if parts:
+            text.parent.replace(text, [*parts, nodes.Text(text[end:])])
+
+
+def _terms(app: Any, page: str) -> dict[str, tuple[str, str]]:
+    """Term of the glossary -> its address from a page, and its definition."""
+    place = app.builder.get_relative_uri(page, GLOSSARY)
+    found = {}
+    for glossary in app.env.get_doctree(GLOSSARY).findall(addnodes.glossary):
+        for item in glossary.findall(nodes.definition_list_item):
+            for term in item.findall(nodes.term):
+                found[term.astext()] = f"{place}#{term['ids'][0]}", item[-1].astext()
+    return found
+
+
 def read_docstring(
     app: Any, what: str, name: str, thing: object, options: object, lines: list[str]
 ) -> None:
@@ -183,6 +226,7 @@ def setup(app: Any) -> dict[str, Any]:
     app.connect("doctree-read", number_equations)
     app.connect("html-page-context", finish_page, priority=900)
     app.connect("doctree-resolved", name_citations, priority=900)
+    app.connect("doctree-resolved", link_terms, priority=901)
     app.setup_extension("sphinx.ext.autodoc")
     app.connect("autodoc-process-docstring", read_docstring, priority=400)
     app.add_directive("picture", Picture)

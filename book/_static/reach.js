@@ -41,24 +41,40 @@ function stack() {
     table.classList.add("stacked");
   }
 }
-// Values in figures: the title of a mark, shown at once and by touch too.
+// Values in figures and definitions of terms: the title of a mark or link, shown at once, by keyboard and
+// touch too. A finger's first tap on a link shows its title, the second follows it; Escape hides it.
+const titled = ".picture [data-tip], .picture :has(> title), article a:not(.headerlink):is([title], [data-tip])";
 const tip = document.createElement("div");
-tip.className = "tip";
+Object.assign(tip, { className: "tip", id: "tip", role: "tooltip", hidden: true });
+let [marked, tapped] = [null, null];
 function say(event) {
-  const mark = event.target.closest?.(".picture [data-tip], .picture :has(> title)");
+  if (event.target === tip || (event.type === "pointerover" && event.pointerType === "touch")) return;
+  const mark = event.target.closest?.(titled) || null;
+  if (event.type === "pointerdown") tapped = event.pointerType === "touch" && mark !== marked ? mark : null;
+  marked?.removeAttribute("aria-describedby");
+  marked = mark;
   tip.hidden = !mark;
   if (!mark) return;
   const title = mark.querySelector(":scope > title");
-  if (title) mark.dataset.tip = title.textContent;
+  mark.dataset.tip ||= title?.textContent || mark.title;
   title?.remove(); // else the browser shows it again
+  mark.removeAttribute("title");
+  mark.setAttribute("aria-describedby", "tip");
   tip.textContent = mark.dataset.tip;
   document.body.append(tip);
-  const left = Math.min(event.clientX, innerWidth - tip.offsetWidth - 8);
-  tip.style.left = `${Math.max(left, 8)}px`;
-  tip.style.top = `${Math.max(event.clientY - tip.offsetHeight - 14, 8)}px`;
+  const link = mark.matches("a[href]") && !mark.closest(".picture");
+  tip.classList.toggle("of-link", link);
+  const box = mark.getBoundingClientRect();
+  const [x, y] = link || !event.clientX ? [box.left, box.top] : [event.clientX, event.clientY - 14];
+  const above = y - tip.offsetHeight > 0;
+  tip.style.left = `${Math.max(Math.min(x, innerWidth - tip.offsetWidth - 8), 8) + scrollX}px`;
+  tip.style.top = `${(above ? y - tip.offsetHeight : box.bottom) + scrollY}px`;
 }
-addEventListener("pointerover", say);
-addEventListener("pointerdown", say);
+for (const kind of ["pointerover", "pointerdown", "focusin"]) addEventListener(kind, say);
+addEventListener("click", (event) => {
+  if (tapped?.matches("a[href]") && tapped.contains(event.target)) event.preventDefault();
+});
+addEventListener("keydown", (event) => { tip.hidden ||= event.key === "Escape"; });
 function fit() {
   stack();
   reach();

@@ -4,11 +4,28 @@ import sys
 
 from starlib.__main__ import command_line
 
-COMMANDS = {  # module in companion.commands -> what it does, and the extras that it needs
-    "runs": ("what the experiments need: done, missing, minutes to expect", "book,data,train"),
-    "train": ("train the arms of an experiment, or the queue of all", "book,data,train"),
-    "evaluate": ("test an experiment's networks on another data set", "book,data,train"),
-    "bench": ("measure what the loss, a training step and inference cost here", "book,data,train"),
+EXTRAS = "book,data,train"
+COMMANDS = {  # module in companion.commands -> what it does, the extras that it needs, examples
+    "runs": (
+        "what the experiments need: done, missing, minutes to expect",
+        EXTRAS,
+        ("--missing", "--experiment ablation_distance --scale reduced"),
+    ),
+    "train": (
+        "train the arms of an experiment, or the queue of all",
+        EXTRAS,
+        ("--experiment ablation_distance --dataset synthface", "--queue --workers 2 --minutes 60"),
+    ),
+    "evaluate": (
+        "test an experiment's networks on another data set",
+        EXTRAS,
+        ("--experiment cross_dataset --dataset 300vw",),
+    ),
+    "bench": (
+        "measure what the loss, a training step and inference cost here",
+        EXTRAS,
+        ("--quick", "--peers"),
+    ),
 }
 
 

@@ -12,8 +12,9 @@ from IPython.display import Markdown
 from matplotlib.figure import Figure
 
 from companion.evidence.claims import SETTLED, Judgement, judge_all
-from companion.evidence.effects import Effect, comparison_effects
+from companion.evidence.effects import comparison_effects
 from companion.evidence.hypotheses import SCALE
+from companion.evidence.statistics import Effect
 from companion.exhibits import figures, run_tables, tables
 from companion.experiments.experiment import PROTOCOLS, Comparison, Experiment
 from companion.experiments.paper import EXPERIMENTS

@@ -50,8 +50,9 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def evaluate(options: argparse.Namespace, faces: FaceSet | None = None) -> int:
     """Print and write the errors; `faces` if they have been read before."""
-    if options.out and not Path(options.out).parent.is_dir():
-        raise ValueError(f"--out: expected a folder that is there, got {options.out!r}")
+    out = None if options.out is None else Path(options.out)
+    if out and (out.suffix.lower() != ".json" or not out.parent.is_dir() or out.is_dir()):
+        raise ValueError(f"--out: expected a .json file in a folder that is there, got {out}")
     if not 0 < options.box_scale < float("inf") or not abs(options.box_shift) < float("inf"):
         raise ValueError("--box-scale, --box-shift: expected a number above 0, and a finite one")
     scheme, path = SCHEME_OF.get(options.dataset), weights_path(options.weights)
@@ -74,7 +75,7 @@ def evaluate(options: argparse.Namespace, faces: FaceSet | None = None) -> int:
         state += f"; {unlabelled.sum():,} of {unlabelled.size:,} points are unlabelled"
     print(state)
     print(_table(metrics))
-    if options.out:
+    if out:
         record = {
             "weights": path.name,
             "released": detector.released,
@@ -90,7 +91,7 @@ def evaluate(options: argparse.Namespace, faces: FaceSet | None = None) -> int:
             "versions": {"starlib": starlib.__version__, "torch": torch.__version__},
         }
         text = json.dumps(record, indent=1, allow_nan=False) + "\n"
-        write_text(Path(options.out), text)
+        write_text(out, text)
     return 0
 
 

@@ -77,7 +77,6 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--scheme", help="of released weights, default by their number of points")
     add_device(parser)
-    parser.epilog = "For example: python -m starlib predict photo.jpg holiday/ --format json csv"
     parser.set_defaults(do=_predict)
 
 

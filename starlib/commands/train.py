@@ -61,7 +61,6 @@ def add(parser: argparse.ArgumentParser) -> None:
         what.add_argument(*names, dest=name, help=f"{meaning}; {rule.expected}", **how)
     add_how(parser)
     parser.usage = "%(prog)s [--dataset DATASET] [--scale SCALE] [--seeds SEED ...] [options]"
-    parser.epilog = "For example: python -m starlib train --dataset 300w --scale long --weight 20"
     parser.set_defaults(do=_train)
 
 
@@ -107,7 +106,7 @@ def _trained(options: argparse.Namespace, device: str) -> int:
     if options.as_released:
         fields, scale = AS_RELEASED | fields, scale or "full"
     if options.start is not None:
-        how["start"] = read_start(weights_path(options.start))
+        how["start"] = read_start(weights_path(options.start, "--start"))
         fields["start"] = how["start"].digest
     configs = [_config(dataset, scale, fields | {"seed": seed}) for seed in options.seeds]
     left = 0

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from starlib.checks import meant
 from starlib.data import cephalo, cofw, lfpw_annotators, scut, synthface, vw300, w300, wflw
 from starlib.data.crops import CropStore, crop_store
 from starlib.data.errors import DataError
@@ -25,6 +26,7 @@ READERS = {
     )
 }
 SPLITS = ("train", "test")
+LISTS = (".csv", ".tsv", ".json", ".xml")  # of your own data
 
 __all__ = ["CropStore", "DataError", "FaceSet", "crop_store", "data_root", "load_dataset"]
 
@@ -70,7 +72,12 @@ def load_dataset(name: str, split: str, root: Path | str | None = None) -> FaceS
 def _reader(name: str, *others: str) -> Reader:
     if name not in READERS:
         names = ", ".join([*others, *READERS])
-        raise ValueError(f"name: expected one of {names}, or the path of a .yml file, got {name!r}")
+        hint = meant(name, READERS)
+        if Path(name).suffix.lower() in LISTS:
+            hint = f"; `python -m starlib data describe {name}` writes one for it"
+        raise ValueError(
+            f"name: expected one of {names}, or the path of a .yml file, got {name!r}{hint}"
+        )
     return READERS[name]
 
 

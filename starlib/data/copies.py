@@ -35,6 +35,20 @@ def twice(faces: Sequence[ImageFace]) -> str | None:
     return f"expected each face once, {len(found)} are copies: {few(found)}" if found else None
 
 
+def same_points(faces: Sequence[ImageFace]) -> str | None:
+    """A line that names faces of other pictures with the points of another face; or None."""
+    shared = repeats(face.path for face in faces)
+    first: dict[bytes, ImageFace] = {}
+    found = [
+        f"{one.name} = {face.name}"
+        for face in faces
+        if (one := first.setdefault(face.landmarks.tobytes(), face)).path != face.path
+        and shared.get(one.path, "") != shared.get(face.path)
+    ]
+    expected = "expected points of its own in each picture"
+    return f"{expected}, {len(found)} have another's: {few(found)}" if found else None
+
+
 def repeated_faces(train: Iterable[Path], test: Sequence[Path]) -> str | None:
     """A line that counts the test faces in pictures (by content) of training faces; or None."""
     trained = set(train)

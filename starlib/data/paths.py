@@ -17,7 +17,7 @@ IMAGE_SUFFIXES = (
     ".jp2", ".j2k", ".jpx", ".avif", ".heic", ".heif", ".ppm", ".pgm", ".pnm", ".tga", ".psd",
     ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".jxl",
 )  # fmt: skip
-_MIRRORED = re.compile(r"^(?P<of>.+?)[ _-]?mirror(ed)?$", re.IGNORECASE)
+_MIRRORED = re.compile(r"^(?P<of>.+?)[ _-]?(mirror(ed)?|flip(ped)?)$", re.IGNORECASE)
 _COPIED = re.compile(r"^(?P<of>.+?)( ?\(\d+\)|[ _-]+copy( ?\d+)?)$", re.IGNORECASE)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
+from starlib.checks import check_flag, integer
 from starlib.data.face_boxes import CONFIDENCE, face_boxes
 from starlib.data.images import open_image
 from starlib.inference.detector import Detector, load_detector
@@ -76,23 +77,38 @@ def locate_faces(
     """Each face of an RGB image as left, top, right, bottom and the detector's confidence (None for
     `given` ones), and all of them located; none and None where there is no face. Arguments as in
     `predict`."""
+    integer(1).check("passes", passes)
+    check_flag("flip_average", flip_average)
     if given is None:
+        check_flag("largest", largest)
         shares = detector.reach.get("shares")
         boxes, sure = face_boxes(picture, detector.scheme, shares, confidence)
         boxes, sure = (boxes[:1], sure[:1]) if largest else (boxes, sure)
         confidences: list[float | None] = list(map(float, sure))
     else:
-        boxes = np.asarray(given, np.float64).reshape(len(given), -1 if len(given) else 4)
-        right = boxes.shape[1] == 4 and bool(np.isfinite(boxes).all())
-        if not right or (boxes[:, :2] >= boxes[:, 2:]).any():
-            expected = "left < right and top < bottom of each"
-            raise ValueError(f"faces: expected {expected}, got {given!r}")
+        boxes = _boxes(given, picture.size)
         confidences = [None] * len(boxes)
     if not len(boxes):
         return [], None
     crops = detector.boxes(boxes.reshape(-1, 2, 2))
     located = locate(detector, [picture] * len(boxes), crops, passes, flip_average)
     return list(zip(boxes.tolist(), confidences, strict=True)), located
+
+
+def _boxes(given: Sequence[Sequence[float]], size: tuple[int, int]) -> NDArray[np.float64]:
+    """Boxes [F, 4] as they are given, each in a picture of (width, height)."""
+    try:
+        boxes = np.array([[float(side) for side in box] for box in given]).reshape(len(given), 4)
+    except (TypeError, ValueError):
+        boxes = np.full((1, 4), np.nan)
+    corner, opposite = boxes[:, :2], boxes[:, 2:]
+    if not (np.isfinite(boxes).all() and (corner < opposite).all()):
+        expected = "left < right and top < bottom of each"
+        raise ValueError(f"faces: expected {expected}, got {given!r}")
+    if ((opposite <= 0) | (corner >= size)).any():
+        width, height = size
+        raise ValueError(f"faces: expected inside the picture of {width} x {height}, got {given!r}")
+    return boxes
 
 
 def _picture(image: Image.Image | Path | str | ArrayLike) -> Image.Image:
@@ -109,4 +125,4 @@ def _picture(image: Image.Image | Path | str | ArrayLike) -> Image.Image:
 
 @lru_cache(maxsize=4)
 def _detector(weights: str, device: str) -> Detector:
-    return load_detector(weights_path(weights), device=device)
+    return load_detector(weights_path(weights, "weights"), device=device)

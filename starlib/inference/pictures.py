@@ -51,6 +51,9 @@ def sources(given: list[str]) -> list[Source]:
     found: dict[Path, list[Path]] = {}  # file -> its possible names, the shortest first
     missing = []
     for text in given:
+        if not text:  # a path of "" is the working folder
+            missing.append("''")
+            continue
         path = Path(text)
         if path.is_dir():
             below = visible_files(path, below=True)

@@ -9,6 +9,8 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from starlib.checks import meant
+
 FOLDER = Path(__file__).resolve().parents[1] / "weights"
 DEFAULT = "300w"
 
@@ -44,13 +46,14 @@ def shipped_names() -> list[str]:
     return sorted(_about(), key=lambda name: (name != DEFAULT, name))
 
 
-def weights_path(given: str) -> Path:
-    """The file that `--weights` means: a name of a network that comes with the project, or a
-    path. ValueError lists the names where there is neither."""
+def weights_path(given: str, argument: str = "--weights") -> Path:
+    """The file that an argument means: a name of a network that comes with the project, or a path.
+    ValueError names it and lists the names where there is neither."""
     known = shipped(given)
     if known is not None:
         return known.path
     if not Path(given).is_file():
-        names = ", ".join(shipped_names())
-        raise ValueError(f"--weights: expected {names} or a file of weights, got {given!r}")
+        names = shipped_names()
+        expected = f"{', '.join(names)} or a file of weights"
+        raise ValueError(f"{argument}: expected {expected}, got {given!r}{meant(given, names)}")
     return Path(given)

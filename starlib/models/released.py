@@ -91,7 +91,12 @@ def released_network(
         depth += 1
     aam = any(n.startswith("out_edgemaps") for n in tensors)
     model = StackedHourglass(scheme, stacks, width, depth, IMAGE_SIZE, aam, grid="corners")
-    renamed = {_rename(n): value for n, value in tensors.items() if not n.startswith(EDGES)}
+    renamed = {}
+    for tensor, value in tensors.items():
+        if not tensor.startswith(EDGES):
+            for pattern, replacement in RENAMES:
+                tensor = re.sub(pattern, replacement, tensor)
+            renamed[tensor] = value
     own = model.state_dict()
     unused = {n for n in renamed if n not in own and re.search(r"\.skip\.(weight|bias)$", n)}
     renamed = {n: value for n, value in renamed.items() if n not in unused}
@@ -122,12 +127,6 @@ def _shape(tensors: Mapping[str, Tensor], tensor: str, name: str) -> tuple[int, 
     if tensor not in tensors or tensors[tensor].dim() != 4:
         raise ValueError(f"{name}: expected released weights, the tensor {tensor} is missing")
     return tuple(tensors[tensor].shape)
-
-
-def _rename(name: str) -> str:
-    for pattern, replacement in RENAMES:
-        name = re.sub(pattern, replacement, name)
-    return name
 
 
 def _check_names(renamed: dict[str, Tensor], own: dict[str, Tensor], name: str) -> None:

@@ -190,6 +190,32 @@ def test_the_search_finds(browser, soups, words, page):
     view.close()
 
 
+def test_a_term_shows_its_definition_by_pointer_keyboard_and_touch(browser, soups):
+    terms = {
+        page: [link["title"] for link in soup.select("article a.term")]
+        for page, soup in soups.items()
+    }
+    assert sum(map(bool, terms.values())) > 15
+    for definitions in terms.values():
+        assert all(len(text) > 20 for text in definitions)
+    page = browser.new_page(has_touch=True)
+    answer_from(page, {"/": BOOK})
+    page.goto(f"http://{HOST}/index.html", wait_until="load")
+    term, tip = page.locator("article p a.term").first, page.locator("#tip")
+    definition = term.get_attribute("title")
+    for show in (term.hover, term.focus, term.tap):
+        show()
+        assert tip.inner_text() == definition and term.get_attribute("aria-describedby") == "tip"
+        page.keyboard.press("Escape")
+        assert tip.is_hidden() and page.url.endswith("/index.html")
+        term.evaluate("link => link.blur()")
+        page.mouse.move(0, 0)
+    term.tap()
+    term.tap()  # the second follows the link
+    page.wait_for_url("**/reproduce.html#term-*")
+    page.close()
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_is_in_order_in_a_browser(view, name):
     framed = name == "index.html"

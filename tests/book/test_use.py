@@ -12,7 +12,7 @@ import starlib
 from companion.evidence.effects import comparison_effects
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records
-from companion.text.advice import advice
+from companion.text.fragments import advice
 from tests.fakes import write_arms
 
 PAGE = (Path(__file__).resolve().parents[2] / "book/use.md").read_text(encoding="utf-8")

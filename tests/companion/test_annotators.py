@@ -38,6 +38,10 @@ def test_scatter_is_around_each_face_s_mean_and_leaves_out_what_nobody_marked():
     np.testing.assert_allclose(annotators.pooled(squares, freedom)[0], np.diag([2 / 3, 2 / 3]))
 
 
+def test_limits_leave_out_a_fortieth_of_the_draws_on_either_side():
+    assert annotators.limits(np.arange(1001.0)) == (25, 975)
+
+
 @pytest.mark.parametrize(("degrees", "between"), [(0, 0), (30, 30), (90, 90), (150, 30)])
 def test_angles_are_between_axes_without_a_sign(degrees, between):
     one, other = ALONG_X[None], turned(ALONG_X, degrees)[None]

@@ -1,17 +1,21 @@
 """An experiment's networks on another data set: Table 2's command, its files and its table."""
 
+import json
+
 import numpy as np
 import pytest
 
 from companion.__main__ import main
-from companion.evidence.elsewhere import evaluation_file, subsets_elsewhere
+from companion.evidence.effects import evaluation_file, subsets_elsewhere
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records
 from companion.text.paper_tables import table2
 from starlib.data import load_dataset
+from starlib.files import write_text
 from starlib.runs.run import run
 from starlib.training.loop import Trained
 from starlib.training.state import build_model
+from tests.fakes import write_arms
 from tests.starlib.test_300vw import tiny_300vw
 
 __all__ = ["tiny_300vw"]  # a fixture
@@ -68,6 +72,18 @@ def test_one_command_tests_all_runs_on_the_videos_and_table_2_has_them(
     before = file.stat().st_mtime_ns
     assert main(asked(results, tiny_300vw)) == 0  # reads what is there
     assert file.stat().st_mtime_ns == before
+
+
+def test_an_effect_elsewhere_is_the_error_without_star_minus_that_with_it(tmp_path):
+    nmes = {"l2": 0.05, "STAR l2": 0.04}
+    write_arms(EXPERIMENT, "300w", tmp_path, nmes, seeds=2)
+    arms = Records.load(tmp_path).arm_runs(EXPERIMENT, "300w")
+    for arm, nme in nmes.items():
+        for one in arms[arm].values():
+            record = json.dumps({"metrics": {"category A": {"nme": 2 * nme}}})
+            write_text(evaluation_file(tmp_path, "300vw", one), record)
+    effects = subsets_elsewhere(tmp_path, EXPERIMENT, arms, "300vw")
+    assert effects["category A"]["l2"].mean == pytest.approx(0.02)
 
 
 def test_what_cannot_be_tested_is_said(trained, results, tiny_300vw, tmp_path, capsys):

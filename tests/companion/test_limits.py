@@ -4,11 +4,12 @@ import dataclasses
 import json
 
 import pytest
+from scipy import stats
 
 from companion.evidence.limits import processor_difference, shift_cost
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records
-from companion.text.limits import limits
+from companion.text.numbers import limits
 from tests.fakes import write_run
 
 ABLATION = EXPERIMENTS["ablation_distance"]
@@ -30,6 +31,14 @@ def test_processors_are_compared_within_arms_that_have_both(tmp_path):
     mean, low, high = processor_difference(apart)
     assert low < 0.002 < mean < high
     assert processor_difference(runs[-1:]) is None
+
+
+def test_the_interval_between_processors_is_student_s(tmp_path):
+    nmes = {"AVX2": (0.052, 0.054), "AVX512": (0.050, 0.049)}
+    runs = [run_on(p, "l2", n + 2 * (p == "AVX2"), v, tmp_path)
+            for p, values in nmes.items() for n, v in enumerate(values)]  # fmt: skip
+    interval = stats.ttest_ind(*nmes.values()).confidence_interval(0.95)
+    assert processor_difference(runs)[1:] == pytest.approx((interval.low, interval.high))
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.01])

@@ -51,6 +51,9 @@ def test_the_queue_follows_its_order_and_seeds_rise_within(tmp_path):
     places = [queue._order(entry)[:2] for entry in listed]
     assert places == sorted(places)
     assert max(place for place, _ in places) < len(queue.ORDER)  # every run has its place
+    first = [entry for entry in listed if "schedule" in entry.experiments]
+    assert listed[: len(first)] == first  # with all of its seeds
+    assert [entry.config.seed for entry in first] == sorted(e.config.seed for e in first)
     for name, fields in queue.ORDER:  # every line means a run
         assert name in EXPERIMENTS
         assert any(queue.meant(entry, name, fields) for entry in listed)

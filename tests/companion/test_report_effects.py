@@ -7,14 +7,9 @@ import pytest
 from scipy import stats
 
 from companion.evidence import ambiguity, breakdown, stability
-from companion.evidence.effects import (
-    comparison_effects,
-    contrast,
-    face_errors,
-    holm,
-)
+from companion.evidence.effects import comparison_effects, face_errors
 from companion.evidence.published import contradictions, published, published_values
-from companion.evidence.statistics import pooled_deviation, power
+from companion.evidence.statistics import contrast, holm, pooled_deviation, power
 from companion.experiments.experiment import arm_name, named, star_pairs
 from companion.experiments.paper import EXPERIMENTS, Comparison, Experiment
 from companion.experiments.records import Records

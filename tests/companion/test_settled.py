@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import yaml
 
+import prepare
 from companion.evidence import hypotheses
 from companion.evidence.annotators import Agreement
 from companion.evidence.claims import SETTLED, claims_of_runs, judge_all, read_claims
@@ -20,7 +21,7 @@ from companion.experiments.records import Records
 from companion.experiments.schedule import ARMS, CANDIDATES, judged, schedule
 from companion.page import experiment_page
 from companion.text import facts
-from companion.text.settled import settled_claims, settled_hypotheses
+from companion.text.verdicts import settled_claims, settled_hypotheses
 from starlib.runs.records import Run
 from starlib.training.config import SCALES
 from tests.fakes import write_arms, write_run
@@ -115,6 +116,25 @@ def test_the_page_shows_no_effect_before_its_runs_are_finished(tmp_path):
     claims = settled_claims(Records.load(tmp_path))
     assert claims.count("\n|") == 3 and "{ref}`improves-l2 <claim-improves-l2>`" in claims
     assert "`improves-l2` " not in claims
+
+
+def test_the_book_compares_arms_of_the_settled_scale_once_all_planned_seeds_are_run(
+    tmp_path, monkeypatch
+):
+    ablation, results = EXPERIMENTS["ablation_distance"], tmp_path / "results"
+    monkeypatch.setattr("companion.page.ROOT", tmp_path)  # whose results the book shows
+
+    def compared(scale):
+        where = ("ablation_distance", "300w", scale)
+        page = experiment_page(*where, results=str(results), comparisons=["l2"], need_runs=False)
+        return page.run, list(prepare._compared(Records.load(results), ablation, *where[1:]))
+
+    for scale, seeds in (("long", 5), ("reduced", prepare.SEEDS)):
+        write_arms(ablation, "300w", results, {"l2": 0.05}, seeds=5, scale=scale)
+        write_arms(ablation, "300w", results, {"STAR l2": 0.04}, seeds=seeds - 1, scale=scale)
+        assert compared(scale) == ([] if scale == "long" else ["l2"], [])
+        write_arms(ablation, "300w", results, {"STAR l2": 0.04}, seeds=seeds, scale=scale)
+        assert compared(scale) == (["l2"], ["l2"])
 
 
 def test_what_the_closed_scale_says_stands_beside_and_answers_no_hypothesis(tmp_path):

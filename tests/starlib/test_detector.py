@@ -39,10 +39,15 @@ def test_own_weights_agree_with_the_record_of_their_run(tiny_300w, tmp_path, cap
     out = tmp_path / "table.json"
     options = ["--dataset", "300w", "--data-root", str(tiny_300w), "--out", str(out)]
     assert main(["evaluate", "--weights", str(weights), *options, "--batch-size", "1"]) == 0
+    printed = capsys.readouterr().out
     found = json.loads(out.read_text())
+    (tmp_path / "photo.jpg").write_bytes(b"a photo")
+    for wrong in (str(tmp_path / "photo.jpg"), str(tmp_path), str(tmp_path / "none/a.json")):
+        assert main(["evaluate", "--weights", str(weights), *options, "--out", wrong]) == 2
+        assert "--out: expected a .json file in a folder" in capsys.readouterr().err
+    assert (tmp_path / "photo.jpg").read_bytes() == b"a photo"
     for name, value in record.metrics["common"].items():
         assert found["metrics"]["common"][name] == pytest.approx(value, rel=1e-4), name
-    printed = capsys.readouterr().out
     assert "300w test: 2 faces of 689, partial" in printed
     row = next(line.split() for line in printed.splitlines() if line.startswith("common"))
     assert row[1] == "2"

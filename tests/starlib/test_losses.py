@@ -205,6 +205,25 @@ def test_bad_landmarks_and_settings_raise_an_error_naming_the_argument():
                 starlib.RegressionLoss(**{argument: value})
 
 
+def test_tensors_that_a_loss_cannot_take_are_named():
+    heatmaps, landmarks = torch.rand(1, 2, 8, 8), torch.zeros(1, 2, 2)
+    for loss in (starlib.STARLoss(), starlib.RegressionLoss()):
+        with pytest.raises(ValueError, match="^heatmaps: expected a dense tensor"):
+            loss(heatmaps.to_sparse(), landmarks)
+        with pytest.raises(ValueError, match="^landmarks: expected on cpu, they are on meta"):
+            loss(heatmaps, landmarks.to("meta"))
+
+
+@pytest.mark.parametrize("loss", [starlib.STARLoss, starlib.RegressionLoss])
+def test_a_batch_without_faces_has_no_losses_and_a_gradient(loss):
+    heatmaps = torch.rand(0, 2, 8, 8, requires_grad=True)
+    value = loss()(heatmaps, torch.zeros(0, 2, 2))
+    assert value.shape == (0, 2)
+    value.sum().backward()
+    assert heatmaps.grad.shape == heatmaps.shape
+    assert loss(reduction="mean")(heatmaps, torch.zeros(0, 2, 2)).isnan()  # as torch's own
+
+
 @pytest.mark.parametrize("kind", [starlib.STARLoss, starlib.RegressionLoss])
 def test_landmarks_far_out_are_refused_unless_they_are_asked_for(kind):
     heatmaps = torch.rand(1, 2, 8, 8)

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 
 from starlib import metrics
 from starlib.schemes import Scheme
@@ -43,6 +44,15 @@ def test_bad_input_is_named():
         metrics.nme(face()[:, :67], face(), "300w")
     with pytest.raises(ValueError, match="face 0"):
         metrics.nme(face(), np.zeros((1, 68, 2)), "300w")
+    for wrong in ("a", face() + 1j, torch.zeros(1, 68, 2, requires_grad=True)):
+        with pytest.raises(ValueError, match="^predicted: expected an array of numbers"):
+            metrics.nme(wrong, face(), "300w")
+        with pytest.raises(ValueError, match="^target: expected an array of numbers"):
+            metrics.nme(face(), wrong, "300w")
+    with pytest.raises(ValueError, match="^target: expected finite"):
+        metrics.nme(face(), face() + np.inf, "300w")
+    with pytest.raises(ValueError, match="^nmes: expected an array of numbers"):
+        metrics.auc("x", 0.1)
     with pytest.raises(ValueError, match="nmes"):
         metrics.auc([], 0.1)
     with pytest.raises(ValueError, match="nmes"):

@@ -67,7 +67,7 @@ def test_a_scheme_is_read_from_a_yml_file(tmp_path):
         ({"edges": [{"points": [0, 0]}]}, "edges: expected each point once, got [0, 0]"),
         ({"edges": {"points": [0, 1]}}, "edges: expected a list"),
         ({"flip": [[0, 2], [2, 3]]}, "flip: expected each point in one pair, got [2, 3] besides"),
-        ({"flip": [[0, 2, 3]]}, "flip: expected lists of 2 of points from 0 to 8, got [0, 2, 3]"),
+        ({"flip": [[0, 2, 3]]}, "flip: expected pairs of points from 0 to 8, got [0, 2, 3]"),
         ({"normaliser": [[3]]}, "normaliser: expected two groups of points, got [[3]]"),
         ({"normaliser": [[3], [3]]}, "normaliser: expected two groups of points"),
         ({"normaliser": [[], [3]]}, "normaliser: expected lists of points from 0 to 8, got []"),

@@ -109,6 +109,35 @@ def test_labels_in_percent_are_told_from_a_thumbnails(cats, capsys, monkeypatch)
     assert "are they percent of the picture's size?" in shown
 
 
+def test_points_that_are_those_of_another_picture_are_named(cats, capsys):
+    folder, _ = cats
+    write_symmetric(folder)
+    rows = (folder / "train.csv").read_text().splitlines()
+    first, second = (row.split(",", 1) for row in rows[2:4])
+    rows[3] = f"{second[0]},{first[1]}"
+    (folder / "train.csv").write_text("\n".join(rows))
+    assert main(["data", "check", describe(folder, test=None, normaliser=[[0], [2]])]) == 0
+    message = "expected points of its own in each picture, 1 have another's"
+    assert f"{message}: {first[0]} (row 3) = {second[0]} (row 4)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("value", [-999, -2, 0])
+def test_a_whole_number_that_two_points_have_is_a_mark(cats, capsys, value):
+    shown = check(cats[0], missing(value), capsys)
+    assert f"2 points at ({value}, {value}) are taken for unlabelled" in shown
+    assert "2 of " in shown and "points are unlabelled, in 2 of" in shown
+
+
+def test_one_point_at_the_origin_is_said(cats, capsys):
+    folder, _ = cats
+    rows = [line.split(",") for line in (folder / "train.csv").read_text().splitlines()]
+    rows[1][1:3] = "0", "0"
+    write_rows(folder / "train.csv", rows)
+    main(["data", "check", describe(folder, test=None)])
+    shown = capsys.readouterr().out
+    assert "1 points at (0, 0) are taken as they are; `missing: 0` takes them for" in shown
+
+
 def test_a_contact_sheet_shows_the_oddest_faces_first_with_their_points(cats, capsys):
     shown = check(cats[0], in_face_4(lambda p: p[::-1]), capsys)
     path = cats[0] / "cats-check/train.png"

@@ -23,6 +23,8 @@ def test_a_description_is_proposed_that_reads_the_list(cats, capsys):
     write_symmetric(folder)
     assert main(["data", "describe", str(folder / "train.csv")]) == 0
     assert f"written to {folder / 'train.yml'}" in capsys.readouterr().out
+    values = yaml.safe_load((folder / "train.yml").read_text())
+    assert (values["train"], values["test"]) == ("train.csv", "test.csv")
     scheme = read_scheme(folder / "train.yml")
     assert scheme.flip == (2, 1, 0, 5, 4, 3, 6, 7, 8)
     assert scheme.normaliser in (((0,), (2,)), ((3,), (5,)))
@@ -40,6 +42,27 @@ def test_names_are_kept_in_a_proposed_description(cats):
     assert main(["data", "describe", str(folder / "train.csv")]) == 0
     values = yaml.safe_load((folder / "train.yml").read_text())
     assert values["names"] == list("abcdefghi") and values["flip"] == "none"
+
+
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        ([5] * 18, "train.csv, row 1: expected labelled points in two places"),
+        ([5, 6], "train.csv: expected two points or more, found 1"),
+    ],
+)
+def test_what_cannot_be_described_is_named(cats, capsys, cells, message):
+    write_rows(cats[0] / "train.csv", [["cat 0.png", *cells], ["cat 1.png", *cells]])
+    assert main(["data", "describe", str(cats[0] / "train.csv")]) == 2
+    shown = capsys.readouterr().err
+    assert message in shown and "Warning" not in shown
+
+
+def test_a_list_in_place_of_its_description_is_told_apart(cats, capsys):
+    assert main(["data", "check", str(cats[0] / "train.csv")]) == 2
+    assert "train.csv` writes one for it" in capsys.readouterr().err
+    assert main(["data", "check", "wlfw"]) == 2
+    assert "did you mean wflw?" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["300w", "wflw", "scut-fbp5500"])

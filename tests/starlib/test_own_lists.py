@@ -86,12 +86,41 @@ def test_words_are_in_the_order_of_the_training_list_or_of_names(cats):
         (["image", *XY[:-2], "x9", "y9"], "expected points 0 to 8 or 1 to 9, found [0, 1, 2"),
         (["image", "who", *XY[:-2]], "row 1: expected 18 numbers (9 points), found 16"),
         (["image", *XY, "who"], "row 2: expected 20 cells as in row 1, found 19"),
+        (["image", *(f"{a}{i}" for i in range(9) for a in ("row", "col"))], "found row0, col0"),
+        (["image", *(f"p{a}{i}" for a in "xy" for i in range(9))], "found px0, px1, px2"),
+        (["image", *(f"p{i}" for i in range(17, -1, -1))], "found p17, p16, p15"),
     ],
 )
 def test_headers_that_cannot_be_followed_are_refused(cats, header, message):
     folder, points = cats
     write_rows(folder / "train.csv", [header, ["cat 0.png", *points[0].ravel()]])
     assert message in problems_of(describe(folder))
+
+
+def test_columns_beside_the_points_are_said_to_be_unread(cats, capsys):
+    folder, points = cats
+    for box in (["x_min", "y_min", "x_max", "y_max"], ["x", "y", "w", "h"]):
+        cells = [[f"cat {i}.png", 1, 2, 3, 4, *points[i].ravel()] for i in range(4)]
+        found = listed(folder, ["image", *box, *XY], cells.__getitem__)
+        np.testing.assert_allclose(found, points + 0.5, rtol=1e-6)
+        assert main(["data", "check", describe(folder, test=None)]) == 0
+        assert f"train: columns that are not read: {', '.join(box)}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("delimiter", ["\t", ";", "|"])
+def test_beside_other_separators_a_comma_is_the_decimal_sign(cats, delimiter):
+    folder, points = cats
+    cells = [[str(v).replace(".", ",") for v in face.ravel()] for face in points]
+    rows = [[f"cat {i}.png", *face] for i, face in enumerate(cells)]
+    write_rows(folder / "train.csv", [[], ["image", *XY], *rows], delimiter)  # a blank line first
+    found = load_dataset(describe(folder), "train").landmarks
+    np.testing.assert_allclose(found, points + 0.5, rtol=1e-6)
+
+
+def test_separators_that_are_not_known_are_asked_for(cats):
+    folder, points = cats
+    write_rows(folder / "train.csv", [["cat 0.png", *points[0].ravel()]], " ")
+    assert "found 0 between commas, semicolons, tabs or |" in problems_of(describe(folder))
 
 
 def test_what_a_list_says_of_its_first_pixel_agrees_with_the_description(cats):
@@ -114,7 +143,7 @@ def test_pts_files_of_a_folder_count_from_1_and_copies_are_left_out(cats, capsys
         (folder / f"faces/._cat 0.{end}").write_bytes(b"\0\5\x16\7Mac OS X")
         for copy in ("cat 1_mirror", "cat 1 (1)"):
             shutil.copy(folder / f"faces/cat 1.{end}", folder / f"faces/{copy}.{end}")
-    shutil.copy(folder / "faces/cat 2.PTS", folder / "faces/cat 2 (1).PTS")
+    write_pts(folder / "faces/cat 2 (1).PTS", points[2] + 2)
     Image.new("RGB", (100, 90)).save(folder / "faces/cat 2 (1).PNG")  # another picture
     path = describe(folder, train="faces")
     faces = load_dataset(path, "train")
@@ -200,6 +229,44 @@ def test_every_form_of_a_list_has_the_same_points(cats, write):
     if names is not None:
         message = problems_of(describe(folder, names=[*names[:-1], "q"], train=write(*cats)))
         assert "expected points p0, p1, p2, p3, p4, …; found 'p8'" in message
+
+
+def test_a_shape_of_cvat_may_hold_all_points_of_a_face(cats):
+    folder, points = cats
+    shapes = [";".join(f"{x},{y}" for x, y in face) for face in points.tolist()]
+    images = [
+        f'<image name="cat {i}.png"><points label="face" points="{shape}"/></image>'
+        for i, shape in enumerate(shapes)
+    ]
+    (folder / "train.xml").write_text(f"<annotations>{''.join(images)}</annotations>")
+    found = load_dataset(describe(folder, train="train.xml"), "train").landmarks
+    np.testing.assert_allclose(found, points, rtol=1e-6)
+
+
+def test_copies_and_pictures_without_points_of_a_labelled_folder_are_named(cats, capsys):
+    folder, points = cats
+    made = folder / labelme(folder, points)
+    for copy in ("cat 1_mirror", "cat 1_flip", "cat 1 (1)"):
+        for end in ("json", "png"):
+            shutil.copy(made / f"cat 1.{end}", made / f"{copy}.{end}")
+        text = (made / "cat 1.json").read_text().replace("cat 1.png", f"{copy}.png")
+        (made / f"{copy}.json").write_text(text)
+    Image.new("RGB", (9, 9)).save(made / "new.png")
+    path = describe(folder, train=made.name, test=None)
+    assert len(load_dataset(path, "train")) == 4
+    assert main(["data", "check", path]) == 0
+    shown = capsys.readouterr().out
+    assert "3 copies are left out: cat 1 (1).png, cat 1_flip.png, cat 1_mirror.png" in shown
+    assert "1 pictures have no landmarks: new.png" in shown
+
+
+def test_an_annotation_that_was_cancelled_is_left_out(cats):
+    folder, points = cats
+    path = folder / label_studio(folder, points)
+    tasks = json.loads(path.read_text())
+    tasks[1]["annotations"].append(tasks[1]["annotations"][0] | {"was_cancelled": True})
+    path.write_text(json.dumps(tasks))
+    assert len(load_dataset(describe(folder, train=path.name), "train")) == 4
 
 
 def test_points_that_a_tool_does_not_have_are_unlabelled(cats):

@@ -73,6 +73,24 @@ def test_the_largest_face_alone_is_located_where_that_is_asked_for(two_faces, ru
     assert face.face == tuple(two_faces[0][0]) and face.confidence == 0.9
 
 
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [
+        ("passes", 1.5),
+        ("passes", None),
+        ("largest", "yes"),
+        ("flip_average", "no"),
+        ("faces", "x"),
+        ("faces", [5, 5, 20, 20]),
+        ("faces", [[900, 900, 950, 950]]),
+        ("confidence", "x"),
+    ],
+)
+def test_what_predict_is_given_is_checked_by_its_name(argument, value, run_file):
+    with pytest.raises(ValueError, match=f"^{argument}: expected"):
+        starlib.predict(noise(), run_file, **{argument: value})
+
+
 def test_folders_patterns_and_files_are_all_named_once(tmp_path):
     for name in ("a.jpg", "deep/a.png", "deep/b.webp", "c.mp4", "notes.txt"):
         (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)

@@ -79,6 +79,7 @@ def test_a_photo_that_lies_on_its_side_is_turned_upright(run_file, photo, tmp_pa
         (["--box", "0", "0", "nan", "40"], "--box: expected LEFT < RIGHT and TOP < BOTTOM"),
         (["--box", "0", "0", "12000", "12000"], "box: expected a face's, its crop has 18000 pix"),
         (["--box", "100", "5", "120", "40"], "--box: expected it inside .*photo.png of 80 x 60"),
+        ([""], "photos: expected image files, missing are ''"),
         (["nothing.jpg"], "photos: expected image files, missing are nothing.jpg"),
         (["{folder}/text.jpg"], "text.jpg: expected a readable image"),
         (["no*.jpg"], r"photos: expected image files, missing are no\*.jpg"),
@@ -106,7 +107,7 @@ def test_mistakes_are_named_and_leave_nothing(
     before = photo.read_bytes()
     extra = [word.format(folder=tmp_path) for word in extra]
     ends = (".jpg", ".png", "empty")
-    paths = [word for word in extra if word.endswith(ends) and "--out" not in extra]
+    paths = [w for w in extra if (not w or w.endswith(ends)) and "--out" not in extra]
     options = [word for word in extra if word not in paths]
     out = [] if "--out" in options else ["--out", str(tmp_path / "out")]
     given = ["predict", *paths[::-1], str(photo), "--weights", str(run_file), *out, *options]

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -105,15 +104,13 @@ def form_share(record: dict[str, Any], form: str = "ours") -> tuple[float, bool]
         config = step["config"]
         sizes = [s for s in record["loss"]["sizes"] if s["side"] == config["image_size"] // 4]
         points = step.get("points", STEP_POINTS)
-        literal = config["stacks"] * _interpolated(sizes, step["batch"] * points, "transcription")
+        known = sorted(
+            (s["batch"] * s["points"], s["seconds"]["transcription"]["median"]) for s in sizes
+        )
+        maps, seconds = np.log(known).T
+        at = np.log(step["batch"] * points)
+        literal = config["stacks"] * float(np.exp(np.interp(at, maps, seconds)))
     return literal / (whole - ours + literal), direct is not None
-
-
-def _interpolated(sizes: Sequence[dict[str, Any]], maps: int, name: str) -> float:
-    """Time in seconds for a number of maps, from the times measured at other numbers."""
-    known = sorted((s["batch"] * s["points"], s["seconds"][name]["median"]) for s in sizes)
-    counts, times = (np.log([pair[k] for pair in known]) for k in (0, 1))
-    return float(np.exp(np.interp(np.log(maps), counts, times)))
 
 
 def steps_until_compiling_pays(variants: dict[str, Any]) -> float:

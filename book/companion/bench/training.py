@@ -1,16 +1,16 @@
 """Benchmarks of training steps, inference and memory, measured side by side."""
 
 import concurrent.futures
-import contextlib
 import dataclasses
 import multiprocessing
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import torch
 from torch import Tensor
@@ -145,7 +145,10 @@ def step_variants(device: torch.device, rounds: int, seconds: float, scale: str)
     if compiles(device):
         torch.compiler.reset()
         step = partial(_training(config, scheme, device, compiled=True).step, images, targets)
-        with _empty_compile_cache():
+        with (  # what was compiled before does not count
+            tempfile.TemporaryDirectory() as folder,
+            mock.patch.dict(os.environ, {"TORCHINDUCTOR_CACHE_DIR": folder}),
+        ):
             started = time.perf_counter()
             step()
             wait(device)
@@ -161,21 +164,6 @@ def step_variants(device: torch.device, rounds: int, seconds: float, scale: str)
         "seconds": times,
         "compile_seconds": compiling,
     }
-
-
-@contextlib.contextmanager
-def _empty_compile_cache() -> Iterator[None]:
-    """Within, torch.compile finds nothing that it compiled before."""
-    name = "TORCHINDUCTOR_CACHE_DIR"
-    before = os.environ.get(name)
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ[name] = folder
-        try:
-            yield
-        finally:
-            del os.environ[name]
-            if before is not None:
-                os.environ[name] = before
 
 
 def inference_times(

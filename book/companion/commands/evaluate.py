@@ -3,7 +3,7 @@ has those of 300-W on the videos of 300-VW."""
 
 import argparse
 
-from companion.evidence.elsewhere import evaluation_file, subsets_elsewhere
+from companion.evidence.effects import evaluation_file, subsets_elsewhere
 from companion.exhibits.tables import subset_errors
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records

@@ -1,6 +1,6 @@
 """Heatmaps' covariances beside the known noise of synthface's labels (Section 4.1, Figure 3)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -88,8 +88,8 @@ def strength(covariance: NDArray, measure: Callable[[NDArray], NDArray]) -> NDAr
     return np.array([float(f"{value:.4g}") for value in measure(covariance).mean(0)])
 
 
-def region_ratio(run: Run, regions: tuple[str, str]) -> float:
-    """Mean λ1/λ2 of the heatmaps of one region over that of another."""
+def region_ratio(run: Run, regions: Sequence[str]) -> float:
+    """Mean λ1/λ2 of the heatmaps of the first of two regions over that of the other."""
     covariance = stored_covariance(run)
     if covariance is None:
         return float("nan")

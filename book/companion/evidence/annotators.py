@@ -47,14 +47,10 @@ def pooled(squares: Array, freedom: Array) -> Array:
 
 def resampled(squares: Array, freedom: Array, seed: int = 0) -> Array:
     """`pooled` of faces drawn with replacement [DRAWS + 1, N, 2, 2]; the first are all faces."""
-    drawn = _draws(len(squares), seed)
-    return np.tensordot(drawn, squares, 1) / (drawn @ freedom)[..., None, None]
-
-
-def _draws(faces: int, seed: int) -> Array:
-    """How often each face is drawn [DRAWS + 1, F]; first each once."""
+    faces = len(squares)
     drawn = np.random.default_rng(seed).multinomial(faces, np.full(faces, 1 / faces), DRAWS)
-    return np.concatenate([np.ones((1, faces)), drawn])
+    drawn = np.concatenate([np.ones((1, faces)), drawn])  # how often each face is drawn
+    return np.tensordot(drawn, squares, 1) / (drawn @ freedom)[..., None, None]
 
 
 def deviations(covariance: Array) -> Array:

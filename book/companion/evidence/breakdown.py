@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from companion.evidence.ambiguity import errors_along_across
-from companion.evidence.effects import Effect, arms_effect, contrast, error_matrix
+from companion.evidence.effects import arms_effect, error_matrix
 from companion.evidence.stability import spread_samples
+from companion.evidence.statistics import Effect, contrast
 from companion.experiments.experiment import Comparison
 from companion.experiments.records import ArmRuns
 from starlib.runs.records import Run

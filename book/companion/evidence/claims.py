@@ -62,8 +62,11 @@ def judge_all(
     finished counts with p = 1, so that later runs take back no verdict. ValueError names the claim
     and its key.
     """
-    named = _datasets(path)
-    claims = [_on(claim, dataset, named) for claim in read_claims(path)]
+    written = read_claims(path)
+    named = defaultdict(set)  # experiment -> data sets that its rules name
+    for rule in (claim["rule"] for claim in written if "experiment" in claim["rule"]):
+        named[rule["experiment"]].add(rule["dataset"])
+    claims = [_on(claim, dataset, named) for claim in written]
     claims = [claim for claim in claims if dataset in (None, claim["rule"].get("dataset"))]
     chosen = [c for c in claims if experiment in (None, c["rule"].get("experiment"))]
     families = {claim["rule"].get("family") for claim in chosen} - {None}
@@ -75,12 +78,15 @@ def judge_all(
     }
     missing = {}
     for claim in claims if planned else ():
-        if claim["id"] in measured and (left := _missing(claim["rule"], records, scale)):
-            missing[claim["id"]] = left
-            measured[claim["id"]] = [replace(e, p=1.0) for e in measured[claim["id"]]]
+        name, count = claim["id"], 0
+        if name in measured:
+            configs = planned_runs(claim["rule"], scale)
+            count = len(records.missing(configs))
+        if count:
+            missing[name] = f"{len(configs) - count} of {len(configs)} planned runs"
+            measured[name] = [replace(effect, p=1.0) for effect in measured[name]]
     decided = {name for name, effects in measured.items() if _decidable(effects)} - set(missing)
-    adjusted = _adjusted(claims, measured, decided | set(missing))
-    pooled = _pooled(claims, measured, decided)
+    adjusted, pooled = _by_family(claims, measured, decided, missing)
     judgements = []
     for claim in chosen:
         rule, name = claim["rule"], claim["id"]
@@ -103,16 +109,6 @@ def judge_all(
         judgements.append(Judgement(**known, verdict=verdict, reason=reason,
                                     effects=tuple(effects), adjusted=p_values))  # fmt: skip
     return judgements
-
-
-def _datasets(path: Path) -> dict[str, set[str]]:
-    """Experiment -> data sets that its rules name."""
-    named = defaultdict(set)
-    for claim in read_claims(path):
-        rule = claim["rule"]
-        if "experiment" in rule:
-            named[rule["experiment"]].add(rule["dataset"])
-    return named
 
 
 def _on(claim: Claim, dataset: str | None, named: Mapping[str, set[str]]) -> Claim:
@@ -223,42 +219,27 @@ def _check_names(claim: str, rule: Rule) -> None:
             raise ValueError(f"{claim}: {error}") from None
 
 
-def _families(claims: Iterable[Claim], counted: Collection[str]) -> dict[str, list[str]]:
-    """Family -> those of the claims that have p-values."""
+def _by_family(
+    claims: Iterable[Claim],
+    effects: Mapping[str, Sequence[Effect]],
+    decided: Collection[str],
+    missing: Collection[str],
+) -> tuple[dict[str, list[float]], dict[str, tuple[float, int]]]:
+    """Claim -> its p-values after Holm's correction within its family, which counts what is decided
+    and what is missing; family -> standard deviation over seeds, pooled over what is decided, and
+    its degrees of freedom."""
     families: dict[str, list[str]] = defaultdict(list)
     for claim in claims:
-        rule, name = claim["rule"], claim["id"]
-        if name in counted and KINDS[rule["kind"]].family:
-            families[rule["family"]].append(name)
-    return families
-
-
-def _adjusted(
-    claims: Iterable[Claim], effects: Mapping[str, Sequence[Effect]], counted: Collection[str]
-) -> dict[str, list[float]]:
-    """Claim -> its p-values after Holm's correction within its family."""
+        if claim["id"] in (*decided, *missing) and KINDS[claim["rule"]["kind"]].family:
+            families[claim["rule"]["family"]].append(claim["id"])
     adjusted: dict[str, list[float]] = {}
-    for names in _families(claims, counted).values():
+    pooled = {}
+    for family, names in families.items():
         values = iter(holm([effect.p for name in names for effect in effects[name]]))
         adjusted |= {name: [next(values) for _ in effects[name]] for name in names}
-    return adjusted
-
-
-def _pooled(
-    claims: Iterable[Claim], effects: Mapping[str, Sequence[Effect]], decided: Collection[str]
-) -> dict[str, tuple[float, int]]:
-    """Family -> pooled standard deviation over seeds, and its degrees of freedom."""
-    return {
-        family: pooled_deviation([effect for name in names for effect in effects[name]])
-        for family, names in _families(claims, decided).items()
-    }
-
-
-def _missing(rule: Rule, records: Records, scale: str) -> str:
-    """How many planned runs of a rule are finished, while some are not; else nothing."""
-    configs = planned_runs(rule, scale)
-    left = len(records.missing(configs))
-    return f"{len(configs) - left} of {len(configs)} planned runs" if left else ""
+        if known := [effect for name in names if name in decided for effect in effects[name]]:
+            pooled[family] = pooled_deviation(known)
+    return adjusted, pooled
 
 
 def _decidable(effects: Sequence[Effect]) -> bool:
@@ -285,7 +266,7 @@ def _lacking(rule: Rule, effects: Sequence[Effect]) -> str:
         return f"{mean:.2f}, {seeds} seeds; the control, {rule['control_is']}, is not run"
     arms = ", ".join(rule_arms(rule, EXPERIMENTS[rule["experiment"]]))
     seeds = min(min(effect.seeds) for effect in effects)
-    return f"some arm has {seeds} of the {ENOUGH} seeds that are needed (arms: {arms})"
+    return f"{seeds} of {ENOUGH} seeds finished in at least one of {arms}"
 
 
 def _cost(rule: Rule, records: Records) -> Decision:
@@ -327,14 +308,10 @@ def _printed_mean(rule: Rule, records: Records) -> Decision:
     return (Verdict.AGREES if agrees else Verdict.DISAGREES), text
 
 
-def _not_testable(rule: Rule, records: Records) -> Decision:
-    return Verdict.NOT_TESTABLE, rule["text"]
-
-
 # Kinds that need no runs -> the keys that they need, and what decides
 DIRECT: dict[str, tuple[tuple[str, ...], Callable[[Rule, Records], Decision]]] = {
     "cost": (("form", "at_most"), _cost),
     "parameters": (("depth", "printed"), _parameters),
     "printed_mean": (("dataset", "block", "printed"), _printed_mean),
-    "not_testable": (("text",), _not_testable),
+    "not_testable": (("text",), lambda rule, _: (Verdict.NOT_TESTABLE, rule["text"])),
 }

@@ -1,6 +1,7 @@
 """The effects that the book's first screen shows."""
 
-from companion.evidence.effects import Effect, comparison_effects
+from companion.evidence.effects import comparison_effects
+from companion.evidence.statistics import Effect
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records
 

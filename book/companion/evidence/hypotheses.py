@@ -13,11 +13,15 @@ import pandas as pd
 from companion.evidence import mechanism
 from companion.evidence.annotators import Agreement, closer
 from companion.evidence.claims import SETTLED
-from companion.evidence.rules import measured_effects
+from companion.evidence.rules import measured_effects, rule_arms
 from companion.evidence.statistics import ALPHA, Effect, holm, interval
 from companion.evidence.verdicts import Rule, Word
+<<<<<<< HEAD
 from companion.experiments.experiment import PROTOCOLS
 from companion.experiments.experiment import SETTLED as SCALE
+=======
+from companion.experiments.experiment import PROTOCOLS, Experiment
+>>>>>>> house
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import ArmRuns, Records
 from companion.files import read_yaml
@@ -57,39 +61,11 @@ def within(effect: Effect, margin: float) -> bool:
     return -margin < effect.low and effect.high < margin
 
 
-def ambiguity_is_the_cause(strength: Effect, direction: Effect, gain: Effect) -> Answer:
-    """strength, direction: the gain with noise of strength 6 minus that without noise, and of
-    strength 3 minus that with noise without direction. gain: at strength 3."""
-    differences = (strength, direction)
-    refuted = all(difference.high < gain.mean / 2 for difference in differences)
-    return answer(all(above(*differences)), refuted)
-
-
-def heatmap_shows_ambiguity(*measures: Effect) -> Answer:
-    """Angle, correlation and ratio, each minus its value without noise in the claimed direction;
-    `means` has both values, that with noise first."""
-    shares = [
-        effect.mean <= abs(effect.means[0] - chance) / 3
-        for effect, chance in zip(measures, CHANCE, strict=True)
-    ]
-    return answer(all(above(*measures)), all(shares))
-
-
 def heatmap_shows_annotators(star: Agreement, plain: Agreement, edges: Agreement) -> Answer:
     """Agreement with people of heatmaps with STAR loss and without, and of the picture's edges."""
     _, low, high = closer(star, plain)
     supported = star.angle[2] < CHANCE[0] and closer(star, edges)[1] > 0 and low > 0
     return answer(supported, high < 2)
-
-
-def helps_where_annotators_disagree(
-    differences: Sequence[Effect], gains: Sequence[Effect]
-) -> Answer:
-    """The gain with one of two labels minus that with their mean, and that with their mean, for
-    each distance."""
-    limits = [max(gain.mean / 3, 0.0) for gain in gains]
-    refuted = all(d.high < limit for d, limit in zip(differences, limits, strict=True))
-    return answer(any(above(*differences)), refuted)
 
 
 def width_is_an_optimum(widths: pd.DataFrame) -> Answer:
@@ -98,30 +74,14 @@ def width_is_an_optimum(widths: pd.DataFrame) -> Answer:
     return answer(ours < min(0.15, null), ours > 0.30 or ours >= null)
 
 
-def gain_is_four_thirds(effect: Effect) -> Answer:
-    """STAR loss with l2 over |e|^(4/3)."""
-    return answer(within(effect, L2), effect.low > L2 or effect.high < -L2)
-
-
 def part_matters(l2: Effect, aam: Effect) -> Answer:
     """STAR loss over a control that lacks one part of it, without and with AAM."""
     return answer(any(above(l2, aam)), within(l2, L2) and within(aam, AAM))
 
 
-def restriction_alone(effect: Effect) -> Answer:
-    """STAR loss with l2 over l2 with the value restriction."""
-    return answer(within(effect, L2), effect.low > L2)
-
-
 def gains_with_l2(effect: Effect) -> Answer:
     """STAR loss with l2 over l2: with detach, or after twice the epochs."""
     return answer(all(above(effect)), effect.high < L2)
-
-
-def released_weight(twice: Effect, released: Effect) -> Answer:
-    """STAR loss over the baseline at w = 2, and both in the released convention."""
-    effects = (twice, released)
-    return answer(all(above(*effects)), all(effect.high < SMOOTH_L1 for effect in effects))
 
 
 def error_follows_training_error(low: float, high: float) -> Answer:
@@ -135,29 +95,36 @@ def noise_rule(kind: str, dataset: str, control: str | None = None) -> Rule:
     return {**rule, "against": "clean"} | ({"control": control} if control else {})
 
 
-def _shown(kind: str) -> Rule:
-    rule = {"kind": kind, "experiment": "ambiguity", "dataset": "synthface", "arm": "STAR l2 +DR"}
-    return {**rule, "control": "synthface-0", "regions": ["contour", "eye corners"]}
-
-
-def _people(kind: str, distance: str) -> Rule:
-    names = {"dataset": "cephalo-one", "control": "cephalo"}
-    names = names if kind == "interaction" else {"dataset": "cephalo"}
-    return {"kind": kind, "experiment": "annotators", **names, "comparisons": [distance]}
-
-
 # What decides a hypothesis from effects alone; where RULES has nothing, those of its comparisons.
 DECIDE: Mapping[str, Callable[..., Answer]] = {
-    "ambiguity-is-the-cause": ambiguity_is_the_cause,
-    "heatmap-shows-ambiguity": heatmap_shows_ambiguity,
-    "helps-where-annotators-disagree": lambda *e: helps_where_annotators_disagree(e[:2], e[2:]),
-    "gain-is-four-thirds": gain_is_four_thirds,
+    # The gain with noise of strength 6 minus that without noise, of strength 3 minus that with
+    # noise without direction, and at strength 3.
+    "ambiguity-is-the-cause": lambda strength, direction, gain: answer(
+        all(above(strength, direction)), max(strength.high, direction.high) < gain.mean / 2
+    ),
+    # Angle, correlation and ratio, each minus its value without noise in the claimed direction;
+    # `means` has both values, that with noise first.
+    "heatmap-shows-ambiguity": lambda *measures: answer(
+        all(above(*measures)),
+        all(e.mean <= abs(e.means[0] - c) / 3 for e, c in zip(measures, CHANCE, strict=True)),
+    ),
+    # For each distance the gain with one of two labels minus that with their mean; and the latter.
+    "helps-where-annotators-disagree": lambda l2, smooth, gain_l2, gain_smooth: answer(
+        any(above(l2, smooth)),
+        all(e.high < max(g.mean / 3, 0.0) for e, g in ((l2, gain_l2), (smooth, gain_smooth))),
+    ),
+    # STAR loss with l2 over |e|^(4/3)
+    "gain-is-four-thirds": lambda e: answer(within(e, L2), e.low > L2 or e.high < -L2),
     "directions-matter": part_matters,
     "eccentricity-matters": part_matters,
-    "restriction-alone": restriction_alone,
+    # STAR loss with l2 over l2 with the value restriction
+    "restriction-alone": lambda e: answer(within(e, L2), e.low > L2),
     "gain-without-value-term": gains_with_l2,
     "gain-outlasts-training": gains_with_l2,
-    "released-weight": released_weight,
+    # STAR loss over the baseline at w = 2, and both in the released convention
+    "released-weight": lambda *both: answer(
+        all(above(*both)), all(e.high < SMOOTH_L1 for e in both)
+    ),
 }
 RULES: Mapping[str, list[Rule]] = {
     "ambiguity-is-the-cause": [
@@ -165,13 +132,20 @@ RULES: Mapping[str, list[Rule]] = {
         noise_rule("interaction", "synthface", "synthface-isotropic"),
         noise_rule("effect", "synthface"),
     ],
-    "heatmap-shows-ambiguity": [_shown(kind) for kind in ("angle", "correlation", "ratio")],
+    "heatmap-shows-ambiguity": [
+        {"kind": kind, "experiment": "ambiguity", "dataset": "synthface", "arm": "STAR l2 +DR",
+         "control": "synthface-0", "regions": ["contour", "eye corners"]}
+        for kind in ("angle", "correlation", "ratio")
+    ],
     "helps-where-annotators-disagree": [
-        _people(kind, distance)
-        for kind in ("interaction", "effect")
+        {"kind": kind, "experiment": "annotators", "comparisons": [distance], **datasets}
+        for kind, datasets in (
+            ("interaction", {"dataset": "cephalo-one", "control": "cephalo"}),
+            ("effect", {"dataset": "cephalo"}),
+        )
         for distance in ("l2", "smooth_l1")
     ],
-}
+}  # fmt: skip
 
 
 def rules_of(hypothesis: Mapping[str, Any]) -> list[Rule]:
@@ -185,28 +159,27 @@ def rules_of(hypothesis: Mapping[str, Any]) -> list[Rule]:
 
 def planned_runs(hypothesis: Mapping[str, Any], scale: str = SCALE) -> list[RunConfig]:
     """The runs without which a hypothesis is not decided; of a closed scale, what it reads."""
-    name, runs = hypothesis["id"], hypothesis["runs"]
-    if runs["experiment"] == "all":
-        used = {
+    runs, used = (
+        hypothesis["runs"],
+        {
             "width-is-an-optimum": mechanism.restricted,
             "error-follows-training-error": lambda c: c.image_size == 96 and c.scale == scale,
-        }[name]
-        every = (
-            config
-            for experiment in EXPERIMENTS.values()
-            for dataset in set(experiment.datasets) & set(runs["datasets"])
-            for config in experiment.configs(dataset, scale)
-        )
-        return [config for config in dict.fromkeys(every) if used(config)]
-    experiment = EXPERIMENTS[runs["experiment"]]
-    names = runs.get("each") or ([runs["comparison"]] if "comparison" in runs else [])
-    pairs = [experiment.comparisons[name] for name in names]
-    arms = runs.get("arms") or list(
-        dict.fromkeys(arm for pair in pairs for arm in (pair.without, pair.with_))
+        }.get(hypothesis["id"], lambda _: True),
     )
-    return [
-        c for dataset in runs["datasets"] for c in experiment.configs(dataset, scale, arms=arms)
-    ]
+    if runs["experiment"] == "all":
+        planned: list[tuple[Experiment, str, Sequence[str] | None]] = [
+            (experiment, dataset, None)
+            for experiment in EXPERIMENTS.values()
+            for dataset in experiment.datasets
+            if dataset in runs["datasets"]
+        ]
+    else:
+        experiment = EXPERIMENTS[runs["experiment"]]
+        names = runs.get("each") or ([runs["comparison"]] if "comparison" in runs else [])
+        arms = runs.get("arms") or rule_arms({"comparisons": names}, experiment)
+        planned = [(experiment, dataset, arms) for dataset in runs["datasets"]]
+    every = (c for e, dataset, arms in planned for c in e.configs(dataset, scale, arms=arms))
+    return [config for config in dict.fromkeys(every) if used(config)]
 
 
 @dataclass(frozen=True)

@@ -43,16 +43,12 @@ def widths(runs: Iterable[Run], every: bool = False) -> pd.DataFrame:
     after the last epoch and `optimal_width`, both averaged over seeds. Arms with the released
     augmentation or crop are among them with `every`."""
     kept = [run for run in runs if restricted(run.config) and "width" in run.curves]
+    fields = {"data": "dataset", "distance": "distance", "w": "weight", "convention": "convention"}
+    fields |= {"side (px)": "image_size", "epochs": "epochs", "AAM": "aam"}
+    fields |= {"faces": "augmentation", "crop": "crop"} if every else {}
     rows = [
         {
-            "data": run.config.dataset,
-            "distance": run.config.distance,
-            "w": run.config.weight,
-            "convention": run.config.convention,
-            "side (px)": run.config.image_size,
-            "epochs": run.config.epochs,
-            "AAM": run.config.aam,
-            **({"faces": run.config.augmentation, "crop": run.config.crop} if every else {}),
+            **{name: getattr(run.config, field) for name, field in fields.items()},
             "width": run.curves["width"][-1],
             "optimum": optimal_width(run),
             "seeds": 1,

@@ -29,17 +29,21 @@ def published() -> dict[str, Any]:
     return read_yaml(PUBLISHED)
 
 
+def _at(address: str) -> Any:
+    """What stands at an address such as "table3/300w/basic/l2/0"; None if there is nothing."""
+    node: Any = published()
+    for key in address.split("/"):
+        keys: Any = range(len(node)) if isinstance(node, list) else node
+        node = next((node[k] for k in keys if str(k) == key), None)
+        if node is None:
+            return None
+    return node
+
+
 def printed_number(address: str, dataset: str = "") -> float | None:
     """The number at an address such as "table3/{dataset}/basic/l2/0", or None if there is none."""
-    node: Any = published()
-    for key in address.format(dataset=dataset).split("/"):
-        if isinstance(node, list):
-            node = node[int(key)]
-        elif key in node or (key.isdigit() and int(key) in node):
-            node = node[key] if key in node else node[int(key)]
-        else:
-            return None
-    return float(node)
+    number = _at(address.format(dataset=dataset))
+    return None if number is None else float(number)
 
 
 def printed_for(comparison: Comparison, dataset: str) -> str | None:
@@ -88,7 +92,7 @@ def _computed(kind: str, of: Sequence[str]) -> tuple[float, ...]:
     if kind == "mean":
         return (mean_effect(of[0]),)
     if kind == "effects":
-        without, with_star = (_node(address) for address in of)
+        without, with_star = (_at(address) for address in of)
         return tuple(round(without[key] - with_star[key], 4) for key in without)
     others = [method[of[0]] for method in published()["table1"]["methods"] if of[0] in method]
     return (round(min(others) - published()["table1"]["ours"][of[0]], 4),)
@@ -96,11 +100,4 @@ def _computed(kind: str, of: Sequence[str]) -> tuple[float, ...]:
 
 def mean_effect(address: str) -> float:
     """Mean of without minus with over the pairs of a row of a table."""
-    return round(float(np.mean([a - b for a, b in _node(address).values()])), 6)
-
-
-def _node(address: str) -> Any:
-    node = published()
-    for key in address.split("/"):
-        node = node[key]
-    return node
+    return round(float(np.mean([a - b for a, b in _at(address).values()])), 6)

@@ -28,6 +28,7 @@ from starlib.runs.records import Run
 from starlib.training.config import RunConfig
 
 RunsOn = Callable[[str], ArmRuns]  # data set -> the runs of a rule's arms
+Measure = Callable[[Rule, Experiment, RunsOn], list[Effect]]
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Kind:
 
     keys: tuple[str, ...]
     options: tuple[str, ...]
-    measure: Callable[[Rule, Experiment, RunsOn], list[Effect]]
+    measure: Measure
     decide: Decide
     family: bool = True
 
@@ -75,45 +76,25 @@ def measured_effects(
     return KINDS[rule["kind"]].measure(rule, experiment, runs_on)
 
 
-def _mean_effect(rule: Rule, experiment: Experiment, runs_on: RunsOn) -> list[Effect]:
-    return [_effect(rule, experiment, runs_on, rule["comparisons"])]
+def _contrasts(groups: Callable[[Rule], Sequence[tuple[Sequence[str], Sequence[str]]]]) -> Measure:
+    """The mean effect of some comparisons minus that of others, for each group of both."""
 
+    def measure(rule: Rule, experiment: Experiment, runs_on: RunsOn) -> list[Effect]:
+        dataset, found = rule["dataset"], []
+        for names, others in groups(rule):
+            weights = comparison_weights(experiment, names)
+            for arm, weight in comparison_weights(experiment, others).items():
+                weights[arm] = weights.get(arm, 0.0) - weight
+            weights = {arm: weight for arm, weight in weights.items() if weight}
+            printed = mean_published(experiment, names, dataset)
+            if others and printed is not None:
+                minus = mean_published(experiment, others, dataset)
+                printed = None if minus is None else printed - minus
+            against = rule.get("against", "target")
+            found.append(arms_effect(runs_on(dataset), weights, printed, against=against))
+        return found
 
-def _each_effect(rule: Rule, experiment: Experiment, runs_on: RunsOn) -> list[Effect]:
-    return [_effect(rule, experiment, runs_on, [name]) for name in rule["comparisons"]]
-
-
-def _effect(rule: Rule, experiment: Experiment, runs_on: RunsOn, names: Sequence[str]) -> Effect:
-    dataset = rule["dataset"]
-    printed = mean_published(experiment, names, dataset)
-    weights = comparison_weights(experiment, names)
-    against = rule.get("against", "target")
-    return arms_effect(runs_on(dataset), weights, printed, against=against)
-
-
-def _leads(rule: Rule, experiment: Experiment, runs_on: RunsOn) -> list[Effect]:
-    """The first comparison's effect minus that of each other."""
-    first, *others = rule["comparisons"]
-    return [_minus(rule, experiment, runs_on, [first], [other]) for other in others]
-
-
-def _difference(rule: Rule, experiment: Experiment, runs_on: RunsOn) -> list[Effect]:
-    minus = rule["minus_comparisons"]
-    return [_minus(rule, experiment, runs_on, rule["comparisons"], minus)]
-
-
-def _minus(
-    rule: Rule, experiment: Experiment, runs_on: RunsOn, names: Sequence[str], others: Sequence[str]
-) -> Effect:
-    """The mean effect of some comparisons minus that of others."""
-    weights = comparison_weights(experiment, names)
-    for arm, weight in comparison_weights(experiment, others).items():
-        weights[arm] = weights.get(arm, 0.0) - weight
-    weights = {arm: weight for arm, weight in weights.items() if weight}
-    dataset = rule["dataset"]
-    printed = [mean_published(experiment, group, dataset) for group in (names, others)]
-    known = None if None in printed else printed[0] - printed[1]  # type: ignore[operator]
-    return arms_effect(runs_on(dataset), weights, known)
+    return measure
 
 
 def _interaction(rule: Rule, experiment: Experiment, runs_on: RunsOn) -> list[Effect]:
@@ -147,7 +128,7 @@ def _width(rule: Rule, experiment: Experiment, runs_on: RunsOn) -> list[Effect]:
     return [replace(contrast([last(arm) for arm in rule["arms"]]), arms=tuple(rule["arms"]))]
 
 
-def _beside_null(value: Callable[[Rule, Run], float], sign: float = 1.0) -> Callable:
+def _beside_null(value: Callable[[Rule, Run], float], sign: float = 1.0) -> Measure:
     """A value of an arm's runs beside the same arm on the null's data set; `sign` is that of the
     claimed difference."""
 
@@ -163,18 +144,6 @@ def _beside_null(value: Callable[[Rule, Run], float], sign: float = 1.0) -> Call
     return measure
 
 
-def _angle(rule: Rule, run: Run) -> float:
-    return ambiguity.angle_to_noise(run)
-
-
-def _correlation(rule: Rule, run: Run) -> float:
-    return ambiguity.correlation_with_noise(run)
-
-
-def _ratio(rule: Rule, run: Run) -> float:
-    return ambiguity.region_ratio(run, tuple(rule["regions"]))
-
-
 def _by_spread(measured: Measured) -> Decision:
     unit = " % of the normalising distance"
     if "minus" in measured.rule:
@@ -186,16 +155,23 @@ WIDE = "; standard deviations of heatmaps, in a picture 2 wide"
 RUNS = ("experiment", "dataset")
 PAIRS = ("family", *RUNS, "comparisons")
 NULL = (*RUNS, "arm", "control", "control_is")
+MEAN = _contrasts(lambda rule: [(rule["comparisons"], ())])
+EACH = _contrasts(lambda rule: [([name], ()) for name in rule["comparisons"]])
+LEADS = _contrasts(lambda rule: [(rule["comparisons"][:1], [n]) for n in rule["comparisons"][1:]])
+MINUS = _contrasts(lambda rule: [(rule["comparisons"], rule["minus_comparisons"])])
+ANGLE = _beside_null(lambda _, run: ambiguity.angle_to_noise(run), -1.0)
+CORRELATION = _beside_null(lambda _, run: ambiguity.correlation_with_noise(run))
+RATIO = _beside_null(lambda rule, run: ambiguity.region_ratio(run, rule["regions"]))
 KINDS: Mapping[str, Kind] = {
-    "effect": Kind(PAIRS, ("against",), _mean_effect, by_sign),
-    "largest": Kind(PAIRS, (), _leads, by_leads),
-    "difference": Kind((*PAIRS, "minus_comparisons"), (), _difference, by_sign),
+    "effect": Kind(PAIRS, ("against",), MEAN, by_sign),
+    "largest": Kind(PAIRS, (), LEADS, by_leads),
+    "difference": Kind((*PAIRS, "minus_comparisons"), (), MINUS, by_sign),
     "interaction": Kind((*PAIRS, "control"), ("against",), _interaction, by_sign),
-    "equivalent": Kind((*PAIRS, "margin", "reason"), (), _each_effect, by_equivalence, False),
-    "not_worse": Kind((*PAIRS, "margin"), (), _mean_effect, by_not_worse, False),
+    "equivalent": Kind((*PAIRS, "margin", "reason"), (), EACH, by_equivalence, False),
+    "not_worse": Kind((*PAIRS, "margin"), (), MEAN, by_not_worse, False),
     "stability": Kind(PAIRS, ("region", "minus"), _stability, _by_spread),
     "width": Kind((*RUNS, "arms"), ("control_is",), _width, against_null(note=WIDE), False),
-    "angle": Kind(NULL, (), _beside_null(_angle, -1.0), against_null("°", digits=1), False),
-    "correlation": Kind(NULL, (), _beside_null(_correlation), against_null(), False),
-    "ratio": Kind((*NULL, "regions"), (), _beside_null(_ratio), against_null(), False),
+    "angle": Kind(NULL, (), ANGLE, against_null("°", digits=1), False),
+    "correlation": Kind(NULL, (), CORRELATION, against_null(), False),
+    "ratio": Kind((*NULL, "regions"), (), RATIO, against_null(), False),
 }

@@ -74,14 +74,6 @@ class Effect:
         return text if np.isnan(self.p) else f"{text}, p {p_text(self.p)}"
 
 
-def welch(variances: NDArray, seeds: NDArray) -> tuple[float, float]:
-    """Standard error and Satterthwaite's degrees of freedom of a sum of independent means, from
-    the variance of each weighted mean and the seeds behind it."""
-    total = float(variances.sum())
-    below = float((variances**2 / (seeds - 1)).sum())
-    return float(np.sqrt(total)), total**2 / below if below > 0 else float(seeds.sum() - len(seeds))
-
-
 def power(size: float, error: float, freedom: float, alpha: float = ALPHA) -> float:
     """Power of the two-sided t test to see an effect of that size (noncentral t)."""
     if not error > 0:
@@ -125,7 +117,10 @@ def contrast(
     low = high = error = freedom = p = np.nan
     if min(seeds) > 1:
         counts = np.array(seeds)
-        error, freedom = welch(np.square(weights) * np.square(deviations) / counts, counts)
+        variances = np.square(weights) * np.square(deviations) / counts
+        below = float((variances**2 / (counts - 1)).sum())  # Satterthwaite's
+        total, spare = float(variances.sum()), float(counts.sum() - len(counts))
+        error, freedom = float(np.sqrt(total)), total**2 / below if below > 0 else spare
         margin = float(stats.t.ppf(1 - ALPHA / 2, freedom)) * error
         low, high = mean - margin, mean + margin
         p = 2 * float(stats.t.sf(abs(mean) / error, freedom)) if error > 0 else float(mean == 0)

@@ -1,6 +1,7 @@
 """The verdicts on claims: sign, size and setting apart; what effects decide, and why in words."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
@@ -57,39 +58,34 @@ Decision = tuple[Verdict, str]  # and the reason
 Decide = Callable[["Measured"], Decision]
 
 
+@dataclass(frozen=True)
 class Measured:
     """What decides a claim: its rule, its effects, their p-values after Holm's correction within
     the rule's family, whether the paper's sizes are of the data set that was run, and the standard
     deviation over seeds with its degrees of freedom, pooled over the arms of the family."""
 
-    def __init__(
-        self,
-        rule: Rule,
-        effects: Sequence[Effect],
-        adjusted: Sequence[float],
-        same_setting: bool = True,
-        pooled: tuple[float, int] | None = None,
-    ) -> None:
-        self.rule, self.effects, self.adjusted = rule, effects, adjusted
-        self.same_setting, self.pooled = same_setting, pooled
-
-    @property
-    def sizes(self) -> list[float | None]:
-        """The paper's effects, where their size can be compared."""
-        return [effect.published if self.same_setting else None for effect in self.effects]
+    rule: Rule
+    effects: Sequence[Effect]
+    adjusted: Sequence[float]
+    same_setting: bool = True
+    pooled: tuple[float, int] | None = None
 
 
 def by_sign(measured: Measured, unit: str = " points") -> Decision:
     """The sign of an effect that differs from zero, then its size; else whether the paper's effect
     lies above the interval."""
-    effect, p, size = measured.effects[0], measured.adjusted[0], measured.sizes[0]
+    effect, p = measured.effects[0], measured.adjusted[0]
+    size = effect.published if measured.same_setting else None
     if p < ALPHA:
         verdict = _same_sign([effect], measured) if effect.mean > 0 else Verdict.OPPOSITE
     else:
         unseen = size is not None and effect.low <= 0 and effect.high < size
         verdict = Verdict.NOT_SEEN if unseen else Verdict.TOO_FEW
     text = _named(measured.rule) + effect_text(effect, p, unit, measured.same_setting)
-    return verdict, text + (_needed(effect, measured) if verdict is Verdict.TOO_FEW else "")
+    if verdict is Verdict.TOO_FEW and size is not None and measured.pooled is not None:
+        needed = effect.seeds_needed(size, *measured.pooled)
+        text += f" ({needed} seeds would show it with power 80 %)" if needed else ""
+    return verdict, text
 
 
 def _same_sign(effects: Sequence[Effect], measured: Measured) -> Verdict:
@@ -145,7 +141,7 @@ def by_not_worse(measured: Measured) -> Decision:
     elif effect.high < -margin:
         verdict = Verdict.WORSE
     text = _named(measured.rule) + effect_text(effect, same_setting=measured.same_setting)
-    return verdict, f"{text}. Not worse is above -{100 * margin:g} points"
+    return verdict, f"{text}. Non-inferiority margin: {100 * margin:g} points"
 
 
 def against_null(unit: str = "", note: str = "", digits: int = 2) -> Decide:
@@ -182,14 +178,6 @@ def effect_text(
         return text
     where = "" if same_setting else " in another setting"
     return f"{text}; the paper {points(effect.published)}{where}"
-
-
-def _needed(effect: Effect, measured: Measured) -> str:
-    """How many seeds of each arm would show the paper's effect."""
-    if measured.sizes[0] is None or measured.pooled is None:
-        return ""
-    needed = effect.seeds_needed(measured.sizes[0], *measured.pooled)
-    return f" ({needed} seeds would show it with power 80 %)" if needed else ""
 
 
 def _named(rule: Rule) -> str:

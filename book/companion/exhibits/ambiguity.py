@@ -11,27 +11,8 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from companion.evidence.ambiguity import (
-    angles_to_noise,
-    components,
-    eigenvalue_ratio,
-    noise_covariance,
-    stored_covariance,
-)
-from companion.exhibits.face_figures import LARGE, face, grid
-from companion.exhibits.figures import (
-    BLUE,
-    ORANGE,
-    SKY,
-    add_ellipses,
-    done,
-    hover,
-    legends_below,
-    nothing,
-    panels,
-    show_face,
-    style,
-)
+from companion.evidence import ambiguity as measured
+from companion.exhibits import face_figures, figures
 from companion.exhibits.plotted import landmark_rows
 from starlib.data import synthface
 from starlib.data.crops import STORE_MARGIN, landmark_boxes
@@ -45,13 +26,13 @@ FULL = 4.0  # λ1/λ2 from which an ellipse has the whole shade
 def add_components(axes: Axes, points: NDArray, covariance: NDArray) -> None:
     """Principal components as arrows of two standard deviations, and ellipses around them whose
     shade is λ1/λ2: none where it is 1, full from FULL on."""
-    add_ellipses(axes, points, covariance, color="white", lw=0.6)
-    values, vectors = components(covariance)
-    shades = np.clip(np.log(eigenvalue_ratio(covariance)) / np.log(FULL), 0, 1)
+    figures.add_ellipses(axes, points, covariance, color="white", lw=0.6)
+    values, vectors = measured.components(covariance)
+    shades = np.clip(np.log(measured.eigenvalue_ratio(covariance)) / np.log(FULL), 0, 1)
     for patch, shade in zip(axes.patches, shades, strict=True):
-        patch.set(fill=True, facecolor=(*to_rgb(BLUE), 0.75 * shade))
-        hover(patch, [f"λ1/λ2 = {FULL**shade:.1f}" + " or more" * bool(shade == 1)])
-    for k, colour in enumerate((ORANGE, SKY)):
+        patch.set(fill=True, facecolor=(*to_rgb(figures.BLUE), 0.75 * shade))
+        figures.hover(patch, [f"λ1/λ2 = {FULL**shade:.1f}" + " or more" * bool(shade == 1)])
+    for k, colour in enumerate((figures.ORANGE, figures.SKY)):
         ends = 2 * np.sqrt(values[:, k : k + 1]) * vectors[..., k]
         options: Any = {"angles": "xy", "scale_units": "xy", "scale": 1}
         options |= {"width": 0.01, "headwidth": 2.5, "headlength": 2.5, "headaxislength": 2.5}
@@ -64,13 +45,15 @@ def ellipses(runs: Mapping[int, Run], faces: Sequence[int] = (0, 1)) -> Figure:
 
     The heatmaps' covariances are multiplied by the factor that fits the errors on training faces.
     """
-    kept = [runs[seed] for seed in sorted(runs) if stored_covariance(runs[seed]) is not None]
+    kept = [
+        runs[seed] for seed in sorted(runs) if measured.stored_covariance(runs[seed]) is not None
+    ]
     if not kept:
-        return nothing()
+        return figures.nothing()
     run = kept[0]
     arrays, factor = run.landmarks(), run.calibration.get("factor", 1.0)
-    noise = noise_covariance(run.config.dataset, 1 + max(faces))
-    figure, rows = grid(2, len(faces))
+    noise = measured.noise_covariance(run.config.dataset, 1 + max(faces))
+    figure, rows = face_figures.grid(2, len(faces))
     data = []
     for column, number in enumerate(faces):
         # Noise is known in the whole picture's [-1, 1]; the crop is the square around the labels.
@@ -82,33 +65,35 @@ def ellipses(runs: Mapping[int, Run], faces: Sequence[int] = (0, 1)) -> Figure:
             (rows[1, column], "the labels' noise", arrays["clean"][number],
              noise[number] * scale**2),
         ):  # fmt: skip
-            show_face(axes, face(number, LARGE), title, alpha=0.8)
+            figures.show_face(axes, face_figures.face(number, face_figures.LARGE), title, alpha=0.8)
             add_components(axes, points[SHOWN], spread[SHOWN])
             data.append(landmark_rows(points, spread, face=number, **{"ellipses of": title}))
-    return done(figure, pd.concat(data), pad=0.4)
+    return figures.done(figure, pd.concat(data), pad=0.4)
 
 
 def angles(groups: Mapping[str, Mapping[int, Run]]) -> Figure:
     """How the angles between heatmaps and the labels' noise are distributed over landmarks, of
     several arms, name -> seed -> run, beside chance."""
     edges = np.linspace(0, 90, 19)
-    found = {n: [angles_to_noise(run) for run in runs.values()] for n, runs in groups.items()}
+    found = {
+        n: [measured.angles_to_noise(run) for run in runs.values()] for n, runs in groups.items()
+    }
     kept = {n: [a for a in arrays if a is not None] for n, arrays in found.items()}
     if not any(kept.values()):
-        return nothing()
-    figure, [axes] = panels(1, height=2.8)
+        return figures.nothing()
+    figure, [axes] = figures.panels(1, height=2.8)
     data = []
     for index, (name, arrays) in enumerate((n, a) for n, a in kept.items() if a):
         values = np.concatenate(arrays)
         share = 100 * np.histogram(values, edges)[0] / len(values)
-        look = style(index, "color", "ls")
+        look = figures.style(index, "color", "ls")
         axes.stairs(share, edges, lw=2, label=f"{name}: {values.mean():.0f}° on average", **look)
         middle = (edges[1:] + edges[:-1]) / 2
         [marks] = axes.plot(middle, share, "o", ms=7, alpha=0)
-        hover(marks, (f"{name}, {a:g} to {a + 5:g}°: {v:.1f} %"
+        figures.hover(marks, (f"{name}, {a:g} to {a + 5:g}°: {v:.1f} %"
                       for a, v in zip(edges, share, strict=False)))  # fmt: skip
         data.append(pd.DataFrame({"network": name, "angle (°)": middle, "landmarks (%)": share}))
     axes.axhline(100 / (len(edges) - 1), color="black", lw=1, ls=":", label="chance: 45°")
     axes.set(xlabel="angle between heatmap and noise, °", ylabel="landmarks, %", xlim=(0, 90))
-    legends_below(figure, [axes])
-    return done(figure, pd.concat(data))
+    figures.legends_below(figure, [axes])
+    return figures.done(figure, pd.concat(data))

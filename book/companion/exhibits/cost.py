@@ -8,37 +8,18 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from companion.bench.summary import (
-    NEGLIGIBLE,
-    form_share,
-    growth,
-    medians,
-    ratios,
-    shares,
-    steps_until_compiling_pays,
-)
+from companion.bench import summary as costs
+from companion.exhibits import figures
 from companion.exhibits.cells import Cell, number, percent, table_of
-from companion.exhibits.figures import (
-    BLACK,
-    BLUE,
-    GREEN,
-    ORANGE,
-    PURPLE,
-    SKY,
-    VERMILION,
-    WIDTH,
-    done,
-    hover,
-)
 
 LOSSES = {  # name, colour and mark of each
-    "star": ("STAR, this package", VERMILION, "o"),
-    "transcription": ("STAR, literal equations", PURPLE, "^"),
-    "regression": ("regression, this package", ORANGE, "D"),
-    "plain regression": ("regression, as commonly written", SKY, "s"),
-    "star, compiled": ("STAR, compiled", GREEN, "o"),
-    "star, captured": ("STAR, compiled, as a CUDA graph", BLUE, "o"),
-    "limit": ("one read and one write", BLACK, "x"),
+    "star": ("STAR, this package", figures.VERMILION, "o"),
+    "transcription": ("STAR, literal equations", figures.PURPLE, "^"),
+    "regression": ("regression, this package", figures.ORANGE, "D"),
+    "plain regression": ("regression, as commonly written", figures.SKY, "s"),
+    "star, compiled": ("STAR, compiled", figures.GREEN, "o"),
+    "star, captured": ("STAR, compiled, as a CUDA graph", figures.BLUE, "o"),
+    "limit": ("one read and one write", figures.BLACK, "x"),
 }
 
 
@@ -69,15 +50,15 @@ def machine_table(records: Sequence[dict[str, Any]]) -> pd.DataFrame:
 
 def summary_table(record: dict[str, Any]) -> pd.DataFrame:
     """What a reader wants to know first."""
-    values = shares(record)
+    values = costs.shares(record)
     longest = max(record["loss"]["sizes"], key=lambda size: size["batch"] * size["points"])
     rows = {
         "STAR on all stacks, of a training step": f"{100 * values['star']:.2f} %",
         "STAR instead of the regression loss adds": f"{100 * values['added']:.2f} %",
         "literal Eqs. 3-6, loss only, largest batch": (
-            f"{ratios(longest)['transcription']:.0f} times as long"
+            f"{costs.ratios(longest)['transcription']:.0f} times as long"
         ),
-        "growth with the number of heatmaps": f"power {growth(record, 'star'):.2f}",
+        "growth with the number of heatmaps": f"power {costs.growth(record, 'star'):.2f}",
         "at inference": "nothing: the loss is there in training alone",
     }
     return pd.DataFrame({"measured": rows})
@@ -127,7 +108,7 @@ def ratio_table(record: dict[str, Any]) -> pd.DataFrame:
     }
     return _table(
         {
-            row: {text: number(ratios(size)[name]) for name, text in columns.items()}
+            row: {text: number(costs.ratios(size)[name]) for name, text in columns.items()}
             for row, size in _sizes(record).items()
         }
     )
@@ -138,8 +119,8 @@ def growth_table(record: dict[str, Any]) -> pd.DataFrame:
     return _table(
         {
             LOSSES[name][0]: {
-                "as measured": number(growth(record, name, beyond_fixed=False)),
-                "beyond the fixed cost": number(growth(record, name)),
+                "as measured": number(costs.growth(record, name, beyond_fixed=False)),
+                "beyond the fixed cost": number(costs.growth(record, name)),
             }
             for name in record["loss"]["fixed"]
         }
@@ -166,7 +147,7 @@ def step_table(record: dict[str, Any]) -> pd.DataFrame:
     texts = {"transcription loss": "STAR loss, literal equations"}
 
     def share(name: str, seconds: float) -> float:
-        return form_share(record, "literal")[0] if name in texts else seconds / whole
+        return costs.form_share(record, "literal")[0] if name in texts else seconds / whole
 
     return _table(
         {
@@ -188,7 +169,7 @@ def share_table(record: dict[str, Any]) -> pd.DataFrame:
         "added, whole steps": "step with STAR over step without, minus one",
         "not network": "all but the network's forward and backward pass",
     }
-    values = shares(record)
+    values = costs.shares(record)
     return _table({t: {"% of the step": percent(values[name])} for name, t in texts.items()})
 
 
@@ -212,7 +193,7 @@ def compile_table(record: dict[str, Any]) -> pd.DataFrame:
     rows = {}
     for variants in record["variants"]:
         if variants["compile_seconds"] is not None:
-            steps = steps_until_compiling_pays(variants)
+            steps = costs.steps_until_compiling_pays(variants)
             rows[variants["scale"]] = {
                 "seconds to compile": number(variants["compile_seconds"], 0),
                 "steps that win them back": "never" if steps == float("inf") else f"{steps:.0f}",
@@ -272,39 +253,40 @@ def loss_figure(record: dict[str, Any]) -> Figure:
     ]
     data = pd.DataFrame(rows).sort_values(maps, kind="stable")
     with sns.axes_style("whitegrid"):
-        figure, axes = plt.subplots(figsize=(WIDTH, 5.2))
+        figure, axes = plt.subplots(figsize=(figures.WIDTH, 5.2))
     for text, colour, marker in LOSSES.values():
         own = data[data["loss"] == text]
         if len(own):
             x, middle, low, high = (own[column] for column in (maps, *keys.values()))
             [line] = axes.plot(x, middle, lw=1.4, label=text, color=colour, marker=marker, ms=5)
             points = zip(x, middle, strict=True)
-            hover(line, (f"{text}, {n:,} heatmaps: {ms:.3g} ms" for n, ms in points))
+            figures.hover(line, (f"{text}, {n:,} heatmaps: {ms:.3g} ms" for n, ms in points))
             axes.fill_between(x, low, high, color=colour, alpha=0.15, lw=0)
     axes.set(xscale="log", yscale="log", title=_title(record))
     axes.set_xlabel(f"{maps}: batch × points")
     axes.set_ylabel("ms, forward and backward")
     axes.title.set_fontsize(10)
     axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.15), fontsize=9)
-    return done(figure, data)
+    return figures.done(figure, data)
 
 
 def share_figure(record: dict[str, Any]) -> Figure:
     """The losses' share of a training step, against what counts as negligible."""
-    seconds = medians(record["step"]["seconds"])
+    seconds = costs.medians(record["step"]["seconds"])
     names = {"regression loss": "regression loss", "star loss": "STAR loss", "augment": "the batch"}
     values = [100 * seconds[name] / seconds["step with star"] for name in names]
     data = pd.DataFrame({"part": names.values(), "share of a training step (%)": values})
     with sns.axes_style("whitegrid"):
-        figure, axes = plt.subplots(figsize=(WIDTH, 2.5))
-    bars = axes.barh(list(names.values()), values, color=[ORANGE, VERMILION, "#8c8c8c"], height=0.6)
-    axes.axvline(100 * NEGLIGIBLE, color="black", lw=1, ls="--", label="negligible: up to here")
+        figure, axes = plt.subplots(figsize=(figures.WIDTH, 2.5))
+    colours, limit = (figures.ORANGE, figures.VERMILION, "#8c8c8c"), 100 * costs.NEGLIGIBLE
+    bars = axes.barh(list(names.values()), values, color=colours, height=0.6)
+    axes.axvline(limit, color="black", lw=1, ls="--", label="negligible: up to here")
     for row, (value, bar) in enumerate(zip(values, bars, strict=True)):
-        hover(bar, [f"{value:.2f} % of a training step"])
+        figures.hover(bar, [f"{value:.2f} % of a training step"])
         axes.text(value, row, f" {value:.2f} %", va="center", fontsize=9)
-    axes.set_xlim(0, 1.2 * max(100 * NEGLIGIBLE, *values))
+    axes.set_xlim(0, 1.2 * max(limit, *values))
     axes.set_xlabel("% of a four-stack 256-px training step with STAR", fontsize=9)
     axes.set_title(_title(record), fontsize=10)
     axes.grid(axis="y", visible=False)
     axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.35), fontsize=9)
-    return done(figure, data)
+    return figures.done(figure, data)

@@ -8,9 +8,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from companion.evidence import ambiguity, breakdown
-from companion.evidence.effects import Effect, comparison_effects
+from companion.evidence.effects import comparison_effects
 from companion.evidence.hypotheses import noise_rule
 from companion.evidence.rules import measured_effects
+from companion.evidence.statistics import Effect
 from companion.exhibits import cells
 from companion.exhibits.tables import label
 from companion.experiments.experiment import Comparison
@@ -24,26 +25,22 @@ from starlib.runs.records import Run
 LEVELS = {0.5: 1.386, 0.9: 4.605, 0.95: 5.991}  # share of a Gaussian -> χ² of two variables
 
 
-def _change(effect: Effect) -> cells.Cell:
-    """Signed change in %, relative to the value without STAR."""
-    change = -100 * breakdown.relative(effect)
-    return cells.Cell(f"{round(change):+d}" if round(change) else "0", {"": change})
-
-
 def _parts_table(
     effects: Mapping[str, Mapping[str, Effect]], part: str, value: str, seeds: bool
 ) -> pd.DataFrame:
-    """Comparison -> part -> effect, a row for each: the values without and with, in %."""
+    """Comparison -> part -> effect, a row for each: the values without and with, in %, and the
+    signed change relative to the value without."""
     rows = []
     for name, by_part in effects.items():
         for where, effect in by_part.items():
+            change = -100 * breakdown.relative(effect)
             row = {
                 "comparison": label(name),
                 part: where,
                 f"{value} without (%)": cells.percent(effect.means[0]),
                 f"{value} with (%)": cells.percent(effect.means[1]),
                 "effect in points [95 %]": cells.effect(effect),
-                "change (%)": _change(effect),
+                "change (%)": cells.Cell(f"{change:+.0f}" if round(change) else "0", {"": change}),
             }
             rows.append(row | ({"seeds": " / ".join(map(str, effect.seeds))} if seeds else {}))
     return cells.table_of(rows, "comparison")
@@ -63,15 +60,11 @@ def region_table(runs: ArmRuns, comparisons: Mapping[str, Comparison]) -> pd.Dat
 def region_errors(runs: ArmRuns, comparisons: Mapping[str, Comparison]) -> pd.DataFrame:
     """Effect on the error of each region's landmarks, in points of NME with its 95 % interval:
     a row for each region, a column for each comparison that was run."""
-    columns: dict[str, dict[str, Effect]] = {}
-    for name, pair in comparisons.items():
-        effects = breakdown.region_effects(runs, pair)
-        if effects["all"].run:
-            columns[label(name)] = effects
-    regions = list(next(iter(columns.values()), {}))
+    effects = {label(name): breakdown.region_effects(runs, p) for name, p in comparisons.items()}
+    columns = {name: by_region for name, by_region in effects.items() if by_region["all"].run}
     rows = [
         {"region": region, **{name: cells.effect(e[region]) for name, e in columns.items()}}
-        for region in regions
+        for region in next(iter(columns.values()), {})
     ]
     return cells.table_of(rows, "region")
 

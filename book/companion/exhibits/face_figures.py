@@ -13,21 +13,11 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from companion.evidence.effects import counted, error_matrix, point_errors
+from companion.evidence.effects import error_matrix, point_errors
 from companion.evidence.stability import point_spread
+from companion.evidence.statistics import counted
+from companion.exhibits import figures
 from companion.exhibits.cells import percent
-from companion.exhibits.figures import (
-    COLOURS,
-    MARKERS,
-    WIDTH,
-    WITH,
-    WITHOUT,
-    add_ellipses,
-    done,
-    hover,
-    nothing,
-    show_face,
-)
 from companion.exhibits.plotted import landmark_rows
 from companion.exhibits.tables import label
 from companion.experiments.experiment import Comparison
@@ -58,7 +48,7 @@ def face(number: int, size: int = synthface.SIZE) -> NDArray[np.uint8]:
 
 
 def grid(rows: int, columns: int) -> tuple[Figure, NDArray]:
-    size = (WIDTH, (WIDTH / columns + 0.3) * rows)
+    size = (figures.WIDTH, (figures.WIDTH / columns + 0.3) * rows)
     return plt.subplots(rows, columns, figsize=size, squeeze=False)
 
 
@@ -69,10 +59,10 @@ def scatter(runs: ArmRuns, pair: Comparison, most: int = 5) -> Figure:
     shown. The face is the one whose predictions spread as much as in the median without STAR."""
     arms = [arm for arm in (pair.without, pair.with_) if len(runs.get(arm, {})) > 1]
     if len(arms) < 2:
-        return nothing()
+        return figures.nothing()
     run = next(iter(runs[arms[0]].values()))
     if not {"contour", "eye corners"} <= run.scheme.regions.keys():
-        return nothing("no contour or no eye among these landmarks")
+        return figures.nothing("no contour or no eye among these landmarks")
     seeds = {arm: sorted(runs[arm])[:most] for arm in arms}
     points = {a: np.stack([runs[a][s].landmarks()["predicted"] for s in seeds[a]]) for a in arms}
     spread = point_spread(points[arms[0]]).mean(1)
@@ -91,19 +81,24 @@ def scatter(runs: ArmRuns, pair: Comparison, most: int = 5) -> Figure:
             axes.set(aspect="equal", xlim=(-1, 1), ylim=(1, -1), xticks=[], yticks=[])
         for index, (seed, one) in enumerate(zip(seeds[arm], found, strict=True)):
             data.append(landmark_rows(one, arm=label(arm), seed=seed, face=number))
-            look: Any = {"marker": MARKERS[index], "color": COLOURS[index], "mec": "none", "ls": ""}
+            look: Any = {
+                "marker": figures.MARKERS[index],
+                "color": figures.COLOURS[index],
+                "mec": "none",
+                "ls": "",
+            }
             row[0].plot(*one.T, ms=1.6, **look)
             for axes, point in zip(row[1:], zooms.values(), strict=True):
                 middle = found[:, point].mean(0)
                 near = np.flatnonzero(np.abs(one - middle).max(-1) < ZOOM)
                 [mark] = axes.plot(*one[near].T, ms=6, **look)
-                hover(mark, (f"{label(arm)}, seed {seed}, landmark {n}" for n in near))
+                figures.hover(mark, (f"{label(arm)}, seed {seed}, landmark {n}" for n in near))
         row[0].set_ylabel(f"{len(found)} networks, {label(arm)}", fontsize=9)
         for axes, point in zip(row[1:], zooms.values(), strict=True):
             axes.plot(*found.mean(0).T, "+", color="black", ms=12, mew=1.5)
             _zoom(axes, found[:, point].mean(0), ZOOM)
     _draw_heatmaps(rows[2])
-    return done(figure, pd.concat(data), pad=0.4)
+    return figures.done(figure, pd.concat(data), pad=0.4)
 
 
 def _two_points(scheme: Scheme) -> dict[str, int]:
@@ -160,7 +155,7 @@ def photograph() -> Figure:
     """The heatmaps' ellipses of a network that comes with the project on a photograph, two standard
     deviations, calibrated on held-out faces."""
     _, picture, found = _locate_on_photograph()
-    figure, axes = plt.subplots(figsize=(WIDTH, WIDTH))
+    figure, axes = plt.subplots(figsize=(figures.WIDTH, figures.WIDTH))
     axes.imshow(picture)
     axes.axis("off")
     left, top, side = found.boxes[0]
@@ -169,10 +164,10 @@ def photograph() -> Figure:
     axes.plot(*points.T, ".", color="white", ms=3)
     if found.covariance is not None:
         covariance = found.covariance[0]
-        add_ellipses(axes, points, covariance, color=WITH, lw=1.2)
+        figures.add_ellipses(axes, points, covariance, color=figures.WITH, lw=1.2)
         for number, patch in enumerate(axes.patches):
-            hover(patch, [f"landmark {number}"])
-    return done(figure, landmark_rows(points, covariance, "pixels"), pad=0.3)
+            figures.hover(patch, [f"landmark {number}"])
+    return figures.done(figure, landmark_rows(points, covariance, "pixels"), pad=0.3)
 
 
 def failures(runs: ArmRuns, pair: Comparison, gain: int = 2, lose: int = 1) -> Figure:
@@ -184,7 +179,7 @@ def failures(runs: ArmRuns, pair: Comparison, gain: int = 2, lose: int = 1) -> F
     """
     both = [runs.get(arm, {}) for arm in (pair.without, pair.with_)]
     if not all(both):
-        return nothing()
+        return figures.nothing()
     means = [error_matrix(found, against="clean").mean(0) for found in both]
     order = np.argsort(means[1] - means[0])
     first = [found[min(found)] for found in both]
@@ -199,17 +194,17 @@ def failures(runs: ArmRuns, pair: Comparison, gain: int = 2, lose: int = 1) -> F
         for axes, arm, run, nmes, lengths in series:
             points = run.landmarks()["predicted"][number]
             title = f"{label(arm)}: {percent(nmes[number], 1).text} %"
-            show_face(axes, face(int(number)), title)
+            figures.show_face(axes, face(int(number)), title)
             axes.title.set_fontsize(10)
-            colour = WITHOUT if arm == pair.without else WITH
+            colour = figures.WITHOUT if arm == pair.without else figures.WITH
             lines = np.stack((truth[number], points), 1)
             drawn = axes.add_collection(LineCollection(list(lines), color=colour, lw=1.8))
-            hover(drawn, (f"landmark {n}: {v:.1f} %" for n, v in enumerate(lengths)))
+            figures.hover(drawn, (f"landmark {n}: {v:.1f} %" for n, v in enumerate(lengths)))
             axes.plot(*truth[number].T, ".", color="white", ms=2)
             axes.plot(*ring, "o", mfc="none", mec="yellow", ms=22, mew=1.5)
             rows_of_arm = landmark_rows(points, face=number, arm=label(arm))
             data.append(rows_of_arm.assign(**{"NME of the face (%)": 100 * nmes[number]}))
-    return done(figure, pd.concat(data), pad=0.4)
+    return figures.done(figure, pd.concat(data), pad=0.4)
 
 
 def failure_counts(runs: ArmRuns, pair: Comparison) -> str:

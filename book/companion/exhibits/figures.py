@@ -16,12 +16,11 @@ from matplotlib.ticker import LogLocator
 from numpy.typing import NDArray
 
 from companion.evidence.ambiguity import components
-from companion.evidence.effects import Effect, bounds, counted, points
+from companion.evidence.statistics import Effect, bounds, counted, points
 from companion.exhibits.plotted import keep, landmark_rows
 from companion.exhibits.svg import TIPS
 from companion.exhibits.tables import label
 from companion.experiments.records import ArmRuns
-from starlib.runs.records import Run
 
 # Okabe and Ito's colours; dark and light enough to tell apart in grey, with other marks beside.
 BLUE, ORANGE, GREEN, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9"
@@ -86,13 +85,13 @@ def forest(
     data = effect_rows(effects, unit)
     with sns.axes_style("whitegrid"):
         figure, axes = plt.subplots(figsize=(WIDTH, 0.36 * len(effects) + 1.2))
-    beside: Any = {"transform": axes.get_yaxis_transform(), "va": "center", "fontsize": 9}
+    beside: Any = {"transform": axes.get_yaxis_transform(), "va": "center"}
     for row, (name, effect) in enumerate(effects.items()):
         if not effect.run:
             axes.text(1.02, row, "not run", **beside)
             continue
-        said = f"{points(effect.mean)} {bounds(effect.low, effect.high)}".strip()
-        axes.text(1.02, row, said, **beside)
+        said = f"{points(effect.mean)} {bounds(effect.low, effect.high)}".rstrip(" –")
+        axes.text(1.02, row, said.replace("+", ""), **beside)
         low, mean, high = (100 * value for value in (effect.low, effect.mean, effect.high))
         if not np.isnan(low):
             axes.plot([low, high], [row, row], "-", color=WITHOUT, lw=2, label="95 % interval")
@@ -104,7 +103,7 @@ def forest(
             paper.set_label("paper")
             hover(paper, [f"{label(name)}, the paper: {points(effect.published)} {unit}"])
     axes.axvline(0, color="black", lw=1)
-    axes.set_yticks(range(len(data)), [fill(name, 24) for name in data["comparison"]])
+    axes.set_yticks(range(len(data)), [fill(name, 26) for name in data["comparison"]])
     axes.set_ylim(len(data) - 0.5, -0.5)
     figure.supxlabel(fill(axis, 60), fontsize=10)  # below the names as well: it is wide
     handles, labels = axes.get_legend_handles_labels()
@@ -154,9 +153,9 @@ def panels(count: int, height: float = 2.6, share: bool = True) -> tuple[Figure,
 def legends_below(figure: Figure, row: Sequence[Axes]) -> None:
     """A legend below each of the `panels`, where it hides no curve; the figure grows for them."""
     place: Any = {"loc": "upper left", "bbox_to_anchor": (-0.1, -0.24), "handlelength": 3}
-    legends = [axes.legend(frameon=False, fontsize=8, **place) for axes in row]
+    legends = [axes.legend(frameon=False, fontsize=10, **place) for axes in row]
     lines = max(len(legend.get_texts()) for legend in legends)
-    figure.set_figheight(figure.get_figheight() + 0.17 * lines * -(-len(row) // 2))
+    figure.set_figheight(figure.get_figheight() + 0.2 * lines * -(-len(row) // 2))
 
 
 def legend_below(figure: Figure, row: Sequence[Axes]) -> None:
@@ -164,7 +163,7 @@ def legend_below(figure: Figure, row: Sequence[Axes]) -> None:
     handles = {t: h for a in row for h, t in zip(*a.get_legend_handles_labels(), strict=True)}
     place: Any = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.0), "handlelength": 3}
     columns = min(len(handles), 3)
-    figure.legend(handles.values(), handles, frameon=False, fontsize=9, ncols=columns, **place)
+    figure.legend(handles.values(), handles, frameon=False, fontsize=10, ncols=columns, **place)
 
 
 CURVE_AXES = {  # curve -> its axis, and its unit
@@ -193,12 +192,18 @@ def curves(
     if curve not in CURVE_AXES:
         raise ValueError(f"curve: expected one of {', '.join(CURVE_AXES)}, got {curve!r}")
     name, unit = CURVE_AXES[curve]
-    kept = {arm: rows for arm, found in runs.items() if len(rows := _curves(found, curve))}
+    kept = {}  # arm -> a column for each seed, a row for each epoch
+    for arm, by_seed in runs.items():
+        have = {s: r.curves[curve] for s, r in sorted(by_seed.items()) if curve in r.curves}
+        if have:
+            epochs = pd.RangeIndex(1, 1 + max(map(len, have.values())), name="epoch")
+            kept[arm] = pd.DataFrame(have, epochs).rename_axis(columns="seed")
     groups = {
         title: [arm for arm in arms if arm in kept]
         for title, arms in (groups or {"": list(runs)}).items()
     }
-    groups = {title: arms for title, arms in groups.items() if arms}
+    alone = len(groups) == 1  # of several panels each compares, so one arm says nothing
+    groups = {title: arms for title, arms in groups.items() if len(arms) > 1 or (arms and alone)}
     if not groups:
         return nothing(f"{name}: not in the records")
     figure, row = panels(len(groups))
@@ -223,14 +228,6 @@ def curves(
     table = pd.concat(drawn, names=["arm"])
     data = table.melt(var_name="seed", value_name=f"{name} ({unit})", ignore_index=False).dropna()
     return done(figure, data.reset_index())
-
-
-def _curves(by_seed: Mapping[int, Run], curve: str) -> pd.DataFrame:
-    """A column for each seed, a row for each epoch."""
-    found = {s: run.curves[curve] for s, run in sorted(by_seed.items()) if curve in run.curves}
-    table = pd.DataFrame(found).rename_axis(index="epoch", columns="seed")
-    table.index += 1
-    return table
 
 
 def predictions(images: NDArray, target: NDArray, predicted: NDArray) -> Figure:

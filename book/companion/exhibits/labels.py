@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from companion.exhibits.tables import label
 from starlib.data import load_dataset
@@ -46,34 +45,27 @@ def measure(
             )
         shift += (arrays["predicted"] - arrays["target"]).mean(1) * side[:, None] / 2
     shift /= len(runs)
+    table = pd.DataFrame(shift, columns=["right_px", "down_px"])
+    table["right_percent"] = 100 * shift[:, 0] / ocular
     sources = np.array([name.split("/")[0] for name in faces.names])
     rows = []
     for source in dict.fromkeys(sources):
         own = sources == source
-        rows.append({"source": source, "size": "all", **_row(shift[own], ocular[own])})
         edges = np.quantile(ocular[own], np.linspace(0, 1, QUARTERS + 1))
-        for low, high in itertools.pairwise(edges):
-            part = own & (ocular >= low) & (ocular <= high)
-            size = f"{low:.0f} to {high:.0f} px between the eyes"
-            rows.append({"source": source, "size": size, **_row(shift[part], ocular[part])})
+        parts = {"all": own} | {
+            f"{low:.0f} to {high:.0f} px between the eyes": own & (low <= ocular) & (ocular <= high)
+            for low, high in itertools.pairwise(edges)
+        }
+        for size, part in parts.items():
+            means = table[part].mean().to_dict()
+            rows.append({"source": source, "size": size, "faces": int(part.sum()), **means})
     return {"dataset": dataset, "runs": len(runs), "rows": rows}
-
-
-def _row(shift: NDArray, ocular: NDArray) -> dict[str, Any]:
-    return {
-        "faces": len(shift),
-        "right_px": float(shift[:, 0].mean()),
-        "down_px": float(shift[:, 1].mean()),
-        "right_percent": float(100 * (shift[:, 0] / ocular).mean()),
-    }
 
 
 def save(measured: dict[str, Any], results: Path | str | None = None) -> Path:
     """Write what `measure` returned to results/analyses/."""
     path = results_folder(results) / "analyses" / NAME
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(measured, indent=1) + "\n"
-    write_text(path, text)
+    write_text(path, json.dumps(measured, indent=1) + "\n")
     return path
 
 
@@ -85,18 +77,12 @@ def load(results: Path | str | None = None) -> dict[str, Any] | None:
 
 def table(measured: dict[str, Any]) -> pd.DataFrame:
     """Mean shift of the predictions against the labels; negative: left or up of them."""
-    rows = [
-        {
-            "source": row["source"],
-            "faces of": row["size"],
-            "faces": row["faces"],
-            "right, px": f"{row['right_px']:+.2f}",
-            "right, % of the distance": f"{row['right_percent']:+.2f}",
-            "down, px": f"{row['down_px']:+.2f}",
-        }
-        for row in measured["rows"]
-    ]
-    return pd.DataFrame(rows).set_index("source").rename_axis(None)
+    names = {"source": "source", "size": "faces of", "faces": "faces", "right_px": "right, px",
+             "right_percent": "right, % of the distance", "down_px": "down, px"}  # fmt: skip
+    shown = pd.DataFrame(measured["rows"])[list(names)].rename(columns=names)
+    numbers = list(names.values())[3:]
+    shown[numbers] = shown[numbers].map("{:+.2f}".format)
+    return shown.set_index("source").rename_axis(None)
 
 
 def finding(measured: dict[str, Any] | None) -> str:

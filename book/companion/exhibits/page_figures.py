@@ -35,16 +35,23 @@ STYLE = {
 
 
 def drawn(folder: Path, records: Records) -> dict[str, str]:
-    """File -> text of every picture, SVG, and of its data, CSV; the one of many ellipses is saved
-    in the folder as pixels, once."""
+    """File -> text of every picture, SVG without a size whose black is the colour of the text
+    around it, and of its data, CSV; the one of many ellipses is saved in the folder as pixels,
+    once."""
     pictures: dict[str, Callable[[], Figure]] = {
-        "optimum": optimum,
-        "cheek": cheek,
-        "effects": partial(effects, records),
-    }
+        "optimum": optimum, "cheek": cheek, "effects": partial(effects, records),
+    }  # fmt: skip
     found: dict[str, str] = {}
     for name, draw in pictures.items():
-        found |= as_text(name, draw)
+        buffer = io.StringIO()
+        # The salt tells the picture's ids from those of others on the page.
+        with matplotlib.rc_context({**STYLE, "svg.fonttype": "none", "svg.hashsalt": name}):
+            figure = draw()
+            figure.savefig(buffer, format="svg", metadata={"Date": None}, transparent=True)
+        plt.close(figure)
+        found[f"{name}.svg"] = svg.for_page(buffer.getvalue())
+        if (data := data_of(figure)) is not None:
+            found[f"{name}.csv"] = as_csv(data)
     path = folder / "synthface.webp"
     if not path.is_file() or not path.with_suffix(".csv").is_file():
         figure, data = sheet()
@@ -52,18 +59,6 @@ def drawn(folder: Path, records: Records) -> dict[str, str]:
         figure.savefig(path, dpi=130, transparent=True, pil_kwargs={"quality": 80})
         plt.close(figure)
     return found
-
-
-def as_text(name: str, draw: Callable[[], Figure]) -> dict[str, str]:
-    """A figure as SVG without a size, its black in the colour of the text around it, and its data,
-    by file. The name tells its ids from those of other figures on the page."""
-    buffer = io.StringIO()
-    with matplotlib.rc_context({**STYLE, "svg.fonttype": "none", "svg.hashsalt": name}):
-        figure = draw()
-        figure.savefig(buffer, format="svg", metadata={"Date": None}, transparent=True)
-    plt.close(figure)
-    found = {f"{name}.svg": svg.for_page(buffer.getvalue())}
-    return found if (data := data_of(figure)) is None else found | {f"{name}.csv": as_csv(data)}
 
 
 def optimum() -> Figure:

@@ -11,17 +11,7 @@ from scipy.stats import gaussian_kde
 
 from companion.evidence.breakdown import seed_means
 from companion.evidence.stability import point_spread, predictions
-from companion.exhibits.figures import (
-    WITH,
-    WITHOUT,
-    done,
-    hover,
-    legend_below,
-    legends_below,
-    nothing,
-    panels,
-    style,
-)
+from companion.exhibits import figures
 from companion.exhibits.tables import label
 from companion.experiments.experiment import Comparison, arm_name
 from companion.experiments.paper import EXPERIMENTS
@@ -44,38 +34,32 @@ def spread_distribution(
         if all(len(runs.get(arm, {})) > 1 for arm in (pair.without, pair.with_))
     }
     if not shown:
-        return nothing()
-    figure, row = panels(len(shown))
+        return figures.nothing()
+    figure, row = figures.panels(len(shown))
     edges = np.linspace(0, 100 * highest, 81)
+    middle = (edges[:-1] + edges[1:]) / 2
     data = []
     for axes, (name, pair) in zip(row, shown.items(), strict=True):
-        for arm, colour, dash in ((pair.without, WITHOUT, "--"), (pair.with_, WITH, "-")):
+        for arm, colour, dash in (
+            (pair.without, figures.WITHOUT, "--"),
+            (pair.with_, figures.WITH, "-"),
+        ):
             spread = 100 * point_spread(predictions(runs[arm]))
             same = {"comparison": label(name), "arm": label(arm), "mean spread (%)": spread.mean()}
             name_of = f"{label(arm)}, mean {spread.mean():.2f} %"
-            density = _densities(spread[spread < 100 * highest], edges, same)
-            data.append(density)
-            axes.stairs(density[BARS], edges, fill=True, alpha=0.2, color=colour)
-            axes.plot(density[PLACE], density[SMOOTH], dash, color=colour, label=name_of)
+            shares, _ = np.histogram(kept := spread[spread < 100 * highest], edges, density=True)
+            smooth = gaussian_kde(kept)(middle)
+            columns = {"histogram (1/%)": shares, "kernel density (1/%)": smooth}
+            data.append(pd.DataFrame(same | {"spread (%)": middle} | columns))
+            axes.stairs(shares, edges, fill=True, alpha=0.2, color=colour)
+            axes.plot(middle, smooth, dash, color=colour, label=name_of)
             mean = axes.axvline(spread.mean(), color=colour, ls=dash, lw=1)
-            hover(mean, [f"{label(arm)}: mean spread {spread.mean():.2f} %"])
+            figures.hover(mean, [f"{label(arm)}: mean spread {spread.mean():.2f} %"])
         axes.set(title=label(name), xlabel="spread of the predictions, %")
         axes.set_xlim(0, 100 * highest)
     row[0].set_ylabel("density, 1/%")
-    legends_below(figure, row)
-    return done(figure, pd.concat(data))
-
-
-PLACE, BARS, SMOOTH = "spread (%)", "histogram (1/%)", "kernel density (1/%)"
-
-
-def _densities(values: NDArray, edges: NDArray, same: dict[str, Any]) -> pd.DataFrame:
-    """Histogram and Gaussian kernel density of values at the middle of each bin; `same` are columns
-    that all rows share, and come first."""
-    middle = (edges[:-1] + edges[1:]) / 2
-    bars, _ = np.histogram(values, edges, density=True)
-    smooth = gaussian_kde(values)(middle)
-    return pd.DataFrame(same | {PLACE: middle, BARS: bars, SMOOTH: smooth})
+    figures.legends_below(figure, row)
+    return figures.done(figure, pd.concat(data))
 
 
 def sweep(
@@ -90,10 +74,12 @@ def sweep(
     """
     data = _sweep_rows(groups, axis, levels or {})
     if data.empty:
-        return nothing()
+        return figures.nothing()
     shown = list(data["panel"].unique())
-    figure, row = panels(len(shown), height=2.3)
-    styles = {n: style(i, "color", "ls", "marker") for i, n in enumerate(data["line"].unique())}
+    figure, row = figures.panels(len(shown), height=2.3)
+    styles = {
+        n: figures.style(i, "color", "ls", "marker") for i, n in enumerate(data["line"].unique())
+    }
     for axes, panel in zip(row, shown, strict=True):
         kept = data[data["panel"] == panel]
         for name, line in kept.groupby("line", sort=False):
@@ -103,7 +89,7 @@ def sweep(
             values = (line[axis], line[MEAN], line[DEVIATION].fillna(0))
             drawn = axes.errorbar(*values, capsize=3, label=name, **styles[str(name)])
             marks = zip(line[axis], line[MEAN], line["seeds"], strict=True)
-            hover(drawn[0], (f"{name}, {x:g}: {y:.2f} %, {n} seeds" for x, y, n in marks))
+            figures.hover(drawn[0], (f"{name}, {x:g}: {y:.2f} %, {n} seeds" for x, y, n in marks))
         places = sorted(data[axis].dropna().unique())
         axes.set(title=panel, xscale="log", xlabel=axis)
         axes.set_xticks(places, [f"{place:g}" for place in places])
@@ -111,8 +97,8 @@ def sweep(
         axes.minorticks_off()
     for axes in row[::2]:
         axes.set_ylabel("NME, %")
-    legend_below(figure, row)
-    return done(figure, data)
+    figures.legend_below(figure, row)
+    return figures.done(figure, data)
 
 
 MEAN, DEVIATION = "NME (%)", "standard deviation over seeds (%)"

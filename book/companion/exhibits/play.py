@@ -8,7 +8,7 @@ import base64
 import json
 import shutil
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -79,7 +79,11 @@ def effects(runs: Iterable[Run]) -> tuple[dict[str, Any], dict[str, Any]]:
     data: dict[str, Any] = {}
     for (dataset, faces), arms in sorted(groups.items()):
         key = dataset if (dataset not in data) else f"{dataset}-{faces}"
-        data[key] = _errors(arms)
+        data[key] = defaultdict(lambda: defaultdict(dict))
+        for name in sorted(arms):
+            for seed, run in sorted(arms[name].items()):
+                for kind in ("target", "clean") if "clean" in run.metrics else ("target",):
+                    data[key][kind][name][seed] = pack(face_errors(run, against=kind))
         index["sets"].append(
             {
                 "key": key,
@@ -90,22 +94,12 @@ def effects(runs: Iterable[Run]) -> tuple[dict[str, Any], dict[str, Any]]:
                 ),
                 "against": sorted(data[key], reverse=True),
                 "arms": {
-                    name: {seed: arms[name][seed].name for seed in sorted(arms[name])}
+                    name: {seed: run.name for seed, run in sorted(arms[name].items())}
                     for name in sorted(arms)
                 },
             }
         )
     return index, data
-
-
-def _errors(arms: Mapping[str, Mapping[int, Run]]) -> dict[str, Any]:
-    found: dict[str, Any] = defaultdict(lambda: defaultdict(dict))
-    for name in sorted(arms):
-        for seed in sorted(arms[name]):
-            run = arms[name][seed]
-            for kind in ("target", "clean") if "clean" in run.metrics else ("target",):
-                found[kind][name][seed] = pack(face_errors(run, against=kind))
-    return found
 
 
 def pack(nmes: NDArray) -> str:
@@ -130,7 +124,11 @@ def viewer(records: Records) -> tuple[list[Image.Image], dict[str, Any]]:
         "networks": [],
     }
     boxes = landmark_boxes((drawn.landmarks.numpy() + 1) * (synthface.SIZE / 2), STORE_MARGIN)
-    for run in _viewer_runs(records):
+    usual = {"protocol": protocol_of("reduced")}
+    for run in records.of(
+        RunConfig.at("reduced", "synthface", loss=loss, distance=distance, **usual)
+        for loss, distance in VIEWER_ARMS
+    ):
         arrays = run.landmarks()
         predicted = arrays["predicted"][:FACES]
         by_box = (boxes[:, None, :2] + (predicted + 1) / 2 * boxes[:, None, 2:]) / synthface.SIZE
@@ -139,16 +137,6 @@ def viewer(records: Records) -> tuple[list[Image.Image], dict[str, Any]]:
         network |= {"distance": run.config.distance, "landmarks": _rounded(2 * by_box - 1)}
         data["networks"].append(network)
     return pictures, data
-
-
-def _viewer_runs(records: Records) -> Sequence[Run]:
-    configs = [
-        RunConfig.at(
-            "reduced", "synthface", loss=loss, distance=distance, protocol=protocol_of("reduced")
-        )
-        for loss, distance in VIEWER_ARMS
-    ]
-    return records.of(configs)
 
 
 def _rounded(values: NDArray | torch.Tensor, digits: int = 4) -> list:

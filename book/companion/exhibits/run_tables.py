@@ -79,8 +79,8 @@ def sources(runs: Sequence[Run], lacking: Sequence[RunConfig] = ()) -> str:
     planned = [config for config in lacking if config.protocol == PROTOCOL]
     if closed := sorted({run.config.protocol for run in runs} - {PROTOCOL}):
         lines.append(
-            f"The scale is closed: its runs are of protocol {' and '.join(map(str, closed))}, and "
-            f"this code trains protocol {PROTOCOL}."
+            f"These runs are of an older version of the training (protocol "
+            f"{' and '.join(map(str, closed))}; now {PROTOCOL}), so none is added to them."
         )
     if planned:
         seeds: dict[str, list[int]] = {}

@@ -8,10 +8,11 @@ from urllib.parse import urlencode
 
 import pandas as pd
 
-from companion.evidence.effects import Effect, error_matrix
-from companion.evidence.published import Published, printed_for, published_values
+from companion.evidence.effects import error_matrix
+from companion.evidence.published import printed_for, published_values
+from companion.evidence.statistics import Effect
 from companion.exhibits import cells
-from companion.experiments.experiment import Comparison, Experiment
+from companion.experiments.experiment import Experiment
 from companion.experiments.records import ArmRuns
 from starlib.schemes import is_path
 from starlib.training.config import SCALES, RunConfig, arm
@@ -37,6 +38,7 @@ def label(name: str) -> str:
     words |= {"300w": "300-W", "wflw": "WFLW", "cofw": "COFW", "adl": "ADL", "star": "STAR"}
     words |= {"star_inside": "STAR inside d", "star_isotropic": "STAR isotropic"}
     words |= {"star_random": "STAR random", "restricted_regression": "restricted regression"}
+    words |= {"awing": "AWing", "gaussian_nll": "Gaussian NLL", "laplace_nll": "Laplace NLL"}
     words |= {f"category-{x}": f"category {x.upper()}" for x in "abc"}
     return re.sub(rf"\b({'|'.join(words)})\b", lambda word: words[word[0]], name)
 
@@ -56,15 +58,6 @@ def arm_name(config: RunConfig) -> str:
     return ", ".join([name, *words] + ([scale] if scale != "reduced" else []))
 
 
-def explorer_link(
-    experiment: Experiment, dataset: str, scale: str, pair: Comparison
-) -> dict[str, str]:
-    """The column of `cells.table_of` that leads from a comparison to the effect explorer."""
-    arms = [arm_name(experiment.config(a, dataset, 0, scale)) for a in (pair.without, pair.with_)]
-    chosen = {"set": dataset, "without": arms[0], "with": arms[1]}
-    return {".link": f"experiments.html?{urlencode(chosen)}#effect-explorer"}
-
-
 def effect_table(
     experiment: Experiment, dataset: str, effects: Mapping[str, Effect], scale: str = "reduced"
 ) -> pd.DataFrame:
@@ -74,42 +67,22 @@ def effect_table(
     A paper's number of another data set names it. Where runs are missing it says "not run"; a
     column that would be empty is left out.
     """
-    pairs = {name: experiment.comparisons[name] for name in effects}
-    printed = {name: published_values(pair, dataset) for name, pair in pairs.items()}
-    where = {name: printed_for(pair, dataset) for name, pair in pairs.items()}
-    others = {name: label(data) for name, data in where.items() if data not in (None, dataset)}
-    links = {
-        name: explorer_link(experiment, dataset, scale, pair)
-        for name, pair in pairs.items()
-        if effects[name].run and not is_path(dataset)
-    }
-    return effects_as_table(effects, printed, others, links)
-
-
-def effects_as_table(
-    effects: Mapping[str, Effect],
-    printed: Mapping[str, Published | None] | None = None,
-    others: Mapping[str, str] | None = None,
-    links: Mapping[str, Mapping[str, str]] | None = None,
-) -> pd.DataFrame:
-    """Rows of `effect_table` from effects of two arms each; `others`: comparison -> the other data
-    set that the paper's numbers are of; `links`: comparison -> its `explorer_link`."""
     rows = []
     for name, effect in effects.items():
+        pair = experiment.comparisons[name]
         row: dict[str, Any] = {"comparison": label(name), **cells.errors(effect)}
-        row |= (links or {}).get(name, {})
-        if value := (printed or {}).get(name):
-            row["the paper's"] = _paper(value, (others or {}).get(name))
+        if effect.run and not is_path(dataset):
+            arms = (experiment.config(a, dataset, 0, scale) for a in (pair.without, pair.with_))
+            asked = zip(("set", "without", "with"), (dataset, *map(arm_name, arms)), strict=True)
+            row[".link"] = f"experiments.html?{urlencode(list(asked))}#effect-explorer"
+        if printed := published_values(pair, dataset):
+            text, where = f"{printed.effect:+.2f}", printed_for(pair, dataset)
+            if printed.without is not None and printed.with_ is not None:
+                text = f"{printed.without:.2f} → {printed.with_:.2f}: {text}"
+            text += f" ({label(where)})" if where and where != dataset else ""
+            row["the paper's"] = cells.Cell(text, {" effect": printed.effect})
         rows.append(row)
     return cells.table_of(rows, "comparison")
-
-
-def _paper(value: Published, other: str | None) -> cells.Cell:
-    """The paper's effect, after its NMEs where it prints them."""
-    text = f"{value.effect:+.2f}"
-    if value.without is not None and value.with_ is not None:
-        text = f"{value.without:.2f} → {value.with_:.2f}: {text}"
-    return cells.Cell(f"{text} ({other})" if other else text, {" effect": value.effect})
 
 
 def subset_table(effects: Mapping[str, Mapping[str, Effect]]) -> pd.DataFrame:

@@ -9,7 +9,7 @@ lower bound for an uncompiled step.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import torch
@@ -47,7 +47,7 @@ class Counted:
 
     operations: tuple[tuple[int, int], ...]
 
-    @property
+    @cached_property
     def flops(self) -> int:
         return sum(flops for flops, _ in self.operations)
 
@@ -68,17 +68,12 @@ def step(config: RunConfig) -> Counted:
 def operations(config: RunConfig, faces: int) -> int:
     """Floating-point operations of a training on so many faces; a backward pass takes twice those
     of the forward pass."""
-    return 3 * _forward(_network(config)) * faces * config.epochs
+    two = _counted(_network(config), 2, backward=False)  # batch norm wants more than one face
+    return 3 * (two.flops // 2) * faces * config.epochs
 
 
 def _network(config: RunConfig) -> tuple[Any, ...]:
     return tuple(getattr(config, name) for name in NETWORK)
-
-
-@cache
-def _forward(network: tuple[Any, ...]) -> int:
-    """Floating-point operations of the forward pass of a face; batch norm wants more than one."""
-    return _counted(network, 2, backward=False).flops // 2
 
 
 @cache

@@ -150,10 +150,10 @@ def trained_on(run: Run) -> int:
 
 
 def trainable(entries: Iterable[Entry], data_root: Path | str | None = None) -> list[RunConfig]:
-    """The configs of missing runs whose data set is there."""
+    """The configs of those entries whose data set is there."""
     here: dict[str, bool] = {}
     for entry in entries:
         name = entry.config.dataset
         if name not in here:
             here[name] = name in VARIANTS or faces_decide(name, data_root)
-    return [e.config for e in entries if e.run is None and here[e.config.dataset]]
+    return [entry.config for entry in entries if here[entry.config.dataset]]

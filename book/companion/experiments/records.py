@@ -31,9 +31,14 @@ class Records:
 
     @cached_property
     def by_config(self) -> dict[RunConfig, Run]:
-        """One run per config, as `starlib.runs.finished.load_run` chooses it. Runs of changed code
-        that no code here can repeat, those of an older protocol, are in no comparison."""
-        return by_config(run for run in self.runs if not unrepeatable(run))
+        """One run per config, as `starlib.runs.finished.load_run` chooses it. Runs of code with
+        uncommitted changes and of an older protocol, which nobody can repeat, are in no
+        comparison."""
+        return by_config(
+            run
+            for run in self.runs
+            if run.config.protocol == PROTOCOL or not run.provenance.get("dirty")
+        )
 
     def of(self, configs: Iterable[RunConfig]) -> list[Run]:
         """The finished runs of the configs."""
@@ -61,11 +66,6 @@ class Records:
             found[arm] = {run.config.seed: run for run in self.of(configs)}
         check_same_faces(run for by_seed in found.values() for run in by_seed.values())
         return found
-
-
-def unrepeatable(run: Run) -> bool:
-    """Whether a run of an older protocol was made from code with uncommitted changes."""
-    return bool(run.provenance.get("dirty")) and run.config.protocol != PROTOCOL
 
 
 def subsets_of(runs: Iterable[Run]) -> list[str]:

@@ -78,52 +78,66 @@ def processors(runs: Sequence[Run]) -> str:
     return markdown_table(head, rows)
 
 
+# Where the paper's Table 3 has the arms of a schedule.
+PRINTED = {
+    "smooth_l1": "basic/smooth_l1", "l2": "basic/l2", "smooth_l1 +DR": "dr/smooth_l1",
+    "smooth_l1 +AAM": "aam/smooth_l1",
+}  # fmt: skip
+
+
 def schedules(records: Records) -> str:
     """Each schedule that was tried, beside the criteria and the paper's own distances between the
-    same arms."""
-    runs = records.arm_runs(EXPERIMENTS["schedule"], "300w")
+    same arms; and which of them is the scale."""
+    every = records.arm_runs(EXPERIMENTS["schedule"], "300w")
+    tried: dict[str, ArmRuns] = {
+        length: {arm: by_seed for arm in ARMS if (by_seed := every[f"{length}: {arm}"])}
+        for length in LENGTHS
+    }
     paper = {arm: printed_number(f"table3/300w/{where}/0") for arm, where in PRINTED.items()}
     known = {arm: nme for arm, nme in paper.items() if nme is not None}
-    rows = [_schedule_row("the paper (full test set, 256 px)", "", known, "–")]
-    for length in LENGTHS:
-        kept = {arm: list(runs[f"{length}: {arm}"].values()) for arm in ARMS}
-        every = [run for arm in kept.values() for run in arm]
-        if not every:
-            continue
-        nmes = {
-            arm: float(100 * np.mean([run.metrics["common"]["nme"] for run in found]))
-            for arm, found in kept.items()
-            if found
-        }
-        times = [run.provenance["seconds"] / 60 for run in every if not run.config.aam]
-        minutes = f"{np.median(times):.0f}" if times else ""
-        seeds = sorted({len(found) for found in kept.values() if found})
-        rows.append(_schedule_row(length, minutes, nmes, " or ".join(map(str, seeds))))
-    head = [
-        "schedule",
-        "seeds",
-        "minutes",
-        "smooth-l1",
-        "gain of DR",
-        "gain of AAM",
-        "penalty of l2",
+    limits = [BASELINE_AT_MOST, GAIN_AT_MOST, GAIN_AT_MOST]
+    rows: list[list[object]] = [
+        ["*at most*", "", "", *limits, "no criterion", ""],
+        ["the paper (full test set, 256 px)", "–", "", *_distances(known), ""],
     ]
-    theirs = known["smooth_l1"] - known["smooth_l1 +AAM"]
-    chosen = _chosen(runs, theirs)
-    limit = ["*at most*", "", "", BASELINE_AT_MOST, GAIN_AT_MOST, GAIN_AT_MOST, "no criterion"]
-    return f"{markdown_table([*head, 'settled'], [[*limit, ''], *rows])}\n\n{chosen}"
+    for length, arms in tried.items():
+        if arms:
+            seeds = sorted({len(by_seed) for by_seed in arms.values()})
+            runs = [run for by_seed in arms.values() for run in by_seed.values()]
+            times = [r.provenance["seconds"] / 60 for r in runs if not r.config.aam]
+            minutes = f"{np.median(times):.0f}" if times else ""
+            found = judged(nmes_of(arms))
+            settled = "" if found is None else SETTLED[found.settled]
+            shown = _distances(nmes_of(arms))
+            rows.append([length, " or ".join(map(str, seeds)), minutes, *shown, settled])
+    head = ["schedule", "seeds", "minutes", "smooth-l1", "gain of DR", "gain of AAM"]
+    table = markdown_table([*head, "penalty of l2", "settled"], rows)
+    return f"{table}\n\n{_chosen(tried, known['smooth_l1'] - known['smooth_l1 +AAM'])}"
 
 
-def _chosen(runs: ArmRuns, aam_in_the_paper: float) -> str:
+SETTLED = {True: "yes", False: "no", None: "not known"}
+
+
+def nmes_of(arms: ArmRuns) -> dict[str, float]:
+    """Arm -> mean NME over its seeds, in points."""
+    return {arm: float(100 * seed_means(by_seed).mean()) for arm, by_seed in arms.items()}
+
+
+def _distances(nmes: dict[str, float]) -> list[str]:
+    """The baseline of a schedule, the gains over it and the penalty, as cells."""
+    found = judged(nmes)
+    if found is None:
+        return [""] * 4
+    numbers = (found.baseline, found.gains["DR"], found.gains["AAM"], found.penalty)
+    return ["–" if number is None else f"{number:.2f}" for number in numbers]
+
+
+def _chosen(tried: dict[str, ArmRuns], aam_in_the_paper: float) -> str:
     """Which candidate is the scale, once one has met the limits on all seeds."""
-    for length in LENGTHS:
-        kept = {arm: runs[f"{length}: {arm}"] for arm in ARMS}
-        criteria = [by_seed for arm, by_seed in kept.items() if arm != "l2"]
-        if any(len(by_seed) < len(SEEDS) for by_seed in criteria):
-            continue
-        found = judged({arm: 100 * seed_means(by_seed).mean() for arm, by_seed in kept.items()
-                        if by_seed})  # fmt: skip
-        if found is None or not found.settled:
+    for length, arms in tried.items():
+        criteria = [arms.get(arm, {}) for arm in ARMS if arm != "l2"]
+        found = judged(nmes_of(arms))
+        if min(map(len, criteria)) < len(SEEDS) or found is None or not found.settled:
             continue
         gains = {name: gain for name, gain in found.gains.items() if gain is not None}
         aam = f"gains {gains['AAM']:.2f}"
@@ -132,50 +146,28 @@ def _chosen(runs: ArmRuns, aam_in_the_paper: float) -> str:
         return (
             f"The candidate of {length} meets every limit on {len(SEEDS)} seeds, and is the scale. "
             f"DR gains {gains['DR']:.2f} points there, nearer to the paper's than at the reduced "
-            f"scale; AAM {aam}.{_twice(runs, length)}"
+            f"scale; AAM {aam}.{_twice(tried, length)}"
         )
     return "No candidate has met every limit on all its seeds yet."
 
 
-def _twice(runs: ArmRuns, length: str) -> str:
+def _twice(tried: dict[str, ArmRuns], length: str) -> str:
     """What twice the epochs of a schedule change, of TWICE's arms on the seeds that have both."""
     double = 2 * LENGTHS[length]["epochs"]
-    longer = next((n for n, fields in LENGTHS.items() if fields["epochs"] == double), None)
-    if longer is None:
-        return ""
-    changes, nmes_of = [], []
+    longer = next((n for n, fields in LENGTHS.items() if fields["epochs"] == double), "")
+    changes, before, after = [], [], []
     for arm in TWICE:
-        once, twice = runs[f"{length}: {arm}"], runs[f"{longer}: {arm}"]
-        seeds = sorted(set(once) & set(twice))
-        if not seeds:
+        once, twice = (tried.get(n, {}).get(arm, {}) for n in (length, longer))
+        if not (seeds := once.keys() & twice.keys()):
             return ""
-        nmes = [100 * seed_means({s: kept[s] for s in seeds}).mean() for kept in (once, twice)]
+        nmes = [nmes_of({arm: {s: kept[s] for s in seeds}})[arm] for kept in (once, twice)]
         changes.append(f"{tables.label(arm)} from {nmes[0]:.2f} to {nmes[1]:.2f}")
-        nmes_of.append(np.array(nmes))
-    before, after = nmes_of[1] - nmes_of[0]
+        before.append(nmes[0])
+        after.append(nmes[1])
     return (
         f" Twice the epochs take {' and '.join(changes)} (one seed), and the penalty of l2 from "
-        f"{before:.2f} to {after:.2f}."
+        f"{before[1] - before[0]:.2f} to {after[1] - after[0]:.2f}."
     )
-
-
-# Where the paper's Table 3 has the arms of a schedule.
-PRINTED = {
-    "smooth_l1": "basic/smooth_l1",
-    "l2": "basic/l2",
-    "smooth_l1 +DR": "dr/smooth_l1",
-    "smooth_l1 +AAM": "aam/smooth_l1",
-}
-
-
-def _schedule_row(name: str, minutes: str, nmes: dict[str, float], seeds: str) -> list[object]:
-    found = judged(nmes)
-    if found is None:
-        return [name, seeds, minutes, *[""] * 5]
-    numbers = (found.baseline, found.gains["DR"], found.gains["AAM"], found.penalty)
-    shown = ["–" if number is None else f"{number:.2f}" for number in numbers]
-    verdict = {True: "yes", False: "no", None: "not known"}[found.settled]
-    return [name, seeds, minutes, *shown, "" if seeds == "–" else verdict]
 
 
 def crops() -> str:

@@ -24,9 +24,9 @@ def finding(
     if statement is not None and statement.holds:
         text = statement.text
     elif judgements:
-        text = f"For these runs nobody has written a sentence yet. {summary(judgements)}"
+        text = f"No sentence has been written for these runs. {summary(judgements)}"
     else:
-        text = "For these runs nobody has written a sentence yet, and they decide no claim."
+        text = "No sentence has been written for these runs, and they decide no claim."
     opening = f"{FINDING} {text}"
     if not judgements:
         return opening

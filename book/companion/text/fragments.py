@@ -9,16 +9,16 @@ import torch
 import starlib
 from companion.bench import summary as costs
 from companion.evidence import claims
+from companion.evidence.effects import arms_effect, comparison_weights
+from companion.evidence.statistics import bounds, counted, points
 from companion.exhibits.cells import markdown_table
 from companion.experiments.estimate import H200, gpu_minutes
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.queue import entries
 from companion.experiments.records import Records
 from companion.files import BOOK, read_yaml
-from companion.text.advice import advice
 from companion.text.front import first_screen
-from companion.text.settled import settled_claims, settled_hypotheses
-from companion.text.verdicts import counts, ledger
+from companion.text.verdicts import counts, ledger, settled_claims, settled_hypotheses
 from starlib.files import ROOT
 from starlib.training.config import RunConfig
 
@@ -27,7 +27,7 @@ FACES_300W = 3148  # of the official training set
 SHOWN_ON = {  # experiment -> its page, where that has another name
     "accuracy": "tables", "cross_dataset": "tables", "compare_adl": "experiments/compare_luvli",
     "weight_and_tricks": "experiments/restriction", "released_code": "experiments/restriction",
-    "noise": "experiments/mechanism",
+    "noise": "experiments/mechanism", "schedule": "reproduce",
     "training_length": "experiments/training", "step_size": "experiments/training",
 }  # fmt: skip
 EXTRA = (  # what is no experiment of arms: title, place in the paper, page
@@ -175,6 +175,26 @@ def contents() -> str:
     for title, paper, page in (*listed, *EXTRA):
         there = f"file: {page}\n" in f"{toc}\n"
         suffix = ".ipynb" if page.startswith("experiments/") else ".md"
-        link = f"[](/{page}{suffix})" if there else "–"
+        link = f"[](/{page}{suffix})" if there else "no page yet"
         rows.append([paper, title, link])
     return markdown_table(["in the paper", "experiment", "here"], rows)
+
+
+def advice(records: Records) -> str:
+    """advice.yml as a table, the largest effect first (Markdown); what is not run stays out."""
+    rows = []
+    for line in read_yaml(BOOK / "advice.yml"):
+        name, *compared = line["by"]
+        experiment = EXPERIMENTS[name]
+        weights = dict(zip(compared, (1.0, -1.0), strict=False))
+        if len(compared) == 1:
+            weights = comparison_weights(experiment, compared)
+        runs = records.arm_runs(experiment, "300w", arms=list(weights))
+        effect = arms_effect(runs, weights)
+        if effect.run:
+            shown = f"{points(effect.mean)} {bounds(effect.low, effect.high)}"
+            cells = [line["have"], line["take"], shown, counted(effect.seeds), line.get("note", "")]
+            rows.append((effect.mean, cells))
+    rows.sort(key=lambda row: -row[0])
+    head = ["trained with", "take", "error falls by (points) [95 %]", "seeds", "note"]
+    return markdown_table(head, [cells for _, cells in rows])

@@ -4,12 +4,17 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from companion.bench import summary as costs
 from companion.evidence.claims import parameter_count
+from companion.evidence.limits import processor_difference, shift_cost
+from companion.evidence.mechanism import comparable, line
 from companion.evidence.published import published
-from companion.exhibits import play
+from companion.evidence.statistics import bounds, points
+from companion.exhibits import labels, play
+from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records
-from companion.text.limits import limits
 from starlib import distances, schemes
 from starlib.data.synthface import SIZE, SPLITS, STRENGTH
 from starlib.runs.records import Run
@@ -22,7 +27,14 @@ def numbers(records: Records) -> dict[str, Any]:
     runs = records.runs
     return {
         "paper": printed(published()),
-        "scale": {name: _scale(name) for name in SCALES},
+        "scale": {
+            name: {
+                key: f"{value:,}"
+                for key, value in RunConfig.at(name, "300w").to_dict().items()
+                if type(value) is int
+            }
+            for name in SCALES
+        },
         "points": {name: str(scheme.points) for name, scheme in schemes.SCHEMES.items()},
         "synthface": _synthface(runs),
         "optimum": _optimum(),
@@ -30,7 +42,7 @@ def numbers(records: Records) -> dict[str, Any]:
         "smooth": f"{distances.SMOOTH_L1_THRESHOLD:g}",
         "runs": _runs(runs),
         "cost": _cost(records),
-        "parameters": _parameters(),
+        "parameters": {f"depth{d}": f"{parameter_count(d) / 1e6:.2f}" for d in (3, 4)},
         "repeated": _repeated(records),
         "limits": limits(records),
     }
@@ -48,11 +60,6 @@ def printed(values: Any) -> Any:
 def percent(fraction: float, digits: int = 1) -> str:
     """A fraction in %, with the sign."""
     return f"{100 * fraction:.{digits}f} %"
-
-
-def _scale(name: str) -> dict[str, str]:
-    config = RunConfig.at(name, "300w")
-    return {key: f"{value:,}" for key, value in config.to_dict().items() if type(value) is int}
 
 
 def _synthface(runs: Sequence[Run]) -> dict[str, str]:
@@ -102,12 +109,39 @@ def _cost(records: Records) -> dict[str, str]:
     }
 
 
-def _parameters() -> dict[str, str]:
-    return {f"depth{depth}": f"{parameter_count(depth) / 1e6:.2f}" for depth in (3, 4)}
-
-
 def _repeated(records: Records) -> dict[str, str]:
     """NME of a committed run, and of the same run with the code of a later commit."""
     path = records.folder / "analyses" / "reruns.json"
     record, _, later = json.loads(path.read_text(encoding="utf-8"))["runs"]
     return {"record": f"{100 * record['nme']:.3f}", "now": f"{100 * later['nme']:.3f}"}
+
+
+def limits(records: Records) -> Mapping[str, str]:
+    """Name -> text, for `{{ limits.name }}`; "not measured" where the records have nothing."""
+    found = dict.fromkeys(("r", "runs", "shift", "cost", "helen", "processors"), "not measured")
+    found["changed"] = str(sum(run.provenance["dirty"] for run in records.runs))
+    trained = comparable(records.by_config.values())
+    if len(trained) > 2:
+        law = line(trained)
+        found |= {"r": f"{law.r:.3f}", "runs": f"{law.runs}"}
+    reduced = [
+        run
+        for run in records.by_config.values()
+        if (run.config.dataset, run.config.scale) == ("300w", "reduced")
+    ]
+    if difference := processor_difference(reduced):
+        mean, low, high = difference
+        found["processors"] = f"{points(mean)} {bounds(low, high)} points"
+    if measured := labels.load(records.folder):
+        whole = [row for row in measured["rows"] if row["size"] == "all"]
+        faces = [row["faces"] for row in whole]
+        shift = np.average([abs(row["right_percent"]) for row in whole], weights=faces)
+        [helen] = [row["faces"] for row in whole if row["source"] == "helen"]
+        found |= {"shift": f"{shift:.2f} %", "helen": f"{100 * helen / sum(faces):.0f} %"}
+    by_arm = records.arm_runs(EXPERIMENTS["stability"], "300w")
+    costs = [100 * shift_cost(run) for by_seed in by_arm.values() for run in by_seed.values()]
+    if costs:
+        found["cost"] = (
+            f"{np.mean(costs):.2f} points ({min(costs):.2f} to {max(costs):.2f} by network)"
+        )
+    return found

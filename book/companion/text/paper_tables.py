@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from companion.evidence.elsewhere import subsets_elsewhere
+from companion.evidence.effects import subsets_elsewhere
 from companion.evidence.published import contradictions, published
 from companion.exhibits import tables
 from companion.exhibits.cells import frame, markdown_table, spread
@@ -131,13 +131,13 @@ def others(runs: Sequence[Run]) -> str:
             arms[run.config.dataset, run.config.scale, arm(run.config)].append(run)
     if not arms:
         return "Every run in the records belongs to an experiment."
-    opening = "Runs that belong to no experiment, some of one seed and so without a verdict:\n\n"
+    opening = "Runs outside the experiments, which decide no claim:\n\n"
     rows = []
     for (dataset, scale, name), group in sorted(arms.items()):
         subset = next(iter(group[0].metrics))
         nmes = np.array([run.metrics[subset]["nme"] for run in group])
         faces = f"{group[0].metrics[subset]['faces']:,}"
-        place = [label(dataset), scale, name, f"{subset}, {faces}"]
+        place = [label(dataset), scale, label(name), f"{subset}, {faces}"]
         rows.append([*place, spread(nmes).text, len(nmes)])
     head = ["data set", "scale", "arm", "test faces", "NME %", "seeds"]
     return opening + markdown_table(head, rows)

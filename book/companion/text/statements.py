@@ -3,14 +3,17 @@ condition under which it is true."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import pandas as pd
 
 from companion.bench.summary import NEGLIGIBLE
 from companion.evidence.annotators import Agreement
-from companion.evidence.effects import Effect
 from companion.evidence.mechanism import Line, misfit
-from companion.experiments.paper import DISTANCES, EXPERIMENTS
+from companion.evidence.statistics import Effect
+from companion.experiments.paper import EXPERIMENTS
+from companion.files import BOOK, read_yaml
 
 Effects = Mapping[str, Effect]
 
@@ -59,139 +62,73 @@ def unseen(*effects: Effect) -> bool:
     return open_(*effects) and all(e.published and e.high < e.published for e in effects)
 
 
-def ablation_distance(e: Effects) -> Statement:
-    return Statement(
-        f"STAR loss lowers the error with l2, by {gain(e['l2'])} (the paper: {paper(e['l2'])}), "
-        "and with AAM at every distance; with l1 and smooth-l1 alone no gain is seen, and with DR "
-        f"the error rises, by {cost(e['dr smooth_l1'])} with smooth-l1.",
-        lower(e["l2"], *(e[f"aam {d}"] for d in DISTANCES))
-        and not e["l2"].excludes_published
-        and unseen(e["l1"], e["smooth_l1"])
-        and higher(e["dr smooth_l1"], e["dr l2"]),
-    )
+class _Shown:
+    """A word of the templates in statements.yml: its text for each comparison."""
+
+    def __init__(self, effects: Effects, form: Callable[[Effect], str]) -> None:
+        self.effects, self.form = effects, form
+
+    def __getitem__(self, name: str) -> str:
+        return self.form(self.effects[name])
 
 
-def rendered(e: Effects) -> Statement:
-    return Statement(
-        f"On rendered faces, too, STAR loss gains with l2 ({gain(e['l2'])} against the labels) and "
-        f"with no other distance; with DR and l2 it raises the error by {cost(e['dr l2'])}.",
-        lower(e["l2"]) and open_(*(e[d] for d in ("l1", "smooth_l1", "wing")))
-        and higher(e["dr l2"]),
-    )  # fmt: skip
+WORDS: dict[str, Callable[[Effect], str]] = {
+    "gain": gain,
+    "cost": cost,
+    "paper": paper,
+    "bare": lambda effect: gain(effect, ""),
+    "percent": lambda effect: gain(effect, " %"),
+    "mean": lambda effect: f"{100 * effect.mean:.2f}",
+}
+CONDITIONS: dict[str, Callable[[Effect], bool | None]] = {
+    "lower": lower,
+    "higher": higher,
+    "open": open_,
+    "unseen": unseen,
+    "inside": lambda effect: not effect.excludes_published,
+}
+SENTENCES: dict[str, dict[str, Any]] = read_yaml(BOOK / "statements.yml")
 
 
-def resolution(e: Effects) -> Statement:
-    half = e["smooth_l1, 64 px with STAR over 128 px without"]
-    return Statement(
-        f"With l2 STAR loss gains at every resolution, from {gain(e['64 l2'], '')} at 64 pixels to "
-        f"{gain(e['128 l2'])} at 128, but 64 pixels with STAR do not replace 128 without: they are "
-        f"{cost(half)} worse with smooth-l1.",
-        lower(e["64 l2"], e["96 l2"], e["128 l2"]) and higher(half),
-    )
-
-
-def restriction(e: Effects) -> Statement:
-    return Statement(
-        "As in the paper, a restriction is needed, without which the error is "
-        f"{gain(e['baseline over none'])} above the baseline; unlike there, its weight matters: w "
-        f"= 10 is {gain(e['w 10 over w 1'])} better than w = 1.",
-        lower(e["baseline over none"], *(e[f"w {w} over w 1"] for w in (5, 10, 20))),
-    )
-
-
-def compare_adl(e: Effects) -> Statement:
-    return Statement(
-        "Between STAR loss and the hand-made directions of ADL no difference is seen: "
-        f"{gain(e['STAR over ADL'])} for STAR, without AAM, where the paper has it with AAM.",
-        open_(e["STAR over ADL"], e["STAR over ADL constant 5"]),
-    )
-
-
-def compare_luvli(e: Effects) -> Statement:
-    return Statement(
-        f"STAR loss is better than the Mahalanobis distance, by {gain(e['STAR over Mahalanobis'])} "
-        f"(the paper: {paper(e['STAR over Mahalanobis'])}), and worse than the likelihood that the "
-        "paper leaves out, of a Laplace distribution with the heatmap's covariance, by "
-        f"{cost(e['STAR over Laplace NLL, heatmap'])}.",
-        lower(e["STAR over Mahalanobis"]) and higher(e["STAR over Laplace NLL, heatmap"]),
-    )
-
-
-def released_code(e: Effects) -> Statement:
-    return Statement(
-        "At the weight that the authors' code computes, which is the paper's w = 2, STAR loss "
-        f"gains {gain(e['w 2 over baseline'])} over the baseline with smooth-l1.",
-        lower(e["w 2 over baseline"]),
-    )
-
-
-def alternatives(e: Effects) -> Statement:
-    ranked = ["AWing over baseline", "DR over baseline", "Laplace NLL, heatmap over baseline",
-              "STAR +AAM over baseline", "STAR w 10 over baseline"]  # fmt: skip
-    names = [name.removesuffix(" over baseline") for name in ranked]
-    names = [name.replace(" +AAM", " with AAM").replace("w 10", "at w = 10") for name in names]
-    gains = [f"{name} ({100 * e[r].mean:.2f})" for name, r in zip(names, ranked, strict=True)]
-    return Statement(
-        f"After 18 epochs these lower the error of smooth-l1 more than STAR loss at the paper's w "
-        f"= 1, which gains {gain(e['STAR over baseline'])}: {', '.join(gains)}.",
-        lower(*(e[name] for name in ranked)) and open_(e["STAR over baseline"]),
-    )
-
-
-def weight_and_tricks(e: Effects) -> Statement:
-    return Statement(
-        f"A larger weight does not mend STAR loss with DR: at w = 1 it costs "
-        f"{cost(e['STAR +DR over DR'])}, and at w = 10 no gain is seen.",
-        higher(e["STAR +DR over DR"]) and open_(e["STAR +DR w 10 over DR"]),
-    )
+def written(
+    entry: Mapping[str, Any], effects: Effects, holds: bool = True, **values: Any
+) -> Statement:
+    """A sentence of statements.yml from effects and other values; `holds`: whether what its own
+    conditions do not say is true. KeyError names a comparison that is not there."""
+    words = {word: _Shown(effects, form) for word, form in WORDS.items()}
+    own = (true(effects[n]) for key, true in CONDITIONS.items() for n in entry.get(key, ()))
+    return Statement(entry["text"].format_map(words | values), holds and all(own))
 
 
 def training_length(e: Effects) -> Statement:
-    pairs = {d: (e[f"18 epochs {d}"], e[f"60 epochs {d}"]) for d in ("l2", "smooth_l1")}
-    long = {d: f"{100 * longer.mean:.2f}" for d, (_, longer) in pairs.items()}
-    return Statement(
-        "As far as one seed tells, a training of 60 epochs in place of 18 leaves the picture as it "
-        f"is: STAR loss gains {long['l2']} points with l2 and {long['smooth_l1']} with smooth-l1, "
-        f"both inside the intervals after 18 epochs; that with l2 is {gain(e['18 epochs l2'])}.",
-        all(short.low < longer.mean < short.high for short, longer in pairs.values())
-        and all(longer.seeds == (1, 1) for _, longer in pairs.values()),
-    )
+    """The finding on 60 epochs in place of 18."""
+    pairs = [(e[f"18 epochs {d}"], e[f"60 epochs {d}"]) for d in ("l2", "smooth_l1")]
+    holds = all(s.low < long.mean < s.high and long.seeds == (1, 1) for s, long in pairs)
+    return written(SENTENCES["pages"]["training_length 300w reduced"], e, holds)
 
 
 def step_size(e: Effects) -> Statement:
+    """The finding on other learning rates and factors of the loss."""
     pairs = EXPERIMENTS["step_size"].comparisons
-    rivals = [n for n in e if pairs[n].without != "l2" and pairs[n].with_ == "STAR l2"]
-    least, most = (100 * f(e[n].mean for n in rivals) for f in (min, max))
-    return Statement(
-        "The gain with l2 is no matter of the step size: STAR loss stays ahead of every learning "
-        f"rate and every factor of the loss that we tried, by {least:.2f} to {most:.2f} points.",
-        lower(*(e[name] for name in rivals)),
-    )
+    rivals = [e[n] for n in e if pairs[n].without != "l2" and pairs[n].with_ == "STAR l2"]
+    least, most = (100 * f(rival.mean for rival in rivals) for f in (min, max))
+    entry = SENTENCES["pages"]["step_size 300w reduced"]
+    return written(entry, e, lower(*rivals), least=least, most=most)
 
 
-STATEMENTS: dict[tuple[str, str, str], Callable[[Effects], Statement]] = {
-    ("ablation_distance", "300w", "reduced"): ablation_distance,
-    ("ablation_distance", "synthface", "reduced"): rendered,
-    **{
-        (function.__name__, "300w", "reduced"): function
-        for function in (
-            *(resolution, restriction, compare_adl, compare_luvli),
-            *(released_code, alternatives, weight_and_tricks, training_length, step_size),
-        )
-    },
+OF_PAGES = {
+    tuple(key.split()): partial(written, entry) for key, entry in SENTENCES["pages"].items()
+}
+STATEMENTS: dict[tuple[str, ...], Callable[[Effects], Statement]] = OF_PAGES | {
+    ("training_length", "300w", "reduced"): training_length,
+    ("step_size", "300w", "reduced"): step_size,
 }
 
 
 def stability(spread: Effects) -> Statement:
     """spread: comparison -> effect on the spread of the seeds' predictions."""
-    l2, smooth = spread["l2"], spread["smooth_l1"]
-    share = 100 * l2.mean / l2.means[0]
-    return Statement(
-        "Networks trained with l2 agree more with each other under STAR loss, whose spread is "
-        f"{share:.0f} % smaller (the paper: 13 %), by {gain(l2, ' %')} of the inter-ocular "
-        "distance; with smooth-l1 no difference is seen.",
-        lower(l2) and open_(smooth),
-    )
+    share = 100 * spread["l2"].mean / spread["l2"].means[0]
+    return written(SENTENCES["named"]["stability"], spread, share=share)
 
 
 def mechanism(
@@ -202,38 +139,25 @@ def mechanism(
 ) -> Statement:
     """noise: strength of the labels' noise -> comparison -> effect against the truth. people:
     network -> agreement of its heatmaps with people's scatter."""
-    with_, without = noise["strength 3"]["l2"], noise["strength 0"]["l2"]
+    effects = {"with": noise["strength 3"]["l2"], "without": noise["strength 0"]["l2"]}
     ours, null = misfit(widths)
-    plain, star, random = (people[n] for n in ("smooth-l1", "STAR smooth-l1", "random directions"))
-    return Statement(
-        "We do not see that the gain comes from ambiguous labels: with l2 STAR loss gains "
-        f"{gain(without)} on faces without any label noise, and {gain(with_)} with it, while error "
-        f"and weight alone predict the width of its heatmaps to {100 * ours:.0f} % (median; a "
-        f"constant: {100 * null:.0f} %) and the training error its test error (r = {law.r:.3f}). "
-        "The areas of its heatmaps grow where three people's labels scatter (rank correlation "
-        f"{star.areas[0]:.2f}; without STAR loss {plain.areas[0]:.2f}), but with random directions "
-        f"as well ({random.areas[0]:.2f}).",
-        lower(with_, without) and with_.low < without.mean and ours < 0.5 * null and law.r > 0.98
-        and star.areas[1] > 0 and random.areas[1] > 0 and plain.areas[2] < 0,
-    )  # fmt: skip
+    names = {"plain": "smooth-l1", "star": "STAR smooth-l1", "random": "random directions"}
+    areas = {name: people[network].areas for name, network in names.items()}
+    holds = effects["with"].low < effects["without"].mean and ours < 0.5 * null and law.r > 0.98
+    holds &= areas["star"][1] > 0 and areas["random"][1] > 0 and areas["plain"][2] < 0
+    values: dict[str, Any] = {"ours": 100 * ours, "null": 100 * null, "law": law}
+    values |= {name: value for name, (value, *_) in areas.items()}
+    return written(SENTENCES["named"]["mechanism"], effects, holds, **values)
 
 
 def training_step(closed: float, literal: float) -> Statement:
     """Shares of a training step that STAR loss takes in both forms."""
-    limit = f"{100 * NEGLIGIBLE:.0f} %"
-    return Statement(
-        f"STAR loss takes {100 * closed:.2f} % of a training step in closed form, and "
-        f"{100 * literal:.2f} % as the equations stand; negligible is at most {limit} here.",
-        closed <= NEGLIGIBLE < literal,
-    )
+    shares = {"closed": 100 * closed, "literal": 100 * literal, "limit": 100 * NEGLIGIBLE}
+    holds = closed <= NEGLIGIBLE < literal
+    return written(SENTENCES["named"]["training_step"], {}, holds, **shares)
 
 
 def ambiguity(angle: float, null: float) -> Statement:
     """angle, null: means over seeds, in degrees, of STAR l2 with DR on noisy labels and of STAR l2
     on exact ones."""
-    return Statement(
-        f"The heatmap's long axis lies {angle:.0f}° from the direction in which the labels scatter "
-        f"(chance: 45°), and already {null:.0f}° in a network, without DR, whose labels were "
-        "exact: part of the agreement comes from the picture and not from ambiguity.",
-        angle < null < 40,
-    )
+    return written(SENTENCES["named"]["ambiguity"], {}, angle < null < 40, angle=angle, null=null)

@@ -1,4 +1,4 @@
-/* Effect explorer: two arms of a data set, their seeds, both intervals, and the faces. */
+/* Effect explorer: two arms of a data set, their seeds, the interval, and the faces. */
 (() => {
   "use strict";
   const play = window.starplay;
@@ -12,12 +12,12 @@
     return Float64Array.from({ length: bytes.length / 2 }, (_, i) => view.getUint16(2 * i, true) * unit);
   }
 
-  /* Effect between errors [seeds][faces] without and with: both intervals, and by face. */
+  /* Effect between errors [seeds][faces] without and with: with its interval, and by face. */
   function effect(without, withStar) {
     const means = [without, withStar].map((arm) => arm.map((errors) => play.mean([...errors])));
     const faces = without[0].map((_, f) =>
       play.mean(without.map((e) => e[f])) - play.mean(withStar.map((e) => e[f])));
-    return { ...play.welch(...means), bootstrap: play.bootstrap(without, withStar), means, faces };
+    return { ...play.welch(...means), means, faces };
   }
 
   const seedsOf = (runs) => Object.keys(runs).map(Number);
@@ -33,25 +33,21 @@
     Number.isNaN(low) ? "needs two seeds of each arm" : `${points(low)} to ${points(high)}`;
 
   function intervalChart(found, wide) {
-    const [width, height, left, right] = [Math.min(Math.max(wide, 300), 640), 130, 14, 14];
-    const rows = [["Welch, over seeds", found, "sp-with"],
-      ["bootstrap, over seeds and faces", found.bootstrap, "sp-without"]];
-    const ends = rows.flatMap(([, r]) => [r.low, r.high]).filter(Number.isFinite).concat(0, found.mean);
+    const [width, height, edge] = [Math.min(Math.max(wide, 300), 640), 76, 14];
+    const ends = [found.low, found.high].filter(Number.isFinite).concat(0, found.mean);
     const pad = 0.12 * (Math.max(...ends) - Math.min(...ends)) || 0.001;
     const [low, high] = [Math.min(...ends) - pad, Math.max(...ends) + pad];
-    const x = (v) => left + ((v - low) / (high - low)) * (width - left - right);
-    const upright = (v) => rows.map((_, i) => `M${x(v)} ${25 + 46 * i}v18`).join(""); // not in words
+    const x = (v) => edge + ((v - low) / (high - low)) * (width - 2 * edge);
+    const upright = (v) => `M${x(v)} 10v24`;
     return svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "sp-chart", role: "img",
-      "aria-label": `Effect ${points(found.mean)} points; Welch interval ${range(found)}; bootstrap interval ${range(found.bootstrap)}.` },
+      "aria-label": `Effect ${points(found.mean)} points; Welch interval ${range(found)}.` },
     play.ticks(100 * low, 100 * high).map((t) => svg("g", { class: "sp-grid" },
       svg("path", { d: upright(t / 100) }),
-      svg("text", { x: x(t / 100), y: 110, "text-anchor": "middle" }, points(t / 100)))),
+      svg("text", { x: x(t / 100), y: 52, "text-anchor": "middle" }, points(t / 100)))),
     svg("path", { class: "sp-zero", d: upright(0) }),
-    rows.map(([name, r, kind], i) => svg("g", {},
-      svg("text", { x: left, y: 20 + 46 * i }, name),
-      Number.isNaN(r.low) ? null : svg("path", { class: `sp-line ${kind}`, d: `M${x(r.low)} ${34 + 46 * i}H${x(r.high)}` }),
-      svg("circle", { class: "sp-now", cx: x(found.mean), cy: 34 + 46 * i, r: 6 }))),
-    svg("text", { x: width / 2, y: 127, "text-anchor": "middle" }, "effect in points of NME; right of 0: the second arm is better"));
+    Number.isNaN(found.low) ? null : svg("path", { class: "sp-line sp-with", d: `M${x(found.low)} 22H${x(found.high)}` }),
+    svg("circle", { class: "sp-now", cx: x(found.mean), cy: 22, r: 6 }),
+    svg("text", { x: width / 2, y: 72, "text-anchor": "middle" }, "effect in points of NME; right of 0: the second arm is better"));
   }
 
   function faceChart(found, wide) {
@@ -166,7 +162,6 @@
           ["mean", points(found.mean, 3)],
           ["95 % interval, Welch over seeds", range(found)],
           ["degrees of freedom; p", `${shown(found.freedom, 1)}; ${shown(found.p, 3)}`],
-          ["95 % interval, bootstrap over seeds and faces", range(found.bootstrap)],
           [`${chosen[0].name}: NME % of each seed`, list(0)],
           [`${chosen[1].name}: NME % of each seed`, list(1)]]),
         html("figure", {}, html("figcaption", {}, "By face: mean error over seeds, first arm minus second"), faceChart(found, wide)),

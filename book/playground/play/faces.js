@@ -11,14 +11,15 @@
   // view -> points around which it is cut; none: the whole picture
   const VIEWS = { whole: ["whole face", []], cheek: ["left cheek", range(0, 13)],
     eye: ["left eye", range(60, 68)], nose: ["nose", range(51, 60)], mouth: ["mouth", range(76, 96)] };
+  // Marks of a radius around where the path is.
+  const CROSS = (r) => `m${-r} ${-r}l${2 * r} ${2 * r}m${-2 * r} 0l${2 * r} ${-2 * r}`;
+  const DOT = (r) => `m${-r} 0a${r} ${r} 0 1 1 ${2 * r} 0a${r} ${r} 0 1 1 ${-2 * r} 0z`;
   const SHAPES = [
-    (r) => `M${-r} 0A${r} ${r} 0 1 1 ${r} 0A${r} ${r} 0 1 1 ${-r} 0Z`,
-    (r) => `M0 ${-1.2 * r}L${1.1 * r} ${0.8 * r}H${-1.1 * r}Z`,
-    (r) => `M${-r} ${-r}H${r}V${r}H${-r}Z`,
-    (r) => `M0 ${-1.3 * r}L${1.3 * r} 0L0 ${1.3 * r}L${-1.3 * r} 0Z`,
+    DOT,
+    (r) => `m0 ${-1.2 * r}l${1.1 * r} ${2 * r}h${-2.2 * r}z`,
+    (r) => `m${-r} ${-r}h${2 * r}v${2 * r}h${-2 * r}z`,
+    (r) => `m0 ${-1.3 * r}l${1.3 * r} ${1.3 * r}l${-1.3 * r} ${1.3 * r}l${-1.3 * r} ${-1.3 * r}z`,
   ];
-  const CROSS = (r) => `M${-r} ${-r}L${r} ${r}M${-r} ${r}L${r} ${-r}`;
-  const DOT = (r) => `M${-r} 0A${r} ${r} 0 1 1 ${r} 0A${r} ${r} 0 1 1 ${-r} 0Z`;
 
   function range(from, to) { return Array.from({ length: to - from }, (_, i) => from + i); }
 
@@ -42,11 +43,11 @@
       along: 100 * Math.sqrt(mean(along)), across: 100 * Math.sqrt(mean(across)) };
   }
 
-  const marks = (points, shape, kind, unit) => points.map((p) => {
-    const [x, y] = scale(p);
-    const at = { d: shape(2.3 * unit), transform: `translate(${x} ${y})` };
-    return [svg("path", { class: "sp-halo", ...at }), svg("path", { class: `sp-mark ${kind}`, ...at })];
-  }).flat();
+  /* All points of a layer in one path, and its halo. */
+  function marks(points, shape, kind, unit) {
+    const d = points.map((p) => `M${scale(p).join(" ")}${shape(2.3 * unit)}`).join("");
+    return [svg("path", { class: "sp-halo", d }), svg("path", { class: `sp-mark ${kind}`, d })];
+  }
 
   function viewBox(points, truth) {
     if (!points.length) return [0, 0, SIDE];

@@ -92,7 +92,7 @@
       role: "application", "aria-label": "Heatmap of 24 by 24 cells. Arrow keys move the brush, "
         + "with Shift by four cells; space paints, Backspace takes away." }, shape, cursor);
     const below = html("div");
-    let pending = 0;
+    let [pending, rest] = [0, 0];
     const redraw = () => { pending = pending || requestAnimationFrame(draw); };
 
     function draw() {
@@ -102,7 +102,8 @@
       shape.replaceChildren(...drawAxes(seen));
       cursor.setAttribute("x", brush.column * cell);
       cursor.setAttribute("y", brush.row * cell);
-      below.replaceChildren(numbers(seen));
+      clearTimeout(rest); // the map first: it follows the pointer
+      rest = setTimeout(() => below.replaceChildren(numbers(seen)));
     }
     function say() {
       const { mean, axes } = evaluate(map);

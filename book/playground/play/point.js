@@ -6,7 +6,7 @@
   const CELLS = 64; // of a 256-px network's heatmaps
   const SIDE = 320; // of a panel's drawing
   const LEVELS = 7;
-  const FIELD = 33; // label positions per side at which a panel's contours are computed
+  const FIELD = 25; // label positions per side at which a panel's contours are computed
   const SPREADS = Array.from({ length: 25 }, (_, i) => 0.25 * 16 ** (i / 24)); // of the blur chart
   const MEAN = [0, 0]; // the middle, so that a wide map loses as much on each side
   const LIMIT = 0.96; // of the label
@@ -106,8 +106,10 @@
     return { figure, canvas, contours, shape, handle };
   }
 
-  function drawPanel({ canvas, contours, shape, handle }, state, seen, lossAt, gradient) {
-    play.paintMap(canvas, seen.map);
+  /* The contours of a loss, which depend on `key` alone: the label does not move them. */
+  function drawContours(contours, key, lossAt) {
+    if (contours.dataset.key === key) return;
+    contours.dataset.key = key;
     const at = (i) => -1 + (2 * i) / (FIELD - 1);
     const field = Array.from({ length: FIELD }, (_, r) =>
       Array.from({ length: FIELD }, (_, c) => lossAt([at(c), at(r)])));
@@ -115,6 +117,11 @@
     const place = (c, r) => scale([-1 + (2 * c) / (FIELD - 1), -1 + (2 * r) / (FIELD - 1)]);
     contours.replaceChildren(...Array.from({ length: LEVELS }, (_, k) => svg("path",
       { d: play.contour(field, low + ((k + 0.5) / LEVELS) * (high - low), place) })));
+  }
+
+  function drawPanel({ canvas, contours, shape, handle }, state, seen, key, lossAt, gradient) {
+    play.paintMap(canvas, seen.map);
+    drawContours(contours, key, lossAt);
     const [mx, my] = scale(seen.found.mean);
     const size = Math.hypot(...gradient);
     const tip = size ? gradient.map((g) => (-g / size) * 0.34) : [0, 0];
@@ -209,10 +216,10 @@
       pending = 0;
       const wide = chart.clientWidth; // before anything changes, so that nothing is laid out twice
       const seen = evaluate(state);
-      drawPanel(panels.without, state, seen,
+      drawPanel(panels.without, state, seen, state.distance,
         (label) => play.regressionLoss(seen.found.mean, label, state.distance).total,
         seen.regression.gradient);
-      drawPanel(panels.with, state, seen,
+      drawPanel(panels.with, state, seen, `${state.distance} ${shapeOf(state)} ${state.blur}`,
         (label) => starAt(seen, label, state.distance), seen.star.gradient);
       clearTimeout(rest); // the panels first: they follow the pointer; a new curve when it rests
       rest = setTimeout(() => {

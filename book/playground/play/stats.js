@@ -1,8 +1,7 @@
-/* The interval of Welch over seeds, the bootstrap over seeds and faces, and a histogram. */
+/* The interval of Welch over seeds, and a histogram. */
 (() => {
   "use strict";
   const play = (window.starplay = window.starplay || {});
-  const DRAWS = 2000;
 
   const mean = (values) => values.reduce((a, b) => a + b, 0) / values.length;
   const variance = (values) => {
@@ -70,49 +69,11 @@
       p: tailsOfT(effect / error, freedom) };
   }
 
-  /* A small generator of uniform numbers (mulberry32), so that a page shows the same each time. */
-  function random(seed) {
-    let state = seed >>> 0;
-    return () => {
-      state = (state + 0x6d2b79f5) >>> 0;
-      let t = Math.imul(state ^ (state >>> 15), state | 1);
-      t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-      return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-    };
-  }
-
   function quantile(sorted, share) {
     const place = share * (sorted.length - 1);
     const below = Math.floor(place);
     const above = Math.min(below + 1, sorted.length - 1);
     return sorted[below] + (place - below) * (sorted[above] - sorted[below]);
-  }
-
-  /* 95 % percentile interval of the effect between errors [seeds][faces] of two arms: each arm's seeds
-     are drawn anew by themselves, the faces together for both. */
-  function bootstrap(first, second, draws = DRAWS) {
-    const next = random(0);
-    const faces = first[0].length;
-    const means = [];
-    const average = (arm) => {
-      const sum = new Float64Array(faces);
-      for (let s = 0; s < arm.length; s++) {
-        const row = arm[Math.floor(next() * arm.length)];
-        for (let f = 0; f < faces; f++) sum[f] += row[f] / arm.length;
-      }
-      return sum;
-    };
-    for (let d = 0; d < draws; d++) {
-      const [a, b] = [average(first), average(second)];
-      let total = 0;
-      for (let f = 0; f < faces; f++) {
-        const face = Math.floor(next() * faces);
-        total += a[face] - b[face];
-      }
-      means.push(total / faces);
-    }
-    means.sort((a, b) => a - b);
-    return { low: quantile(means, 0.025), high: quantile(means, 0.975) };
   }
 
   /* Counts of values in equal bins from low to high; what lies outside goes into the end bins. */
@@ -125,5 +86,5 @@
     return counts;
   }
 
-  Object.assign(play, { mean, welch, bootstrap, histogram, quantile, quantileOfT, tailsOfT });
+  Object.assign(play, { mean, welch, histogram, quantile, quantileOfT, tailsOfT });
 })();

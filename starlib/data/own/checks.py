@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from starlib.data.copies import few, twice
+from starlib.data.copies import few, same_points, twice
 from starlib.data.faces import ImageFace
 from starlib.data.images import image_size
 from starlib.data.own.shapes import Shapes, as_complex, mean_shape, onto
@@ -50,8 +50,7 @@ def doubts_of(faces: Sequence[ImageFace], scheme: Scheme) -> Iterator[str]:
             yield from _odd_faces(names, landmarks, shapes)
     if scheme.mirrors and not axes and (message := flip_doubt(landmarks, scheme.flip)):
         yield message
-    if copies := twice(faces):
-        yield copies
+    yield from filter(None, (twice(faces), same_points(faces)))
 
 
 def least_alike_first(faces: Sequence[ImageFace]) -> list[ImageFace]:

@@ -23,7 +23,8 @@ class Coordinates:
 
     first_pixel: coordinate of the first pixel's centre; None: as each list says, or its format
     has it. missing: values that both x and y of a point have where it is unlabelled; None: -1, and
-    0 where at least two points are at (0, 0). names: of the points, in the scheme's order.
+    other whole numbers up to 0 that at least two points have. names: of the points, in the
+    scheme's order.
     """
 
     points: int
@@ -51,8 +52,10 @@ class Coordinates:
         """The values that mark an unlabelled point of these coordinates [N, 2], as x and as y."""
         if self.missing is not None:
             return self.missing
-        at_origin = sum(int((face == 0).all(-1).sum()) for face in faces)
-        return (-1.0, 0.0) if at_origin > 1 else (-1.0,)
+        points = np.concatenate([np.empty((0, 2), np.float32), *faces])
+        alike = points[points[:, 0] == points[:, 1], 0]
+        marks, counts = np.unique(alike[(alike <= 0) & (alike % 1 == 0)], return_counts=True)
+        return (-1.0, *(float(v) for v in marks[counts > 1] if v != -1))
 
     def landmarks(
         self, written: NDArray[np.float32], missing: Sequence[float], first_pixel: float

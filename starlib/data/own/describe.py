@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from starlib.data.errors import DataError
+from starlib.data.faces import extent
 from starlib.data.own.coordinates import Coordinates, order_of
 from starlib.data.own.lists import Row
 from starlib.data.own.shapes import Shapes, as_complex, mean_shape
@@ -25,14 +26,21 @@ def described(path: Path) -> str:
         wrong = [line for row in rows if isinstance(row, DataError) for line in row.problems]
         raise DataError(wrong or [f"{path}: expected faces, there are none"])
     points = len(faces[0].cells) // 2
+    if points < 2:
+        raise DataError(f"{path}: expected two points or more, found {points}")
     coordinates = Coordinates(points)
     named = next((row.names for row in faces if row.names), None)
     order = order_of(named, points) if named else None
     written = [coordinates.written(row, order) for row in faces]
     missing = coordinates.unlabelled(written)
     landmarks = np.stack([coordinates.landmarks(face, missing, 0.5) for face in written])
+    low, high = extent(landmarks)
+    flat = [row.where for row, side in zip(faces, high - low, strict=True) if not side.max() > 0]
+    if flat:
+        raise DataError([f"{where}: expected labelled points in two places" for where in flat])
     shapes = mean_shape(landmarks)
     flip = mirror_pairs(shapes.mean)
+    test = path.with_stem("test")  # as `data split` names it
     words = named is not None and not all(name.isdecimal() or not name for name in order or ())
     lines = [
         f"# Proposed from the mean of {len(landmarks)} faces: look at each line.",
@@ -46,6 +54,7 @@ def described(path: Path) -> str:
         "# errors are divided by the distance of these, the two far points that vary least",
         f"normaliser: {[[point] for point in steady_pair(landmarks, shapes, flip)]}",
         f"train: {path.name}",
+        *([f"test: {test.name}"] if path.stem == "train" and test.is_file() else []),
     ]
     return "\n".join(lines) + "\n"
 
@@ -99,6 +108,7 @@ def steady_pair(
     faces = as_complex(landmarks)
     count = len(shapes.mean)
     pairs = flip or [(i, j) for i in range(count) for j in range(i)][:5000]
+    pairs = [(i, j) for i, j in pairs if not np.isnan(faces[:, i] + faces[:, j]).all()] or pairs
     far = [(i, j) for i, j in pairs if abs(shapes.mean[i] - shapes.mean[j]) > FAR] or list(pairs)
     size = np.abs(shapes.factor)[:, None]
     apart = np.stack([np.abs(faces[:, i] - faces[:, j]) for i, j in far], 1) / size

@@ -14,9 +14,10 @@ the lists look like. Points are in pixels of the upright picture, as a viewer sh
 state `first_pixel` in a column of that name, as `predict` writes it; else it is 1 for `.pts` files,
 as in 300-W, 0.5 for tools that count from the picture's edge, and 0. Points without a number (an
 empty cell, nan, NA), of flag 0 in a .json file, or with the value of `missing` are unlabelled: they
-train nothing and test nothing. Where `missing` is not given, (-1, -1) is, and (0, 0) where it is
-there more than once. Flags 1 (hidden) and 2 are not distinguished. Crops follow the labelled
-landmarks. What looks wrong without being an error is a `DataWarning` (`starlib.data.own.checks`).
+train nothing and test nothing. Where `missing` is not given, (-1, -1) is, and (0, 0) or (-999,
+-999) where it is there more than once. Flags 1 (hidden) and 2 are not distinguished. Crops follow
+the labelled landmarks. What looks wrong without being an error is a `DataWarning`
+(`starlib.data.own.checks`).
 """
 
 import os
@@ -37,7 +38,7 @@ from starlib.data.own.coordinates import Coordinates, coordinates_of, order_of
 from starlib.data.own.lists import Row, Rows
 from starlib.data.own.schemes import data_name, read_description, scheme_from
 from starlib.data.own.tools import READERS, list_rows
-from starlib.data.paths import copied_images, named_file
+from starlib.data.paths import copied_images, is_image, named_file, visible_files
 from starlib.data.reader import Checked
 from starlib.schemes import Scheme, normalisations
 
@@ -50,7 +51,7 @@ def _order(path: Path, values: Description, coordinates: Coordinates) -> tuple[s
     """The names of the scheme's points in its order: of the description, or of its first list."""
     if coordinates.names is not None:
         return coordinates.names
-    for source in [path.parent / values[s] for s in SPLITS if s in values]:
+    for source in [named_file(path.parent, values[s]) for s in SPLITS if s in values]:
         if _is_source(source):
             row = next(list_rows(source, coordinates.points), None)
             if isinstance(row, Row) and row.names is not None:
@@ -87,12 +88,13 @@ def scan(path: Path, values: Description, scheme: Scheme, split: str) -> Scan:
     coordinates = coordinates_of(path, values, scheme.points)
     if split not in values:
         return Scan(f"{path}: {split}: expected a list or a folder of faces, got none")
-    source = path.parent / values[split]
+    source = named_file(path.parent, values[split])
     if not _is_source(source):
         kinds = f"{', '.join(READERS)} or a folder"
         return Scan(problems=[f"{path}: {split}: expected {kinds}, got {values[split]!r}"])
     folder = source if os.path.isdir(source) else source.parent
-    folder = path.parent / values["images"] if "images" in values else folder
+    if "images" in values:
+        folder = path.parent / values["images"].replace("\\", "/")
     result = Scan(f"{source}: expected faces, there are none")
     with noted(result.problems):
         order = _order(path, values, coordinates)
@@ -104,15 +106,25 @@ def scan(path: Path, values: Description, scheme: Scheme, split: str) -> Scan:
             for face in result.faces
             if not _scorable(face, scheme)
         )
-    if os.path.isdir(source) and (copies := copied_images(source)):
-        names = few([path.name for path in copies])
-        result.notes.append(f"{len(copies)} copies are left out: {names}")
+    if os.path.isdir(source):
+        result.notes += _left_out(source, result)
     missing = [int(np.isnan(face.landmarks).any(-1).sum()) for face in result.faces]
     if any(missing):
         points = f"{sum(missing)} of {scheme.points * len(missing)} points"
         where = f"{np.count_nonzero(missing)} of {len(missing)} faces"
         result.notes.append(f"{points} are unlabelled, in {where}")
     return result
+
+
+def _left_out(folder: Path, result: Scan) -> Iterator[str]:
+    """A line for the copies in a folder, and for pictures without landmarks."""
+    copies = copied_images(folder)
+    read = {face.path.resolve() for face in result.faces}
+    images = [path for path in visible_files(folder) if is_image(path)]
+    bare = [p for p in images if p not in copies and p.resolve() not in read]
+    for paths, what in ((copies, "copies are left out"), (bare, "pictures have no landmarks")):
+        if paths and (paths is copies or not result.problems):
+            yield f"{len(paths)} {what}: {few([path.name for path in paths])}"
 
 
 def _scorable(face: ImageFace, scheme: Scheme) -> bool:
@@ -138,12 +150,16 @@ def _read(result: Scan, rows: Rows, folder: Path, coordinates: Coordinates, orde
     origins = {f"{first:g}" for _, _, first in written}
     if origins:
         result.notes.append(f"the first pixel's centre is at {' or '.join(sorted(origins))}")
+    if unread := dict.fromkeys(name for row, _, _ in written for name in row.unread):
+        result.notes.append(f"columns that are not read: {few(list(unread))}")
     if coordinates.missing is None:
-        for value in missing:
+        for value in dict.fromkeys((*missing, 0.0)):
             count = sum(int((points == value).all(-1).sum()) for _, points, _ in written)
-            where = f"points at ({value:g}, {value:g}) are taken for unlabelled"
+            how = "for unlabelled; `missing: []` takes them as they are"
+            if value not in missing:
+                how = "as they are; `missing: 0` takes them for unlabelled"
             if count:
-                result.notes.append(f"{count} {where}; `missing: []` takes them as they are")
+                result.notes.append(f"{count} points at ({value:g}, {value:g}) are taken {how}")
 
 
 def check(path: Path) -> Checked:

@@ -1,9 +1,10 @@
 """Lists of faces of your own data: a row for each face from CSV or TSV, as it is written.
 
-A CSV row is an image and x, y of each point, between commas, semicolons or tabs; with semicolons,
+A CSV row is an image and x, y of each point, between commas, semicolons, tabs or |; but for commas,
 a comma in a number is its decimal sign. The first row may be a header: names without any number.
 Columns that it calls x0, y0, … (or nose_x, nose_y, …) are taken by these names, in whichever order
-they stand, and others are left alone but for `image`, `first_pixel` and `person`, who it is. A .tsv
+they stand, and others, such as those of a box, are left alone but for `image`, `first_pixel` and
+`person`, who it is. Names that say no order (p0, p1, …) are none; others are refused. A .tsv
 file is a list as the released code (and ADNet's) reads it: image, five points, landmarks
 "x,y,x,y,…", scale, centre x, centre y, with or without a header; only image and landmarks are used.
 """
@@ -20,12 +21,14 @@ from starlib.data.errors import DataError
 from starlib.data.paths import is_image
 from starlib.data.text import read_text
 
-DELIMITERS = "\t;,"
+DELIMITERS = "\t;|,"
 IMAGE_COLUMNS = ("image", "image_path", "file", "file_name", "filename", "path", "picture")
 PERSON_COLUMNS = ("person", "subject", "identity")
+BOX = ({"min", "max"}, {"w", "width"})  # corners of a box by their names, and names beside one
 FIRST_PIXEL = "first_pixel"  # the column that says where a list counts from
 # Lists of the released code name images from a folder that only their authors have.
 _RAW_IMAGES = "rawImages/"
+_DECIMAL = re.compile(r"\s*[-+]?\d+,\d+\s*")
 _AXIS = (r"{0}(?:[\W_]+(?P<behind>.+)|(?P<number>\d+))?", r"(?P<before>.+?[\W_]+|.*\d){0}")
 _COLUMNS = [(axis, re.compile(form.format(axis))) for axis in "xy" for form in _AXIS]
 
@@ -37,7 +40,7 @@ class Row:
     where: file and row. cells: x and y of each point, None where it is unlabelled. names: of these
     points, None where the list has no names. first_pixel: the coordinate of the first pixel's
     centre where the list states it, `usual` that of its format. name: of the face, by default its
-    image and row. person: who it is, where the list says so.
+    image and row. person: who it is, where the list says so. unread: columns that are left alone.
     """
 
     where: str
@@ -48,6 +51,7 @@ class Row:
     usual: float = 0
     name: str = ""
     person: str = ""
+    unread: tuple[str, ...] = ()
 
 
 Rows = Iterator[Row | DataError]
@@ -66,8 +70,7 @@ def csv_cells(path: Path) -> Iterator[tuple[int, list[str]]]:
     try:
         for number, row in enumerate(csv.reader(lines, delimiter=delimiter), 1):
             if any(cell.strip() for cell in row):
-                decimal = delimiter == ";"
-                yield number, [row[0], *(c.replace(",", ".") if decimal else c for c in row[1:])]
+                yield number, [c.replace(",", ".") if _DECIMAL.fullmatch(c) else c for c in row]
     except csv.Error as error:
         raise DataError(f"{path}: expected a readable list of faces ({error})") from error
 
@@ -87,12 +90,14 @@ def _is_number(word: str) -> bool:
 
 @dataclass(frozen=True)
 class Header:
-    """Columns of a list: the image's, x and y of each point by its name, FIRST_PIXEL's."""
+    """Columns of a list: the image's, x and y of each point by its name, FIRST_PIXEL's, the
+    person's; and the names of those that are left alone."""
 
     image: int
     points: dict[str, list[int]]
     first_pixel: int | None
     person: int | None
+    unread: tuple[str, ...]
 
     @classmethod
     def of(cls, where: str, names: list[str]) -> "Header":
@@ -110,11 +115,17 @@ class Header:
         half = [point for point, axes in columns.items() if len(axes) < 2]
         if half:
             raise DataError(f"{where}: expected x and y of each point, {half[0]!r} has one")
+        if BOX[0] < set(columns):
+            columns = {point: axes for point, axes in columns.items() if point not in BOX[0]}
+        if len(columns) > 1 and BOX[1] & set(words):
+            columns.pop("", None)
         image = next((words.index(word) for word in IMAGE_COLUMNS if word in words), 0)
         points = {point: [axes["x"], axes["y"]] for point, axes in columns.items()}
         first = words.index(FIRST_PIXEL) if FIRST_PIXEL in words else None
         person = next((words.index(word) for word in PERSON_COLUMNS if word in words), None)
-        return cls(image, points, first, person)
+        read = {image, first, person}.union(*points.values())
+        unread = [n.strip() for i, n in enumerate(names) if i not in read and n.strip()]
+        return cls(image, points, first, person, tuple(unread))
 
     def row(self, where: str, cells: list[str]) -> Row:
         numbers = [cells[column] for columns in self.points.values() for column in columns]
@@ -122,27 +133,40 @@ class Header:
         image = cells[self.image].strip()
         who = "" if self.person is None else cells[self.person].strip()
         names = tuple(self.points)
-        return Row(where, image, numbers, names=names, first_pixel=first, person=who)
+        return Row(where, image, numbers, names, first_pixel=first, person=who, unread=self.unread)
+
+
+def _say_no_order(names: list[str]) -> bool:
+    """Whether names of columns are but counted, as p0, p1, …, or all the same."""
+    words = {re.sub(r"\d+", "", name.strip().lower()) for name in names}
+    numbers = [int(digits) for name in names for digits in re.findall(r"\d+", name)[-1:]]
+    counted = not numbers or numbers == [*range(numbers[0], numbers[0] + len(names))]
+    return len(words) == 1 and counted
 
 
 def csv_rows(path: Path, points: int | None) -> Rows:
-    header, width = None, 0
+    header, top, width = None, 0, 0
     for number, cells in csv_cells(path):
         where = f"{path}, row {number}"
-        if number == 1 and is_header(cells):
+        top = top or number
+        if number == top and is_header(cells):
             header, width = Header.of(where, cells), len(cells)
-            if not header.points and points in (None, (width - 1) / 2):  # names without x and y
+            if not header.points and points in (None, (width - 1) / 2):
+                if not _say_no_order(cells[1:]):
+                    names, words = "x0, y0, … or nose_x, nose_y, …", ", ".join(cells[1:4])
+                    raise DataError(f"{where}: expected columns {names}, found {words}, …")
                 header = None
             elif points is not None and len(header.points) != points:
                 found = 2 * len(header.points) or width - 1
                 expected = f"{2 * points} numbers ({points} points)"
-                raise DataError(f"{where}: expected {expected}, found {found}")
+                hint = "" if width > 1 else " between commas, semicolons, tabs or |"
+                raise DataError(f"{where}: expected {expected}, found {found}{hint}")
         elif header is None:
             yield Row(where, cells[0].strip(), cells[1:])
         elif len(cells) == width:
             yield header.row(where, cells)
         else:
-            yield DataError(f"{where}: expected {width} cells as in row 1, found {len(cells)}")
+            yield DataError(f"{where}: expected {width} cells as in row {top}, found {len(cells)}")
 
 
 def tsv_rows(path: Path, _: int | None) -> Rows:

@@ -13,6 +13,7 @@ that is known, `scheme: 300w` says all of it; `name` is then the data set's, by 
 The same file says where the faces are: see `starlib.data.own`.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from reprlib import repr as _short  # a small file may hold a value of any size
@@ -34,7 +35,8 @@ def read_description(path: Path | str) -> dict[str, Any]:
     except ImportError as error:
         raise ImportError("your own data needs PyYAML: pip install 'starloss[data]'") from error
     try:
-        values = yaml.safe_load(read_text(Path(path), ".yml file"))
+        text = read_text(Path(path), ".yml file")
+        values, nodes = yaml.safe_load(text), yaml.compose(text, Loader=yaml.SafeLoader)
     except DataError:
         raise
     except (ValueError, RecursionError, yaml.YAMLError) as error:
@@ -42,7 +44,9 @@ def read_description(path: Path | str) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise ValueError(f"{path}: expected keys and values, got {_short(values)}")
     known = ("scheme", *SCHEME_KEYS, *FACE_KEYS)
-    messages = [
+    keys = Counter(str(key.value) for key, _ in getattr(nodes, "value", ()))
+    messages = [f"{_short(key)}: expected once, it is there twice" for key in keys if keys[key] > 1]
+    messages += [
         f"{_short(key)}: unknown; known are {', '.join(known)}"
         for key in values
         if key not in known
@@ -115,10 +119,10 @@ def _list(key: str, given: object) -> list[Any]:
 
 def _indices(key: str, given: object, count: int, length: int | None = None) -> tuple[int, ...]:
     """Points of a scheme with `count` of them, each once; `length` of them if it is given."""
-    indices = _list(key, given)
+    indices = given if isinstance(given, list) else []
     wrong_length = not indices if length is None else len(indices) != length
     if wrong_length or any(type(i) is not int or not 0 <= i < count for i in indices):
-        some = "lists" if length is None else f"lists of {length}"
+        some = "lists" if length is None else "pairs"
         raise ValueError(
             f"{key}: expected {some} of points from 0 to {count - 1}, got {_short(given)}"
         )

@@ -2,7 +2,8 @@
 
 - A folder of images with `.pts` files, or with labelme's `.json` files, beside them. Several faces
   of an image are told apart by `group_id`.
-- CVAT for images 1.1, `.xml`: skeletons, one a face; or single points, labelled, one face an image.
+- CVAT for images 1.1, `.xml`: skeletons, one a face; single points, labelled, one face an image; or
+  a shape of all points of a face, in their order.
 - imglab, `.xml`: a `box` is a face, its `part`s are the points.
 - COCO, `.json`: key points with flags, one face an annotation, names from its category.
 - Label Studio, `.json`: key points, one face an annotation; the image is the one of that name.
@@ -20,7 +21,7 @@ from xml.etree import ElementTree
 
 from starlib.data.errors import DataError
 from starlib.data.own.lists import Row, Rows, csv_rows, tsv_rows
-from starlib.data.paths import is_image, visible_files
+from starlib.data.paths import copied_images, is_image, visible_files
 from starlib.data.pts import pairs, read_pts
 from starlib.data.text import read_text
 
@@ -32,7 +33,7 @@ Named = list[tuple[str, Any, Any]]  # name, x and y of each point
 def _row(where: str, image: str, points: Named, usual: float = EDGE) -> Row:
     cells = [value for _, x, y in points for value in (x, y)]
     names = tuple(str(name).strip() for name, _, _ in points)
-    return Row(where, image, cells, names=names, usual=usual)
+    return Row(where, image, cells, names=names if any(names) else None, usual=usual)
 
 
 def _parsed(where: object, expected: str, parse: Callable[..., Iterable[Row]], *parts: Any) -> Rows:
@@ -51,8 +52,10 @@ def folder_rows(folder: Path, points: int | None) -> Rows:
     files = visible_files(folder)
     lists = [path for path in files if path.suffix.lower() == ".json"]
     if lists and not any(path.suffix.lower() == ".pts" for path in files):
+        copies = {path.stem for path in copied_images(folder)}
         for path in lists:
-            yield from _parsed(path, "labelme's imagePath and shapes", _labelme_faces)
+            if path.stem not in copies:
+                yield from _parsed(path, "labelme's imagePath and shapes", _labelme_faces)
         return
     both, problems = pairs(folder)
     if problems:
@@ -97,14 +100,16 @@ def xml_rows(path: Path, _: int | None) -> Rows:
 
 
 def _cvat_faces(image: ElementTree.Element) -> Iterator[Named]:
-    skeletons = image.findall("skeleton")
-    for face in skeletons or ([image] if image.findall("points") else []):
+    for face in (*image.findall("skeleton"), image):
         points: Named = []
-        for point in face.findall("points"):
-            if point.get("outside") != "1":
-                x, _, y = (point.get("points") or "").partition(",")
-                points.append((point.get("label", ""), x, y))
-        yield points
+        for shape in face.findall("points"):
+            places = [p.partition(",") for p in (shape.get("points") or "").split(";")]
+            if len(places) > 1:  # all points of a face
+                yield [("", x, y) for x, _, y in places]
+            elif shape.get("outside") != "1":
+                points.append((shape.get("label", ""), places[0][0], places[0][2]))
+        if points:
+            yield points
 
 
 def _imglab_faces(image: ElementTree.Element) -> Iterator[Named]:
@@ -169,6 +174,8 @@ def _label_studio_faces(where: str, task: dict[str, Any]) -> Iterator[Row]:
     name = str(addresses[0]).replace("\\", "/").partition("?")[0].rpartition("/")[2]
     prefix, dash, rest = name.partition("-")
     for annotation in task["annotations"]:
+        if annotation.get("was_cancelled"):
+            continue
         points: Named = []
         for result in annotation["result"]:
             if result["type"] == "keypointlabels":

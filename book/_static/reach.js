@@ -50,7 +50,7 @@ let [marked, tapped] = [null, null];
 function say(event) {
   if (event.target === tip || (event.type === "pointerover" && event.pointerType === "touch")) return;
   const mark = event.target.closest?.(titled) || null;
-  if (event.type === "pointerdown") tapped = event.pointerType === "touch" && mark !== marked ? mark : null;
+  if (event.type === "pointerdown") tapped = event.pointerType === "touch" && (mark !== marked || tip.hidden) ? mark : null;
   marked?.removeAttribute("aria-describedby");
   marked = mark;
   tip.hidden = !mark;

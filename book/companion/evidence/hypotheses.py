@@ -16,12 +16,8 @@ from companion.evidence.claims import SETTLED
 from companion.evidence.rules import measured_effects, rule_arms
 from companion.evidence.statistics import ALPHA, Effect, holm, interval
 from companion.evidence.verdicts import Rule, Word
-<<<<<<< HEAD
-from companion.experiments.experiment import PROTOCOLS
-from companion.experiments.experiment import SETTLED as SCALE
-=======
 from companion.experiments.experiment import PROTOCOLS, Experiment
->>>>>>> house
+from companion.experiments.experiment import SETTLED as SCALE
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import ArmRuns, Records
 from companion.files import read_yaml

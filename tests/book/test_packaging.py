@@ -139,7 +139,7 @@ def test_every_page_is_in_the_toc_once():
 
 def test_scripts_that_every_page_of_the_book_loads_are_small():
     # Jupyter Book loads every script in _static/ on every page; larger ones belong in vendor/.
-    assert sum(path.stat().st_size for path in (ROOT / "book/_static").rglob("*.js")) < 4000
+    assert sum(path.stat().st_size for path in (ROOT / "book/_static").rglob("*.js")) < 5000
 
 
 def test_the_loss_in_the_readme_runs_with_torch_and_numpy_alone():

@@ -368,4 +368,6 @@ def test_covariances_are_those_that_calibration_is_fitted_to(fields, tmp_path):
     expected = covariances(model, crops, config)  # in the square of the stored crop's [-1, 1]
     side = 40 * STORE_MARGIN / VIEW_MARGIN / 2
     found = detector.detect(crops, box)[1]
-    np.testing.assert_allclose(found, expected * side**2, rtol=1e-4, atol=1e-6)
+    # An element beside larger ones has their rounding.
+    size = side**2 * np.abs(expected).max()
+    np.testing.assert_allclose(found, expected * side**2, rtol=1e-4, atol=1e-6 * size)

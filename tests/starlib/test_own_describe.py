@@ -99,9 +99,8 @@ def test_predict_gives_the_faces_of_a_picture(run_file, tmp_path, monkeypatch):
         for one, two in itertools.zip_longest(found, starlib.predict(other, weights=run_file)):
             np.testing.assert_array_equal(one.landmarks, two.landmarks)
     [given] = starlib.predict(image, weights=run_file, faces=[[10, 5, 50, 45]])
-    np.testing.assert_allclose(
-        given.landmarks, found[0].landmarks, atol=0.1
-    )  # pixels: an untrained network
+    close = {"atol": 0.1}  # pixels, of an untrained network
+    np.testing.assert_allclose(given.landmarks, found[0].landmarks, **close)
     assert given.confidence is None and given.landmarks.shape == (68, 2)
     assert starlib.predict(image, weights=run_file, faces=[]) == []
 

@@ -105,6 +105,7 @@ def forest(
     axes.axvline(0, color="black", lw=1)
     axes.set_yticks(range(len(data)), [fill(name, 26) for name in data["comparison"]])
     axes.set_ylim(len(data) - 0.5, -0.5)
+    axes.locator_params(axis="x", nbins=5)
     figure.supxlabel(fill(axis, 60), fontsize=10)  # below the names as well: it is wide
     handles, labels = axes.get_legend_handles_labels()
     once = dict(zip(labels, handles, strict=True))

@@ -225,11 +225,17 @@ class Page:
         """The author's sentence where there is one for these runs."""
         write = STATEMENTS.get((self.experiment.name, self.dataset, self.scale))
         try:
-            return self.say(write(self.effects) if write and self.seeds is None else None)
+            return self._say(write(self.effects) if write and self.seeds is None else None)
         except KeyError:  # a comparison of the sentence is not in these records
-            return self.say(None)
+            return self._say(None)
 
-    def say(self, statement: Statement | None) -> Markdown:
+    def say(self, statement: Statement) -> Markdown:
+        """A statement on the closed scale's runs on the experiment's first data set; on other runs
+        without it."""
+        own = self.dataset == self.experiment.datasets[0] and self.scale in PROTOCOLS
+        return self._say(statement if own and self.seeds is None else None)
+
+    def _say(self, statement: Statement | None) -> Markdown:
         """A statement with the judgements of the claims, as `companion.text.findings.finding`."""
         name = self.experiment.name
         return Markdown(findings.finding(statement, self.judgements, name, committed(self.records)))

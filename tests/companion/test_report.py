@@ -72,7 +72,9 @@ def test_what_the_book_shows_can_be_drawn_from_any_set_of_runs(tmp_path):
         assert figures.curves(runs, {"l2": ("l2", "STAR l2")}).texts or nmes
         assert figures.curves(runs, curve="width").texts  # these records have none
         pairs = {"l2": ABLATION.comparisons["l2"]}
-        assert paper_figures.spread_distribution(runs, pairs).axes or len(nmes) < 2
+        for highest in (0.06, 1e-6):  # the latter below all spreads, as of networks hardly trained
+            spread = paper_figures.spread_distribution(runs, pairs, highest)
+            assert spread.axes or len(nmes) < 2
         regions = experiment_tables.region_errors(runs, pairs)
         assert len(regions) == (6 if len(nmes) > 1 else 0)
         assert len(tables.arm_table(runs)) == len(ABLATION.arms)

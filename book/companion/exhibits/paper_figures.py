@@ -23,7 +23,8 @@ Series = Mapping[str, Mapping[float, NDArray]]  # name -> place on the axis -> N
 def spread_distribution(
     runs: ArmRuns, pairs: Mapping[str, Comparison], highest: float = 0.06
 ) -> Figure:
-    """Fig. 6: how the spread of the seeds' predictions is distributed over faces and landmarks.
+    """Fig. 6: how the spread of the seeds' predictions is distributed over faces and landmarks, up
+    to `highest` or to twice the largest mean.
 
     A histogram and a kernel density for each arm of each pair, and lines at their plain means,
     which the jackknife of `companion.evidence.stability` does not correct for the number of seeds.
@@ -35,8 +36,11 @@ def spread_distribution(
     }
     if not shown:
         return figures.nothing()
+    arms = {arm for pair in shown.values() for arm in (pair.without, pair.with_)}
+    spreads = {arm: 100 * point_spread(predictions(runs[arm])) for arm in arms}
+    most = max(100 * highest, *(2 * spread.mean() for spread in spreads.values()))
     figure, row = figures.panels(len(shown))
-    edges = np.linspace(0, 100 * highest, 81)
+    edges = np.linspace(0, most, 81)
     middle = (edges[:-1] + edges[1:]) / 2
     data = []
     for axes, (name, pair) in zip(row, shown.items(), strict=True):
@@ -44,10 +48,10 @@ def spread_distribution(
             (pair.without, figures.WITHOUT, "--"),
             (pair.with_, figures.WITH, "-"),
         ):
-            spread = 100 * point_spread(predictions(runs[arm]))
+            spread = spreads[arm]
             same = {"comparison": label(name), "arm": label(arm), "mean spread (%)": spread.mean()}
             name_of = f"{label(arm)}, mean {spread.mean():.2f} %"
-            shares, _ = np.histogram(kept := spread[spread < 100 * highest], edges, density=True)
+            shares, _ = np.histogram(kept := spread[spread < most], edges, density=True)
             smooth = gaussian_kde(kept)(middle)
             columns = {"histogram (1/%)": shares, "kernel density (1/%)": smooth}
             data.append(pd.DataFrame(same | {"spread (%)": middle} | columns))
@@ -56,7 +60,7 @@ def spread_distribution(
             mean = axes.axvline(spread.mean(), color=colour, ls=dash, lw=1)
             figures.hover(mean, [f"{label(arm)}: mean spread {spread.mean():.2f} %"])
         axes.set(title=label(name), xlabel="spread of the predictions, %")
-        axes.set_xlim(0, 100 * highest)
+        axes.set_xlim(0, most)
     row[0].set_ylabel("density, 1/%")
     figures.legends_below(figure, row)
     return figures.done(figure, pd.concat(data))

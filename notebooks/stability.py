@@ -32,8 +32,8 @@ page.say(statements.stability(effects))
 # ## Predictions on a face
 #
 # As the paper's Fig. 1. First two rows: what networks that differ in their seed alone predict for
-# one test face of 300-W, drawn by the curves of its labels since its picture may not be shown; a
-# cross is their mean. Third row: heatmaps of the network that comes with the project, on a
+# one test face, drawn by the curves of its labels since its picture may not be shown; a cross is
+# their mean. Third row: heatmaps of the network that comes with the project, on a
 # photograph in the public domain. One face is an anecdote; the figures below have all.
 
 # %%

@@ -5,6 +5,7 @@ of equations, numbers for the prose, titles on citations, links on notebook page
 import html
 import re
 import subprocess
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -195,12 +196,18 @@ def link_terms(app: Any, doctree: nodes.document, page: str) -> None:
 def _terms(app: Any, page: str) -> dict[str, tuple[str, str]]:
     """Term of the glossary -> its address from a page, and its definition."""
     place = app.builder.get_relative_uri(page, GLOSSARY)
-    found = {}
-    for glossary in app.env.get_doctree(GLOSSARY).findall(addnodes.glossary):
-        for item in glossary.findall(nodes.definition_list_item):
-            for term in item.findall(nodes.term):
-                found[term.astext()] = f"{place}#{term['ids'][0]}", item[-1].astext()
-    return found
+    return {name: (f"{place}#{anchor}", said) for name, anchor, said in _glossary(app.env)}
+
+
+@cache
+def _glossary(env: Any) -> list[tuple[str, str, str]]:
+    """Terms with their anchors and definitions; the page that has them is read once."""
+    return [
+        (term.astext(), term["ids"][0], item[-1].astext())
+        for glossary in env.get_doctree(GLOSSARY).findall(addnodes.glossary)
+        for item in glossary.findall(nodes.definition_list_item)
+        for term in item.findall(nodes.term)
+    ]
 
 
 def read_docstring(

@@ -40,17 +40,17 @@ def _runs(options: argparse.Namespace) -> int:
         return _check(records)
     claims = claims_of_runs(options.scale)
     what = options.scale, options.experiment, options.dataset
-    gpu, factor = own_gpu(costs.load(records.folder))
+    hours, factor = "about {:.1f} hours of one core", 1.0
+    if options.device == "cuda":
+        gpu, factor = own_gpu(costs.load(records.folder))
+        hours = f"at least {{:.1f}} hours on an {gpu}, computed and not measured"
+        if factor != 1:
+            hours = f"about {{:.1f}} hours on an {gpu}, from its benchmark"
     listed = entries(records, *what, device=options.device, gpu_factor=factor)
     print(f"{'state':8} {'minutes':>7}  {'data set':14} {'seed':>4}  arm: what it decides")
     for entry in listed:
         if not (options.missing and entry.run):
             print(_line(entry, claims.get(entry.config, ())))
-    hours = "about {:.1f} hours of one core"
-    if options.device == "cuda":
-        hours = f"about {{:.1f}} hours on an {gpu}, from its benchmark"
-        if factor == 1:
-            hours = f"at least {{:.1f}} hours on an {gpu}, computed and not measured"
     print(f"{_total(listed, hours)} (records: {records.folder / 'runs'})")
     return 0
 

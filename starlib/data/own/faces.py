@@ -119,12 +119,14 @@ def scan(path: Path, values: Description, scheme: Scheme, split: str) -> Scan:
 def _left_out(folder: Path, result: Scan) -> Iterator[str]:
     """A line for the copies in a folder, and for pictures without landmarks."""
     copies = copied_images(folder)
-    read = {face.path.resolve() for face in result.faces}
+    if copies:
+        yield f"{len(copies)} copies are left out: {few([path.name for path in copies])}"
+    if result.problems:
+        return
+    read = {face.path.resolve() for face in result.faces}.union(copies)
     images = [path for path in visible_files(folder) if is_image(path)]
-    bare = [p for p in images if p not in copies and p.resolve() not in read]
-    for paths, what in ((copies, "copies are left out"), (bare, "pictures have no landmarks")):
-        if paths and (paths is copies or not result.problems):
-            yield f"{len(paths)} {what}: {few([path.name for path in paths])}"
+    if bare := [path.name for path in images if read.isdisjoint((path, path.resolve()))]:
+        yield f"{len(bare)} pictures have no landmarks: {few(bare)}"
 
 
 def _scorable(face: ImageFace, scheme: Scheme) -> bool:

@@ -13,10 +13,9 @@ from matplotlib.figure import Figure
 
 from companion.evidence.claims import SETTLED, Judgement, judge_all
 from companion.evidence.effects import comparison_effects
-from companion.evidence.hypotheses import SCALE
 from companion.evidence.statistics import Effect
 from companion.exhibits import figures, run_tables, tables
-from companion.experiments.experiment import PROTOCOLS, Comparison, Experiment
+from companion.experiments.experiment import PROTOCOLS, SETTLED_SCALE, Comparison, Experiment
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import ArmRuns, Records, subsets_of
 from companion.experiments.train_all import run_all
@@ -104,7 +103,7 @@ def records_of(results: str) -> Records:
 
 def is_settled(dataset: str, scale: str) -> bool:
     """Whether the rules of settled.yml judge runs, once all planned seeds of an arm are run."""
-    return (dataset, scale) == ("300w", SCALE)
+    return (dataset, scale) == ("300w", SETTLED_SCALE)
 
 
 def seeds_needed(experiment: Experiment, arm: str, dataset: str, scale: str, least: int) -> int:

@@ -14,7 +14,7 @@ from companion.evidence.published import mean_effect, printed_for
 from companion.evidence.rules import KINDS, measured_effects, planned_runs, rule_arms
 from companion.evidence.statistics import ENOUGH, Effect, holm, pooled_deviation
 from companion.evidence.verdicts import Decision, Measured, Rule, Verdict
-from companion.experiments.experiment import Experiment
+from companion.experiments.experiment import SETTLED_SCALE, Experiment
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records
 from companion.files import BOOK, read_yaml
@@ -163,7 +163,7 @@ def _apart(group: Claim) -> list[dict[str, Any]]:
 def claims_of_runs(scale: str = "reduced") -> dict[RunConfig, list[str]]:
     """Config -> ids of the claims whose rule reads its run."""
     claims_of = defaultdict(list)
-    for claim in read_claims(SETTLED if scale == "long" else CLAIMS):
+    for claim in read_claims(SETTLED if scale == SETTLED_SCALE else CLAIMS):
         if "experiment" in claim["rule"]:
             for config in planned_runs(claim["rule"], scale):
                 claims_of[config].append(claim["id"])

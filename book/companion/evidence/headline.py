@@ -2,7 +2,7 @@
 
 from companion.evidence.effects import comparison_effects
 from companion.evidence.statistics import Effect
-from companion.experiments.experiment import SETTLED
+from companion.experiments.experiment import SETTLED_SCALE
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records
 
@@ -12,7 +12,9 @@ TABLE3, NOISE, CLOSED = "ablation_distance", "noise", "reduced"
 SHOWN: dict[str, tuple[str, str, str, str, str, str]] = {
     "l1": (TABLE3, "300w", CLOSED, "l1", "target", "improves-l1"),
     "smooth-l1": (TABLE3, "300w", CLOSED, "smooth_l1", "target", "improves-smooth-l1"),
-    "smooth-l1, 60 epochs": (TABLE3, "300w", SETTLED, "smooth_l1", "target", "improves-smooth-l1"),
+    "smooth-l1, 60 epochs": (
+        TABLE3, "300w", SETTLED_SCALE, "smooth_l1", "target", "improves-smooth-l1",
+    ),
     "smooth-l1, w = 2": ("released_code", "300w", CLOSED, "w 2 over baseline", "target", ""),
     "Wing": (TABLE3, "300w", CLOSED, "wing", "target", "improves-wing"),
     "l2": (TABLE3, "300w", CLOSED, "l2", "target", "improves-l2"),

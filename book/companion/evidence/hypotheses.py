@@ -16,8 +16,7 @@ from companion.evidence.claims import SETTLED
 from companion.evidence.rules import measured_effects, rule_arms
 from companion.evidence.statistics import ALPHA, Effect, holm, interval
 from companion.evidence.verdicts import Rule, Word
-from companion.experiments.experiment import PROTOCOLS, Experiment
-from companion.experiments.experiment import SETTLED as SCALE
+from companion.experiments.experiment import PROTOCOLS, SETTLED_SCALE, Experiment
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import ArmRuns, Records
 from companion.files import read_yaml
@@ -153,7 +152,7 @@ def rules_of(hypothesis: Mapping[str, Any]) -> list[Rule]:
     return [{**rule, "comparisons": [name]} for name in runs["each"]]
 
 
-def planned_runs(hypothesis: Mapping[str, Any], scale: str = SCALE) -> list[RunConfig]:
+def planned_runs(hypothesis: Mapping[str, Any], scale: str = SETTLED_SCALE) -> list[RunConfig]:
     """The runs without which a hypothesis is not decided; of a closed scale, what it reads."""
     runs, used = (
         hypothesis["runs"],
@@ -190,14 +189,17 @@ class Tested:
     reason: str = ""
 
 
-def answers(records: Records, agreements: Agreements, scale: str = SCALE) -> list[Tested]:
+def answers(records: Records, agreements: Agreements, scale: str = SETTLED_SCALE) -> list[Tested]:
     """The answer to each hypothesis, in the order of the file; `agreements` compares arms' heatmaps
     with people's scatter, as `companion.exhibits.annotators` does."""
     return [tested(one, records, agreements, scale) for one in read_yaml(SETTLED)["hypotheses"]]
 
 
 def tested(
-    hypothesis: Mapping[str, Any], records: Records, agreements: Agreements, scale: str = SCALE
+    hypothesis: Mapping[str, Any],
+    records: Records,
+    agreements: Agreements,
+    scale: str = SETTLED_SCALE,
 ) -> Tested:
     """The answer to one hypothesis: "not run" until all its runs are finished. At a closed scale
     the same conditions are read from what was run there, three seeds an arm or more."""

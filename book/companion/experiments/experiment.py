@@ -10,7 +10,7 @@ DISTANCES = ("l1", "smooth_l1", "l2", "wing")
 # synthface with noise of strength 3, 0 and 6, and of strength 3 without its direction.
 LEVELS = ("synthface", "synthface-0", "synthface-6", "synthface-isotropic")
 BLOCKS: dict[str, dict[str, Any]] = {"basic": {}, "dr": {"dr": True}, "aam": {"aam": True}}
-SETTLED = "long"  # the scale chosen by companion.experiments.schedule
+SETTLED_SCALE = "long"  # the scale chosen by companion.experiments.schedule
 # Closed scales: the protocol of their committed runs, of which all seeds are read.
 PROTOCOLS = {"reduced": 1}
 CLOSED_SEEDS = tuple(range(10))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from companion.experiments.estimate import NETWORK, gpu_minutes, operations
-from companion.experiments.experiment import PROTOCOLS, SETTLED
+from companion.experiments.experiment import PROTOCOLS, SETTLED_SCALE
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records
 from starlib.data.synthface import VARIANTS
@@ -79,7 +79,7 @@ def entries(
     """
     users: dict[RunConfig, dict[str, str]] = {}  # -> experiment -> the name of the arm there
     for name, experiment in EXPERIMENTS.items():
-        if experiment.sets_epochs and scale not in (SETTLED, *PROTOCOLS):
+        if experiment.sets_epochs and scale not in (SETTLED_SCALE, *PROTOCOLS):
             continue  # its epochs are meant for the settled scale
         any_data = "300w" in experiment.datasets and not experiment.sets_epochs
         for dataset in datasets or experiment.datasets:

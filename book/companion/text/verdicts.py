@@ -15,6 +15,7 @@ from companion.evidence.verdicts import Rule, Verdict
 from companion.exhibits import annotators
 from companion.exhibits.cells import markdown_table
 from companion.exhibits.tables import label
+from companion.experiments.experiment import SETTLED_SCALE
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import ArmRuns, Records
 from starlib.training.config import RunConfig
@@ -110,10 +111,10 @@ def settled_claims(records: Records) -> str:
     """The claims that are decided, and a line that names the others (Markdown)."""
     named = {claim["id"] for claim in read_claims()}
     rows, waiting = [], []
-    for judgement in judge_all(records, scale=hypotheses.SCALE, path=SETTLED, planned=True):
+    for judgement in judge_all(records, scale=SETTLED_SCALE, path=SETTLED, planned=True):
         rule, name = judgement.rule, judgement.id
         if judgement.verdict is Verdict.NOT_RUN:
-            configs = planned_runs(rule, hypotheses.SCALE)
+            configs = planned_runs(rule, SETTLED_SCALE)
             waiting.append(f"`{name}` {len(records.of(configs))} of {len(configs)}")
             continue
         compared = label(", ".join(rule["comparisons"]))
@@ -136,7 +137,7 @@ def settled_hypotheses(records: Records) -> str:
         return annotators.agreements(networks, measured)
 
     here, before = (
-        hypotheses.answers(records, agreements, scale) for scale in (hypotheses.SCALE, "reduced")
+        hypotheses.answers(records, agreements, scale) for scale in (SETTLED_SCALE, "reduced")
     )
     rows = [
         [one.states, _answer(one), _answer(other)]

@@ -24,9 +24,11 @@ ORDER: tuple[tuple[str, dict[str, Any]], ...] = (
     ("schedule", {}),
     ("ablation_distance", {**PHOTOS, "distance": "smooth_l1", **BASIC}),
     ("ablation_distance", {**PHOTOS, "distance": "l2", **BASIC}),
-    ("longer", {}),
+    ("controls", {**BASIC, "loss": "star_isotropic"}),  # the two nulls of STAR loss itself
+    ("controls", {**BASIC, "loss": "star_random"}),
     ("released_code", {"augmentation": "paper", "crop": "longer"}),
     ("controls", BASIC),
+    ("longer", {}),
     ("annotators", {}),
     ("ablation_distance", {**PHOTOS, "dr": True}),
     ("controls", {}),

@@ -61,11 +61,14 @@
     });
   }
 
-  /* STAR loss of the same map at another label, without the restriction, which no label changes. */
-  function starAt({ found, star }, label, distance) {
-    const [ex, ey] = [label[0] - found.mean[0], label[1] - found.mean[1]];
-    return star.vectors.reduce((sum, v, k) =>
-      sum + play.distances[distance](v[0] * ex + v[1] * ey)[0] / star.widths[k], 0);
+  /* Σ d(aᵀe) / σ at the places of a field: with the axes x and y and σ = 1 the loss without STAR, with
+     principal components STAR loss without its restriction, which no label changes. */
+  function fieldOf(mean, axes, widths, distance) {
+    const d = play.distances[distance];
+    const at = (i) => -1 + (2 * i) / (FIELD - 1);
+    const one = (c, r) => axes.reduce((sum, axis, k) =>
+      sum + d(axis[0] * (at(c) - mean[0]) + axis[1] * (at(r) - mean[1]))[0] / widths[k], 0);
+    return Array.from({ length: FIELD }, (_, r) => Array.from({ length: FIELD }, (_, c) => one(c, r)));
   }
 
   function panel(title, kind, state, move) {
@@ -107,21 +110,19 @@
   }
 
   /* The contours of a loss, which depend on `key` alone: the label does not move them. */
-  function drawContours(contours, key, lossAt) {
+  function drawContours(contours, key, evaluated) {
     if (contours.dataset.key === key) return;
     contours.dataset.key = key;
-    const at = (i) => -1 + (2 * i) / (FIELD - 1);
-    const field = Array.from({ length: FIELD }, (_, r) =>
-      Array.from({ length: FIELD }, (_, c) => lossAt([at(c), at(r)])));
+    const field = evaluated();
     const [low, high] = [Math.min(...field.flat()), Math.max(...field.flat())];
     const place = (c, r) => scale([-1 + (2 * c) / (FIELD - 1), -1 + (2 * r) / (FIELD - 1)]);
     contours.replaceChildren(...Array.from({ length: LEVELS }, (_, k) => svg("path",
       { d: play.contour(field, low + ((k + 0.5) / LEVELS) * (high - low), place) })));
   }
 
-  function drawPanel({ canvas, contours, shape, handle }, state, seen, key, lossAt, gradient) {
+  function drawPanel({ canvas, contours, shape, handle }, state, seen, key, field, gradient) {
     play.paintMap(canvas, seen.map);
-    drawContours(contours, key, lossAt);
+    drawContours(contours, key, field);
     const [mx, my] = scale(seen.found.mean);
     const size = Math.hypot(...gradient);
     const tip = size ? gradient.map((g) => (-g / size) * 0.34) : [0, 0];
@@ -217,10 +218,11 @@
       const wide = chart.clientWidth; // before anything changes, so that nothing is laid out twice
       const seen = evaluate(state);
       drawPanel(panels.without, state, seen, state.distance,
-        (label) => play.regressionLoss(seen.found.mean, label, state.distance).total,
+        () => fieldOf(seen.found.mean, [[1, 0], [0, 1]], [1, 1], state.distance),
         seen.regression.gradient);
       drawPanel(panels.with, state, seen, `${state.distance} ${shapeOf(state)} ${state.blur}`,
-        (label) => starAt(seen, label, state.distance), seen.star.gradient);
+        () => fieldOf(seen.found.mean, seen.star.vectors, seen.star.widths, state.distance),
+        seen.star.gradient);
       clearTimeout(rest); // the panels first: they follow the pointer; a new curve when it rests
       rest = setTimeout(() => {
         below.replaceChildren(numbers(state, seen));

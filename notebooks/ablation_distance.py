@@ -140,6 +140,5 @@ run_table(page.records.of(dict.fromkeys([*page.configs, *on_faces.configs])))
 # %% [markdown]
 # ## What this does not show
 #
-# [Small networks and short trainings](../limitations.md) are common to all experiments. On 300-W
-# the paper tests on the full set, we on its common subset. Rendered faces are no photographs, and
-# their noise is what we made it.
+# [Small networks, short trainings and other test faces](../limitations.md) are common to all
+# experiments. Rendered faces are no photographs, and their noise is what we made it.

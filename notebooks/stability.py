@@ -9,7 +9,6 @@
 from companion.evidence.breakdown import stability_effects
 from companion.exhibits import experiment_tables, face_figures, figures, paper_figures
 from companion.page import experiment_page
-from companion.text import statements
 
 # %% tags=["parameters"]
 dataset = "300w"
@@ -26,7 +25,7 @@ page = experiment_page(
     "stability", dataset, scale, seeds, device, train, workers, results, data_root
 )
 effects = {name: stability_effects(page.by_arm, pair)["all"] for name, pair in page.pairs.items()}
-page.say(statements.stability(effects))
+page.finding_on(effects)
 
 # %% [markdown]
 # ## Predictions on a face

@@ -221,10 +221,14 @@ class Page:
 
     @property
     def finding(self) -> Markdown:
-        """The author's sentence where there is one for these runs."""
+        """The author's sentence on the effects where there is one for these runs."""
+        return self.finding_on(self.effects)
+
+    def finding_on(self, effects: Mapping[str, Effect]) -> Markdown:
+        """The author's sentence on effects that the page measured itself."""
         write = STATEMENTS.get((self.experiment.name, self.dataset, self.scale))
         try:
-            return self._say(write(self.effects) if write and self.seeds is None else None)
+            return self._say(write(effects) if write and self.seeds is None else None)
         except KeyError:  # a comparison of the sentence is not in these records
             return self._say(None)
 

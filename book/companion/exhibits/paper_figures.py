@@ -50,7 +50,7 @@ def spread_distribution(
         ):
             spread = spreads[arm]
             same = {"comparison": label(name), "arm": label(arm), "mean spread (%)": spread.mean()}
-            name_of = f"{label(arm)}, mean {spread.mean():.2f} %"
+            name_of = f"{label(arm)}: {spread.mean():.2f} %"
             shares, _ = np.histogram(kept := spread[spread < most], edges, density=True)
             smooth = gaussian_kde(kept)(middle)
             columns = {"histogram (1/%)": shares, "kernel density (1/%)": smooth}

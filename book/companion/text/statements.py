@@ -79,6 +79,7 @@ WORDS: dict[str, Callable[[Effect], str]] = {
     "bare": lambda effect: gain(effect, ""),
     "percent": lambda effect: gain(effect, " %"),
     "mean": lambda effect: f"{100 * effect.mean:.2f}",
+    "share": lambda effect: f"{100 * effect.mean / effect.means[0]:.0f} %",
 }
 CONDITIONS: dict[str, Callable[[Effect], bool | None]] = {
     "lower": lower,
@@ -123,12 +124,6 @@ STATEMENTS: dict[tuple[str, ...], Callable[[Effects], Statement]] = OF_PAGES | {
     ("training_length", "300w", "reduced"): training_length,
     ("step_size", "300w", "reduced"): step_size,
 }
-
-
-def stability(spread: Effects) -> Statement:
-    """spread: comparison -> effect on the spread of the seeds' predictions."""
-    share = 100 * spread["l2"].mean / spread["l2"].means[0]
-    return written(SENTENCES["named"]["stability"], spread, share=share)
 
 
 def mechanism(

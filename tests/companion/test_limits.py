@@ -9,7 +9,7 @@ from scipy import stats
 from companion.evidence.limits import processor_difference, shift_cost
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records
-from companion.text.numbers import limits
+from companion.text.numbers import limits, released
 from tests.fakes import write_run
 
 ABLATION = EXPERIMENTS["ablation_distance"]
@@ -84,3 +84,24 @@ def test_changed_code_of_today_is_compared_as_it_can_be_run_again(tmp_path):
     run = write_run(ABLATION.config("l2", "300w", 0, "long"), tmp_path, 0.05)
     changed = dataclasses.replace(run, provenance={**run.provenance, "dirty": True})
     assert list(Records(tmp_path, (changed,)).by_config.values()) == [changed]
+
+
+def test_the_released_code_s_effects_are_of_the_settled_scale_once_its_runs_are_finished(tmp_path):
+    experiment = EXPERIMENTS["released_code"]
+
+    def train(scale, arm, nme, seeds):
+        for seed in range(seeds):
+            write_run(experiment.config(arm, "300w", seed, scale), tmp_path, nme + 1e-5 * seed)
+
+    def shown():
+        return released(Records.load(tmp_path))["crop"]
+
+    assert shown() == "not trained yet"
+    train("reduced", "STAR", 0.05, 3)
+    train("reduced", "released crop", 0.04, 3)
+    assert shown() == "+1.00 [+1.00, +1.00] (`reduced`)"
+    train("long", "STAR", 0.05, 5)
+    train("long", "released crop", 0.03, 2)  # of three
+    assert shown().endswith("(`reduced`)")
+    train("long", "released crop", 0.03, 3)
+    assert shown() == "+2.00 [+2.00, +2.00] (`long`)"

@@ -8,11 +8,13 @@ import numpy as np
 
 from companion.bench import summary as costs
 from companion.evidence.claims import parameter_count
+from companion.evidence.effects import comparison_effects
 from companion.evidence.limits import processor_difference, shift_cost
 from companion.evidence.mechanism import comparable, line
 from companion.evidence.published import published
-from companion.evidence.statistics import bounds, points
+from companion.evidence.statistics import bounds, interval, points
 from companion.exhibits import labels, play
+from companion.experiments.experiment import SETTLED_SCALE
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records
 from starlib import distances, schemes
@@ -45,6 +47,7 @@ def numbers(records: Records) -> dict[str, Any]:
         "parameters": {f"depth{d}": f"{parameter_count(d) / 1e6:.2f}" for d in (3, 4)},
         "repeated": _repeated(records),
         "limits": limits(records),
+        "released": released(records),
     }
 
 
@@ -144,4 +147,28 @@ def limits(records: Records) -> Mapping[str, str]:
         found["cost"] = (
             f"{np.mean(costs):.2f} points ({min(costs):.2f} to {max(costs):.2f} by network)"
         )
+    return found
+
+
+# What the released code does otherwise -> the comparison that measures it with smooth-l1
+RELEASED = {
+    "weight": "w 2, as the released w = 1",
+    "form": "released grid, epsilon and λ1 + λ2",
+    "raw": "raw weights",
+    "augmentation": "released augmentation",
+    "crop": "released crop",
+}
+
+
+def released(records: Records) -> dict[str, str]:
+    """Name of RELEASED -> by how much that lowers the error of STAR loss: at the settled scale once
+    all planned runs are finished, else at `reduced`."""
+    experiment, found = EXPERIMENTS["released_code"], dict.fromkeys(RELEASED, "not trained yet")
+    for scale in ("reduced", SETTLED_SCALE):
+        effects = comparison_effects(records, experiment, "300w", [*RELEASED.values()], scale)
+        for name, comparison in RELEASED.items():
+            effect, pair = effects[comparison], experiment.comparisons[comparison]
+            planned = experiment.configs("300w", scale, arms=[pair.without, pair.with_])
+            if effect.decidable and not (scale == SETTLED_SCALE and records.missing(planned)):
+                found[name] = f"{interval(effect)} (`{scale}`)"
     return found

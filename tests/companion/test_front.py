@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from companion.evidence.breakdown import seed_means, stability_effects
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records
 from companion.page import Page, experiment_page
 from companion.text.front import first_screen
-from companion.text.statements import STATEMENTS, Statement
+from companion.text.statements import SENTENCES, STATEMENTS, Statement
 from tests.fakes import write_arms
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,9 +41,21 @@ def test_the_first_screen_says_what_it_can_in_few_words(committed):
 def test_the_committed_records_bear_each_page_s_sentence(committed, key):
     name, dataset, scale = key
     page = experiment_page(name, dataset, scale, results=str(committed.folder))
-    statement = STATEMENTS[key](page.effects)
+    effects = page.effects
+    if name == "stability":
+        effects = {n: stability_effects(page.by_arm, pair)["all"] for n, pair in page.pairs.items()}
+    statement = STATEMENTS[key](effects)
     assert statement.holds, statement.text
     assert re.search(r"\d\.\d\d", statement.text)
+
+
+def test_plain_l2_improves_beyond_the_epochs_of_the_settled_scale_as_its_page_says(committed):
+    assert "Plain l2" in SENTENCES["pages"]["ablation_distance 300w long"]["text"]
+    long = committed.arm_runs(ABLATION, "300w", "long", arms=["l2"])["l2"]
+    twice = committed.arm_runs(EXPERIMENTS["longer"], "300w", "long")["120 epochs l2"]
+    both = long.keys() & twice.keys()
+    assert both
+    assert all(seed_means({s: twice[s]}) < 0.95 * seed_means({s: long[s]}) for s in both)
 
 
 def page_of(results):

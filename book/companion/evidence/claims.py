@@ -145,19 +145,22 @@ def _read_claims(path: Path, _modified: int) -> list[dict[str, Any]]:
 
 def _apart(group: Claim) -> list[dict[str, Any]]:
     """The claims that settled.yml writes as one entry: where it has as many ids as comparisons,
-    one of each; else one of them all. `setting` follows from what the paper prints."""
+    one of each; else one of them all. `setting` follows from what the paper prints, and claims.yml
+    has the text of those that stand there."""
     kept = ("kind", "family", "experiment", "dataset", "margin", "reason")
     listed = group.get("each") or group.get("mean") or [group["first"], *group["others"]]
     single = "each" in group and len(group["ids"]) == len(listed)
     rule = {key: group[key] for key in kept if key in group}
     rule |= {"minus_comparisons": group["minus"]} if "minus" in group else {}
     source = EXPERIMENTS[group["experiment"]].paper
+    texts = {claim["id"]: claim["claim"] for claim in read_claims()}
     return [
-        {"id": name, "claim": name, "source": source, "rule": {**rule, "comparisons": compared}}
+        {"id": name, "claim": texts.get(name, f"{source}: {', '.join(compared)}."),
+         "source": source, "rule": {**rule, "comparisons": compared}}
         for name, compared in zip(
             group["ids"], [[one] for one in listed] if single else [listed], strict=True
         )
-    ]
+    ]  # fmt: skip
 
 
 def claims_of_runs(scale: str = "reduced") -> dict[RunConfig, list[str]]:

@@ -18,6 +18,7 @@ SHOWN: dict[str, tuple[str, str, str, str, str, str]] = {
     "smooth-l1, w = 2": ("released_code", "300w", CLOSED, "w 2 over baseline", "target", ""),
     "Wing": (TABLE3, "300w", CLOSED, "wing", "target", "improves-wing"),
     "l2": (TABLE3, "300w", CLOSED, "l2", "target", "improves-l2"),
+    "l2, 60 epochs": (TABLE3, "300w", SETTLED_SCALE, "l2", "target", "improves-l2"),
     "smooth-l1 with DR": (TABLE3, "300w", CLOSED, "dr smooth_l1", "target", "improves-with-dr"),
     "smooth-l1 with AAM": (TABLE3, "300w", CLOSED, "aam smooth_l1", "target", "improves-with-aam"),
     "l2, rendered faces": (

@@ -142,7 +142,6 @@ NETWORKS: tuple[tuple[str, str, str, Sequence[str], str], ...] = (
     ("noise", "synthface-0", "reduced", PAIRS, EXACT),
     ("compare_luvli", "300w", "reduced", (), ""),
     ("ablation_distance", "300w", "reduced", TRICKS, ""),
-    ("training_length", "300w", "reduced", [f"60 epochs {arm}" for arm in PAIRS], ""),
     ("ablation_distance", "300w", "long", PAIRS, ", scale long"),
 )
 SMOOTH_L1 = {"baseline": "smooth-l1", "STAR": "STAR smooth-l1"}

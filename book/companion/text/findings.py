@@ -33,7 +33,7 @@ def finding(
     number = len(judgements)
     claims = "1 claim of the paper is" if number == 1 else f"{number} claims of the paper are"
     lines = "\n".join(
-        f"- **{j.verdict}**: {j.claim.strip()} *{label(j.reason)}*" for j in judgements
+        f"- **{j.verdict}**: {label(j.claim.strip())} *{label(j.reason)}*" for j in judgements
     )
     folded = f"<summary>{claims} judged on this page</summary>\n\n{lines}"
     return f"{opening}\n\n<details>{folded}\n\n</details>"

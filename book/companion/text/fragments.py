@@ -27,7 +27,8 @@ FACES_300W = 3148  # of the official training set
 SHOWN_ON = {  # experiment -> its page, where that has another name
     "accuracy": "tables", "cross_dataset": "tables", "compare_adl": "experiments/compare_luvli",
     "weight_and_tricks": "experiments/restriction", "released_code": "experiments/restriction",
-    "noise": "experiments/mechanism", "schedule": "reproduce",
+    "noise": "experiments/mechanism", "controls": "experiments/mechanism",
+    "schedule": "reproduce",
     "training_length": "experiments/training", "step_size": "experiments/training",
 }  # fmt: skip
 EXTRA = (  # what is no experiment of arms: title, place in the paper, page

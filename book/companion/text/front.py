@@ -3,10 +3,12 @@
 from companion.evidence.breakdown import region_effects
 from companion.evidence.headline import TABLE3, headline_effects
 from companion.evidence.statistics import counted
+from companion.experiments.experiment import SETTLED_SCALE
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records
 from companion.text.statements import SENTENCES, written
 from starlib.schemes import PARTS
+from starlib.training.config import SCALES
 
 
 def first_screen(records: Records) -> str:
@@ -27,6 +29,7 @@ def first_screen(records: Records) -> str:
         "most": most, "mean_most": 100 * regions[most].mean,
         "mean_contour": 100 * regions["contour"].mean,
         "image_size": run.config.image_size, "epochs": run.config.epochs, **data,
+        "longer": SCALES[SETTLED_SCALE]["epochs"],
         "seeds": counted(sorted({n for effect in e.values() for n in effect.seeds})),
     }  # fmt: skip
     holds = {

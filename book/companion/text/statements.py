@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from companion.bench.summary import NEGLIGIBLE
-from companion.evidence.annotators import Agreement
+from companion.evidence.annotators import Agreement, closer
 from companion.evidence.mechanism import Line, misfit
 from companion.evidence.statistics import Effect
 from companion.experiments.paper import EXPERIMENTS
@@ -79,6 +79,8 @@ WORDS: dict[str, Callable[[Effect], str]] = {
     "bare": lambda effect: gain(effect, ""),
     "percent": lambda effect: gain(effect, " %"),
     "mean": lambda effect: f"{100 * effect.mean:.2f}",
+    "without": lambda effect: f"{100 * effect.means[0]:.2f}",
+    "with": lambda effect: f"{100 * effect.means[1]:.2f}",
     "share": lambda effect: f"{100 * effect.mean / effect.means[0]:.0f} %",
 }
 CONDITIONS: dict[str, Callable[[Effect], bool | None]] = {
@@ -126,6 +128,10 @@ STATEMENTS: dict[tuple[str, ...], Callable[[Effects], Statement]] = OF_PAGES | {
 }
 
 
+# Networks whose axes STAR loss brings closer to people's: whether beyond what faces explain
+CLOSER = {"l2 +AAM": True, "l2, scale long": False, "smooth-l1, scale long": False}
+
+
 def mechanism(
     noise: Mapping[str, Effects],
     widths: pd.DataFrame,
@@ -140,6 +146,10 @@ def mechanism(
     areas = {name: people[network].areas for name, network in names.items()}
     holds = effects["with"].low < effects["without"].mean and ours < 0.5 * null and law.r > 0.98
     holds &= areas["star"][1] > 0 and areas["random"][1] > 0 and areas["plain"][2] < 0
+    # What the page says below the table
+    axes = {arm: closer(people[f"STAR {arm}"], people[arm]) for arm in CLOSER}
+    holds &= all((low > 0) == CLOSER[arm] for arm, (_, low, _) in axes.items())
+    holds &= all(value > 0 for value, *_ in axes.values())
     values: dict[str, Any] = {"ours": 100 * ours, "null": 100 * null, "law": law}
     values |= {name: value for name, (value, *_) in areas.items()}
     return written(SENTENCES["named"]["mechanism"], effects, holds, **values)

@@ -116,7 +116,7 @@ def test_the_page_shows_no_effect_before_its_runs_are_finished(tmp_path):
     assert "|" not in questions and f"{len(RULES['hypotheses'])} hypotheses wait" in questions
     write_arms(ablation, "300w", tmp_path, arms, spread=0.0003, scale="long")
     claims = settled_claims(Records.load(tmp_path))
-    assert claims.count("\n|") == 3 and "{ref}`improves-l2 <claim-improves-l2>`" in claims
+    assert claims.count("\n|") == 3 and "l2 distance. <claim-improves-l2>`" in claims
     assert "`improves-l2` " not in claims
 
 

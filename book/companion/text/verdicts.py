@@ -120,7 +120,8 @@ def settled_claims(records: Records) -> str:
         compared = label(", ".join(rule["comparisons"]))
         if "minus_comparisons" in rule:
             compared += label(f" minus {', '.join(rule['minus_comparisons'])}")
-        place = f"{{ref}}`{name} <claim-{name}>`" if name in named else name
+        claim = label(judgement.claim.strip())
+        place = f"{{ref}}`{claim} <claim-{name}>`" if name in named else claim
         verdict = f"**{judgement.verdict}**: {label(judgement.reason)}"
         rows.append([place, f"{rule['kind']}: {compared}", verdict])
     return _both(["claim", "decided by", "verdict"], rows, "claims", waiting)

@@ -129,6 +129,9 @@ annotators.table(people)
 
 # %%
 parts = experiment_page("controls", "300w", SETTLED_SCALE, results=results, need_runs=False)
+parts.finding
+
+# %%
 parts.forest()
 
 # %% tags=["folded"]

@@ -19,6 +19,9 @@ SHOWN: dict[str, tuple[str, str, str, str, str, str]] = {
     "Wing": (TABLE3, "300w", CLOSED, "wing", "target", "improves-wing"),
     "l2": (TABLE3, "300w", CLOSED, "l2", "target", "improves-l2"),
     "l2, 60 epochs": (TABLE3, "300w", SETTLED_SCALE, "l2", "target", "improves-l2"),
+    "l2 without directions, 60 epochs": (
+        "controls", "300w", SETTLED_SCALE, "isotropic l2 over l2", "target", "",
+    ),
     "smooth-l1 with DR": (TABLE3, "300w", CLOSED, "dr smooth_l1", "target", "improves-with-dr"),
     "smooth-l1 with AAM": (TABLE3, "300w", CLOSED, "aam smooth_l1", "target", "improves-with-aam"),
     "l2, rendered faces": (

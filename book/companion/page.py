@@ -228,7 +228,7 @@ class Page:
         """The author's sentence on effects that the page measured itself."""
         write = STATEMENTS.get((self.experiment.name, self.dataset, self.scale))
         try:
-            return self._say(write(effects) if write and self.seeds is None else None)
+            return self._say(write and write(effects))
         except KeyError:  # a comparison of the sentence is not in these records
             return self._say(None)
 
@@ -236,12 +236,14 @@ class Page:
         """A statement on the closed scale's runs on the experiment's first data set; on other runs
         without it."""
         own = self.dataset == self.experiment.datasets[0] and self.scale in PROTOCOLS
-        return self._say(statement if own and self.seeds is None else None)
+        return self._say(statement if own else None)
 
     def _say(self, statement: Statement | None) -> Markdown:
-        """A statement with the judgements of the claims, as `companion.text.findings.finding`."""
-        name = self.experiment.name
-        return Markdown(findings.finding(statement, self.judgements, name, committed(self.records)))
+        """A statement, of all seeds alone, with the judgements of the claims, as
+        `companion.text.findings.finding`."""
+        of, known = self.experiment.name, committed(self.records)
+        said = statement if self.seeds is None else None
+        return Markdown(findings.finding(said, self.judgements, of, known))
 
     @property
     def sources(self) -> Markdown:

@@ -10,8 +10,7 @@ from companion.evidence.breakdown import seed_means, stability_effects
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records
 from companion.page import Page, experiment_page
-from companion.text.front import first_screen
-from companion.text.statements import SENTENCES, STATEMENTS, Statement
+from companion.text.statements import SENTENCES, STATEMENTS, Statement, first_screen
 from tests.fakes import write_arms
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -154,12 +154,11 @@ def _apart(group: Claim) -> list[dict[str, Any]]:
     rule |= {"minus_comparisons": group["minus"]} if "minus" in group else {}
     source = EXPERIMENTS[group["experiment"]].paper
     texts = {claim["id"]: claim["claim"] for claim in read_claims()}
+    groups = [[one] for one in listed] if single else [listed]
     return [
         {"id": name, "claim": texts.get(name, f"{source}: {', '.join(compared)}."),
          "source": source, "rule": {**rule, "comparisons": compared}}
-        for name, compared in zip(
-            group["ids"], [[one] for one in listed] if single else [listed], strict=True
-        )
+        for name, compared in zip(group["ids"], groups, strict=True)
     ]  # fmt: skip
 
 

@@ -26,6 +26,7 @@ from starlib.training.config import RunConfig
 L2, AAM = 0.0013, 0.0006  # margins: thirds of the paper's effects with l2, and in Table 5
 SMOOTH_L1 = 0.0012  # the paper's effect
 CHANCE = (45.0, 0.0, 1.0)  # of an angle in degrees, of a correlation, of a ratio
+Hypothesis = Mapping[str, Any]  # as in settled.yml
 Agreements = Callable[[ArmRuns], Mapping[str, Agreement]]
 
 
@@ -143,7 +144,7 @@ RULES: Mapping[str, list[Rule]] = {
 }  # fmt: skip
 
 
-def rules_of(hypothesis: Mapping[str, Any]) -> list[Rule]:
+def rules_of(hypothesis: Hypothesis) -> list[Rule]:
     """The effects, as rules, that decide a hypothesis of DECIDE."""
     runs = hypothesis["runs"]
     if hypothesis["id"] in RULES:
@@ -152,7 +153,7 @@ def rules_of(hypothesis: Mapping[str, Any]) -> list[Rule]:
     return [{**rule, "comparisons": [name]} for name in runs["each"]]
 
 
-def planned_runs(hypothesis: Mapping[str, Any], scale: str = SETTLED_SCALE) -> list[RunConfig]:
+def planned_runs(hypothesis: Hypothesis, scale: str = SETTLED_SCALE) -> list[RunConfig]:
     """The runs without which a hypothesis is not decided; of a closed scale, what it reads."""
     runs, used = (
         hypothesis["runs"],
@@ -196,10 +197,7 @@ def answers(records: Records, agreements: Agreements, scale: str = SETTLED_SCALE
 
 
 def tested(
-    hypothesis: Mapping[str, Any],
-    records: Records,
-    agreements: Agreements,
-    scale: str = SETTLED_SCALE,
+    hypothesis: Hypothesis, records: Records, agreements: Agreements, scale: str = SETTLED_SCALE
 ) -> Tested:
     """The answer to one hypothesis: "not run" until all its runs are finished. At a closed scale
     the same conditions are read from what was run there, three seeds an arm or more."""
@@ -213,7 +211,7 @@ def tested(
 
 
 def _decided(
-    hypothesis: Mapping[str, Any],
+    hypothesis: Hypothesis,
     records: Records,
     runs: Sequence[Run],
     agreements: Agreements,

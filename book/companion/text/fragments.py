@@ -17,7 +17,7 @@ from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.queue import entries
 from companion.experiments.records import Records
 from companion.files import BOOK, read_yaml
-from companion.text.front import first_screen
+from companion.text.statements import first_screen
 from companion.text.verdicts import counts, ledger, settled_claims, settled_hypotheses
 from starlib.files import ROOT
 from starlib.training.config import RunConfig
@@ -27,8 +27,7 @@ FACES_300W = 3148  # of the official training set
 SHOWN_ON = {  # experiment -> its page, where that has another name
     "accuracy": "tables", "cross_dataset": "tables", "compare_adl": "experiments/compare_luvli",
     "weight_and_tricks": "experiments/restriction", "released_code": "experiments/restriction",
-    "noise": "experiments/mechanism", "controls": "experiments/mechanism",
-    "schedule": "reproduce",
+    "noise": "experiments/mechanism", "controls": "experiments/mechanism", "schedule": "reproduce",
     "training_length": "experiments/training", "step_size": "experiments/training",
 }  # fmt: skip
 EXTRA = (  # what is no experiment of arms: title, place in the paper, page

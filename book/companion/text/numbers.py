@@ -8,13 +8,14 @@ import numpy as np
 
 from companion.bench import summary as costs
 from companion.evidence.claims import parameter_count
-from companion.evidence.effects import comparison_effects
 from companion.evidence.limits import processor_difference, shift_cost
 from companion.evidence.mechanism import comparable, line
 from companion.evidence.published import published
+from companion.evidence.rules import measured_effects, planned_runs
 from companion.evidence.statistics import bounds, interval, points
+from companion.evidence.verdicts import Rule
 from companion.exhibits import labels, play
-from companion.experiments.experiment import SETTLED_SCALE
+from companion.experiments.experiment import PROTOCOLS, SETTLED_SCALE
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records
 from starlib import distances, schemes
@@ -163,12 +164,13 @@ RELEASED = {
 def released(records: Records) -> dict[str, str]:
     """Name of RELEASED -> by how much that lowers the error of STAR loss: at the settled scale once
     all planned runs are finished, else at `reduced`."""
-    experiment, found = EXPERIMENTS["released_code"], dict.fromkeys(RELEASED, "not trained yet")
-    for scale in ("reduced", SETTLED_SCALE):
-        effects = comparison_effects(records, experiment, "300w", [*RELEASED.values()], scale)
-        for name, comparison in RELEASED.items():
-            effect, pair = effects[comparison], experiment.comparisons[comparison]
-            planned = experiment.configs("300w", scale, arms=[pair.without, pair.with_])
-            if effect.decidable and not (scale == SETTLED_SCALE and records.missing(planned)):
+    found = dict.fromkeys(RELEASED, "not trained yet")
+    for name, comparison in RELEASED.items():
+        rule: Rule = {"kind": "effect", "experiment": "released_code", "dataset": "300w",
+                      "comparisons": [comparison]}  # fmt: skip
+        for scale in ("reduced", SETTLED_SCALE):
+            [effect] = measured_effects(rule, records, scale)
+            done = scale in PROTOCOLS or not records.missing(planned_runs(rule, scale))
+            if effect.decidable and done:
                 found[name] = f"{interval(effect)} (`{scale}`)"
     return found

@@ -10,10 +10,14 @@ import pandas as pd
 
 from companion.bench.summary import NEGLIGIBLE
 from companion.evidence.annotators import Agreement, closer
+from companion.evidence.headline import headline_effects
 from companion.evidence.mechanism import Line, misfit
-from companion.evidence.statistics import Effect
+from companion.evidence.statistics import Effect, counted
+from companion.experiments.experiment import SETTLED_SCALE
 from companion.experiments.paper import EXPERIMENTS
+from companion.experiments.records import Records
 from companion.files import BOOK, read_yaml
+from starlib.training.config import SCALES
 
 Effects = Mapping[str, Effect]
 
@@ -26,40 +30,10 @@ class Statement:
     holds: bool
 
 
-def gain(effect: Effect, unit: str = " points") -> str:
-    """How much lower the error is, with its interval."""
-    mean, low, high = (f"{100 * v:.2f}" for v in (effect.mean, effect.low, effect.high))
-    return f"{mean}{unit} [{low}, {high}]"
-
-
-def cost(effect: Effect) -> str:
-    """How much higher the error is, with its interval."""
-    mean, low, high = (f"{-100 * v:.2f}" for v in (effect.mean, effect.high, effect.low))
-    return f"{mean} points [{low}, {high}]"
-
-
-def paper(effect: Effect) -> str:
-    return "none" if effect.published is None else f"{100 * effect.published:.2f}"
-
-
-def lower(*effects: Effect) -> bool:
-    """Whether every interval lies above zero: the error is lower."""
-    return all(effect.low > 0 for effect in effects)
-
-
-def higher(*effects: Effect) -> bool:
-    """Whether every interval lies below zero: the error is higher."""
-    return all(effect.high < 0 for effect in effects)
-
-
-def open_(*effects: Effect) -> bool:
-    """Whether every interval contains zero."""
-    return all(effect.low <= 0 <= effect.high for effect in effects)
-
-
-def unseen(*effects: Effect) -> bool:
-    """Whether every interval contains zero and excludes the paper's effect."""
-    return open_(*effects) and all(e.published and e.high < e.published for e in effects)
+def gain(effect: Effect, unit: str = " points", sign: int = 1) -> str:
+    """How much lower the error is, with its interval; with `sign` -1 how much higher."""
+    low, high = sorted((100 * sign * effect.low, 100 * sign * effect.high))
+    return f"{100 * sign * effect.mean:.2f}{unit} [{low:.2f}, {high:.2f}]"
 
 
 class _Shown:
@@ -74,8 +48,8 @@ class _Shown:
 
 WORDS: dict[str, Callable[[Effect], str]] = {
     "gain": gain,
-    "cost": cost,
-    "paper": paper,
+    "cost": lambda effect: gain(effect, sign=-1),
+    "paper": lambda e: "none" if e.published is None else f"{100 * e.published:.2f}",
     "bare": lambda effect: gain(effect, ""),
     "percent": lambda effect: gain(effect, " %"),
     "mean": lambda effect: f"{100 * effect.mean:.2f}",
@@ -83,11 +57,11 @@ WORDS: dict[str, Callable[[Effect], str]] = {
     "with": lambda effect: f"{100 * effect.means[1]:.2f}",
     "share": lambda effect: f"{100 * effect.mean / effect.means[0]:.0f} %",
 }
-CONDITIONS: dict[str, Callable[[Effect], bool | None]] = {
-    "lower": lower,
-    "higher": higher,
-    "open": open_,
-    "unseen": unseen,
+CONDITIONS: dict[str, Callable[[Effect], object]] = {
+    "lower": lambda effect: effect.low > 0,  # the error
+    "higher": lambda effect: effect.high < 0,
+    "open": lambda effect: effect.low <= 0 <= effect.high,
+    "unseen": lambda e: e.low <= 0 <= e.high and e.published and e.high < e.published,
     "inside": lambda effect: not effect.excludes_published,
 }
 SENTENCES: dict[str, dict[str, Any]] = read_yaml(BOOK / "statements.yml")
@@ -116,7 +90,7 @@ def step_size(e: Effects) -> Statement:
     rivals = [e[n] for n in e if pairs[n].without != "l2" and pairs[n].with_ == "STAR l2"]
     least, most = (100 * f(rival.mean for rival in rivals) for f in (min, max))
     entry = SENTENCES["pages"]["step_size 300w reduced"]
-    return written(entry, e, lower(*rivals), least=least, most=most)
+    return written(entry, e, all(rival.low > 0 for rival in rivals), least=least, most=most)
 
 
 OF_PAGES = {
@@ -148,8 +122,7 @@ def mechanism(
     holds &= areas["star"][1] > 0 and areas["random"][1] > 0 and areas["plain"][2] < 0
     # What the page says below the table
     axes = {arm: closer(people[f"STAR {arm}"], people[arm]) for arm in CLOSER}
-    holds &= all((low > 0) == CLOSER[arm] for arm, (_, low, _) in axes.items())
-    holds &= all(value > 0 for value, *_ in axes.values())
+    holds &= all(v > 0 and (low > 0) == CLOSER[arm] for arm, (v, low, _) in axes.items())
     values: dict[str, Any] = {"ours": 100 * ours, "null": 100 * null, "law": law}
     values |= {name: value for name, (value, *_) in areas.items()}
     return written(SENTENCES["named"]["mechanism"], effects, holds, **values)
@@ -166,3 +139,35 @@ def ambiguity(angle: float, null: float) -> Statement:
     """angle, null: means over seeds, in degrees, of STAR l2 with DR on noisy labels and of STAR l2
     on exact ones."""
     return written(SENTENCES["named"]["ambiguity"], {}, angle < null < 40, angle=angle, null=null)
+
+
+def first_screen(records: Records) -> str:
+    """What holds, what does not, why, and how far to trust it (Markdown).
+
+    ValueError with the sentence that the committed records do not bear.
+    """
+    e = headline_effects(records)
+    if not all(effect.run for effect in e.values()):
+        return "The runs behind the first page are not in these records."
+    table3 = EXPERIMENTS["ablation_distance"]
+    [run, *_] = records.arm_runs(table3, "300w", arms=["l2"])["l2"].values()
+    data = run.provenance["data"]["train"]
+    noisy, exact = e["l2, rendered faces"], e["l2, rendered faces, exact labels"]
+    whole, isotropic = e["l2, 60 epochs"], e["l2 without directions, 60 epochs"]
+    values = {
+        "image_size": run.config.image_size, "epochs": run.config.epochs, **data,
+        "longer": SCALES[SETTLED_SCALE]["epochs"],
+        "seeds": counted(sorted({n for effect in e.values() for n in effect.seeds})),
+    }  # fmt: skip
+    holds = {
+        "Why it helps.": noisy.low < exact.mean and whole.low < isotropic.mean,
+        "How far to trust this.": data["partial"],
+    }
+    sentences = {
+        name: written(entry, e, holds.get(name, True), **values)
+        for name, entry in SENTENCES["first"].items()
+    }
+    for statement in sentences.values():
+        if not statement.holds:
+            raise ValueError(f"the first page: no longer true: {statement.text}")
+    return "\n\n".join(f"**{name}** {statement.text}" for name, statement in sentences.items())

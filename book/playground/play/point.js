@@ -10,6 +10,7 @@
   const SPREADS = Array.from({ length: 25 }, (_, i) => 0.25 * 16 ** (i / 24)); // of the blur chart
   const MEAN = [0, 0]; // the middle, so that a wide map loses as much on each side
   const LIMIT = 0.96; // of the label
+  const at = (i) => -1 + (2 * i) / (FIELD - 1); // place of a column or row of the field
   const START = { label: [0.12, 0.16], s1: 0.25, s2: 0.06, angle: 20, weight: 10, blur: 1,
     distance: "smooth_l1", restriction: "value" };
   const DISTANCES = [["l1", "l1"], ["l2", "l2"], ["smooth_l1", "smooth-l1"], ["wing", "Wing"]];
@@ -65,7 +66,6 @@
      principal components STAR loss without its restriction, which no label changes. */
   function fieldOf(mean, axes, widths, distance) {
     const d = play.distances[distance];
-    const at = (i) => -1 + (2 * i) / (FIELD - 1);
     const one = (c, r) => axes.reduce((sum, axis, k) =>
       sum + d(axis[0] * (at(c) - mean[0]) + axis[1] * (at(r) - mean[1]))[0] / widths[k], 0);
     return Array.from({ length: FIELD }, (_, r) => Array.from({ length: FIELD }, (_, c) => one(c, r)));
@@ -115,7 +115,7 @@
     contours.dataset.key = key;
     const field = evaluated();
     const [low, high] = [Math.min(...field.flat()), Math.max(...field.flat())];
-    const place = (c, r) => scale([-1 + (2 * c) / (FIELD - 1), -1 + (2 * r) / (FIELD - 1)]);
+    const place = (c, r) => scale([at(c), at(r)]);
     contours.replaceChildren(...Array.from({ length: LEVELS }, (_, k) => svg("path",
       { d: play.contour(field, low + ((k + 0.5) / LEVELS) * (high - low), place) })));
   }

@@ -26,6 +26,9 @@ ORDER: tuple[tuple[str, dict[str, Any]], ...] = (
     ("ablation_distance", {**PHOTOS, "distance": "l2", **BASIC}),
     ("controls", {**BASIC, "loss": "star_isotropic"}),  # the two nulls of STAR loss itself
     ("controls", {**BASIC, "loss": "star_random"}),
+    ("released_code", {"weight": 2}),
+    ("released_code", {"crop": "released", "convention": "paper"}),
+    ("released_code", {"augmentation": "released", "convention": "paper"}),
     ("released_code", {"augmentation": "paper", "crop": "longer"}),
     ("controls", BASIC),
     ("longer", {}),

@@ -191,5 +191,6 @@ run_table(page.records.of(config for configs in every for config in configs))
 # [Small networks and short trainings](../limitations.md) are common to all experiments. Rendered
 # faces are no photographs. A correlation over arms does not say what causes what: a loss may lower
 # the test error by lowering the training error, and that is what it should do. Not yet
-# finished, with [rules written before](../claims.md#at-the-settled-scale): the controls with l2 and
-# with AAM, the distance $|e|^{4/3}$, and trainings on the labels of one of two dentists.
+# finished, with [rules written before](../claims.md#at-the-settled-scale): the same controls with
+# AAM, the restriction and the detach form with l2, the distance $|e|^{4/3}$, and trainings on the
+# labels of one of two dentists.

@@ -30,10 +30,22 @@
   const mapOf = (state, blur = state.blur) =>
     play.gaussianMap(CELLS, MEAN, state.s1 * blur, state.s2 * blur, state.angle);
 
+  const shapeOf = ({ s1, s2, angle }) => `${s1} ${s2} ${angle}`;
+
+  /* A state's map and its moments, the same ones while only the label or the loss changes. */
+  const last = {};
+  function mapped(state) {
+    const key = `${shapeOf(state)} ${state.blur}`;
+    if (last.key !== key) {
+      const map = mapOf(state);
+      Object.assign(last, { key, map, found: play.moments(map) });
+    }
+    return last;
+  }
+
   /* Everything that the page shows of a state; what the test compares with starlib. */
   function evaluate(state) {
-    const map = mapOf(state);
-    const found = play.moments(map);
+    const { map, found } = mapped(state);
     const options = { ...state, cells: CELLS };
     return { map, found,
       regression: play.regressionLoss(found.mean, state.label, state.distance),
@@ -43,7 +55,6 @@
 
   /* Moments of the map at every factor of SPREADS; they stay while only the label or the loss changes. */
   const kept = {};
-  const shapeOf = ({ s1, s2, angle }) => `${s1} ${s2} ${angle}`;
   function blurred({ s1, s2, angle }) {
     const shape = shapeOf({ s1, s2, angle });
     if (kept.shape !== shape) {
@@ -120,8 +131,10 @@
       { d: play.contour(field, low + ((k + 0.5) / LEVELS) * (high - low), place) })));
   }
 
-  function drawPanel({ canvas, contours, shape, handle }, state, seen, key, field, gradient) {
-    play.paintMap(canvas, seen.map);
+  function drawPanel(panel, state, seen, key, field, gradient) {
+    const { canvas, contours, shape, handle } = panel;
+    if (panel.painted !== seen.map) play.paintMap(canvas, seen.map);
+    panel.painted = seen.map;
     drawContours(contours, key, field);
     const [mx, my] = scale(seen.found.mean);
     const size = Math.hypot(...gradient);
@@ -204,7 +217,7 @@
     const speech = play.status();
     const below = html("div");
     const chart = html("div");
-    let [pending, rest] = [0, 0];
+    let [pending, rest, wide] = [0, 0, 0];
     const redraw = () => { pending = pending || requestAnimationFrame(draw); };
     const move = (next) => {
       state.label = next.map((value) => Math.round(clamp(value, -LIMIT, LIMIT) * 1000) / 1000);
@@ -215,12 +228,11 @@
 
     function draw() {
       pending = 0;
-      const wide = chart.clientWidth; // before anything changes, so that nothing is laid out twice
       const seen = evaluate(state);
       drawPanel(panels.without, state, seen, state.distance,
         () => fieldOf(seen.found.mean, [[1, 0], [0, 1]], [1, 1], state.distance),
         seen.regression.gradient);
-      drawPanel(panels.with, state, seen, `${state.distance} ${shapeOf(state)} ${state.blur}`,
+      drawPanel(panels.with, state, seen, `${state.distance} ${last.key}`,
         () => fieldOf(seen.found.mean, seen.star.vectors, seen.star.widths, state.distance),
         seen.star.gradient);
       clearTimeout(rest); // the panels first: they follow the pointer; a new curve when it rests
@@ -266,8 +278,13 @@
         html("span", { class: "sp-key sp-arrow" }, "where a step moves the mean, −∂L/∂μ (direction only)"),
         html("span", { class: "sp-key sp-contours" }, "a label on a line has the same loss anywhere on it; with STAR the lines are solid")),
       speech.line, below, chart);
-    play.onChange(root, redraw);
-    draw();
+    const renew = () => { // the map in the theme's colours, the chart as wide as there is room
+      panels.without.painted = panels.with.painted = null;
+      wide = chart.clientWidth; // read once: it lays out the page
+      draw();
+    };
+    play.onChange(root, renew);
+    renew();
   } };
   play.mountAll("point");
 })();

@@ -33,8 +33,11 @@ page.finding
 #
 # With smooth-l1 unless said otherwise ([definitions](../reproduce.md#how-to-read-the-tables)). The
 # paper lacks the control for its last claim, *regression with restriction*: $d(y_t - \mu) + w
-# (\lambda_1 + \lambda_2) / 2$, with no division by the eigenvalues. At $w = 20$ it does not learn;
-# its effects, far outside the figure, stand in the table alone.
+# (\lambda_1 + \lambda_2) / 2$, with no division by the eigenvalues.
+
+# %% [markdown] tags=["committed"]
+# At $w = 20$ that control does not learn; its effects, far outside the figure, stand in the table
+# alone.
 
 # %%
 collapsed = "regression with restriction w 20"

@@ -169,15 +169,9 @@ class Page:
 
     @property
     def run(self) -> list[str]:
-        """The comparisons whose two arms have a run each, or in the book at the settled scale all
-        planned ones."""
-        book = committed(self.records) and not self.seeds
-
-        def there(arm: str) -> bool:
-            which = self.experiment, arm, self.dataset, self.scale
-            return len(self.by_arm[arm]) >= (seeds_needed(*which, least=1) if book else 1)
-
-        return [name for name, p in self.pairs.items() if there(p.without) and there(p.with_)]
+        """The comparisons whose two arms have runs."""
+        by_arm = self.by_arm
+        return [name for name, p in self.pairs.items() if by_arm[p.without] and by_arm[p.with_]]
 
     @property
     def pairs(self) -> dict[str, Comparison]:
@@ -194,10 +188,18 @@ class Page:
         return self.on(self.dataset)
 
     def on(self, dataset: str) -> ArmRuns:
-        """The runs of the same arms on another data set."""
-        return self.records.arm_runs(
-            self.experiment, dataset, self.scale, self.seeds, list(self.arms)
-        )
+        """The runs of the same arms on another data set; in the book at the settled scale none of
+        an arm before all its planned seeds are run."""
+        arms = self.experiment, dataset, self.scale, self.seeds, list(self.arms)
+        by_arm = self.records.arm_runs(*arms)
+        if self.seeds or not committed(self.records):
+            return by_arm
+
+        def there(arm: str) -> bool:
+            which = self.experiment, arm, dataset, self.scale
+            return len(by_arm[arm]) >= seeds_needed(*which, least=1)
+
+        return {arm: runs if there(arm) else {} for arm, runs in by_arm.items()}
 
     @cached_property
     def effects(self) -> dict[str, Effect]:

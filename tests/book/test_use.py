@@ -112,3 +112,15 @@ def test_advice_is_ranked_and_what_is_not_run_stays_out(tmp_path):
     assert shown == sorted(shown, reverse=True) and len(rows) == 3
     effect = comparison_effects(records, ablation, "300w", ["l2"])["l2"]
     assert f"{100 * effect.mean:+.2f} [{100 * effect.low:+.2f}" in rows[1]
+    assert all(not row.split("|")[5].strip() for row in rows)  # nothing at the settled scale
+
+
+def test_advice_gives_the_settled_scale_once_all_its_runs_are_finished(tmp_path):
+    ablation = EXPERIMENTS["ablation_distance"]
+    nmes = {"l2": 0.06, "STAR l2": 0.055}
+    write_arms(ablation, "300w", tmp_path, nmes)
+    planned = len(ablation.seeds_of("l2", "300w", "long"))
+    for seeds, shown in ((planned - 1, False), (planned, True)):
+        write_arms(ablation, "300w", tmp_path, nmes, seeds, scale="long")
+        [row] = advice(Records.load(tmp_path)).splitlines()[2:]
+        assert ("+0.50 [" in row.split("|")[5]) == shown

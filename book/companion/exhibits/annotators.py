@@ -167,7 +167,7 @@ def agreements(
     edges /= np.trace(edges, axis1=-2, axis2=-1)[..., None, None]
     compared = {"edges of the picture": edges, **networks}
     found = {name: people.agreement(squares, freedom, c) for name, c in compared.items()}
-    return {"nothing: drawn at random": people.chance(squares.shape[1]), **found}
+    return {"random axes": people.chance(squares.shape[1]), **found}
 
 
 def table(found: Mapping[str, Agreement]) -> pd.DataFrame:

@@ -10,9 +10,10 @@ import starlib
 from companion.bench import summary as costs
 from companion.evidence import claims
 from companion.evidence.effects import arms_effect, comparison_weights
-from companion.evidence.statistics import bounds, counted, points
+from companion.evidence.statistics import counted, interval
 from companion.exhibits.cells import markdown_table
 from companion.experiments.estimate import H200, gpu_minutes
+from companion.experiments.experiment import SETTLED_SCALE
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.queue import entries
 from companion.experiments.records import Records
@@ -20,7 +21,7 @@ from companion.files import BOOK, read_yaml
 from companion.text.statements import first_screen
 from companion.text.verdicts import counts, ledger, settled_claims, settled_hypotheses
 from starlib.files import ROOT
-from starlib.training.config import RunConfig
+from starlib.training.config import SCALES, RunConfig
 
 PRICES: dict[str, dict[str, Any]] = read_yaml(BOOK / "prices.yml")
 FACES_300W = 3148  # of the official training set
@@ -181,7 +182,8 @@ def contents() -> str:
 
 
 def advice(records: Records) -> str:
-    """advice.yml as a table, the largest effect first (Markdown); what is not run stays out."""
+    """advice.yml as a table, the largest effect first (Markdown); what is not run stays out, of the
+    settled scale what lacks a planned run."""
     rows = []
     for line in read_yaml(BOOK / "advice.yml"):
         name, *compared = line["by"]
@@ -189,12 +191,16 @@ def advice(records: Records) -> str:
         weights = dict(zip(compared, (1.0, -1.0), strict=False))
         if len(compared) == 1:
             weights = comparison_weights(experiment, compared)
-        runs = records.arm_runs(experiment, "300w", arms=list(weights))
-        effect = arms_effect(runs, weights)
-        if effect.run:
-            shown = f"{points(effect.mean)} {bounds(effect.low, effect.high)}"
-            cells = [line["have"], line["take"], shown, counted(effect.seeds), line.get("note", "")]
-            rows.append((effect.mean, cells))
+        arms = list(weights)
+        short, settled = (
+            arms_effect(records.arm_runs(experiment, "300w", scale, arms=arms), weights)
+            for scale in ("reduced", SETTLED_SCALE)
+        )
+        waits = records.missing(experiment.configs("300w", SETTLED_SCALE, arms=arms))
+        if short.run:
+            shown = [interval(short), counted(short.seeds), "" if waits else interval(settled)]
+            rows.append((short.mean, [line["have"], line["take"], *shown, line.get("note", "")]))
     rows.sort(key=lambda row: -row[0])
-    head = ["trained with", "take", "error falls by (points) [95 %]", "seeds", "note"]
+    falls, later = "error falls by (points) [95 %]", SCALES[SETTLED_SCALE]["epochs"]
+    head = ["trained with", "take", falls, "seeds", f"after {later} epochs", "note"]
     return markdown_table(head, [cells for _, cells in rows])

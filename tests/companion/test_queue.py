@@ -14,7 +14,7 @@ from companion.experiments.records import Records
 from starlib.data import DataError
 from starlib.runs.finished import load_all
 from starlib.runs.progress import EVERY, Progress
-from starlib.training.config import RunConfig
+from starlib.training.config import RunConfig, describe
 from tests.fakes import write_run
 
 
@@ -22,6 +22,7 @@ def test_every_run_of_every_experiment_is_listed_once(tmp_path):
     listed = entries(Records.load(tmp_path))
     configs = [entry.config for entry in listed]
     assert len(set(configs)) == len(configs)
+    assert len({describe(config) for config in configs}) == len(configs)  # in logs and tables
     for experiment in EXPERIMENTS.values():
         for dataset in experiment.datasets:
             assert set(experiment.configs(dataset, "long")) <= set(configs)

@@ -6,10 +6,12 @@ import json
 import pytest
 from scipy import stats
 
-from companion.evidence.limits import processor_difference, shift_cost
+from companion.evidence.limits import cut_off, processor_difference, shift_cost
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records
 from companion.text.numbers import limits, released
+from starlib.runs.records import read_record
+from starlib.training.config import RunConfig
 from tests.fakes import write_run
 
 ABLATION = EXPERIMENTS["ablation_distance"]
@@ -84,6 +86,17 @@ def test_changed_code_of_today_is_compared_as_it_can_be_run_again(tmp_path):
     run = write_run(ABLATION.config("l2", "300w", 0, "long"), tmp_path, 0.05)
     changed = dataclasses.replace(run, provenance={**run.provenance, "dirty": True})
     assert list(Records(tmp_path, (changed,)).by_config.values()) == [changed]
+
+
+def test_labels_outside_the_view_count_and_cost_less_when_clamped(tmp_path):
+    run = write_run(RunConfig.at("long", "300w", crop="released"), tmp_path, 0.0)
+    assert cut_off(run) == (0, 0)
+    arrays = run.landmarks()
+    target, predicted = arrays["target"].copy(), arrays["predicted"].copy()
+    target[:, 0], predicted[:, 0] = (-1.0, 0.0), (-0.8, 0.0)  # as far out as the network can
+    run.save({**arrays, "target": target, "predicted": predicted})
+    outside, less = cut_off(read_record(run.path))
+    assert outside == pytest.approx(1 / 68) and less == pytest.approx(0.2 / 68)
 
 
 def test_the_released_code_s_effects_are_of_the_settled_scale_once_its_runs_are_finished(tmp_path):

@@ -7,6 +7,7 @@ import numpy as np
 from scipy import stats
 
 from starlib import metrics
+from starlib.data.augment import VIEW_OF_STORE
 from starlib.runs.records import Run
 from starlib.training.config import RunConfig
 
@@ -43,3 +44,14 @@ def processor_difference(runs: Iterable[Run]) -> tuple[float, float, float] | No
     error = np.sqrt(np.square(nme - slope * old).sum() / freedom / (old @ old))
     margin = float(stats.t.ppf(0.975, freedom) * error)
     return slope, slope - margin, slope + margin
+
+
+def cut_off(run: Run) -> tuple[float, float]:
+    """Share of the labelled test points outside what the network sees, and by how much the NME is
+    lower against labels clamped to it."""
+    arrays = run.landmarks()
+    target, predicted = (arrays[name].astype(np.float64) for name in ("target", "predicted"))
+    clamped = target.clip(-VIEW_OF_STORE, VIEW_OF_STORE)
+    outside = (clamped != target).any(-1)[~np.isnan(target).any(-1)]
+    whole, less = (metrics.nme(predicted, t, run.scheme).mean() for t in (target, clamped))
+    return float(outside.mean()), float(whole - less)

@@ -8,7 +8,7 @@ import numpy as np
 
 from companion.bench import summary as costs
 from companion.evidence.claims import parameter_count
-from companion.evidence.limits import processor_difference, shift_cost
+from companion.evidence.limits import cut_off, processor_difference, shift_cost
 from companion.evidence.mechanism import comparable, line
 from companion.evidence.published import published
 from companion.evidence.rules import measured_effects, planned_runs
@@ -163,8 +163,9 @@ RELEASED = {
 
 def released(records: Records) -> dict[str, str]:
     """Name of RELEASED -> by how much that lowers the error of STAR loss: at the settled scale once
-    all planned runs are finished, else at `reduced`."""
-    found = dict.fromkeys(RELEASED, "not trained yet")
+    all planned runs are finished, else at `reduced`; "outside" and "clamped": as `cut_off` of
+    the released crop."""
+    found = dict.fromkeys((*RELEASED, "outside", "clamped"), "not trained yet")
     for name, comparison in RELEASED.items():
         rule: Rule = {"kind": "effect", "experiment": "released_code", "dataset": "300w",
                       "comparisons": [comparison]}  # fmt: skip
@@ -173,4 +174,8 @@ def released(records: Records) -> dict[str, str]:
             done = scale in PROTOCOLS or not records.missing(planned_runs(rule, scale))
             if effect.decidable and done:
                 found[name] = f"{interval(effect)} (`{scale}`)"
+    runs = records.arm_runs(EXPERIMENTS["released_code"], "300w", SETTLED_SCALE)[RELEASED["crop"]]
+    if runs:
+        outside, clamped = np.mean([cut_off(run) for run in runs.values()], axis=0)
+        found |= {"outside": f"{100 * outside:.1f} %", "clamped": f"{points(clamped)}"}
     return found

@@ -194,12 +194,8 @@ class Page:
         by_arm = self.records.arm_runs(*arms)
         if self.seeds or not committed(self.records):
             return by_arm
-
-        def there(arm: str) -> bool:
-            which = self.experiment, arm, dataset, self.scale
-            return len(by_arm[arm]) >= seeds_needed(*which, least=1)
-
-        return {arm: runs if there(arm) else {} for arm, runs in by_arm.items()}
+        needed = {a: seeds_needed(self.experiment, a, dataset, self.scale, least=1) for a in by_arm}
+        return {arm: runs if len(runs) >= needed[arm] else {} for arm, runs in by_arm.items()}
 
     @cached_property
     def effects(self) -> dict[str, Effect]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from companion.evidence.published import published_values
 from companion.evidence.statistics import Effect, contrast
-from companion.experiments.experiment import Experiment
+from companion.experiments.experiment import SETTLED_SCALE, Experiment
 from companion.experiments.records import ArmRuns, Records
 from starlib import metrics
 from starlib.runs.records import Run
@@ -85,6 +85,17 @@ def comparison_weights(experiment: Experiment, comparisons: Sequence[str]) -> di
         weights[pair.without] = weights.get(pair.without, 0.0) + 1 / len(comparisons)
         weights[pair.with_] = weights.get(pair.with_, 0.0) - 1 / len(comparisons)
     return {arm: weight for arm, weight in weights.items() if weight}
+
+
+def short_and_settled(
+    records: Records, experiment: Experiment, weights: Mapping[str, float]
+) -> dict[str, Effect]:
+    """Scale -> contrast of arms (name -> weight) on 300-W: at `reduced`, and at the settled scale
+    once all planned runs of the arms are finished."""
+    planned = experiment.configs("300w", SETTLED_SCALE, arms=list(weights))
+    scales = ("reduced",) if records.missing(planned) else ("reduced", SETTLED_SCALE)
+    by_scale = {s: records.arm_runs(experiment, "300w", s, arms=list(weights)) for s in scales}
+    return {scale: arms_effect(runs, weights) for scale, runs in by_scale.items()}
 
 
 def mean_published(

@@ -9,7 +9,7 @@ import torch
 import starlib
 from companion.bench import summary as costs
 from companion.evidence import claims
-from companion.evidence.effects import arms_effect, comparison_weights
+from companion.evidence.effects import comparison_weights, short_and_settled
 from companion.evidence.statistics import counted, interval
 from companion.exhibits.cells import markdown_table
 from companion.experiments.estimate import H200, gpu_minutes
@@ -191,16 +191,12 @@ def advice(records: Records) -> str:
         weights = dict(zip(compared, (1.0, -1.0), strict=False))
         if len(compared) == 1:
             weights = comparison_weights(experiment, compared)
-        arms = list(weights)
-        short, settled = (
-            arms_effect(records.arm_runs(experiment, "300w", scale, arms=arms), weights)
-            for scale in ("reduced", SETTLED_SCALE)
-        )
-        waits = records.missing(experiment.configs("300w", SETTLED_SCALE, arms=arms))
+        found = short_and_settled(records, experiment, weights)
+        short, later = found["reduced"], found.get(SETTLED_SCALE)
         if short.run:
-            shown = [interval(short), counted(short.seeds), "" if waits else interval(settled)]
+            shown = [interval(short), counted(short.seeds), interval(later) if later else ""]
             rows.append((short.mean, [line["have"], line["take"], *shown, line.get("note", "")]))
     rows.sort(key=lambda row: -row[0])
-    falls, later = "error falls by (points) [95 %]", SCALES[SETTLED_SCALE]["epochs"]
-    head = ["trained with", "take", falls, "seeds", f"after {later} epochs", "note"]
+    falls, epochs = "error falls by (points) [95 %]", SCALES[SETTLED_SCALE]["epochs"]
+    head = ["trained with", "take", falls, "seeds", f"after {epochs} epochs", "note"]
     return markdown_table(head, [cells for _, cells in rows])

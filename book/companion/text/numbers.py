@@ -8,14 +8,13 @@ import numpy as np
 
 from companion.bench import summary as costs
 from companion.evidence.claims import parameter_count
+from companion.evidence.effects import comparison_weights, short_and_settled
 from companion.evidence.limits import cut_off, processor_difference, shift_cost
 from companion.evidence.mechanism import comparable, line
 from companion.evidence.published import published
-from companion.evidence.rules import measured_effects, planned_runs
 from companion.evidence.statistics import bounds, interval, points
-from companion.evidence.verdicts import Rule
 from companion.exhibits import labels, play
-from companion.experiments.experiment import PROTOCOLS, SETTLED_SCALE
+from companion.experiments.experiment import SETTLED_SCALE
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records
 from starlib import distances, schemes
@@ -166,16 +165,14 @@ def released(records: Records) -> dict[str, str]:
     all planned runs are finished, else at `reduced`; "outside" and "clamped": as `cut_off` of
     the released crop."""
     found = dict.fromkeys((*RELEASED, "outside", "clamped"), "not trained yet")
+    experiment = EXPERIMENTS["released_code"]
     for name, comparison in RELEASED.items():
-        rule: Rule = {"kind": "effect", "experiment": "released_code", "dataset": "300w",
-                      "comparisons": [comparison]}  # fmt: skip
-        for scale in ("reduced", SETTLED_SCALE):
-            [effect] = measured_effects(rule, records, scale)
-            done = scale in PROTOCOLS or not records.missing(planned_runs(rule, scale))
-            if effect.decidable and done:
+        weights = comparison_weights(experiment, [comparison])
+        for scale, effect in short_and_settled(records, experiment, weights).items():
+            if effect.decidable:
                 found[name] = f"{interval(effect)} (`{scale}`)"
-    runs = records.arm_runs(EXPERIMENTS["released_code"], "300w", SETTLED_SCALE)[RELEASED["crop"]]
+    runs = records.arm_runs(experiment, "300w", SETTLED_SCALE)[RELEASED["crop"]]
     if runs:
         outside, clamped = np.mean([cut_off(run) for run in runs.values()], axis=0)
-        found |= {"outside": f"{100 * outside:.1f} %", "clamped": f"{points(clamped)}"}
+        found |= {"outside": f"{100 * outside:.1f} %", "clamped": points(clamped)}
     return found

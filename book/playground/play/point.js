@@ -31,11 +31,12 @@
     play.gaussianMap(CELLS, MEAN, state.s1 * blur, state.s2 * blur, state.angle);
 
   const shapeOf = ({ s1, s2, angle }) => `${s1} ${s2} ${angle}`;
+  const keyOf = (state) => `${shapeOf(state)} ${state.blur}`;
 
   /* A state's map and its moments, the same ones while only the label or the loss changes. */
   const last = {};
   function mapped(state) {
-    const key = `${shapeOf(state)} ${state.blur}`;
+    const key = keyOf(state);
     if (last.key !== key) {
       const map = mapOf(state);
       Object.assign(last, { key, map, found: play.moments(map) });
@@ -232,7 +233,7 @@
       drawPanel(panels.without, state, seen, state.distance,
         () => fieldOf(seen.found.mean, [[1, 0], [0, 1]], [1, 1], state.distance),
         seen.regression.gradient);
-      drawPanel(panels.with, state, seen, `${state.distance} ${last.key}`,
+      drawPanel(panels.with, state, seen, `${state.distance} ${keyOf(state)}`,
         () => fieldOf(seen.found.mean, seen.star.vectors, seen.star.widths, state.distance),
         seen.star.gradient);
       clearTimeout(rest); // the panels first: they follow the pointer; a new curve when it rests

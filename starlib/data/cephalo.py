@@ -19,6 +19,7 @@ dentists' mean, so that errors compare.
 
 import hashlib
 import os
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -166,7 +167,5 @@ def drawn_dentist(film: str) -> int:
     return hashlib.sha256(film.encode()).digest()[0] % len(DENTISTS)
 
 
-READER = Reader("cephalo", "cephalo", scan, SOURCE, unit="films")
-READER_ONE = Reader(
-    "cephalo-one", "cephalo", partial(scan, one=True), SOURCE, folder="cephalo", unit="films"
-)
+READER = Reader("cephalo", "cephalo", scan, SOURCE, unit="films", train_faces=OFFICIAL["train"])
+READER_ONE = replace(READER, name="cephalo-one", scan=partial(scan, one=True), folder="cephalo")

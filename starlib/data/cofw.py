@@ -112,4 +112,4 @@ def _size(file: Any, reference: Any, where: str) -> tuple[int, int]:
     return width, height
 
 
-READER = Reader("cofw", "cofw", scan, SOURCE, fetch=(ARCHIVE,))
+READER = Reader("cofw", "cofw", scan, SOURCE, fetch=(ARCHIVE,), train_faces=OFFICIAL["train"])

@@ -45,6 +45,7 @@ class Reader:
     counts, doubts: of the folder and the scan of each split, as in `Checked`.
     undecodable: of a scan, a line for each picture that cannot be decoded.
     fetch: address and sha256 of what `data fetch` downloads.
+    train_faces: official number of training faces, where a run's time is estimated from it.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Reader:
     doubts: Callable[[Path, Mapping[str, Scan]], list[str]] = lambda *_: []
     undecodable: Callable[[Scan], list[str]] = Scan.undecodable
     fetch: tuple[tuple[str, str], ...] = ()
+    train_faces: int | None = None
 
     def load(self, root: Path, split: str) -> FaceSet:
         """The faces of a split; DataError tells all problems at once."""

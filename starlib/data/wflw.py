@@ -82,5 +82,5 @@ def _add_face(result: Scan, where: str, line: str, images: Path, points: int) ->
     check_points(where, landmarks, size)
 
 
-READER = Reader("wflw", "wflw", scan, SOURCE, subsets=SUBSETS)
+READER = Reader("wflw", "wflw", scan, SOURCE, subsets=SUBSETS, train_faces=OFFICIAL["train"])
 READER_68 = Reader("wflw-68", "300w", scan_68, SOURCE, ("test",), SUBSETS, folder="wflw")

@@ -42,6 +42,7 @@ def test_finished_runs_are_done_and_say_what_the_others_cost(tmp_path):
     assert expected_minutes(dataclasses.replace(config, epochs=180), [*runs, own]) == pytest.approx(
         3
     )
+    assert queue.faces_of(dataclasses.replace(config, dataset="cephalo-one"), runs) == 300
     listed = entries(Records.load(tmp_path), experiments=["restriction"])
     assert [entry.config.seed for entry in listed if entry.run] == [0, 1]
     assert all(entry.minutes for entry in listed)

@@ -10,6 +10,7 @@ from companion.experiments.estimate import NETWORK, gpu_minutes, operations
 from companion.experiments.experiment import PROTOCOLS, SETTLED_SCALE
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records
+from starlib.data import READERS
 from starlib.data.synthface import VARIANTS
 from starlib.runs.records import Run
 from starlib.runs.run import faces_decide
@@ -51,7 +52,7 @@ ORDER: tuple[tuple[str, dict[str, Any]], ...] = (
     ("resolution", {}),
     ("alternatives", {}),
 )
-FACES = 2000  # of a training set of which no run is known
+FACES = 2000  # of a training set of which neither a run nor an official number is known
 
 
 @dataclass(frozen=True)
@@ -143,10 +144,12 @@ def expected_minutes(config: RunConfig, runs: Sequence[Run]) -> float | None:
 
 
 def faces_of(config: RunConfig, runs: Sequence[Run]) -> int:
-    """Training faces of a config, as the finished runs have them."""
+    """Training faces of a config, as the finished runs have them; else the official number."""
     family = config.dataset.split("-")[0]
     faces = (trained_on(r) for r in runs if r.config.dataset.split("-")[0] == family)
-    return config.train_faces or next(faces, FACES)
+    reader = READERS.get(config.dataset)
+    official = reader and reader.train_faces
+    return config.train_faces or next(faces, official or FACES)
 
 
 def trained_on(run: Run) -> int:

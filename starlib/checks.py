@@ -48,6 +48,12 @@ def integer(least: int, most: float = math.inf) -> Rule:
     return Rule(f"an integer >= {least}" + (f" and <= {most}" if most < math.inf else ""), holds)
 
 
+def multiple_of(divisor: int, where: str = "") -> Rule:
+    """The rule for positive multiples of an integer; `where`: words that follow it in the error."""
+    holds = integer(1).holds
+    return Rule(f"a multiple of {divisor}{where}", lambda v: holds(v) and v % divisor == 0)
+
+
 def number(expected: str, holds: Callable[[float], bool]) -> Rule:
     """The rule for numbers, given the bounds in words and as a test."""
 
@@ -79,10 +85,12 @@ def check_number(argument: str, value: Any, least: float) -> float:
     return float(value)
 
 
-def check_flag(argument: str, value: object) -> bool:
+FLAG = Rule("True or False", lambda value: isinstance(value, bool))
+
+
+def check_flag(argument: str, value: Any) -> bool:
     """The value if it is True or False, else ValueError naming the argument."""
-    if not isinstance(value, bool):
-        raise ValueError(f"{argument}: expected True or False, got {value!r}")
+    FLAG.check(argument, value)
     return value
 
 

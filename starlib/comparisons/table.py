@@ -102,6 +102,6 @@ def heads(name: str) -> set[str]:
     return {loss.head for loss in LOSSES[name]}
 
 
-def takes(name: str, option: str) -> bool:
-    """Whether the loss of that name has the option, with any head."""
-    return any(option in loss.options for loss in LOSSES[name])
+def options(name: str) -> set[str]:
+    """The options that the loss of that name has, with any head."""
+    return {option for loss in LOSSES[name] for option in loss.options}

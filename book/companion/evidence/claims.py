@@ -78,11 +78,9 @@ def judge_all(
     }
     missing = {}
     for claim in claims if planned else ():
-        name, count = claim["id"], 0
-        if name in measured:
-            configs = planned_runs(claim["rule"], scale)
-            count = len(records.missing(configs))
-        if count:
+        name = claim["id"]
+        configs = planned_runs(claim["rule"], scale) if name in measured else []
+        if count := len(records.missing(configs)):
             missing[name] = f"{len(configs) - count} of {len(configs)} planned runs"
             measured[name] = [replace(effect, p=1.0) for effect in measured[name]]
     decided = {name for name, effects in measured.items() if _decidable(effects)} - set(missing)
@@ -104,10 +102,9 @@ def judge_all(
         else:
             verdict, reason = KINDS[rule["kind"]].decide(given)
             verdict = verdict if _decidable(effects) else Verdict.TOO_FEW
-        known = {key: claim[key] for key in ("id", "claim", "source", "rule")}
+        known = (name, claim["claim"], claim["source"], verdict, reason)
         p_values = () if name in missing else tuple(adjusted.get(name, ()))
-        judgements.append(Judgement(**known, verdict=verdict, reason=reason,
-                                    effects=tuple(effects), adjusted=p_values))  # fmt: skip
+        judgements.append(Judgement(*known, tuple(effects), p_values, rule))
     return judgements
 
 

@@ -85,12 +85,10 @@ def check_number(argument: str, value: Any, least: float) -> float:
     return float(value)
 
 
-FLAG = Rule("True or False", lambda value: isinstance(value, bool))
-
-
-def check_flag(argument: str, value: Any) -> bool:
+def check_flag(argument: str, value: object) -> bool:
     """The value if it is True or False, else ValueError naming the argument."""
-    FLAG.check(argument, value)
+    if not isinstance(value, bool):
+        raise ValueError(f"{argument}: expected True or False, got {value!r}")
     return value
 
 

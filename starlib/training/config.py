@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args, get_type_hints
 
-from starlib.checks import FLAG, Rule, integer, meant, multiple_of, number, one_of
+from starlib.checks import Rule, integer, meant, multiple_of, number, one_of
 from starlib.comparisons import table
 from starlib.data.augment import AUGMENTATIONS
 from starlib.data.crops import CROPS
@@ -32,6 +32,7 @@ DATASET = Rule(
     lambda value: is_path(value) or (isinstance(value, str) and value in SCHEME_OF),
     tuple(SCHEME_OF),
 )
+FLAG = Rule("True or False", lambda value: isinstance(value, bool))
 SHARES = Rule(
     "rising numbers in (0, 1)",
     lambda values: (

@@ -29,17 +29,9 @@ class Objective(nn.Module):
         self.config, self.scheme = config, scheme
         entry = loss_for(config.loss, config.covariance, config.output)
         self.takes = entry.takes
-        self.loss = entry.build(
-            check_values=False,
-            landmark_limit=FARTHEST,  # crops are in units of [-1, 1], those of profiles beyond 2
-            distance=config.distance,
-            restriction=config.restriction,
-            weight=config.weight,
-            convention=config.convention,
-            ratio=config.adl_ratio,
-            image_size=config.image_size,
-            scheme=scheme,
-        )
+        options = config.to_dict() | {"ratio": config.adl_ratio, "scheme": scheme}
+        # Crops are in units of [-1, 1], those of profiles beyond 2.
+        self.loss = entry.build(check_values=False, landmark_limit=FARTHEST, **options)
 
     def forward(self, outputs: list[StackOutput], landmarks: Tensor) -> Tensor:
         placed, missing = filled(landmarks)

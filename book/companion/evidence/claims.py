@@ -195,22 +195,17 @@ def _check_names(claim: str, rule: Rule) -> None:
             raise ValueError(f"{claim}: {key}: expected one of {', '.join(allowed)}, got {value!r}")
 
     known("experiment", rule["experiment"], EXPERIMENTS)
-    for key in ("dataset", "control"):
-        if key in rule:
-            known(key, rule[key], SCHEME_OF)
     experiment = EXPERIMENTS[rule["experiment"]]
-    named: tuple[tuple[str, Mapping[str, Any]], ...] = (
-        ("comparisons", experiment.comparisons),
-        ("minus_comparisons", experiment.comparisons),
-        ("arms", experiment.arms),
-    )
-    for key, allowed in named:
-        for name in rule.get(key, ()):
+    names: dict[str, Sequence[str] | Mapping[str, Any]] = {
+        **dict.fromkeys(("dataset", "control"), SCHEME_OF),
+        **dict.fromkeys(("comparisons", "minus_comparisons"), experiment.comparisons),
+        **dict.fromkeys(("arms", "arm"), experiment.arms),
+        "against": ("target", "clean"),
+    }
+    for key, allowed in names.items():
+        given = rule.get(key, ())
+        for name in given if isinstance(given, list | tuple) else [given]:
             known(key, name, allowed)
-    if "arm" in rule:
-        known("arm", rule["arm"], experiment.arms)
-    if "against" in rule:
-        known("against", rule["against"], ("target", "clean"))
     for region in (*rule.get("regions", ()), *(rule[k] for k in ("region", "minus") if k in rule)):
         try:
             scheme_of(rule["dataset"]).region(region)

@@ -67,12 +67,6 @@ class Effect:
                 return seeds
         return None
 
-    def __str__(self) -> str:
-        if not self.run:
-            return f"not run yet ({counted(self.seeds)} seeds)"
-        text = f"{interval(self)} points of NME, {counted(self.seeds)} seeds"
-        return text if np.isnan(self.p) else f"{text}, p {p_text(self.p)}"
-
 
 def power(size: float, error: float, freedom: float) -> float:
     """Power of the two-sided t test at ALPHA to see an effect of that size (noncentral t)."""

@@ -268,7 +268,6 @@ def arm(config: RunConfig) -> str:
     if config.adl_ratio is not None:
         words.append(f"λ {config.adl_ratio:g}")
     words += [name for name in ("dr", "aam") if getattr(config, name)]
-    for name in ("covariance", "backbone", "output"):
-        default = RunConfig.__dataclass_fields__[name].default
-        words += [getattr(config, name)] * (getattr(config, name) != default)
+    unusual = config.identity()
+    words += [unusual[name] for name in ("covariance", "backbone", "output") if name in unusual]
     return " ".join(words)

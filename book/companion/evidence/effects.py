@@ -70,10 +70,7 @@ def seed_means(runs: Mapping[int, Run], **which: Any) -> NDArray:
 
 
 def arms_effect(
-    runs: ArmRuns,
-    weights: Mapping[str, float],
-    published: float | None = None,
-    **which: Any,
+    runs: ArmRuns, weights: Mapping[str, float], published: float | None = None, **which: Any
 ) -> Effect:
     """The contrast of arms (name -> weight) from their runs; `which` as in `face_errors`."""
     samples = [seed_means(runs.get(arm, {}), **which) for arm in weights]
@@ -152,23 +149,18 @@ def subsets_elsewhere(
 ) -> dict[str, dict[str, Effect]]:
     """Subset of the data set -> comparison -> effect, of the runs (arm -> seed -> run) that were
     evaluated there; comparisons without any are left out."""
-    found: dict[str, dict[str, dict[int, float]]] = {}
+    found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for arm, by_seed in runs.items():
-        for seed, run in by_seed.items():
-            for subset, values in _metrics(evaluation_file(results, dataset, run)).items():
-                found.setdefault(subset, {}).setdefault(arm, {})[seed] = values["nme"]
+        paths = [evaluation_file(results, dataset, run) for run in by_seed.values()]
+        for path in filter(Path.exists, paths):
+            metrics = json.loads(path.read_text(encoding="utf-8"))["metrics"]
+            for subset, values in metrics.items():
+                found[subset][arm].append(values["nme"])
     effects: dict[str, dict[str, Effect]] = {}
     for subset, nmes in found.items():
         for name, pair in experiment.comparisons.items():
             arms = (pair.without, pair.with_)
             if any(arm in nmes for arm in arms):
-                samples = [np.array(list(nmes.get(arm, {}).values())) for arm in arms]
+                samples = [nmes.get(arm, []) for arm in arms]
                 effects.setdefault(subset, {})[name] = contrast(samples, arms=arms)
     return effects
-
-
-def _metrics(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        return {}
-    metrics: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["metrics"]
-    return metrics

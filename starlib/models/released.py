@@ -59,9 +59,11 @@ def load_released(
     never uses is dropped. Edges may stand in another order than in the scheme. The network wants
     BGR images. Raises ValueError for everything else that does not fit, naming the tensors.
     """
-    if not isinstance(source, Mapping):
-        source, name = read_tensors(source), str(source)
-    tensors, scheme = _tensors(source, ema, name), get_scheme(scheme)
+    if isinstance(source, Mapping):
+        parts = source
+    else:
+        parts, name = read_tensors(source), str(source)
+    tensors, scheme = _tensors(parts, ema, name), get_scheme(scheme)
     points, width = _shape(tensors, "out_heatmaps.0.conv.weight", name)[:2]
     if points != scheme.points:
         raise ValueError(

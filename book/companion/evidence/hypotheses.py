@@ -155,11 +155,12 @@ def rules_of(hypothesis: Hypothesis) -> list[Rule]:
 
 def planned_runs(hypothesis: Hypothesis, scale: str = SETTLED_SCALE) -> list[RunConfig]:
     """The runs without which a hypothesis is not decided; of a closed scale, what it reads."""
-    used: Callable[[RunConfig], bool] = {
+    used = {
         "width-is-an-optimum": mechanism.restricted,
         "error-follows-training-error": lambda c: c.image_size == 96 and c.scale == scale,
     }.get(hypothesis["id"], lambda _: True)
-    runs, arms = hypothesis["runs"], None
+    runs = hypothesis["runs"]
+    arms: Sequence[str] | None = None
     experiments = list(EXPERIMENTS.values())
     if runs["experiment"] != "all":
         experiments = [EXPERIMENTS[runs["experiment"]]]

@@ -60,7 +60,7 @@ def load_released(
     BGR images. Raises ValueError for everything else that does not fit, naming the tensors.
     """
     if isinstance(source, Mapping):
-        parts = source
+        parts: Mapping[str, Any] = source
     else:
         parts, name = read_tensors(source), str(source)
     tensors, scheme = _tensors(parts, ema, name), get_scheme(scheme)

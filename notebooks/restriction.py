@@ -7,7 +7,7 @@
 # STAR's, not the restriction's.
 
 # %%
-from companion.evidence.breakdown import seed_means
+from companion.evidence.effects import seed_means
 from companion.exhibits import experiment_tables, paper_figures
 from companion.exhibits.run_tables import run_table
 from companion.page import experiment_page

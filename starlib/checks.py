@@ -48,6 +48,12 @@ def integer(least: int, most: float = math.inf) -> Rule:
     return Rule(f"an integer >= {least}" + (f" and <= {most}" if most < math.inf else ""), holds)
 
 
+def multiple_of(divisor: int, where: str = "") -> Rule:
+    """The rule for positive multiples of an integer; `where`: words that follow it in the error."""
+    holds = integer(1).holds
+    return Rule(f"a multiple of {divisor}{where}", lambda v: holds(v) and v % divisor == 0)
+
+
 def number(expected: str, holds: Callable[[float], bool]) -> Rule:
     """The rule for numbers, given the bounds in words and as a test."""
 
@@ -86,8 +92,11 @@ def check_flag(argument: str, value: object) -> bool:
     return value
 
 
-def check_heatmaps(heatmaps: Tensor, values: bool = True, name: str = "heatmaps") -> None:
-    """Raise ValueError naming the argument unless heatmaps are [B, N, H, W], finite and >= 0.
+def check_heatmaps(
+    heatmaps: Tensor, values: bool = True, name: str = "heatmaps", most: float = math.inf
+) -> None:
+    """Raise ValueError naming the argument unless heatmaps are [B, N, H, W], finite, >= 0 and at
+    `most` as large.
 
     `values=False` skips the value check, which forces a GPU synchronisation; compiled and exported
     code skips it too.
@@ -103,6 +112,8 @@ def check_heatmaps(heatmaps: Tensor, values: bool = True, name: str = "heatmaps"
                 f"{name}: expected finite values >= 0, "
                 f"got values from {float(lowest):g} to {float(highest):g}"
             )
+        if most < math.inf and highest > most:
+            raise ValueError(f"{name}: expected values in [0, {most:g}], got {float(highest):g}")
 
 
 def _check_tensor(name: str, values: Any, shape: object, fits: bool) -> None:

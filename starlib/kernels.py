@@ -107,14 +107,9 @@ def scaled(maps: Tensor) -> tuple[Tensor, Tensor]:
     Moments do not depend on a map's scale; with this one neither Σh nor Σh² can overflow or
     underflow. Empty maps have scale 1. No gradient goes through the scale.
     """
-    scale = scale_of(maps)
-    return maps / scale[..., None, None], scale
-
-
-def scale_of(maps: Tensor) -> Tensor:
-    """The largest value of each map [B, N], 1 for an empty one; in float32 (float64 stays)."""
     largest = maps.detach().amax((-2, -1)).to(torch.promote_types(maps.dtype, torch.float32))
-    return torch.where(largest > EMPTY, largest, 1.0)
+    scale = torch.where(largest > EMPTY, largest, 1.0)
+    return maps / scale[..., None, None], scale
 
 
 def widened(values: Tensor) -> Tensor:

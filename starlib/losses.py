@@ -14,19 +14,13 @@ from starlib.checks import LANDMARK_LIMIT, check_number, choose
 from starlib.distances import get_distance
 from starlib.first_call import InputCheck
 from starlib.metrics import cell_variance
-from starlib.moments import (
-    GRIDS,
-    heatmap_moments,
-    principal_components,
-    released_moments,
-    soft_argmax,
-)
+from starlib.moments import GRIDS, heatmap_moments, principal_components, soft_argmax
 from starlib.unlabelled import filled, labelled_mean, masked
 
 CONVENTIONS = ("paper", "released")
 RESTRICTIONS = ("value", "detach", "none")
 REDUCTIONS = ("none", "mean", "sum")
-RELEASED_EPSILON = 1e-5
+RELEASED_EPSILON = 1e-5  # added to V1, V2 and λ
 
 
 def star(
@@ -58,14 +52,14 @@ class LandmarkLoss(nn.Module):
 
     def __init__(
         self,
-        distance: str,
-        convention: str,
-        check_values: bool,
-        reduction: str,
-        beta: float | None,
-        grid: str,
-        landmark_limit: float,
-        **settings: Any,
+        distance: str = "smooth_l1",
+        convention: str = "paper",
+        check_values: bool = True,
+        *,
+        reduction: str = "none",
+        beta: float | None = None,
+        grid: str = "centers",
+        landmark_limit: float = LANDMARK_LIMIT,
     ):
         super().__init__()
         self.distance = get_distance(distance, beta)
@@ -73,8 +67,8 @@ class LandmarkLoss(nn.Module):
         self.reduction = choose("reduction", reduction, REDUCTIONS)
         self.grid = choose("grid", grid, GRIDS) if convention == "paper" else "corners"
         self.check = InputCheck(check_values, landmark_limit)
-        self.settings = {"distance": distance} | ({"beta": beta} if beta is not None else {})
-        self.settings |= {**settings, "convention": convention, "grid": self.grid}
+        self.settings: dict[str, Any] = {"beta": beta} if beta is not None else {}
+        self.settings |= {"distance": distance, "convention": convention, "grid": self.grid}
         self.settings |= {"reduction": reduction, "check_values": check_values}
 
     def extra_repr(self) -> str:
@@ -141,24 +135,24 @@ class STARLoss(LandmarkLoss):
         grid: str = "centers",
         landmark_limit: float = LANDMARK_LIMIT,
     ):
-        own = {"restriction": restriction, "weight": weight}
-        super().__init__(
-            distance, convention, check_values, reduction, beta, grid, landmark_limit, **own
-        )
+        shared: dict[str, Any] = {"reduction": reduction, "beta": beta, "grid": grid}
+        shared["landmark_limit"] = landmark_limit
+        super().__init__(distance, convention, check_values, **shared)
         self.restriction = choose("restriction", restriction, RESTRICTIONS)
         self.weight = check_number("weight", weight, 0)
+        self.settings |= {"restriction": restriction, "weight": weight}
 
     def forward(self, heatmaps: Tensor, landmarks: Tensor) -> Tensor:
         landmarks, missing = filled(self.check(heatmaps, landmarks))
         released = self.convention == "released"
-        moments = released_moments(heatmaps) if released else heatmap_moments(heatmaps, self.grid)
-        mean, covariance = moments
+        epsilon = RELEASED_EPSILON if released else 0.0
+        mean, covariance = heatmap_moments(heatmaps, self.grid, epsilon=epsilon)
         eigenvalues, eigenvectors = principal_components(covariance)
         if self.restriction == "detach":
             eigenvalues, eigenvectors = eigenvalues.detach(), eigenvectors.detach()
         error = landmarks.to(mean.dtype) - mean
         if released:
-            variances, weight = eigenvalues + RELEASED_EPSILON, 2 * self.weight
+            variances, weight = eigenvalues + epsilon, 2 * self.weight
         else:
             variances, weight = floored(eigenvalues, heatmaps, self.grid), self.weight
         loss = star(self.distance, error, variances, eigenvectors)
@@ -176,20 +170,6 @@ class RegressionLoss(LandmarkLoss):
     Arguments, call and errors are those of `STARLoss`.
     """
 
-    def __init__(
-        self,
-        distance: str = "smooth_l1",
-        convention: str = "paper",
-        check_values: bool = True,
-        *,
-        reduction: str = "none",
-        beta: float | None = None,
-        grid: str = "centers",
-        landmark_limit: float = LANDMARK_LIMIT,
-    ):
-        super().__init__(distance, convention, check_values, reduction, beta, grid, landmark_limit)
-        self.norm = convention == "released" and distance in ("smooth_l1", "wing")
-
     def forward(self, heatmaps: Tensor, landmarks: Tensor) -> Tensor:
         landmarks = self.check(heatmaps, landmarks)
         return self.of_means(soft_argmax(heatmaps, self.grid), landmarks)
@@ -198,8 +178,10 @@ class RegressionLoss(LandmarkLoss):
         """The loss of means [B, N, 2] that are decoded already."""
         landmarks, missing = filled(landmarks)
         error = landmarks.to(means.dtype) - means
-        if self.norm:
-            return self.reduced(self.distance(torch.linalg.vector_norm(error, dim=-1)), missing)
-        distances = self.distance(error)
-        loss = distances.mean(-1) if self.convention == "released" else distances.sum(-1)
+        if self.convention == "paper":
+            loss = self.distance(error).sum(-1)
+        elif self.settings["distance"] in ("smooth_l1", "wing"):
+            loss = self.distance(torch.linalg.vector_norm(error, dim=-1))
+        else:
+            loss = self.distance(error).mean(-1)
         return self.reduced(loss, missing)

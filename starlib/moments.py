@@ -57,7 +57,7 @@ def _positions(heatmaps: Tensor, grid: str) -> tuple[Tensor, Tensor]:
 
 
 def heatmap_moments(
-    heatmaps: Tensor, grid: str = "centers", biased: bool = False
+    heatmaps: Tensor, grid: str = "centers", biased: bool = False, epsilon: float = 0.0
 ) -> tuple[Tensor, Tensor]:
     """Mean (Eq. 1) and covariance (Eq. 4, or Eq. 3 when `biased`) of each heatmap.
 
@@ -70,24 +70,12 @@ def heatmap_moments(
         heatmaps: non-negative maps [B, N, H, W], normalised or not.
         grid: "centers" or "corners", see the module.
         biased: leave out Bessel's correction.
+        epsilon: added to V1 and V2 of the normalised map; 1e-5 in the released code.
 
     Returns:
         mean [B, N, 2] and covariance [B, N, 2, 2], in float32 (float64 for float64 maps), units
         of [-1, 1] and their square. One-cell and empty maps have covariance zero.
     """
-    return _moments(heatmaps, grid, biased)
-
-
-def released_moments(heatmaps: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and covariance as the released code takes them: corner grid, 1e-5 added to V1 and V2
-    of the normalised map. Shapes as in `heatmap_moments`."""
-    return _moments(heatmaps, "corners", biased=False, epsilon=1e-5)
-
-
-def _moments(
-    heatmaps: Tensor, grid: str, biased: bool, epsilon: float = 0.0
-) -> tuple[Tensor, Tensor]:
-    """`heatmap_moments`; `epsilon` is added to the normalised map's V1 and V2."""
     check_heatmaps(heatmaps, values=False)
     mean, spread, v2 = second_moments(heatmaps, *_positions(heatmaps, grid))
     if not biased:

@@ -98,10 +98,8 @@ def fold_code(notebook: NotebookNode) -> None:
     for cell, of in zip(notebook.cells, tags, strict=True):
         if cell.cell_type == "code" and not {"show-input", "remove-cell", "hide-input"} & set(of):
             empty = not cell.outputs and re.fullmatch(r"[\w.]+( if [\w.]+ else None)?", cell.source)
-            cell.metadata["tags"] = [
-                *of,
-                "remove-cell" if replaced in of or empty else "hide-input",
-            ]
+            tag = "remove-cell" if replaced in of or empty else "hide-input"
+            cell.metadata["tags"] = [*of, tag]
 
 
 def fold(cell: NotebookNode, title: str) -> None:

@@ -168,7 +168,8 @@ def name_citations(app: Any, doctree: nodes.document, page: str) -> None:
 def link_terms(app: Any, doctree: nodes.document, page: str) -> None:
     """The first use of a term on a page, and each in the head of a table, leads to its definition,
     which reach.js shows beside it."""
-    terms = _terms(app, page)
+    glossary = app.builder.get_relative_uri(page, GLOSSARY)
+    terms = {name: (f"{glossary}#{anchor}", said) for name, anchor, said in _glossary(app.env)}
     names = "|".join(re.escape(name) for name in sorted(terms, key=len, reverse=True))
     seen = set()
     for text in list(doctree.findall(nodes.Text)) if terms else []:
@@ -191,12 +192,6 @@ def link_terms(app: Any, doctree: nodes.document, page: str) -> None:
                 end = use.end()
         if parts:
             text.parent.replace(text, [*parts, nodes.Text(text[end:])])
-
-
-def _terms(app: Any, page: str) -> dict[str, tuple[str, str]]:
-    """Term of the glossary -> its address from a page, and its definition."""
-    place = app.builder.get_relative_uri(page, GLOSSARY)
-    return {name: (f"{place}#{anchor}", said) for name, anchor, said in _glossary(app.env)}
 
 
 @cache

@@ -29,8 +29,8 @@ def awing(predicted: Tensor, target: Tensor, check_values: bool = True) -> Tenso
         Mean over the cells of each map [B, M] >= 0, in float32 (float64 for float64 targets).
         Raises ValueError naming the argument.
     """
-    for name, maps in (("predicted", predicted), ("target", target)):
-        _check_maps(name, maps, check_values)
+    check_heatmaps(predicted, check_values, "predicted", most=1)
+    check_heatmaps(target, check_values, "target", most=1)
     if predicted.shape != target.shape:
         shapes = f"{list(predicted.shape)}, got {list(target.shape)}"
         raise ValueError(f"target: expected shape {shapes}")
@@ -49,18 +49,10 @@ def awing(predicted: Tensor, target: Tensor, check_values: bool = True) -> Tenso
 def heatmap_regression(heatmaps: Tensor, landmarks: Tensor, check_values: bool = True) -> Tensor:
     """AWing [B, N] of heatmaps [B, N, H, H] in [0, 1] against Gaussians of HEATMAP_SIGMA cells and
     height 1 around landmarks [B, N, 2] in [-1, 1]; 0 where these are NaN; see `awing`."""
-    _check_maps("heatmaps", heatmaps, check_values)
+    check_heatmaps(heatmaps, check_values, most=1)
     check_landmarks(landmarks, (*heatmaps.shape[:2], 2), check_values)
     if heatmaps.shape[-1] != heatmaps.shape[-2]:
         raise ValueError(f"heatmaps: expected square maps, got {list(heatmaps.shape)}")
     landmarks, missing = filled(landmarks)
     targets = gaussian_maps(landmarks, heatmaps.shape[-1], HEATMAP_SIGMA)
     return masked(awing(heatmaps, targets, False), missing)
-
-
-def _check_maps(name: str, maps: Tensor, values: bool) -> None:
-    check_heatmaps(maps, values, name)
-    if values and not torch.compiler.is_compiling() and maps.numel():
-        highest = float(maps.detach().max())
-        if highest > 1:
-            raise ValueError(f"{name}: expected values in [0, 1], got {highest:g}")

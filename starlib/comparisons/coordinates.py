@@ -1,11 +1,12 @@
 """Losses of landmarks that a network has decoded, or predicts as coordinates."""
 
+from functools import partial
+
 from torch import Tensor
 
 from starlib.checks import check_decoded
-from starlib.distances import get_distance, wing
+from starlib.distances import wing
 from starlib.losses import RegressionLoss
-from starlib.unlabelled import filled, masked
 
 WING_WIDTH, WING_CURVATURE = 10.0, 2.0  # ω and ε of the Wing paper, in pixels of the input
 
@@ -19,28 +20,14 @@ class DecodedRegression(RegressionLoss):
         return self.of_means(predicted, landmarks)
 
 
-def coordinate_loss(
-    predicted: Tensor,
-    landmarks: Tensor,
-    distance: str = "smooth_l1",
-    image_size: int = 256,
-    check_values: bool = True,
-) -> Tensor:
-    """d(y_t - μ) [B, N] of predicted coordinates (Eq. 2 without a heatmap).
+class CoordinateRegression(DecodedRegression):
+    """The same of landmarks that a network predicts without heatmaps (Eq. 2), but Wing as its paper
+    has it (Feng et al., CVPR 2018): ω = 10 and ε = 2 pixels of the input of side `image_size`."""
 
-    Args:
-        predicted, landmarks: [B, N, 2] in [-1, 1]; where a landmark is NaN, the loss is 0.
-        distance: as in `starlib.RegressionLoss`, but Wing as its paper has it (Feng et al., CVPR
-            2018): ω = 10 and ε = 2 pixels of the input.
-        image_size: side of the input in pixels.
-        check_values: as in `starlib.RegressionLoss`.
-    """
-    check_decoded(predicted, landmarks, check_values)
-    landmarks, missing = filled(landmarks)
-    error = landmarks - predicted
-    if distance == "wing":
-        pixel = 2 / image_size
-        loss = wing(error, WING_WIDTH * pixel, WING_CURVATURE * pixel)
-    else:
-        loss = get_distance(distance)(error)
-    return masked(loss.sum(-1), missing)
+    def __init__(
+        self, distance: str = "smooth_l1", image_size: int = 256, check_values: bool = True
+    ):
+        super().__init__(distance, check_values=check_values)
+        if distance == "wing":
+            width, curvature = (2 / image_size * pixels for pixels in (WING_WIDTH, WING_CURVATURE))
+            self.distance = partial(wing, width=width, curvature=curvature)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from starlib.comparisons.adl import adl
 from starlib.comparisons.awing import heatmap_regression
-from starlib.comparisons.coordinates import DecodedRegression, coordinate_loss
+from starlib.comparisons.coordinates import CoordinateRegression, DecodedRegression
 from starlib.comparisons.likelihoods import cholesky_nll, heatmap_nll
 from starlib.comparisons.rle import ResidualLikelihood
 from starlib.comparisons.star_variants import (
@@ -72,7 +72,7 @@ def _likelihood(family: str) -> tuple[Loss, ...]:
 LOSSES: dict[str, tuple[Loss, ...]] = {
     "regression": (
         Loss(DecodedRegression, takes=("landmarks",), options=("distance", "convention")),
-        Loss(coordinate_loss, "coordinates", ("landmarks",), ("distance", "image_size")),
+        Loss(CoordinateRegression, "coordinates", ("landmarks",), ("distance", "image_size")),
     ),
     "star": (Loss(STARLoss, options=(*RESTRICTED, "convention", "landmark_limit")),),
     "star_inside": (Loss(star_inside, options=RESTRICTED),),
@@ -102,6 +102,6 @@ def heads(name: str) -> set[str]:
     return {loss.head for loss in LOSSES[name]}
 
 
-def takes(name: str, option: str) -> bool:
-    """Whether the loss of that name has the option, with any head."""
-    return any(option in loss.options for loss in LOSSES[name])
+def options(name: str) -> set[str]:
+    """The options that the loss of that name has, with any head."""
+    return {option for loss in LOSSES[name] for option in loss.options}

@@ -19,7 +19,7 @@ from starlib.data.crops import crop, store_size, stored_boxes, view_boxes
 from starlib.data.released import released_crop
 from starlib.devices import available_device
 from starlib.models.heads import output_moments
-from starlib.models.released import IMAGE_SIZE, is_released, released_network, released_points
+from starlib.models.released import IMAGE_SIZE, is_released, load_released, released_points
 from starlib.models.weights import read_tensors
 from starlib.schemes import SCHEMES, Scheme, get_scheme
 from starlib.training.config import RunConfig
@@ -179,7 +179,7 @@ def _released(parts: dict, scheme: Scheme | str | None, ema: bool, name: str) ->
         scheme = next((s for s in SCHEMES.values() if s.points == points), None)
         if scheme is None:
             raise ValueError(f"{name}: expected --scheme, none is known with {points} points")
-    model = released_network(parts, scheme, ema, name)
+    model = load_released(parts, scheme, ema, name)
     network = Predictor(model, bgr=True, grid=model.grid).eval()
     return Detector(network, model.scheme, IMAGE_SIZE, released=True, crop="released")
 

@@ -65,10 +65,10 @@ def around_peaks(heatmaps: Tensor, radius: int) -> Tensor:
     return heatmaps * (near_row[..., :, None] & near_column[..., None, :])
 
 
-def peak_positions(heatmaps: Tensor, radius: int = PEAK_RADIUS) -> Tensor:
-    """Positions [B, N, 2] of the maps' highest peaks: soft-argmax of the cells within `radius` of
-    the largest value. For maps [B, N, H, W] whose background is not zero."""
-    return soft_argmax(around_peaks(heatmaps, radius))
+def peak_positions(heatmaps: Tensor) -> Tensor:
+    """Positions [B, N, 2] of the maps' highest peaks: soft-argmax of the cells within PEAK_RADIUS
+    of the largest value. For maps [B, N, H, W] whose background is not zero."""
+    return soft_argmax(around_peaks(heatmaps, PEAK_RADIUS))
 
 
 def output_moments(

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from starlib.checks import integer
+from starlib.checks import integer, multiple_of
 from starlib.models.heads import CholeskyHead, StackOutput, activated, peak_positions
 from starlib.moments import grid_positions, soft_argmax
 from starlib.schemes import Scheme, get_scheme
@@ -148,18 +148,14 @@ class StackedHourglass(nn.Module):
     ):
         super().__init__()
         self.scheme = get_scheme(scheme)
-        for name, value in (("stacks", stacks), ("depth", depth)):
-            integer(1).check(name, value)
-        if width < 4 or width % 4:
-            raise ValueError(f"width: expected a positive multiple of 4, got {width!r}")
-        if image_size < 1 or image_size % (4 * 2**depth):
-            raise ValueError(
-                f"image_size: expected a multiple of {4 * 2**depth} for depth {depth}, "
-                f"got {image_size!r}"
-            )
+        integer(1).check("stacks", stacks)
+        integer(1).check("depth", depth)
+        multiple_of(4).check("width", width)
+        self.multiple = 4 * 2**depth
+        multiple_of(self.multiple, f" for depth {depth}").check("image_size", image_size)
         if aam and not self.scheme.edges:
             raise ValueError(f"aam: expected edges, scheme {self.scheme.name} has none")
-        self.multiple, self.grid, self.sigmoid = 4 * 2**depth, grid, sigmoid
+        self.grid, self.sigmoid = grid, sigmoid
         self.coordinates = Coordinates()
         self.stem_conv = nn.Conv2d(6, width // 4, 7, stride=2, padding=3)
         self.stem_bn = nn.BatchNorm2d(width // 4)

@@ -41,7 +41,10 @@ RENAMES = (  # names of the released checkpoints -> ours, one after the other
 
 
 def load_released(
-    source: Path | str | Mapping[str, Any], scheme: Scheme | str, ema: bool = False
+    source: Path | str | Mapping[str, Any],
+    scheme: Scheme | str,
+    ema: bool = False,
+    name: str = "state_dict",
 ) -> StackedHourglass:
     """The network of one of the authors' checkpoints, in evaluation mode.
 
@@ -50,35 +53,16 @@ def load_released(
             tensors by name alone. Read as tensors only: no code in it can run.
         scheme: the scheme it was trained on, or its name.
         ema: take the averaged weights, "net_ema", instead of "net".
+        name: for errors, where a mapping was read from.
 
     Stacks, width, depth and AAM follow from the tensors. What the released network allocates and
     never uses is dropped. Edges may stand in another order than in the scheme. The network wants
     BGR images. Raises ValueError for everything else that does not fit, naming the tensors.
     """
     if isinstance(source, Mapping):
-        return released_network(source, scheme, ema)
-    return released_network(read_tensors(source), scheme, ema, str(source))
-
-
-def is_released(parts: Any) -> bool:
-    """Whether a file's contents look like a released checkpoint, with or without its wrapping."""
-    if not isinstance(parts, Mapping):
-        return False
-    tensors = parts.get("net", parts)
-    return isinstance(tensors, Mapping) and any(
-        str(name).removeprefix("module.").startswith(("pre.0.", "hgs.0.")) for name in tensors
-    )
-
-
-def released_points(parts: Mapping[str, Any], name: str = "state_dict") -> int:
-    """Number of landmarks of a released checkpoint's contents."""
-    return _shape(_tensors(parts, False, name), "out_heatmaps.0.conv.weight", name)[0]
-
-
-def released_network(
-    parts: Mapping[str, Any], scheme: Scheme | str, ema: bool = False, name: str = "state_dict"
-) -> StackedHourglass:
-    """`load_released` of a file's contents; `name` is the file's, for errors."""
+        parts: Mapping[str, Any] = source
+    else:
+        parts, name = read_tensors(source), str(source)
     tensors, scheme = _tensors(parts, ema, name), get_scheme(scheme)
     points, width = _shape(tensors, "out_heatmaps.0.conv.weight", name)[:2]
     if points != scheme.points:
@@ -107,6 +91,21 @@ def released_network(
         )
     model.load_state_dict(renamed)
     return model.eval()
+
+
+def is_released(parts: Any) -> bool:
+    """Whether a file's contents look like a released checkpoint, with or without its wrapping."""
+    if not isinstance(parts, Mapping):
+        return False
+    tensors = parts.get("net", parts)
+    return isinstance(tensors, Mapping) and any(
+        str(name).removeprefix("module.").startswith(("pre.0.", "hgs.0.")) for name in tensors
+    )
+
+
+def released_points(parts: Mapping[str, Any], name: str = "state_dict") -> int:
+    """Number of landmarks of a released checkpoint's contents."""
+    return _shape(_tensors(parts, False, name), "out_heatmaps.0.conv.weight", name)[0]
 
 
 def _tensors(parts: Mapping[str, Any], ema: bool, name: str) -> dict[str, Tensor]:

@@ -138,22 +138,22 @@ def fingerprints(
 ) -> Faces:
     """Fingerprints of training and test faces: those of their crops; for your own data, of scheme
     and subsets too, which the code fixes for the others."""
-    if is_path(config.dataset):
-        train, test = (_own_fingerprint(faces[s], crops[s]) for s in ("train", "test"))
-        return train, test
-    return crops["train"].fingerprint, crops["test"].fingerprint
+
+    def fingerprint(split: str) -> str:
+        known = crops[split].fingerprint
+        if not is_path(config.dataset):
+            return known
+        subsets = [(name, mask.tolist()) for name, mask in sorted(faces[split].subsets.items())]
+        parts = [known, faces[split].scheme.to_dict(), *subsets]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+    return fingerprint("train"), fingerprint("test")
 
 
 def known_fingerprints(config: RunConfig, results: Path, data_root: Path | None) -> Faces:
     """The `fingerprints` of the faces that are there, cut where they are not yet."""
     faces = _faces(config, data_root)
     return fingerprints(config, faces, _cut(config, faces, results / "crops", lambda: None))
-
-
-def _own_fingerprint(faces: FaceSet, crops: CropStore) -> str:
-    parts = [crops.fingerprint, faces.scheme.to_dict()]
-    parts += [(name, mask.tolist()) for name, mask in sorted(faces.subsets.items())]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _cut(

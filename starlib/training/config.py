@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args, get_type_hints
 
-from starlib.checks import Rule, integer, meant, number, one_of
+from starlib.checks import Rule, integer, meant, multiple_of, number, one_of
 from starlib.comparisons import table
 from starlib.data.augment import AUGMENTATIONS
 from starlib.data.crops import CROPS
@@ -19,9 +19,7 @@ from starlib.schemes import SCHEME_OF, is_path
 
 LOSSES = tuple(table.LOSSES)
 # With a restriction and a distance.
-STAR_LOSSES = tuple(
-    loss for loss in LOSSES if table.takes(loss, "restriction") and table.takes(loss, "distance")
-)
+STAR_LOSSES = tuple(loss for loss in LOSSES if {"restriction", "distance"} <= table.options(loss))
 COVARIANCES = ("heatmap", "cholesky")
 OUTPUTS = ("heatmaps", "coordinates")
 PRECISIONS = ("float32", "bfloat16")
@@ -35,7 +33,6 @@ DATASET = Rule(
     tuple(SCHEME_OF),
 )
 FLAG = Rule("True or False", lambda value: isinstance(value, bool))
-WIDTH = Rule("a multiple of 4", lambda value: integer(1).holds(value) and value % 4 == 0)
 SHARES = Rule(
     "rising numbers in (0, 1)",
     lambda values: (
@@ -69,7 +66,7 @@ class RunConfig:
     seed: Annotated[int, "draws weights, order and augmentation", integer(0)] = 0
     image_size: Annotated[int, "side of the input in pixels", COUNT] = 256
     stacks: Annotated[int, "hourglasses one after the other", COUNT] = 4
-    width: Annotated[int, "channels of an hourglass", WIDTH] = 256
+    width: Annotated[int, "channels of an hourglass", multiple_of(4)] = 256
     depth: Annotated[int, "halvings inside an hourglass", integer(1, 10)] = 4
     epochs: Annotated[int, "passes over the training faces", COUNT] = 500
     batch_size: Annotated[int, "faces of a step", COUNT] = 64
@@ -106,47 +103,38 @@ class RunConfig:
             if float in (kind, *get_args(kind)):  # 2 and 2.0 are one run
                 value = tuple(map(float, value)) if isinstance(value, tuple) else float(value)
             object.__setattr__(self, name, value)
-        if self.image_size % (4 * 2**self.depth):
-            raise ValueError(
-                f"image_size: expected a multiple of {4 * 2**self.depth} for depth {self.depth}, "
-                f"got {self.image_size}"
-            )
+        side = multiple_of(4 * 2**self.depth, f" for depth {self.depth}")
+        side.check("image_size", self.image_size)
         self._check_combination()
 
     def _check_combination(self) -> None:
         """ValueError for a field that has no meaning beside the others, so that no two configs
         name the same training."""
-        loss, wrong = self.loss, []
-        if self.restriction != "value" and self.weight != 1.0:
-            wrong.append("weight: belongs to the value restriction")
-        if not table.takes(loss, "restriction") and (self.restriction, self.weight) != (
-            "value",
-            1.0,
-        ):
-            wrong.append(f"restriction: loss {loss} has none, leave restriction and weight")
-        if not table.takes(loss, "distance") and self.distance != "smooth_l1":
-            wrong.append(f"distance: loss {loss} has its own")
-        if self.convention != "paper" and (
-            not table.takes(loss, "convention") or self.backbone != "hourglass"
-        ):
-            wrong.append("convention: the released one is for regression and STAR on the hourglass")
-        if self.adl_ratio is not None and not table.takes(loss, "ratio"):
-            wrong.append("adl_ratio: belongs to loss adl")
-        if self.covariance == "cholesky" and table.heads(loss) != {"heatmaps", "scale_tril"}:
-            wrong.append(
-                "covariance: cholesky belongs to the likelihoods gaussian_nll, laplace_nll"
-            )
-        if self.backbone != "hourglass" and (self.stacks != 1 or self.aam):
-            wrong.append(f"stacks: backbone {self.backbone} has one stack, and no AAM")
-        if self.output == "coordinates":
-            if self.backbone == "hourglass":
-                wrong.append("output: the hourglass predicts heatmaps")
-            if self.dr or table.loss_for(loss, self.covariance, self.output).needs_heatmaps:
-                wrong.append(f"output: {'DR' if self.dr else loss} needs heatmaps")
-        if "sigmoid" in table.heads(loss) and (self.dr or self.aam):
-            wrong.append(f"loss: {loss} regresses whole heatmaps, without DR or AAM")
-        if wrong:
-            raise ValueError("; ".join(wrong))
+        loss, takes, heads = self.loss, table.options(self.loss), table.heads(self.loss)
+        hourglass, coordinates = self.backbone == "hourglass", self.output == "coordinates"
+        needs_heatmaps = table.loss_for(loss, self.covariance, self.output).needs_heatmaps
+        wrong = {
+            "weight: belongs to the value restriction":
+                self.restriction != "value" and self.weight != 1.0,
+            f"restriction: loss {loss} has none, leave restriction and weight":
+                "restriction" not in takes and (self.restriction, self.weight) != ("value", 1.0),
+            f"distance: loss {loss} has its own":
+                "distance" not in takes and self.distance != "smooth_l1",
+            "convention: the released one is for regression and STAR on the hourglass":
+                self.convention != "paper" and not ("convention" in takes and hourglass),
+            "adl_ratio: belongs to loss adl": self.adl_ratio is not None and "ratio" not in takes,
+            "covariance: cholesky belongs to the likelihoods gaussian_nll, laplace_nll":
+                self.covariance == "cholesky" and heads != {"heatmaps", "scale_tril"},
+            f"stacks: backbone {self.backbone} has one stack, and no AAM":
+                not hourglass and (self.stacks != 1 or self.aam),
+            "output: the hourglass predicts heatmaps": coordinates and hourglass,
+            f"output: {'DR' if self.dr else loss} needs heatmaps":
+                coordinates and (self.dr or needs_heatmaps),
+            f"loss: {loss} regresses whole heatmaps, without DR or AAM":
+                "sigmoid" in heads and (self.dr or self.aam),
+        }  # fmt: skip
+        if any(wrong.values()):
+            raise ValueError("; ".join(message for message, holds in wrong.items() if holds))
 
     @classmethod
     def at(cls, scale: str, dataset: str, **changes: Any) -> "RunConfig":
@@ -280,7 +268,6 @@ def arm(config: RunConfig) -> str:
     if config.adl_ratio is not None:
         words.append(f"λ {config.adl_ratio:g}")
     words += [name for name in ("dr", "aam") if getattr(config, name)]
-    for name in ("covariance", "backbone", "output"):
-        default = RunConfig.__dataclass_fields__[name].default
-        words += [getattr(config, name)] * (getattr(config, name) != default)
+    unusual = config.identity()
+    words += [unusual[name] for name in ("covariance", "backbone", "output") if name in unusual]
     return " ".join(words)

@@ -1,5 +1,7 @@
 """The objective of a run: the loss of its config on every stack, with its regularisers."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -29,17 +31,9 @@ class Objective(nn.Module):
         self.config, self.scheme = config, scheme
         entry = loss_for(config.loss, config.covariance, config.output)
         self.takes = entry.takes
-        self.loss = entry.build(
-            check_values=False,
-            landmark_limit=FARTHEST,  # crops are in units of [-1, 1], those of profiles beyond 2
-            distance=config.distance,
-            restriction=config.restriction,
-            weight=config.weight,
-            convention=config.convention,
-            ratio=config.adl_ratio,
-            image_size=config.image_size,
-            scheme=scheme,
-        )
+        options: dict[str, Any] = config.to_dict() | {"ratio": config.adl_ratio, "scheme": scheme}
+        # Crops are in units of [-1, 1], those of profiles beyond 2.
+        self.loss = entry.build(check_values=False, landmark_limit=FARTHEST, **options)
 
     def forward(self, outputs: list[StackOutput], landmarks: Tensor) -> Tensor:
         placed, missing = filled(landmarks)

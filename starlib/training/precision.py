@@ -47,10 +47,8 @@ class RoundedConvolutions(TorchFunctionMode):
         if func is not F.conv2d:
             return func(*args, **(kwargs or {}))
         images, weight, bias, *others = args
-        operands: list[Any] = [_rounded(values) for values in (images, weight, bias)]
+        operands: list[Any] = [
+            v if v is None else v.bfloat16().float() for v in (images, weight, bias)
+        ]
         with torch.autocast("cpu", enabled=False):
             return F.conv2d(*operands, *others, **(kwargs or {})).bfloat16()
-
-
-def _rounded(values: Tensor | None) -> Tensor | None:
-    return None if values is None else values.bfloat16().float()

@@ -45,17 +45,9 @@ def build_model(config: RunConfig, scheme: Scheme) -> nn.Module:
             return TimmCoordinates(config.backbone, scheme, scaled)
         if config.backbone != "hourglass":
             return TimmHeatmaps(config.backbone, scheme, scaled, sigmoid)
-        return StackedHourglass(
-            scheme,
-            config.stacks,
-            config.width,
-            config.depth,
-            config.image_size,
-            config.aam,
-            "corners" if config.convention == "released" else "centers",
-            cholesky=scaled,
-            sigmoid=sigmoid,
-        )
+        sizes = config.stacks, config.width, config.depth, config.image_size
+        grid = "corners" if config.convention == "released" else "centers"
+        return StackedHourglass(scheme, *sizes, config.aam, grid, scaled, sigmoid)
 
 
 class _Task(nn.Module):

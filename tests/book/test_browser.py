@@ -9,16 +9,10 @@ import torch
 from starlib import RegressionLoss, STARLoss, heatmap_moments, principal_components
 from starlib.distances import DISTANCES
 from starlib.losses import RESTRICTIONS
-from tests.browser import chromium, open_tool
+from tests.browser import open_tool
 
 CLOSE = {"rtol": 1e-5, "atol": 1e-5}
 SHOWN = "() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 20)))"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

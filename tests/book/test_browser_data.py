@@ -17,16 +17,10 @@ from starlib import metrics
 from starlib.inference.detector import Detector
 from starlib.runs.finished import load_all
 from starlib.schemes import SCHEMES
-from tests.browser import ROOT, chromium, open_tool
+from tests.browser import ROOT, open_tool
 
 NETWORK = ROOT / "book" / "_static" / "play" / "synthface.onnx"
 DATA_LIMIT = 600_000  # bytes of a file of the explorer
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

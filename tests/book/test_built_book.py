@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from bs4 import BeautifulSoup
 
-from tests.browser import HOST, ROOT, answer_from, chromium
+from tests.browser import HOST, ROOT, answer_from
 
 BOOK = Path(os.environ.get("STARLIB_BOOK") or ROOT / "book" / "_build" / "html")
 AXE = Path(__file__).parents[1] / "vendor" / "axe.min.js"
@@ -85,12 +85,6 @@ RUN_AXE = """async ([rules, framed]) => {
 def soups():
     """Page -> its HTML, parsed."""
     return {page: BeautifulSoup((BOOK / page).read_bytes(), "html.parser") for page in PAGES}
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

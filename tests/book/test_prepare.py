@@ -77,21 +77,23 @@ def test_pairs_of_notebook_and_script_hold_the_same_cells():
 
 def test_a_finding_stands_below_the_title_and_what_made_it_is_one_folded_cell():
     shown = new_output("display_data", data={"text/markdown": "> **Finding.** Two.\n>\n> - one"})
+    table = new_output("display_data", data={"text/html": "<table></table>"})
     cells = [
         new_markdown_cell("# Title\n\nThe claim."),
-        new_code_cell("import x"),
+        new_code_cell("import x", outputs=[table]),
         new_code_cell("a = 1", metadata={"tags": ["parameters"]}),
         new_code_cell("a = 2", metadata={"tags": ["injected-parameters"]}),
         new_code_cell("show()", outputs=[shown]),
+        new_code_cell("table()", outputs=[table]),
         new_markdown_cell("## More"),
     ]
-    notebook = new_notebook(cells=cells)
+    notebook = new_notebook(cells=list(cells))
     edits.put_finding_first(notebook)
-    title, box, claim, code, more = notebook.cells
+    title, box, claim, code, *others = notebook.cells
     assert title.source == "# Title" and claim.source == "The claim."
     assert box.source == "::::{div} finding\n\n**Finding.** Two.\n\n- one\n::::"
-    assert code.source == "import x\n\na = 2\n\nshow()" and not code.outputs
-    assert more.source == "## More"
+    assert code.source == "import x\n\na = 2\n\nshow()" and code.outputs == [table]
+    assert others == cells[5:]
 
 
 def test_a_notebook_without_a_finding_stays_as_it_is():
@@ -99,21 +101,6 @@ def test_a_notebook_without_a_finding_stays_as_it_is():
     before = list(notebook.cells)
     edits.put_finding_first(notebook)
     assert notebook.cells == before
-
-
-def test_what_stands_after_a_finding_stays_in_its_place():
-    finding = new_output("display_data", data={"text/markdown": "> **Finding.** One."})
-    table = new_output("display_data", data={"text/html": "<table></table>"})
-    cells = [
-        new_markdown_cell("# Title"),
-        new_code_cell("load()", outputs=[table]),
-        new_code_cell("show()", outputs=[finding]),
-        new_code_cell("table()", outputs=[table]),
-    ]
-    notebook = new_notebook(cells=list(cells))
-    edits.put_finding_first(notebook)
-    *_, folded, after = notebook.cells
-    assert folded.outputs == [table] and after == cells[-1]
 
 
 def test_a_section_is_left_out_with_all_its_cells():

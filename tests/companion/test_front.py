@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from companion.evidence.breakdown import seed_means, stability_effects
+from companion.evidence.breakdown import stability_effects
+from companion.evidence.effects import seed_means
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records
 from companion.page import Page, experiment_page

@@ -28,7 +28,6 @@ ARMS = {
     # The first steps of these go into the scale of the errors.
     "Gaussian NLL, Cholesky head": {"loss": "gaussian_nll", "covariance": "cholesky", "epochs": 32},
     "RLE": {"loss": "rle", "epochs": 32},
-    "Regression, value restriction": {"loss": "restricted_regression"},
     "DR": {"dr": True},
     "HRNet, STAR": {"backbone": "hrnet_w18_small", "epochs": 8},
     "ResNet coordinates, Wing": {

@@ -123,7 +123,7 @@ def test_errors_against_the_truth_and_along_it(tmp_path):
             config = ABLATION.config(arm, "synthface", seed)
             write_run(config, tmp_path, nme + 0.001 * seed, clean=clean)
     runs = Records.load(tmp_path).arm_runs(ABLATION, "synthface")
-    effects = breakdown.direction_effects(runs, ABLATION.comparisons["l2"], region="contour")
+    effects = breakdown.direction_effects(runs, ABLATION.comparisons["l2"])
     assert set(effects) == {"along", "across"} and all(e.mean > 0 for e in effects.values())
     assert 0 < breakdown.relative(effects["along"]) < 1
     assert ambiguity.noise_covariance("synthface-0", 4).shape == (4, 98, 2, 2)

@@ -148,6 +148,19 @@ def test_a_difference_of_gains_subtracts_one_gain_from_the_other(tmp_path):
     assert found.verdict is Verdict.OTHER_SIZE
 
 
+def test_a_claim_about_the_truth_is_judged_against_the_true_landmarks(tmp_path):
+    """Both arms are equally far from the labels; the one with STAR lies on the true landmarks."""
+    config = ABLATION.config("smooth_l1", "synthface", 0)
+    target = write_run(config, tmp_path / "first", 0.05).landmarks()["target"]
+    for arm, clean in (("smooth_l1", target), ("STAR smooth_l1", target + np.array([0.05, 0.0]))):
+        write_arms(ABLATION, "synthface", tmp_path, {arm: 0.05}, clean=clean)
+    rule = {**EFFECT, "dataset": "synthface", "comparisons": ["smooth_l1"]}
+    labels = judged(tmp_path, rule)
+    assert labels.verdict is not Verdict.SAME_SIGN
+    assert judged(tmp_path, {**rule, "against": "target"}).reason == labels.reason
+    assert judged(tmp_path, {**rule, "against": "clean"}).verdict is Verdict.SAME_SIGN
+
+
 @pytest.mark.parametrize(
     ("gain", "verdict"), [(0.01, Verdict.SAME_SIGN), (0.002, Verdict.TOO_FEW),
                           (-0.01, Verdict.OPPOSITE)],

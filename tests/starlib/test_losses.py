@@ -144,15 +144,6 @@ def test_value_and_gradient_are_finite_on_degenerate_maps(name, dtype):
             assert torch.isfinite(value).all() and torch.isfinite(gradient).all(), loss.__dict__
 
 
-def test_random_maps_between_smooth_and_degenerate_are_finite():
-    generator = torch.Generator().manual_seed(0)
-    for power in (1, 5, 20, 80):
-        maps = torch.rand(4, 50, 16, 16, generator=generator) ** power
-        landmarks = torch.rand(4, 50, 2, generator=generator) * 2 - 1
-        value, gradient = value_and_gradient(starlib.STARLoss("l1"), maps, landmarks)
-        assert torch.isfinite(value).all() and torch.isfinite(gradient).all()
-
-
 def test_regression_is_star_with_unit_eigenvalues():
     heatmaps = torch.rand(2, 3, 16, 16)
     landmarks = torch.rand(2, 3, 2) - 0.5

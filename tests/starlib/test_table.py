@@ -86,33 +86,22 @@ def test_bad_maps_and_landmarks_raise_an_error_naming_the_argument(kind):
 
 
 def test_bad_options_raise_an_error_naming_the_argument():
-    maps, landmarks = maps_and_landmarks()
-    mean, tril = landmarks, torch.eye(2).expand(2, N, 2, 2)
-    numbers = ("x", None, torch.ones(()), -1.0, float("nan"), float("inf"), True, [1.0])
-    for weight in numbers:
-        with pytest.raises(ValueError, match="^weight: expected a finite number >= 0"):
-            star_inside(maps, landmarks, weight=weight)
-    for name in ([], "l3", None, 1, torch.ones(2), {}):
-        with pytest.raises(ValueError, match="^distance: expected one of l1"):
-            star_inside(maps, landmarks, name)
-        with pytest.raises(ValueError, match="^distance: expected one of l1"):
-            adl(maps, landmarks, SCHEME, name)
-        with pytest.raises(ValueError, match="^restriction: expected one of value"):
-            star_inside(maps, landmarks, restriction=name)
-        with pytest.raises(ValueError, match="^family: expected one of gaussian"):
-            heatmap_nll(maps, landmarks, name)
-        with pytest.raises(ValueError, match="^family: expected one of gaussian"):
-            cholesky_nll(mean, tril, landmarks, name)
-    for flag in (torch.ones(2), None, "x", 1):
-        for loss in (adl, star_inside, heatmap_nll):
-            scheme = (SCHEME,) if loss is adl else ()
-            with pytest.raises(ValueError, match="^check_values: expected True or False"):
-                loss(maps, landmarks, *scheme, check_values=flag)
-        with pytest.raises(ValueError, match="^check_values: expected True or False"):
-            ResidualLikelihood(check_values=flag)
-    for ratio in ("x", torch.ones(()), 0.5, float("inf")):
-        with pytest.raises(ValueError, match="^ratio: expected a finite number >= 1"):
-            adl(maps, landmarks, SCHEME, ratio=ratio)
+    maps, landmarks = given = maps_and_landmarks()
+    tril = torch.eye(2).expand(2, N, 2, 2)
+    for function, arguments, options in (
+        (star_inside, given, ("weight", "distance", "restriction", "check_values")),
+        (adl, (*given, SCHEME), ("distance", "ratio", "check_values")),
+        (heatmap_nll, given, ("family", "check_values")),
+        (cholesky_nll, (landmarks, tril, landmarks), ("family",)),
+        (ResidualLikelihood, (), ("check_values",)),
+    ):
+        for option in options:
+            nothing = () if option == "ratio" else (None,)
+            for value in ("x", [], {}, torch.ones(2), -1.0, float("nan"), float("inf"), *nothing):
+                with pytest.raises(ValueError, match=f"^{option}: expected"):
+                    function(*arguments, **{option: value})
+    with pytest.raises(ValueError, match="^ratio: expected a finite number >= 1"):
+        adl(maps, landmarks, SCHEME, ratio=0.5)
     with pytest.raises(ValueError, match="^heatmaps: expected the 29 points of scheme cofw, got 5"):
         adl(maps[:, :5], landmarks[:, :5], SCHEME)
 

@@ -27,32 +27,21 @@ def inputs_of(takes, batch=3, dtype=torch.float32):
 
 @pytest.mark.parametrize("check_values", [False, True])
 @pytest.mark.parametrize("kind", [starlib.STARLoss, starlib.RegressionLoss])
-def test_one_graph_serves_every_batch_size(kind, check_values):
+@pytest.mark.parametrize(("dynamic", "graphs"), [(True, 1), (None, 2)])  # 2: a last smaller batch
+def test_one_graph_serves_every_batch_size(kind, check_values, dynamic, graphs):
     from torch._dynamo.testing import CompileCounterWithBackend  # private, so not at the top
 
     torch._dynamo.reset()
     counter = CompileCounterWithBackend("aot_eager")
     loss = kind(check_values=check_values)
-    compiled = torch.compile(loss, backend=counter, dynamic=True, fullgraph=True)
+    compiled = torch.compile(loss, backend=counter, dynamic=dynamic, fullgraph=True)
     for batch in (6, 6, 5, 7, 3, 2, 11):  # not 8, which the maps' sides are
         (maps,), landmarks = inputs_of(("heatmaps",), batch)
         leaf = maps.requires_grad_()
         value = compiled(leaf, landmarks)
         torch.testing.assert_close(value, loss(leaf, landmarks))
         value.sum().backward()
-    assert counter.frame_count == 1
-
-
-def test_a_last_smaller_batch_compiles_once_more_at_most():
-    from torch._dynamo.testing import CompileCounterWithBackend
-
-    torch._dynamo.reset()
-    counter = CompileCounterWithBackend("aot_eager")
-    compiled = torch.compile(starlib.STARLoss(), backend=counter)
-    for batch in (8, 8, 5, 8, 3, 7, 2, 11):
-        (maps,), landmarks = inputs_of(("heatmaps",), batch)
-        compiled(maps.requires_grad_(), landmarks).sum().backward()
-    assert counter.frame_count == 2
+    assert counter.frame_count == graphs
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -98,20 +98,15 @@ def region_ratio(run: Run, regions: Sequence[str]) -> float:
     return float(one / other)
 
 
-def errors_along_across(
-    run: Run, against: str = "clean", region: str | None = None
-) -> tuple[NDArray, NDArray]:
-    """Errors [F] along and across the ambiguous direction, mean over the landmarks (of a region)
-    that have one, over the normalising distance. synthface alone."""
+def errors_along_across(run: Run) -> tuple[NDArray, NDArray]:
+    """Errors [F] against the truth along and across the ambiguous direction, mean over the
+    landmarks that have one, over the normalising distance. synthface alone."""
     arrays = run.landmarks()
-    predicted, target = arrays["predicted"].astype(np.float64), arrays[against].astype(np.float64)
+    predicted, target = (arrays[name].astype(np.float64) for name in ("predicted", "clean"))
     noise = noise_covariance(run.config.dataset, len(predicted))
     unit = run.scheme.unit(target)
     projected = np.abs(np.einsum("fnik,fni->fnk", components(noise)[1], predicted - target))
     directed = eigenvalue_ratio(noise) > AMBIGUOUS
-    if region is not None:
-        wanted = np.isin(np.arange(directed.shape[1]), run.scheme.region(region))
-        directed &= wanted
     along, across = (
         (np.where(directed, projected[..., k], 0).sum(1) / directed.sum(1) / unit) for k in (0, 1)
     )

@@ -98,22 +98,22 @@ class Agreement:
     draws: Array  # of the angle, for differences between networks over the same faces
 
 
-def agreement(squares: Array, freedom: Array, covariance: Array, seed: int = 0) -> Agreement:
+def agreement(squares: Array, freedom: Array, covariance: Array) -> Agreement:
     """Compare scatter (`scatter`, in the face's frame) with covariances [G, N, 2, 2] in that frame,
-    of the same faces or, where they are of another number, of others. The bootstrap draws faces;
-    one seed draws the same ones for each call."""
+    of the same faces or, where they are of another number, of others. The bootstrap draws faces,
+    the same ones at each call."""
+    people = resampled(squares, freedom)
     other = len(covariance) != len(squares)
-    people = resampled(squares, freedom, seed)
-    network = resampled(covariance, np.ones(covariance.shape[:2]), seed + other)
+    network = resampled(covariance, np.ones(covariance.shape[:2]), seed=int(other))
     found = [angle(people, network).mean(-1)]
     found += [_correlation(measure(people), measure(network)) for measure in (ratio, np.linalg.det)]
     angles, ratios, areas = ((float(d[0]), *limits(d[1:])) for d in found)
     return Agreement(angles, ratios, areas, found[0][1:])
 
 
-def chance(points: int, seed: int = 0) -> Agreement:
+def chance(points: int) -> Agreement:
     """What axes, ratios and areas drawn at random share with people's, over so many points."""
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
     angles = generator.uniform(0, 90, (DRAWS, points)).mean(-1)
     ranks = limits(_correlation(*generator.random((2, DRAWS, points))))
     return Agreement((45.0, *limits(angles)), (0.0, *ranks), (0.0, *ranks), angles)

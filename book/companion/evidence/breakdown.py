@@ -1,60 +1,49 @@
 """Effects taken apart: by region of the face, along and across the ambiguity, of the stability."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from companion.evidence.ambiguity import errors_along_across
-from companion.evidence.effects import arms_effect, error_matrix
+from companion.evidence.effects import arms_effect
 from companion.evidence.stability import spread_samples
 from companion.evidence.statistics import Effect, contrast
 from companion.experiments.experiment import Comparison
 from companion.experiments.records import ArmRuns
-from starlib.runs.records import Run
 from starlib.schemes import PARTS
-
-
-def seed_means(runs: Mapping[int, Run], **which: Any) -> NDArray:
-    """NME [S] of an arm's seeds; `which` as in `companion.evidence.effects.face_errors`."""
-    return error_matrix(runs, **which).mean(1) if runs else np.empty(0)
 
 
 def region_effects(runs: ArmRuns, pair: Comparison, **which: Any) -> dict[str, Effect]:
     """Region of the face -> effect on the mean error of its landmarks; "all" first."""
     weights = {pair.without: 1.0, pair.with_: -1.0}
-    regions = {"all": None, **{region: region for region in PARTS}}
     return {
-        name: arms_effect(runs, weights, region=region, **which) for name, region in regions.items()
-    }
-
-
-def stability_effects(runs: ArmRuns, pair: Comparison) -> dict[str, Effect]:
-    """Region -> effect on the spread of the seeds' predictions (jackknife); "all" first."""
-    return {
-        region or "all": contrast(
-            [spread_samples(runs.get(arm, {}), region) for arm in (pair.without, pair.with_)]
-        )
+        region or "all": arms_effect(runs, weights, region=region, **which)
         for region in (None, *PARTS)
     }
 
 
-def direction_effects(
-    runs: ArmRuns, pair: Comparison, against: str = "clean", region: str | None = None
-) -> dict[str, Effect]:
+def stability_effect(
+    runs: ArmRuns, pair: Comparison, region: str | None = None, minus: str | None = None
+) -> Effect:
+    """Effect on the spread of the seeds' predictions (jackknife) over the points of a region or
+    all, less that over another region."""
+    arms = (pair.without, pair.with_)
+    return contrast([spread_samples(runs.get(arm, {}), region, minus) for arm in arms], arms=arms)
+
+
+def stability_effects(runs: ArmRuns, pair: Comparison) -> dict[str, Effect]:
+    """Region -> its `stability_effect`; "all" first."""
+    return {region or "all": stability_effect(runs, pair, region) for region in (None, *PARTS)}
+
+
+def direction_effects(runs: ArmRuns, pair: Comparison) -> dict[str, Effect]:
     """Effect on the error "along" and "across" the known ambiguous direction (synthface)."""
-    samples = {
-        arm: np.array(
-            [
-                [errors.mean() for errors in errors_along_across(run, against, region)]
-                for run in runs.get(arm, {}).values()
-            ]
-        ).reshape(-1, 2)
-        for arm in (pair.without, pair.with_)
-    }
+    samples = []
+    for arm in (pair.without, pair.with_):
+        both = [[e.mean() for e in errors_along_across(run)] for run in runs.get(arm, {}).values()]
+        samples.append(np.array(both).reshape(-1, 2))
     return {
-        name: contrast([samples[pair.without][:, k], samples[pair.with_][:, k]])
+        name: contrast([sample[:, k] for sample in samples])
         for k, name in enumerate(("along", "across"))
     }
 

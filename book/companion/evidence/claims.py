@@ -78,11 +78,9 @@ def judge_all(
     }
     missing = {}
     for claim in claims if planned else ():
-        name, count = claim["id"], 0
-        if name in measured:
-            configs = planned_runs(claim["rule"], scale)
-            count = len(records.missing(configs))
-        if count:
+        name = claim["id"]
+        configs = planned_runs(claim["rule"], scale) if name in measured else []
+        if count := len(records.missing(configs)):
             missing[name] = f"{len(configs) - count} of {len(configs)} planned runs"
             measured[name] = [replace(effect, p=1.0) for effect in measured[name]]
     decided = {name for name, effects in measured.items() if _decidable(effects)} - set(missing)
@@ -104,10 +102,9 @@ def judge_all(
         else:
             verdict, reason = KINDS[rule["kind"]].decide(given)
             verdict = verdict if _decidable(effects) else Verdict.TOO_FEW
-        known = {key: claim[key] for key in ("id", "claim", "source", "rule")}
+        known = (name, claim["claim"], claim["source"], verdict, reason)
         p_values = () if name in missing else tuple(adjusted.get(name, ()))
-        judgements.append(Judgement(**known, verdict=verdict, reason=reason,
-                                    effects=tuple(effects), adjusted=p_values))  # fmt: skip
+        judgements.append(Judgement(*known, tuple(effects), p_values, rule))
     return judgements
 
 
@@ -198,22 +195,17 @@ def _check_names(claim: str, rule: Rule) -> None:
             raise ValueError(f"{claim}: {key}: expected one of {', '.join(allowed)}, got {value!r}")
 
     known("experiment", rule["experiment"], EXPERIMENTS)
-    for key in ("dataset", "control"):
-        if key in rule:
-            known(key, rule[key], SCHEME_OF)
     experiment = EXPERIMENTS[rule["experiment"]]
-    named: tuple[tuple[str, Mapping[str, Any]], ...] = (
-        ("comparisons", experiment.comparisons),
-        ("minus_comparisons", experiment.comparisons),
-        ("arms", experiment.arms),
-    )
-    for key, allowed in named:
-        for name in rule.get(key, ()):
+    names: dict[str, Sequence[str] | Mapping[str, Any]] = {
+        **dict.fromkeys(("dataset", "control"), SCHEME_OF),
+        **dict.fromkeys(("comparisons", "minus_comparisons"), experiment.comparisons),
+        **dict.fromkeys(("arms", "arm"), experiment.arms),
+        "against": ("target", "clean"),
+    }
+    for key, allowed in names.items():
+        given = rule.get(key, ())
+        for name in given if isinstance(given, list | tuple) else [given]:
             known(key, name, allowed)
-    if "arm" in rule:
-        known("arm", rule["arm"], experiment.arms)
-    if "against" in rule:
-        known("against", rule["against"], ("target", "clean"))
     for region in (*rule.get("regions", ()), *(rule[k] for k in ("region", "minus") if k in rule)):
         try:
             scheme_of(rule["dataset"]).region(region)

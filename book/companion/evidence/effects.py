@@ -1,8 +1,8 @@
 """Effects: contrasts of arms' mean NME over seeds, computed from the records of their runs."""
 
 import json
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,26 +64,29 @@ def error_matrix(runs: Mapping[int, Run], **which: Any) -> NDArray:
     return np.stack(rows) if rows else np.empty((0, 0))
 
 
+def seed_means(runs: Mapping[int, Run], **which: Any) -> NDArray:
+    """NME [S] of an arm's seeds; `which` as in `face_errors`."""
+    return error_matrix(runs, **which).mean(1) if runs else np.empty(0)
+
+
 def arms_effect(
-    runs: ArmRuns,
-    weights: Mapping[str, float],
-    published: float | None = None,
-    **which: Any,
+    runs: ArmRuns, weights: Mapping[str, float], published: float | None = None, **which: Any
 ) -> Effect:
     """The contrast of arms (name -> weight) from their runs; `which` as in `face_errors`."""
-    matrices = [error_matrix(runs.get(arm, {}), **which) for arm in weights]
-    values = list(weights.values())
-    samples = [m.mean(1) if m.size else np.empty(0) for m in matrices]
-    return replace(contrast(samples, values, published), arms=tuple(weights))
+    samples = [seed_means(runs.get(arm, {}), **which) for arm in weights]
+    return contrast(samples, list(weights.values()), published, tuple(weights))
 
 
-def comparison_weights(experiment: Experiment, comparisons: Sequence[str]) -> dict[str, float]:
-    """Arm -> weight in the mean effect of some comparisons of an experiment."""
-    weights: dict[str, float] = {}
-    for name in comparisons:
-        pair = experiment.comparisons[name]
-        weights[pair.without] = weights.get(pair.without, 0.0) + 1 / len(comparisons)
-        weights[pair.with_] = weights.get(pair.with_, 0.0) - 1 / len(comparisons)
+def comparison_weights(
+    experiment: Experiment, comparisons: Sequence[str], minus: Sequence[str] = ()
+) -> dict[str, float]:
+    """Arm -> weight in the mean effect of some comparisons, less that of others."""
+    weights: dict[str, float] = defaultdict(float)
+    for names, sign in ((comparisons, 1), (minus, -1)):
+        for name in names:
+            pair = experiment.comparisons[name]
+            weights[pair.without] += sign / len(names)
+            weights[pair.with_] -= sign / len(names)
     return {arm: weight for arm, weight in weights.items() if weight}
 
 
@@ -146,24 +149,18 @@ def subsets_elsewhere(
 ) -> dict[str, dict[str, Effect]]:
     """Subset of the data set -> comparison -> effect, of the runs (arm -> seed -> run) that were
     evaluated there; comparisons without any are left out."""
-    found: dict[str, dict[str, dict[int, float]]] = {}
+    found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for arm, by_seed in runs.items():
-        for seed, run in by_seed.items():
-            for subset, values in _metrics(evaluation_file(results, dataset, run)).items():
-                found.setdefault(subset, {}).setdefault(arm, {})[seed] = values["nme"]
+        paths = [evaluation_file(results, dataset, run) for run in by_seed.values()]
+        for path in filter(Path.exists, paths):
+            metrics = json.loads(path.read_text(encoding="utf-8"))["metrics"]
+            for subset, values in metrics.items():
+                found[subset][arm].append(values["nme"])
     effects: dict[str, dict[str, Effect]] = {}
     for subset, nmes in found.items():
         for name, pair in experiment.comparisons.items():
             arms = (pair.without, pair.with_)
             if any(arm in nmes for arm in arms):
-                samples = [np.array(list(nmes.get(arm, {}).values())) for arm in arms]
-                effect = replace(contrast(samples, [1.0, -1.0]), arms=arms)
-                effects.setdefault(subset, {})[name] = effect
+                samples = [nmes.get(arm, []) for arm in arms]
+                effects.setdefault(subset, {})[name] = contrast(samples, arms=arms)
     return effects
-
-
-def _metrics(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        return {}
-    metrics: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["metrics"]
-    return metrics

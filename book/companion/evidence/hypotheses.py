@@ -16,7 +16,7 @@ from companion.evidence.claims import SETTLED
 from companion.evidence.rules import measured_effects, rule_arms
 from companion.evidence.statistics import ALPHA, Effect, holm, interval
 from companion.evidence.verdicts import Rule, Word
-from companion.experiments.experiment import PROTOCOLS, SETTLED_SCALE, Experiment
+from companion.experiments.experiment import PROTOCOLS, SETTLED_SCALE
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import ArmRuns, Records
 from companion.files import read_yaml
@@ -155,26 +155,19 @@ def rules_of(hypothesis: Hypothesis) -> list[Rule]:
 
 def planned_runs(hypothesis: Hypothesis, scale: str = SETTLED_SCALE) -> list[RunConfig]:
     """The runs without which a hypothesis is not decided; of a closed scale, what it reads."""
-    runs, used = (
-        hypothesis["runs"],
-        {
-            "width-is-an-optimum": mechanism.restricted,
-            "error-follows-training-error": lambda c: c.image_size == 96 and c.scale == scale,
-        }.get(hypothesis["id"], lambda _: True),
-    )
-    if runs["experiment"] == "all":
-        planned: list[tuple[Experiment, str, Sequence[str] | None]] = [
-            (experiment, dataset, None)
-            for experiment in EXPERIMENTS.values()
-            for dataset in experiment.datasets
-            if dataset in runs["datasets"]
-        ]
-    else:
-        experiment = EXPERIMENTS[runs["experiment"]]
+    used = {
+        "width-is-an-optimum": mechanism.restricted,
+        "error-follows-training-error": lambda c: c.image_size == 96 and c.scale == scale,
+    }.get(hypothesis["id"], lambda _: True)
+    runs = hypothesis["runs"]
+    arms: Sequence[str] | None = None
+    experiments = list(EXPERIMENTS.values())
+    if runs["experiment"] != "all":
+        experiments = [EXPERIMENTS[runs["experiment"]]]
         names = runs.get("each") or ([runs["comparison"]] if "comparison" in runs else [])
-        arms = runs.get("arms") or rule_arms({"comparisons": names}, experiment)
-        planned = [(experiment, dataset, arms) for dataset in runs["datasets"]]
-    every = (c for e, dataset, arms in planned for c in e.configs(dataset, scale, arms=arms))
+        arms = runs.get("arms") or rule_arms({"comparisons": names}, experiments[0])
+    where = [(e, d) for e in experiments for d in e.datasets if d in runs["datasets"]]
+    every = (config for e, d in where for config in e.configs(d, scale, arms=arms))
     return [config for config in dict.fromkeys(every) if used(config)]
 
 

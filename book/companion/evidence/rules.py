@@ -2,13 +2,13 @@
 decides."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from companion.evidence import ambiguity
-from companion.evidence.effects import arms_effect, comparison_weights, error_matrix, mean_published
-from companion.evidence.stability import spread_samples
+from companion.evidence.breakdown import stability_effect
+from companion.evidence.effects import arms_effect, comparison_weights, mean_published, seed_means
 from companion.evidence.statistics import Effect, contrast
 from companion.evidence.verdicts import (
     Decide,
@@ -68,12 +68,10 @@ def measured_effects(
 ) -> list[Effect]:
     """The effects that decide a rule of one of KINDS."""
     experiment = EXPERIMENTS[rule["experiment"]]
-    arms = rule_arms(rule, experiment)
-
-    def runs_on(dataset: str) -> ArmRuns:
-        return records.arm_runs(experiment, dataset, scale, seeds, arms)
-
-    return KINDS[rule["kind"]].measure(rule, experiment, runs_on)
+    asked = scale, seeds, rule_arms(rule, experiment)
+    return KINDS[rule["kind"]].measure(
+        rule, experiment, lambda dataset: records.arm_runs(experiment, dataset, *asked)
+    )
 
 
 def _contrasts(groups: Callable[[Rule], Sequence[tuple[Sequence[str], Sequence[str]]]]) -> Measure:
@@ -82,10 +80,7 @@ def _contrasts(groups: Callable[[Rule], Sequence[tuple[Sequence[str], Sequence[s
     def measure(rule: Rule, experiment: Experiment, runs_on: RunsOn) -> list[Effect]:
         dataset, found = rule["dataset"], []
         for names, others in groups(rule):
-            weights = comparison_weights(experiment, names)
-            for arm, weight in comparison_weights(experiment, others).items():
-                weights[arm] = weights.get(arm, 0.0) - weight
-            weights = {arm: weight for arm, weight in weights.items() if weight}
+            weights = comparison_weights(experiment, names, others)
             printed = mean_published(experiment, names, dataset)
             if others and printed is not None:
                 minus = mean_published(experiment, others, dataset)
@@ -104,18 +99,15 @@ def _interaction(rule: Rule, experiment: Experiment, runs_on: RunsOn) -> list[Ef
     for dataset in (rule["dataset"], rule["control"]):
         runs = runs_on(dataset)
         for arm in (pair.without, pair.with_):
-            matrix = error_matrix(runs[arm], against=rule.get("against", "target"))
-            samples.append(matrix.mean(1) if matrix.size else np.empty(0))
+            samples.append(seed_means(runs[arm], against=rule.get("against", "target")))
             arms.append(f"{dataset}: {arm}")
-    return [replace(contrast(samples, (1.0, -1.0, -1.0, 1.0)), arms=tuple(arms))]
+    return [contrast(samples, (1.0, -1.0, -1.0, 1.0), arms=arms)]
 
 
 def _stability(rule: Rule, experiment: Experiment, runs_on: RunsOn) -> list[Effect]:
     pair = experiment.comparisons[rule["comparisons"][0]]
-    runs, region, minus = runs_on(rule["dataset"]), rule.get("region"), rule.get("minus")
-    arms = (pair.without, pair.with_)
-    effect = contrast([spread_samples(runs[arm], region, minus) for arm in arms])
-    return [replace(effect, arms=arms)]
+    runs, regions = runs_on(rule["dataset"]), (rule.get("region"), rule.get("minus"))
+    return [stability_effect(runs, pair, *regions)]
 
 
 def _width(rule: Rule, experiment: Experiment, runs_on: RunsOn) -> list[Effect]:
@@ -125,7 +117,7 @@ def _width(rule: Rule, experiment: Experiment, runs_on: RunsOn) -> list[Effect]:
         curves = (run.curves.get("width", []) for run in runs[arm].values())
         return [values[-1] for values in curves if values]
 
-    return [replace(contrast([last(arm) for arm in rule["arms"]]), arms=tuple(rule["arms"]))]
+    return [contrast([last(arm) for arm in rule["arms"]], arms=rule["arms"])]
 
 
 def _beside_null(value: Callable[[Rule, Run], float], sign: float = 1.0) -> Measure:
@@ -138,8 +130,8 @@ def _beside_null(value: Callable[[Rule, Run], float], sign: float = 1.0) -> Meas
         for dataset in datasets:
             values = np.array([value(rule, run) for run in runs_on(dataset)[arm].values()], float)
             samples.append(values[~np.isnan(values)])
-        effect = contrast(samples, (sign, -sign))
-        return [replace(effect, arms=tuple(f"{dataset}: {arm}" for dataset in datasets))]
+        arms = [f"{dataset}: {arm}" for dataset in datasets]
+        return [contrast(samples, (sign, -sign), arms=arms)]
 
     return measure
 

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from starlib.data.own.schemes import scheme_of
 from starlib.runs.records import Run
 
 
@@ -38,11 +37,9 @@ def spread_samples(
     the standard error of that mean is the jackknife's over seeds. Empty for less than three."""
     if len(runs) < 3:  # leaving one out must leave two
         return np.empty(0)
-    predicted = predictions(runs)
-    dataset = next(iter(runs.values())).config.dataset
-    every = range(predicted.shape[2])
-    points = scheme_of(dataset).region(region) if region else every
-    others = scheme_of(dataset).region(minus) if minus else ()
+    predicted, scheme = predictions(runs), next(iter(runs.values())).scheme
+    points = scheme.region(region) if region else range(scheme.points)
+    others = scheme.region(minus) if minus else ()
     seeds = len(predicted)
     whole = mean_spread(predicted, points, others)
     without = [mean_spread(np.delete(predicted, s, 0), points, others) for s in range(seeds)]

@@ -67,18 +67,12 @@ class Effect:
                 return seeds
         return None
 
-    def __str__(self) -> str:
-        if not self.run:
-            return f"not run yet ({counted(self.seeds)} seeds)"
-        text = f"{interval(self)} points of NME, {counted(self.seeds)} seeds"
-        return text if np.isnan(self.p) else f"{text}, p {p_text(self.p)}"
 
-
-def power(size: float, error: float, freedom: float, alpha: float = ALPHA) -> float:
-    """Power of the two-sided t test to see an effect of that size (noncentral t)."""
+def power(size: float, error: float, freedom: float) -> float:
+    """Power of the two-sided t test at ALPHA to see an effect of that size (noncentral t)."""
     if not error > 0:
         return 1.0 if error == 0 and size else np.nan
-    limit = stats.t.ppf(1 - alpha / 2, freedom)
+    limit = stats.t.ppf(1 - ALPHA / 2, freedom)
     shift = abs(size) / error
     right = float(stats.nct.sf(limit, freedom, shift))
     wrong = float(np.nan_to_num(stats.nct.cdf(-limit, freedom, shift)))  # NaN where it is zero
@@ -105,14 +99,15 @@ def contrast(
     samples: Sequence[NDArray | Sequence[float]],
     weights: Sequence[float] = (1.0, -1.0),
     published: float | None = None,
+    arms: Sequence[str] = (),
 ) -> Effect:
     """Σ weight · mean of independent samples, one value per seed, with Welch's interval."""
-    arms = [np.asarray(sample, np.float64) for sample in samples]
-    if len(arms) != len(weights) or any(arm.ndim != 1 for arm in arms):
+    values = [np.asarray(sample, np.float64) for sample in samples]
+    if len(values) != len(weights) or any(arm.ndim != 1 for arm in values):
         raise ValueError(f"samples: expected {len(weights)} lists of one value per seed")
-    seeds = tuple(len(arm) for arm in arms)
-    means = tuple(float(arm.mean()) if len(arm) else np.nan for arm in arms)
-    deviations = tuple(float(arm.std(ddof=1)) if len(arm) > 1 else np.nan for arm in arms)
+    seeds = tuple(len(arm) for arm in values)
+    means = tuple(float(arm.mean()) if len(arm) else np.nan for arm in values)
+    deviations = tuple(float(arm.std(ddof=1)) if len(arm) > 1 else np.nan for arm in values)
     mean = float(np.dot(weights, means))
     low = high = error = freedom = p = np.nan
     if min(seeds) > 1:
@@ -125,8 +120,8 @@ def contrast(
         low, high = mean - margin, mean + margin
         p = 2 * float(stats.t.sf(abs(mean) / error, freedom)) if error > 0 else float(mean == 0)
     return Effect(
-        mean, low, high, error, freedom, p, seeds, means, deviations, tuple(weights),
-        published=published,
+        mean, low, high, error, freedom, p, seeds, means, deviations, tuple(weights), published,
+        tuple(arms),
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from companion.evidence.statistics import ALPHA, Effect, counted, interval, p_text, points
+from companion.evidence.statistics import ALPHA, Effect, bounds, counted, interval, p_text, points
 
 Rule = Mapping[str, Any]
 
@@ -97,17 +97,20 @@ def _same_sign(effects: Sequence[Effect], measured: Measured) -> Verdict:
     return Verdict.OTHER_SIZE if outside else Verdict.SAME_SIZE
 
 
+def _verdict(holds: bool, yes: Verdict, fails: bool, no: Verdict) -> Verdict:
+    if holds:
+        return yes
+    return no if fails else Verdict.TOO_FEW
+
+
 def by_leads(measured: Measured) -> Decision:
     """Whether the first comparison's effect is larger than each other's."""
     first, *others = measured.rule["comparisons"]
     pairs = list(zip(measured.effects, measured.adjusted, strict=True))
-    if all(effect.mean > 0 and p < ALPHA for effect, p in pairs):
-        verdict = _same_sign(measured.effects, measured)
-    elif any(effect.mean < 0 and p < ALPHA for effect, p in pairs):
-        verdict = Verdict.OPPOSITE
-    else:
-        verdict = Verdict.TOO_FEW
-    return verdict, "; ".join(
+    ahead = all(effect.mean > 0 and p < ALPHA for effect, p in pairs)
+    behind = any(effect.mean < 0 and p < ALPHA for effect, p in pairs)
+    yes = _same_sign(measured.effects, measured)
+    return _verdict(ahead, yes, behind, Verdict.OPPOSITE), "; ".join(
         f"{first} minus {name}: {effect_text(effect, p, same_setting=measured.same_setting)}"
         for name, (effect, p) in zip(others, pairs, strict=True)
     )
@@ -117,12 +120,9 @@ def by_equivalence(measured: Measured) -> Decision:
     """Whether every interval lies within the margin, or one outside of it."""
     margin = measured.rule["margin"] / 100
     effects = measured.effects
-    if all(-margin < effect.low and effect.high < margin for effect in effects):
-        verdict = Verdict.EQUIVALENT
-    elif any(effect.low > margin or effect.high < -margin for effect in effects):
-        verdict = Verdict.DIFFERENT
-    else:
-        verdict = Verdict.TOO_FEW
+    inside = all(-margin < effect.low and effect.high < margin for effect in effects)
+    outside = any(effect.low > margin or effect.high < -margin for effect in effects)
+    verdict = _verdict(inside, Verdict.EQUIVALENT, outside, Verdict.DIFFERENT)
     texts = (
         f"{name}: {interval(effect)}, {counted(effect.seeds)} seeds"
         for name, effect in zip(measured.rule["comparisons"], effects, strict=True)
@@ -135,11 +135,9 @@ def by_equivalence(measured: Measured) -> Decision:
 def by_not_worse(measured: Measured) -> Decision:
     """Whether the interval lies above minus the margin."""
     margin, effect = measured.rule["margin"] / 100, measured.effects[0]
-    verdict = Verdict.TOO_FEW
-    if effect.low > -margin:
-        verdict = Verdict.NOT_WORSE
-    elif effect.high < -margin:
-        verdict = Verdict.WORSE
+    verdict = _verdict(
+        effect.low > -margin, Verdict.NOT_WORSE, effect.high < -margin, Verdict.WORSE
+    )
     text = _named(measured.rule) + effect_text(effect, same_setting=measured.same_setting)
     return verdict, f"{text}. Non-inferiority margin: {100 * margin:g} points"
 
@@ -149,11 +147,7 @@ def against_null(unit: str = "", note: str = "", digits: int = 2) -> Decide:
 
     def decide(measured: Measured) -> Decision:
         effect = measured.effects[0]
-        verdict = Verdict.TOO_FEW
-        if effect.low > 0:
-            verdict = Verdict.SAME_SIGN
-        elif effect.high < 0:
-            verdict = Verdict.OPPOSITE
+        verdict = _verdict(effect.low > 0, Verdict.SAME_SIGN, effect.high < 0, Verdict.OPPOSITE)
         arm, null = (f"{mean:.{digits}f}{unit}" for mean in effect.means)
         text = f"{arm}, and {null} in {measured.rule.get('control_is', 'the control')}"
         if not np.isnan(effect.low):
@@ -170,8 +164,8 @@ def effect_text(
     """Effect, interval, seeds, p after Holm, and the paper's effect."""
     if np.isnan(effect.low):
         return f"{points(effect.mean)}{unit}, {counted(effect.seeds)} seeds"
-    low, high = points(effect.low), points(effect.high)
-    text = f"{points(effect.mean)}{unit} [{low}, {high}], {counted(effect.seeds)} seeds"
+    limits = bounds(effect.low, effect.high)
+    text = f"{points(effect.mean)}{unit} {limits}, {counted(effect.seeds)} seeds"
     if not np.isnan(p):
         text += f", p {p_text(p)}"
     if effect.published is None:

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from companion.evidence import ambiguity, breakdown
-from companion.evidence.effects import comparison_effects
+from companion.evidence.effects import comparison_effects, seed_means
 from companion.evidence.hypotheses import noise_rule
 from companion.evidence.rules import measured_effects
 from companion.evidence.statistics import Effect
@@ -99,7 +99,7 @@ def collapse_table(runs: ArmRuns) -> pd.DataFrame:
     rows = [
         {
             "arm": label(arm),
-            "NME (%)": cells.spread(breakdown.seed_means(by_seed)),
+            "NME (%)": cells.spread(seed_means(by_seed)),
             "width of the heatmaps": _mean(_over_seeds(by_seed, _last_width), 3, len(by_seed)),
             "spread over faces, as a share of the labels'": _mean(
                 _over_seeds(by_seed, spread_over_faces), 3

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.stats import gaussian_kde
 
-from companion.evidence.breakdown import seed_means
+from companion.evidence.effects import seed_means
 from companion.evidence.stability import point_spread, predictions
 from companion.exhibits import figures
 from companion.exhibits.tables import label

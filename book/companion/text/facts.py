@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from companion.evidence.breakdown import seed_means
 from companion.evidence.claims import parameter_count
+from companion.evidence.effects import seed_means
 from companion.evidence.published import printed_number
 from companion.exhibits import run_tables, tables
 from companion.exhibits.cells import markdown_table, percent

@@ -30,12 +30,6 @@ VARIABLES = {"train": ("IsTr", "phisTr"), "test": ("IsT", "phisT")}
 OFFICIAL = {"train": 1345, "test": 507}
 
 
-def _path(root: Path, split: str) -> Path:
-    """The colour file of a split, or the grayscale one where only that is there."""
-    colour, gray = (root / f"COFW_{split}{kind}.mat" for kind in ("_color", ""))
-    return gray if gray.is_file() and not colour.is_file() else colour
-
-
 def _open(path: Path) -> Any:
     """The HDF5 file; DataError naming it if it is none."""
     try:
@@ -82,7 +76,9 @@ def _read(path: Path, reference: Any, index: int) -> Image.Image:
 
 def scan(root: Path, split: str) -> Scan:
     """The faces of a split's file; landmarks, flags and the images' shapes are looked at."""
-    path = _path(root, split)
+    path, gray = (root / f"COFW_{split}{kind}.mat" for kind in ("_color", ""))
+    if gray.is_file() and not path.is_file():
+        path = gray
     result = Scan(f"{path}: expected faces, it holds none", OFFICIAL[split])
     if not path.is_file():
         result.empty = f"{path}: expected the file of the split {split}; get COFW from {SOURCE}"

@@ -43,7 +43,6 @@ class Reader:
     source: where to get them. splits: those that it has. subsets: tags of faces that make a subset,
         in their order. folder: by default the name.
     counts, doubts: of the folder and the scan of each split, as in `Checked`.
-    undecodable: of a scan, a line for each picture that cannot be decoded.
     fetch: address and sha256 of what `data fetch` downloads.
     """
 
@@ -57,7 +56,6 @@ class Reader:
     unit: str = "faces"
     counts: Callable[[Path, Mapping[str, Scan]], Counts] = counts_by_split
     doubts: Callable[[Path, Mapping[str, Scan]], list[str]] = lambda *_: []
-    undecodable: Callable[[Scan], list[str]] = Scan.undecodable
     fetch: tuple[tuple[str, str], ...] = ()
 
     def load(self, root: Path, split: str) -> FaceSet:
@@ -74,7 +72,7 @@ class Reader:
         lines = [
             line
             for scan in scans.values()
-            for line in (*scan.problems, *scan.missing, *self.undecodable(scan))
+            for line in (*scan.problems, *scan.missing, *scan.undecodable())
         ]
         if not lines and not any(scan.faces for scan in scans.values()):
             lines = [scan.empty for scan in scans.values()]

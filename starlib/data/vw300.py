@@ -96,11 +96,6 @@ class _Frames:
         return self.last
 
 
-def _first_frame_size(video: Path) -> tuple[int, int]:
-    with closing(decode(video)) as frames:
-        return next(frames).size
-
-
 def _annotations(folder: Path) -> tuple[list[tuple[int, Path]], list[str]]:
     """Frame number and `.pts` file of each annotated frame of a video, and problems."""
     files = visible_files(folder / "annot") if (folder / "annot").is_dir() else []
@@ -132,7 +127,10 @@ def _add_frames(result: Scan, folder: Path, frames: _Frames) -> None:
     video = named_file(folder, "vid.avi")
     annotations, problems = _annotations(folder)
     result.problems += problems
-    size = _first_frame_size(video) if video.is_file() else None
+    size = None
+    if video.is_file():
+        with closing(decode(video)) as pictures:
+            size = next(pictures).size
     for number, annotation in annotations:
         source = video if size else image_named(folder / "imgs", annotation.stem)
         if source is None:
@@ -155,26 +153,6 @@ def counts(root: Path, _: Mapping[str, Scan]) -> Counts:
     return {name: (have.count(name), official) for name, official in numbers.items()}
 
 
-def undecodable(result: Scan) -> list[str]:
-    """A line for each picture that cannot be decoded, and one for each video that breaks."""
-    lines: list[str] = []
-    broken: set[Path] = set()
-    for face in result.faces:
-        if face.path not in broken:
-            before = len(lines)
-            with noted(lines):
-                face.picture()
-            broken |= {face.path} if len(lines) > before else set()
-    return lines
-
-
 READER = Reader(
-    "300vw",
-    "300w",
-    scan,
-    SOURCE,
-    subsets=tuple(CATEGORIES),
-    unit="videos",
-    counts=counts,
-    undecodable=undecodable,
+    "300vw", "300w", scan, SOURCE, subsets=tuple(CATEGORIES), unit="videos", counts=counts
 )

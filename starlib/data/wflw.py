@@ -11,6 +11,8 @@ derived, not official.
 """
 
 import os
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -28,23 +30,14 @@ LISTS = {
     split: f"WFLW_annotations/list_98pt_rect_attr_train_test/list_98pt_rect_attr_{split}.txt"
     for split in ("train", "test")
 }
-LIST_68 = "derived_68pt/list_68pt_rect_attr_test.txt"
+LISTS_68 = {"test": "derived_68pt/list_68pt_rect_attr_test.txt"}
 OFFICIAL = {"train": 7500, "test": 2500}
 SUBSETS = ("full", "pose", "expression", "illumination", "makeup", "occlusion", "blur")
 
 
-def scan(root: Path, split: str) -> Scan:
-    """The faces of a list with 98 points."""
-    return _scan(root, split, LISTS[split], SCHEMES["wflw"].points)
-
-
-def scan_68(root: Path, split: str) -> Scan:
-    """The faces of the derived list with 68 points."""
-    return _scan(root, split, LIST_68, SCHEMES["300w"].points)
-
-
-def _scan(root: Path, split: str, listed: str, points: int) -> Scan:
-    path, images = root / listed, root / "WFLW_images"
+def scan(root: Path, split: str, lists: Mapping[str, str] = LISTS, scheme: str = "wflw") -> Scan:
+    """The faces of a split's list, with the points of a scheme."""
+    path, images, points = root / lists[split], root / "WFLW_images", SCHEMES[scheme].points
     result = Scan(f"{images}: expected images of {path}, none is there", OFFICIAL[split])
     if not path.is_file():
         result.empty = f"{path}: expected the list of the split {split}; get WFLW from {SOURCE}"
@@ -83,4 +76,5 @@ def _add_face(result: Scan, where: str, line: str, images: Path, points: int) ->
 
 
 READER = Reader("wflw", "wflw", scan, SOURCE, subsets=SUBSETS)
-READER_68 = Reader("wflw-68", "300w", scan_68, SOURCE, ("test",), SUBSETS, folder="wflw")
+_scan_68 = partial(scan, lists=LISTS_68, scheme="300w")
+READER_68 = Reader("wflw-68", "300w", _scan_68, SOURCE, ("test",), SUBSETS, folder="wflw")

@@ -73,10 +73,11 @@ def locate_faces(
     flip_average: bool = False,
     confidence: float = CONFIDENCE,
     largest: bool = False,
+    argument: str = "faces",
 ) -> tuple[list[tuple[list[float], float | None]], Located | None]:
     """Each face of an RGB image as left, top, right, bottom and the detector's confidence (None for
-    `given` ones), and all of them located; none and None where there is no face. Arguments as in
-    `predict`."""
+    `given` ones, which an error calls `argument`), and all of them located; none and None where
+    there is no face. Other arguments as in `predict`."""
     integer(1).check("passes", passes)
     check_flag("flip_average", flip_average)
     if given is None:
@@ -86,7 +87,7 @@ def locate_faces(
         boxes, sure = (boxes[:1], sure[:1]) if largest else (boxes, sure)
         confidences: list[float | None] = list(map(float, sure))
     else:
-        boxes = _boxes(given, picture.size)
+        boxes = _boxes(argument, given, picture.size)
         confidences = [None] * len(boxes)
     if not len(boxes):
         return [], None
@@ -95,7 +96,9 @@ def locate_faces(
     return list(zip(boxes.tolist(), confidences, strict=True)), located
 
 
-def _boxes(given: Sequence[Sequence[float]], size: tuple[int, int]) -> NDArray[np.float64]:
+def _boxes(
+    argument: str, given: Sequence[Sequence[float]], size: tuple[int, int]
+) -> NDArray[np.float64]:
     """Boxes [F, 4] as they are given, each in a picture of (width, height)."""
     try:
         boxes = np.array([[float(side) for side in box] for box in given]).reshape(len(given), 4)
@@ -104,10 +107,10 @@ def _boxes(given: Sequence[Sequence[float]], size: tuple[int, int]) -> NDArray[n
     corner, opposite = boxes[:, :2], boxes[:, 2:]
     if not (np.isfinite(boxes).all() and (corner < opposite).all()):
         expected = "left < right and top < bottom of each"
-        raise ValueError(f"faces: expected {expected}, got {given!r}")
+        raise ValueError(f"{argument}: expected {expected}, got {given!r}")
     if ((opposite <= 0) | (corner >= size)).any():
-        width, height = size
-        raise ValueError(f"faces: expected inside the picture of {width} x {height}, got {given!r}")
+        expected = f"each inside the picture of {size[0]} x {size[1]}"
+        raise ValueError(f"{argument}: expected {expected}, got {given!r}")
     return boxes
 
 

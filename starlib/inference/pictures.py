@@ -77,11 +77,8 @@ def _longer_names(file: Path, inside: Path) -> list[str]:
     """Possible names of a file, the shortest first: its place in a given folder without and with
     suffix, then with one more folder each."""
     parts = file.resolve().parts[1:]
-    names = [inside.with_suffix("").as_posix(), inside.as_posix()]
-    for count in range(len(inside.parts) + 1, len(parts) + 1):
-        path = Path(*parts[-count:])
-        names += [path.with_suffix("").as_posix(), path.as_posix()]
-    return names
+    longer = [Path(*parts[-n:]) for n in range(len(inside.parts) + 1, len(parts) + 1)]
+    return [name.as_posix() for path in (inside, *longer) for name in (path.with_suffix(""), path)]
 
 
 def _own_names(candidates: list[list[str]]) -> list[str]:

@@ -14,7 +14,7 @@ from starlib.data import load_dataset
 from starlib.data.augment import augment
 from starlib.data.errors import DataWarning
 from starlib.data.images import image_size, open_image
-from starlib.data.own.schemes import read_scheme, scheme_of
+from starlib.data.own.schemes import scheme_of
 from starlib.runs.evaluation import beside
 from starlib.runs.finished import load_all, load_run
 from starlib.runs.records import verify
@@ -37,7 +37,7 @@ from tests.starlib.test_runs import with_fake_training
 
 def test_a_scheme_is_read_from_a_yml_file(tmp_path):
     path = describe(tmp_path)
-    scheme = read_scheme(path)
+    scheme = scheme_of(path)
     assert scheme == scheme_of(path)
     assert (scheme.name, scheme.points) == ("cats", 9)
     assert scheme.edges == (((0, 1, 2), False), ((3, 4, 5), True))
@@ -76,7 +76,7 @@ def test_a_scheme_is_read_from_a_yml_file(tmp_path):
 def test_wrong_schemes_name_the_file_and_the_key(tmp_path, changes, message):
     path = describe(tmp_path, **changes)
     with pytest.raises(ValueError) as raised:
-        read_scheme(path)
+        scheme_of(path)
     assert str(raised.value).startswith(f"{path}: ") and message in str(raised.value)
 
 
@@ -85,7 +85,7 @@ def test_files_that_are_no_descriptions_are_named(tmp_path, capsys):
     for text in ("a: [", "just words", ""):
         path.write_text(text)
         with pytest.raises(ValueError, match=r"cats\.yml: expected"):
-            read_scheme(path)
+            scheme_of(path)
     assert main(["data", "check", str(tmp_path / "none.yml")]) == 2
     assert "none.yml: expected a readable .yml file" in capsys.readouterr().err
 
@@ -244,7 +244,7 @@ def test_flip_is_checked_against_the_mirrored_mean_shape(cats, capsys):
 def test_nothing_is_mirrored_without_mirror_images(cats):
     folder, _ = cats
     images = torch.zeros(64, 3, 40, 40, dtype=torch.uint8)
-    scheme = read_scheme(describe(folder, flip="none"))
+    scheme = scheme_of(describe(folder, flip="none"))
     batch = torch.tensor([[0.5, 0.0]] * 9, dtype=torch.float32).expand(64, 9, 2)
     generator = torch.Generator().manual_seed(0)
     _, moved = augment(images, batch, scheme, 32, generator)

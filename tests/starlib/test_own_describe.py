@@ -10,7 +10,7 @@ from PIL import Image
 import starlib
 from starlib.__main__ import main
 from starlib.data.own.describe import curves, mirror_pairs
-from starlib.data.own.schemes import read_scheme
+from starlib.data.own.schemes import scheme_of
 from starlib.data.own.shapes import mean_shape
 from starlib.inference import faces as inference
 from starlib.schemes import SCHEMES
@@ -25,7 +25,7 @@ def test_a_description_is_proposed_that_reads_the_list(cats, capsys):
     assert f"written to {folder / 'train.yml'}" in capsys.readouterr().out
     values = yaml.safe_load((folder / "train.yml").read_text())
     assert (values["train"], values["test"]) == ("train.csv", "test.csv")
-    scheme = read_scheme(folder / "train.yml")
+    scheme = scheme_of(str(folder / "train.yml"))
     assert scheme.flip == (2, 1, 0, 5, 4, 3, 6, 7, 8)
     assert scheme.normaliser in (((0,), (2,)), ((3,), (5,)))
     assert main(["data", "check", str(folder / "train.yml")]) == 0

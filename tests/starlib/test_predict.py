@@ -75,10 +75,10 @@ def test_a_photo_that_lies_on_its_side_is_turned_upright(run_file, photo, tmp_pa
 @pytest.mark.parametrize(
     ("extra", "message"),
     [
-        (["--box", "30", "5", "20", "40"], "--box: expected LEFT < RIGHT and TOP < BOTTOM"),
-        (["--box", "0", "0", "nan", "40"], "--box: expected LEFT < RIGHT and TOP < BOTTOM"),
+        (["--box", "30", "5", "20", "40"], "--box: expected left < right and top < bottom"),
+        (["--box", "0", "0", "nan", "40"], "--box: expected left < right and top < bottom"),
         (["--box", "0", "0", "12000", "12000"], "box: expected a face's, its crop has 18000 pix"),
-        (["--box", "100", "5", "120", "40"], "--box: expected it inside .*photo.png of 80 x 60"),
+        (["--box", "100", "5", "120", "40"], "--box: expected each inside the picture of 80 x 60"),
         ([""], "photos: expected image files, missing are ''"),
         (["nothing.jpg"], "photos: expected image files, missing are nothing.jpg"),
         (["{folder}/text.jpg"], "text.jpg: expected a readable image"),

@@ -125,8 +125,7 @@ def _number(cell: Any) -> float:
 def coordinates_of(path: Path, values: Mapping[str, Any], points: int) -> Coordinates:
     """The coordinates of a description; ValueError names the file and the key."""
     first = values.get("first_pixel")
-    wrong = isinstance(first, bool) or first not in FIRST_PIXELS
-    if "first_pixel" in values and (wrong or not isinstance(first, int | float)):
+    if "first_pixel" in values and (isinstance(first, bool) or first not in FIRST_PIXELS):
         raise ValueError(f"{path}: first_pixel: expected 0, 0.5 or 1, got {first!r}")
     missing = None
     if "missing" in values:

@@ -63,9 +63,9 @@ def load_dataset(name: str, split: str, root: Path | str | None = None) -> FaceS
     if name in synthface.VARIANTS:
         return synthface.load(split, name)
     if is_path(name):
-        from starlib.data import own  # needs PyYAML
+        from starlib.data.own.faces import load  # needs PyYAML
 
-        return own.load(Path(name), split)
+        return load(Path(name), split)
     return _reader(name, *synthface.VARIANTS).load(data_root(name, root), split)
 
 
@@ -87,7 +87,7 @@ def check_dataset(name: str, root: Path | str | None = None) -> Checked:
     Raises ValueError for a name that has no files to check, DataError without a folder.
     """
     if is_path(name):
-        from starlib.data import own  # needs PyYAML
+        from starlib.data.own.faces import check  # needs PyYAML
 
-        return own.check(Path(name))
+        return check(Path(name))
     return _reader(name).check(data_root(name, root))

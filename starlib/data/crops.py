@@ -116,10 +116,9 @@ def crop_store(faces: FaceSet, image_size: int, root: Path, kind: str = "longer"
     folder = root / f"{faces.dataset}-{faces.split}-{size}-{key.hexdigest()[:12]}"
     if not folder.is_dir():
         with _appearing_at(folder) as partial:
-            # Exactly the product of the margins for "longer", as in the committed runs.
-            longer = kind == "longer"
-            views = view_boxes(faces.landmarks, kind)
-            boxes = landmark_boxes(faces.landmarks) if longer else stored_boxes(views)
+            boxes = landmark_boxes(faces.landmarks)  # as in the committed runs, to the last digit
+            if kind != "longer":
+                boxes = stored_boxes(view_boxes(faces.landmarks, kind))
             _build(faces, boxes, size, partial)
     return _open(folder)
 

@@ -83,15 +83,13 @@ def _longer_names(file: Path, inside: Path) -> list[str]:
 
 def _own_names(candidates: list[list[str]]) -> list[str]:
     """Of each list of names the first that no other one has, in upper or lower case."""
-    level = [0] * len(candidates)
     while True:
-        names = [them[min(n, len(them) - 1)] for them, n in zip(candidates, level, strict=True)]
-        counts = Counter(name.casefold() for name in names)
-        twice = [i for i, name in enumerate(names) if counts[name.casefold()] > 1]
-        if not any(level[i] < len(candidates[i]) - 1 for i in twice):
-            return names
-        for index in twice:
-            level[index] += 1
+        counts = Counter(names[0].casefold() for names in candidates)
+        twice = [names for names in candidates if counts[names[0].casefold()] > 1 < len(names)]
+        if not twice:
+            return [names[0] for names in candidates]
+        for names in twice:
+            del names[0]
 
 
 def pictures(source: Source, every: int = 1) -> Iterator[Picture]:

@@ -180,17 +180,6 @@ def test_data_check_counts_your_own_faces(cats, capsys):
     assert "cat 1.png: expected a readable image" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("delimiter", [";", "\t"])
-def test_other_delimiters_and_decimal_commas_are_read(cats, delimiter):
-    folder, points = cats
-    rows = [[f"cat {i}.png", *points[i].ravel()] for i in range(4)]
-    if delimiter == ";":
-        rows = [[row[0], *(str(number).replace(".", ",") for number in row[1:])] for row in rows]
-    write_rows(folder / "train.csv", rows, delimiter)
-    faces = load_dataset(describe(folder), "train")
-    np.testing.assert_allclose(faces.landmarks, points + 0.5, rtol=1e-6)
-
-
 @pytest.mark.parametrize(
     ("first", "message"),
     [

@@ -14,8 +14,8 @@ from starlib.data.own.schemes import scheme_of
 from starlib.data.own.shapes import mean_shape
 from starlib.inference import faces as inference
 from starlib.schemes import SCHEMES
+from tests.conftest import noise
 from tests.own import write_rows, write_symmetric
-from tests.starlib.test_photos import noise
 
 
 def test_a_description_is_proposed_that_reads_the_list(cats, capsys):

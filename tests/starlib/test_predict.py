@@ -12,12 +12,12 @@ from starlib.inference.detector import load_detector
 from starlib.inference.drawing import draw_faces, ellipse, reduction
 from starlib.inference.locate import Located, detect_faces
 from starlib.schemes import SCHEMES
+from tests.conftest import noise
 
 
 @pytest.fixture
 def photo(tmp_path):
-    pixels = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
-    Image.fromarray(pixels).save(tmp_path / "photo.png")
+    noise().save(tmp_path / "photo.png")
     return tmp_path / "photo.png"
 
 

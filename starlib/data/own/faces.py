@@ -100,11 +100,12 @@ def scan(path: Path, values: Description, scheme: Scheme, split: str) -> Scan:
         order = _order(path, values, coordinates)
         _read(result, list_rows(source, scheme.points), folder, coordinates, order)
     if split == "test":
+        schemes = normalisations(scheme).values()
         result.problems += (
             f"{source}, {face.name}: expected labelled points of the normaliser, in two places; "
             "errors of test faces are divided by their distance"
             for face in result.faces
-            if not _scorable(face, scheme)
+            if not all(by.unit(face.landmarks[None])[0] > 0 for by in schemes)
         )
     if os.path.isdir(source):
         result.notes += _left_out(source, result)
@@ -127,12 +128,6 @@ def _left_out(folder: Path, result: Scan) -> Iterator[str]:
     images = [path for path in visible_files(folder) if is_image(path)]
     if bare := [path.name for path in images if read.isdisjoint((path, path.resolve()))]:
         yield f"{len(bare)} pictures have no landmarks: {few(bare)}"
-
-
-def _scorable(face: ImageFace, scheme: Scheme) -> bool:
-    """Whether the face has the distances that errors are divided by."""
-    schemes = normalisations(scheme).values()
-    return all(by.unit(face.landmarks[None])[0] > 0 for by in schemes)
 
 
 def _read(result: Scan, rows: Rows, folder: Path, coordinates: Coordinates, order: Any) -> None:

@@ -55,8 +55,8 @@ def face_boxes(
     return boxes[order], detected[order, 4]
 
 
-def measured_reach(faces: FaceSet, most: int = 32) -> dict[str, Any]:
-    """The place of the landmarks' box beside the detector's, measured on some of the faces.
+def measured_reach(faces: FaceSet) -> dict[str, Any]:
+    """The place of the landmarks' box beside the detector's, measured on up to 32 of the faces.
 
     "shares": medians of its sides beside the detector's, as shares of that one's width and height;
     None where no face is detected. "scatter": half of what their middle 68 % span, of the side
@@ -64,7 +64,7 @@ def measured_reach(faces: FaceSet, most: int = 32) -> dict[str, Any]:
     is not installed.
     """
     shares: list[NDArray[np.float64]] = []
-    some = range(0, len(faces), -(-len(faces) // most))
+    some = range(0, len(faces), -(-len(faces) // 32))
     for index in some:
         low, high = extent(faces.landmarks[index].astype(np.float64))
         try:

@@ -21,10 +21,10 @@ BOX = "#8ae234"  # of a face, with its number
 TILE, COLUMNS, ROWS = 240, 5, 4  # of a contact sheet
 
 
-def ellipse(mean: NDArray, covariance: NDArray, corners: int = 40) -> NDArray[np.float64]:
-    """Points [corners, 2] one standard deviation from the mean [2] of a covariance [2, 2]."""
+def ellipse(mean: NDArray, covariance: NDArray) -> NDArray[np.float64]:
+    """Points [40, 2] one standard deviation from the mean [2] of a covariance [2, 2]."""
     values, vectors = np.linalg.eigh(covariance)
-    angle = np.linspace(0, 2 * np.pi, corners, endpoint=False)
+    angle = np.linspace(0, 2 * np.pi, 40, endpoint=False)
     circle = np.stack((np.cos(angle), np.sin(angle)))
     return mean + ((vectors * np.sqrt(values.clip(0))) @ circle).T
 

@@ -5,7 +5,6 @@ import itertools
 import numpy as np
 import pytest
 import yaml
-from PIL import Image
 
 import starlib
 from starlib.__main__ import main
@@ -103,20 +102,6 @@ def test_predict_gives_the_faces_of_a_picture(run_file, tmp_path, monkeypatch):
     np.testing.assert_allclose(given.landmarks, found[0].landmarks, **close)
     assert given.confidence is None and given.landmarks.shape == (68, 2)
     assert starlib.predict(image, weights=run_file, faces=[]) == []
-
-
-@pytest.mark.parametrize(
-    ("image", "faces", "message"),
-    [
-        (np.zeros((9, 9)), None, "image: expected an RGB image, a file or uint8"),
-        (Image.new("RGB", (9, 9)), [[5, 1, 3, 9]], "faces: expected left < right"),
-        (Image.new("RGB", (9, 9)), [[5, 1, 3]], "faces: expected left < right"),
-        ("none.png", None, "none.png: expected a readable image"),
-    ],
-)
-def test_predict_names_what_is_wrong(run_file, image, faces, message):
-    with pytest.raises(ValueError, match=message):
-        starlib.predict(image, weights=run_file, faces=faces)
 
 
 def test_a_file_that_is_no_list_is_not_described(tmp_path, capsys):

@@ -170,16 +170,6 @@ def test_faces_that_are_there_twice_are_named(cats, capsys):
     assert message in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("word", ["nan", "NA", "n/a", "null", "None"])
-def test_words_for_no_number_are_unlabelled(cats, word):
-    folder, _ = cats
-    rows = [line.split(",") for line in (folder / "train.csv").read_text().splitlines()]
-    rows[1][5] = rows[1][6] = word
-    write_rows(folder / "train.csv", rows)
-    landmarks = load_dataset(describe(folder), "train").landmarks
-    assert np.argwhere(np.isnan(landmarks).any(-1)).tolist() == [[0, 2]]
-
-
 @pytest.mark.parametrize("end", ["\r\n", "\r"])
 def test_lists_have_the_line_ends_of_any_system(cats, end):
     folder, _ = cats

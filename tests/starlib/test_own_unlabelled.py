@@ -30,7 +30,10 @@ def check(faces, points):
     np.testing.assert_allclose(faces.landmarks[~MISSING], points[~MISSING] + 0.5, rtol=1e-6)
 
 
-@pytest.mark.parametrize("written", [("", ""), ("nan", "NaN"), (" ", "30.5"), ("31", "nan")])
+@pytest.mark.parametrize(
+    "written",
+    [("", ""), ("nan", "NA"), ("n/a", "null"), ("None", "NaN"), (" ", "30.5"), ("31", "nan")],
+)
 def test_cells_without_a_number_are_unlabelled_points(cats, written):
     folder, points = cats
     rows = [

@@ -85,12 +85,16 @@ def test_the_largest_face_alone_is_located_where_that_is_asked_for(two_faces, ru
         ("faces", "x"),
         ("faces", [5, 5, 20, 20]),
         ("faces", [[900, 900, 950, 950]]),
+        ("faces", [[5, 1, 3, 9]]),
+        ("faces", [[5, 1, 3]]),
         ("confidence", "x"),
+        ("image", np.zeros((9, 9))),
+        ("image", "none.png"),
     ],
 )
 def test_what_predict_is_given_is_checked_by_its_name(argument, value, run_file):
-    with pytest.raises(ValueError, match=f"^{argument}: expected"):
-        starlib.predict(noise(), run_file, **{argument: value})
+    with pytest.raises(ValueError, match=f"^({argument}|none.png): expected"):
+        starlib.predict(**{"image": noise(), "weights": run_file, argument: value})
 
 
 def test_folders_patterns_and_files_are_all_named_once(tmp_path):

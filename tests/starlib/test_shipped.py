@@ -12,6 +12,7 @@ from PIL import Image
 
 from starlib.__main__ import main
 from starlib.data import load_dataset
+from starlib.data.held_out import some_of
 from starlib.inference import shipped as module
 from starlib.inference.detector import load_detector
 from starlib.inference.locate import detect_faces
@@ -90,23 +91,16 @@ def test_the_synthface_network_reaches_its_record_on_new_faces():
     faces = load_dataset("synthface", "test")
     known = described("synthface")
     detector = load_detector(shipped("synthface").path)
-    count = 20
-    boxes = detector.boxes(faces.landmarks[:count])
-    images = [faces.read(index) for index in range(count)]
-    crops = np.stack([detector.cut(i, b) for i, b in zip(images, boxes, strict=True)])
-    landmarks = detector.detect(crops, boxes)[0].astype(np.float32)
-    error = float(nme(landmarks, faces.clean[:count], faces.scheme).mean())
+    some = some_of(faces, range(20))
+    landmarks = detect_faces(detector, some).astype(np.float32)
+    error = float(nme(landmarks, some.clean, some.scheme).mean())
     assert error == pytest.approx(known.nme, rel=0.33)
 
 
 def test_the_300w_network_reaches_its_record_and_withstands_loose_boxes(real_data):
     faces = load_dataset("300w", "test", real_data)
     detector = load_detector(shipped("300w").path)
-    few = np.arange(0, len(faces), 30)
-    some = type(faces)(
-        faces.dataset, faces.split, faces.scheme, tuple(faces.names[i] for i in few),
-        faces.landmarks[few], lambda index: faces.read(int(few[index])),
-    )  # fmt: skip
+    some = some_of(faces, range(0, len(faces), 30))
     boxes = detector.boxes(some.landmarks)
     large = boxes + np.array([-0.25, -0.25, 0.5]) * boxes[:, 2:]
 

@@ -149,13 +149,12 @@ def _drawn(
     how = (options.passes, options.flip_average, options.conf, options.largest, "--box")
     for picture in pictures(source, options.every):
         image = picture.image
-        faces, located = locate_faces(detector, image, given, *how)
+        faces = locate_faces(detector, image, given, *how)
         counts.append(len(faces))
         if {"png", "mp4"} & set(options.format):
-            boxes = [box for box, _ in faces]
-            image = draw_faces(image, located, detector.scheme, detector.calibration, boxes)
-        if located is not None:
-            record = picture_record(picture, detector, faces, located, job.about)
+            image = draw_faces(image, faces, detector.scheme, detector.calibration)
+        if faces:
+            record = picture_record(picture, detector, faces, job.about)
             if "png" in options.format:
                 atomically(options.out / f"{picture.name}.png", image.save)
             if "json" in options.format:

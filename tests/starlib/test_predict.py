@@ -10,7 +10,8 @@ from starlib.data import load_dataset
 from starlib.inference import faces as located
 from starlib.inference.detector import load_detector
 from starlib.inference.drawing import draw_faces, ellipse, reduction
-from starlib.inference.locate import Located, detect_faces
+from starlib.inference.faces import Face
+from starlib.inference.locate import detect_faces
 from starlib.schemes import SCHEMES
 from tests.conftest import noise
 
@@ -126,9 +127,8 @@ def test_drawing_shows_points_and_the_ellipse_of_one_standard_deviation():
     wide = np.tile(matrix * 100, (68, 1, 1))
 
     def draw(covariance):
-        boxes = np.array([[0, 0, 1000]], np.float32)
-        located = Located(points[None], covariance[None], boxes)
-        return np.asarray(draw_faces(image, located, SCHEMES["300w"]))
+        face = Face(points, covariance, (0, 0, 1000, 900), 0.9, (0, 0, 1000))
+        return np.asarray(draw_faces(image, [face], SCHEMES["300w"]))
 
     drawn = draw(wide)
     assert drawn.shape == (900, 1000, 3)
@@ -142,16 +142,15 @@ def test_drawing_shows_points_and_the_ellipse_of_one_standard_deviation():
 
 
 def test_drawing_numbers_the_faces_by_their_boxes():
-    image, points = Image.new("RGB", (1000, 900)), np.full((2, 68, 2), 500.0)
-    located = Located(points, None, np.array([[0, 0, 90], [0, 0, 90]], np.float32))
-    boxes = [[100, 200, 300, 400], [600, 200, 800, 400]]
-    plain = np.asarray(draw_faces(image, located, SCHEMES["300w"]))
-    drawn = np.asarray(draw_faces(image, located, SCHEMES["300w"], None, boxes))
+    image, points = Image.new("RGB", (1000, 900)), np.full((68, 2), 500.0)
+    boxes = [(100, 200, 300, 400), (600, 200, 800, 400)]
+    faces = [Face(points, None, box, None, (0, 0, 90)) for box in boxes]
+    drawn = np.asarray(draw_faces(image, faces, SCHEMES["300w"]))
     for left, top, right, bottom in boxes:
         for x, y in ((left, 300), (right, 300), (left + 100, top), (left + 100, bottom)):
             around = np.s_[y - 2 : y + 2, x - 2 : x + 2, 1]
-            assert drawn[around].max() > 150 > plain[around].max()
+            assert drawn[around].max() > 150
     corners = [drawn[205:225, x : x + 20].astype(int) for x in (105, 605)]  # their numbers
     assert min(corner.max() for corner in corners) > 150 and (corners[0] != corners[1]).any()
-    nobody = draw_faces(image, None, SCHEMES["300w"])
+    nobody = draw_faces(image, [], SCHEMES["300w"])
     assert nobody.size == (1000, 900) and not np.asarray(nobody).any()

@@ -8,6 +8,7 @@ from starlib.data.errors import DataError
 from starlib.data.faces import FaceSet, ImageFace, Scan, face_set
 from starlib.schemes import SCHEMES, Scheme
 
+SPLITS = ("train", "test")
 Counts = dict[str, tuple[int, int | None]]
 
 
@@ -50,7 +51,7 @@ class Reader:
     scheme: str
     scan: Callable[[Path, str], Scan]
     source: str
-    splits: tuple[str, ...] = ("train", "test")
+    splits: tuple[str, ...] = SPLITS
     subsets: tuple[str, ...] = ()
     folder: str = ""
     unit: str = "faces"

@@ -39,10 +39,9 @@ from starlib.data.own.lists import Row, Rows
 from starlib.data.own.schemes import data_name, read_description, scheme_from
 from starlib.data.own.tools import READERS, list_rows
 from starlib.data.paths import copied_images, is_image, named_file, visible_files
-from starlib.data.reader import Checked
+from starlib.data.reader import SPLITS, Checked
 from starlib.schemes import Scheme, normalisations
 
-SPLITS = ("train", "test")
 LEAST_SIDE = 4  # pixels that a face's points reach over; fewer are shares of a picture's size
 Description = dict[str, Any]  # keys and values of a .yml file
 

@@ -77,22 +77,19 @@ class _Frames:
     def __init__(self) -> None:
         self.video: Path | None = None
         self.number = 0
-        self.frames: Generator[Image.Image, None, None] | None = None
-        self.last: Image.Image | None = None
+        self.last: Image.Image
+        self.frames: Generator[Image.Image, None, None]
 
     def read(self, video: Path, number: int) -> Image.Image:
-        if video != self.video or self.frames is None or number < self.number:
-            if self.frames is not None:
+        if video != self.video or number < self.number:
+            if self.video is not None:
                 self.frames.close()
-            self.video, self.number, self.frames, self.last = video, 0, decode(video), None
+            self.video, self.number, self.frames = video, 0, decode(video)
         while self.number < number:
-            self.last = next(self.frames, None)
-            if self.last is None:
-                break
-            self.number += 1
-        if self.last is None:
-            have, self.video = self.number, None
-            raise DataError(f"{video}: expected frame {number}, it ends after {have}")
+            frame = next(self.frames, None)
+            if frame is None:
+                raise DataError(f"{video}: expected frame {number}, it ends after {self.number}")
+            self.last, self.number = frame, self.number + 1
         return self.last
 
 

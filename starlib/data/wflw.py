@@ -22,7 +22,7 @@ from starlib.data.faces import ImageFace, Scan, check_points
 from starlib.data.images import image_size
 from starlib.data.paths import named_file
 from starlib.data.reader import Reader
-from starlib.data.text import as_float32, read_text
+from starlib.data.text import finite_numbers, read_text
 from starlib.schemes import SCHEMES
 
 SOURCE = "https://wywu.github.io/projects/LAB/WFLW.html (images on Google Drive or Baidu)"
@@ -57,10 +57,7 @@ def _add_face(result: Scan, where: str, line: str, images: Path, points: int) ->
         expected = f"{2 * points + 11} words ({points} points)"
         raise DataError(f"{where}: expected {expected}, found {len(words)}")
     *numbers, name = words
-    try:
-        values = as_float32([float(word) for word in numbers])
-    except ValueError as error:
-        raise DataError(f"{where}: expected numbers before the image's name ({error})") from None
+    values = finite_numbers(where, numbers)
     flags = values[2 * points + 4 :]
     if not np.isin(flags, (0, 1)).all():
         raise DataError(f"{where}: expected six attributes of 0 or 1, got {numbers[-6:]}")

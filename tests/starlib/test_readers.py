@@ -79,7 +79,7 @@ def test_every_wrong_line_of_a_wflw_list_is_named(tiny_wflw):
     assert "line 1: expected 207 words (98 points), found 3" in message
     assert "line 2: expected points inside the image of 100 x 90 pixels, point 3" in message
     assert "line 3: expected six attributes of 0 or 1" in message
-    assert "line 4: expected numbers before the image's name" in message
+    assert "line 4: expected numbers (could not convert" in message
     assert "list_98pt_rect_attr_train.txt: expected the list" in problems_of(
         "wflw", "train", tiny_wflw
     )

@@ -20,6 +20,7 @@ the labelled landmarks. What looks wrong without being an error is a `DataWarnin
 (`starlib.data.own.checks`).
 """
 
+import dataclasses
 import os
 import warnings
 from collections.abc import Iterable, Iterator
@@ -46,16 +47,18 @@ LEAST_SIDE = 4  # pixels that a face's points reach over; fewer are shares of a 
 Description = dict[str, Any]  # keys and values of a .yml file
 
 
-def _order(path: Path, values: Description, coordinates: Coordinates) -> tuple[str, ...] | None:
-    """The names of the scheme's points in its order: of the description, or of its first list."""
+def _named(path: Path, values: Description, coordinates: Coordinates) -> Coordinates:
+    """The coordinates with the names of the scheme's points in its order: of the description, or
+    of its first list."""
     if coordinates.names is not None:
-        return coordinates.names
+        return coordinates
     for source in [named_file(path.parent, values[s]) for s in SPLITS if s in values]:
         if _is_source(source):
             row = next(list_rows(source, coordinates.points), None)
             if isinstance(row, Row) and row.names is not None:
-                return order_of(row.names, coordinates.points, f"{row.where}: ")
-    return None
+                order = order_of(row.names, coordinates.points, f"{row.where}: ")
+                return dataclasses.replace(coordinates, names=order)
+    return coordinates
 
 
 def _is_source(path: Path) -> bool:
@@ -96,8 +99,7 @@ def scan(path: Path, values: Description, scheme: Scheme, split: str) -> Scan:
         folder = path.parent / values["images"].replace("\\", "/")
     result = Scan(f"{source}: expected faces, there are none")
     with noted(result.problems):
-        order = _order(path, values, coordinates)
-        _read(result, list_rows(source, scheme.points), folder, coordinates, order)
+        _read(result, list_rows(source, scheme.points), folder, _named(path, values, coordinates))
     if split == "test":
         schemes = normalisations(scheme).values()
         result.problems += (
@@ -129,14 +131,14 @@ def _left_out(folder: Path, result: Scan) -> Iterator[str]:
         yield f"{len(bare)} pictures have no landmarks: {few(bare)}"
 
 
-def _read(result: Scan, rows: Rows, folder: Path, coordinates: Coordinates, order: Any) -> None:
-    """Add the faces of the rows to what is result."""
+def _read(result: Scan, rows: Rows, folder: Path, coordinates: Coordinates) -> None:
+    """Add the faces of the rows, and notes on them, to the result."""
     written: list[tuple[Row, NDArray[np.float32], float]] = []
     for row in rows:
         with noted(result.problems):
             if isinstance(row, DataError):
                 raise row
-            points = coordinates.written(row, order)
+            points = coordinates.written(row)
             written.append((row, points, coordinates.counted_from(row)))
     missing = coordinates.unlabelled([points for _, points, _ in written])
     for row, points, first in written:

@@ -1,7 +1,10 @@
 """A reader returns faces or raises a ValueError that names the file, whatever the file holds."""
 
 import json
+import struct
+import zlib
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +20,6 @@ from starlib.data.own.split import split_list
 from tests.conftest import save_picture, without_rights, write_pts
 from tests.fuzz import times
 from tests.own import coco, coco_list, csv_list, tsv_list
-from tests.starlib.test_hostile import bomb
 from tests.starlib.test_lfpw_annotators import write_lfpw
 from tests.starlib.test_readers import wflw_line, write_binary_pts
 
@@ -249,6 +251,19 @@ def test_damaged_pictures(tmp_path, kind, data):
     path.write_bytes(data.draw(damaged(path.read_bytes())))
     for read in (open_image, image_size):
         check(lambda read=read: read(path), path)
+
+
+def bomb(path: Path, width: int, height: int) -> Path:
+    """A PNG of a few bytes that says it has so many pixels."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        check = struct.pack(">I", zlib.crc32(kind + data))
+        return struct.pack(">I", len(data)) + kind + data + check
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    parts = chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(bytes(1000))), chunk(b"IEND", b"")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
+    return path
 
 
 @pytest.mark.parametrize("size", [(60_000, 60_000), (2**31 - 1, 2**31 - 1), (0, 10)])

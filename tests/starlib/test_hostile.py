@@ -1,13 +1,11 @@
-"""Hostile or unlucky input: picture bombs, pickles that run code, full disks, read-only folders.
+"""Hostile or unlucky input: pickles that run code, full disks, read-only folders.
 
-Archives with paths that lead out of their folder are in test_fetch.
+Archives with paths that lead out of their folder are in test_fetch, picture bombs in tests/fuzz.
 """
 
 import os
-import struct
 import subprocess
 import sys
-import zlib
 from pathlib import Path
 
 import pytest
@@ -18,28 +16,6 @@ from starlib.runs.run import run
 from starlib.schemes import SCHEMES
 from starlib.training.loop import train
 from tests.conftest import SMALL, SMALL_RUN, Trap, files_of, options_of, without_rights
-
-
-def bomb(path: Path, width: int = 60_000, height: int = 60_000) -> Path:
-    """A PNG of a few bytes that says it has so many pixels."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        check = struct.pack(">I", zlib.crc32(kind + data))
-        return struct.pack(">I", len(data)) + kind + data + check
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    parts = chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(bytes(1000))), chunk(b"IEND", b"")
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
-    return path
-
-
-def test_a_picture_bomb_is_named_before_it_fills_the_memory(tmp_path, run_file, capsys):
-    photo, out = bomb(tmp_path / "photo.png"), tmp_path / "out"
-    box = ["--box", "1", "1", "9", "9"]
-    given = ["predict", str(photo), "--weights", str(run_file), "--out", str(out), *box]
-    assert main(given) == 2
-    assert f"{photo}: expected a readable image" in capsys.readouterr().err
-    assert not out.exists()
 
 
 def test_a_checkpoint_that_runs_code_when_it_is_unpickled_is_not_read(tiny_300w, tmp_path):

@@ -10,7 +10,6 @@ from PIL import Image
 
 from starlib.__main__ import main
 from starlib.data import check_dataset, load_dataset
-from starlib.inference.pictures import sources
 from tests.conftest import problems_of, write_pts
 from tests.own import (
     FORMS,
@@ -277,19 +276,6 @@ def test_files_of_tools_that_do_not_read_are_named(cats, text):
     name = "train.xml" if text.startswith("<") else "train.json"
     (folder / name).write_text(text)
     assert name in problems_of(describe(folder, train=name))
-
-
-def test_each_picture_gets_a_name_of_its_own(tmp_path):
-    names = ("live/a.JPG", "live/a.mov", "b/1.png", "c/1.png", "c/1.heic", "c/d/1.png", "c/e.gif")
-    for name in (*names, "c/._1.png", "__MACOSX/1.png", "c/notes.txt"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_bytes(b"")
-    folders = [str(tmp_path / name) for name in ("live", "b", "c")]
-    found = {s.path.relative_to(tmp_path).as_posix(): s.name for s in sources(folders)}
-    assert set(found) == set(names)
-    assert len(set(found.values())) == len(names)
-    assert found["live/a.JPG"] == "a.JPG" and found["live/a.mov"] == "a.mov"
-    assert found["b/1.png"] == "b/1" and found["c/d/1.png"] == "d/1" and found["c/e.gif"] == "e"
 
 
 def test_predictions_are_a_list_of_your_own_data(cats, run_file, capsys, monkeypatch):

@@ -97,15 +97,18 @@ def test_what_predict_is_given_is_checked_by_its_name(argument, value, run_file)
         starlib.predict(**{"image": noise(), "weights": run_file, argument: value})
 
 
-def test_folders_patterns_and_files_are_all_named_once(tmp_path):
-    for name in ("a.jpg", "deep/a.png", "deep/b.webp", "c.mp4", "notes.txt"):
-        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "in" / name).write_bytes(b"")
-    found = sources([str(tmp_path / "in"), str(tmp_path / "in/*.jpg")])
-    assert sorted(source.name for source in found) == ["a", "c", "deep/a", "deep/b"]
-    assert [source.name for source in found if source.video] == ["c"]
-    found = sources([str(tmp_path / "in/a.jpg"), str(tmp_path / "in/deep/*.png")])
-    assert [source.name for source in found] == ["a.jpg", "a.png"]
+def test_files_folders_and_patterns_are_taken_once_under_a_name_of_their_own(tmp_path):
+    names = ("live/a.JPG", "live/a.mov", "b/1.png", "c/1.png", "c/1.heic", "c/d/1.png", "c/e.gif")
+    for name in (*names, "c/._1.png", "__MACOSX/1.png", "c/notes.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    given = [str(tmp_path / name) for name in ("live", "b", "c", "c/*.gif")]
+    found = {s.path.relative_to(tmp_path).as_posix(): s for s in sources(given)}
+    assert set(found) == set(names) and len({s.name for s in found.values()}) == len(names)
+    expected = {"live/a.JPG": "a.JPG", "live/a.mov": "a.mov", "b/1.png": "b/1"}
+    for name, own in (expected | {"c/d/1.png": "d/1", "c/e.gif": "e"}).items():
+        assert found[name].name == own
+    assert [name for name, source in found.items() if source.video] == ["live/a.mov"]
 
 
 def test_a_folder_is_finished_and_what_failed_is_named_at_the_end(

@@ -79,13 +79,6 @@ def test_a_damaged_file_of_weights_is_named(tmp_path, monkeypatch):
         weights_path(DEFAULT)
 
 
-def test_unknown_weights_are_an_error_with_the_names(tmp_path):
-    with pytest.raises(
-        ValueError, match="--weights: expected 300w, synthface or a file of weights"
-    ):
-        weights_path(str(tmp_path / "none.pt"))
-
-
 def test_the_synthface_network_reaches_its_record_on_new_faces():
     """Twenty rendered faces of its test set: the record's error within a third."""
     faces = load_dataset("synthface", "test")

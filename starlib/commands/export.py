@@ -13,7 +13,7 @@ from torch import Tensor
 
 import starlib
 from starlib.commands import add_weights
-from starlib.data.crops import view_rule
+from starlib.data.crops import CROPS
 from starlib.files import atomically
 from starlib.inference.detector import Detector, load_detector
 from starlib.inference.shipped import weights_path
@@ -74,7 +74,7 @@ def export_onnx(detector: Detector, out: Path, weights: str) -> float:
 
 
 def _metadata(detector: Detector, weights: str) -> dict[str, str]:
-    side, times = view_rule(detector.crop)
+    side, times = CROPS[detector.crop]
     square = {"centre": "of the landmarks' bounding box", "side": side, "times": times}
     about = {
         "scheme": json.dumps(detector.scheme.to_dict()),

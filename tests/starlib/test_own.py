@@ -153,7 +153,7 @@ def test_every_wrong_row_is_named_at_once(cats):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"train": "train.mat"}, "train: expected .csv, .tsv, .json, .xml or a folder, got"),
+        ({"train": "train.mat"}, "train.mat: expected .csv, .tsv, .json, .xml or a folder"),
         ({"train": "none.csv"}, "none.csv: expected a readable list of faces"),
         ({"train": None}, "train: expected a list or a folder of faces, got none"),
         ({"train": 3}, "train: expected a path, got 3"),

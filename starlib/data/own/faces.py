@@ -38,7 +38,7 @@ from starlib.data.own.checks import doubts_of, least_alike_first, other_kind
 from starlib.data.own.coordinates import Coordinates, coordinates_of, order_of
 from starlib.data.own.lists import Row, Rows
 from starlib.data.own.schemes import data_name, read_description, scheme_from
-from starlib.data.own.tools import READERS, list_rows
+from starlib.data.own.tools import list_rows
 from starlib.data.paths import copied_images, is_image, named_file, visible_files
 from starlib.data.reader import SPLITS, Checked
 from starlib.schemes import Scheme, normalisations
@@ -53,16 +53,11 @@ def _named(path: Path, values: Description, coordinates: Coordinates) -> Coordin
     if coordinates.names is not None:
         return coordinates
     for source in [named_file(path.parent, values[s]) for s in SPLITS if s in values]:
-        if _is_source(source):
-            row = next(list_rows(source, coordinates.points), None)
-            if isinstance(row, Row) and row.names is not None:
-                order = order_of(row.names, coordinates.points, f"{row.where}: ")
-                return dataclasses.replace(coordinates, names=order)
+        row = next(list_rows(source, coordinates.points), None)
+        if isinstance(row, Row) and row.names is not None:
+            order = order_of(row.names, coordinates.points, f"{row.where}: ")
+            return dataclasses.replace(coordinates, names=order)
     return coordinates
-
-
-def _is_source(path: Path) -> bool:
-    return os.path.isdir(path) or path.suffix.lower() in READERS
 
 
 def _face(row: Row, folder: Path, landmarks: NDArray[np.float32]) -> ImageFace:
@@ -91,9 +86,6 @@ def scan(path: Path, values: Description, scheme: Scheme, split: str) -> Scan:
     if split not in values:
         return Scan(f"{path}: {split}: expected a list or a folder of faces, got none")
     source = named_file(path.parent, values[split])
-    if not _is_source(source):
-        kinds = f"{', '.join(READERS)} or a folder"
-        return Scan(problems=[f"{path}: {split}: expected {kinds}, got {values[split]!r}"])
     folder = source if os.path.isdir(source) else source.parent
     if "images" in values:
         folder = path.parent / values["images"].replace("\\", "/")

@@ -16,6 +16,7 @@ from PIL import Image
 # Before starlib is imported, here and in the processes that tests start: every epoch is kept.
 os.environ["STARLIB_CHECKPOINT_SECONDS"] = "0"
 
+from starlib.__main__ import main
 from starlib.commands.train import option
 from starlib.data import DataError, load_dataset
 from starlib.schemes import SCHEMES
@@ -94,6 +95,17 @@ def save_picture(path: Path, size: tuple[int, int] = (100, 90)) -> np.ndarray:
     pixels = rng.integers(0, 256, (*size[::-1], 3), dtype=np.uint8)
     Image.fromarray(pixels).save(path)
     return pixels
+
+
+@pytest.fixture
+def called(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Calls `python -m starlib` with words, checks its exit status, and returns what it prints."""
+
+    def call(*line: str, code: int = 0) -> str:
+        assert main([*line]) == code
+        return "".join(capsys.readouterr())
+
+    return call
 
 
 def noise(seed: int = 0, size: tuple[int, int] = (80, 60)) -> Image.Image:

@@ -74,10 +74,8 @@ def measured_reach(faces: FaceSet) -> dict[str, Any]:
         middle = detected[:, :2] + detected[:, 2:4] / 2
         beside = np.linalg.norm(middle - (low + high) / 2, axis=1)
         if len(detected) and beside.min() < (high - low).max() / 2:
-            left, top, width, height = detected[beside.argmin(), :4]
-            size = np.array((width, height) * 2)
-            corners = np.array((left, top, left + width, top + height))
-            shares.append((np.concatenate((low, high)) - corners) / size)
+            corner, size = np.split(detected[beside.argmin(), :4], 2)
+            shares.append(np.concatenate((low - corner, high - (corner + size))) / np.tile(size, 2))
     reach: dict[str, Any] = {"shares": None, "scatter": 0.0, "found": len(shares)}
     if shares:
         reach["shares"] = [round(float(v), 4) for v in np.median(shares, 0)]

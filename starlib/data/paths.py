@@ -85,8 +85,6 @@ def named_file(folder: Path, name: str) -> Path:
 
 def image_named(folder: Path, stem: str) -> Path | None:
     """The picture of that name, whatever its suffix; None if there is none."""
-    for suffix in IMAGE_SUFFIXES:
-        for case in (suffix, suffix.upper()):
-            if os.path.isfile(folder / f"{stem}{case}"):
-                return folder / f"{stem}{case}"
-    return None
+    cases = (case for suffix in IMAGE_SUFFIXES for case in (suffix, suffix.upper()))
+    paths = (folder / f"{stem}{case}" for case in cases)
+    return next((path for path in paths if os.path.isfile(path)), None)

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from starlib.__main__ import main
 from starlib.data import load_dataset, vw300
 from tests.conftest import problems_of, write_pts, write_video
 
@@ -61,12 +60,11 @@ def test_videos_are_read_forward_and_few_frames_live(tiny_300vw, monkeypatch):
     assert len(seen) == 12 + 7 and max(alive) <= 3
 
 
-def test_wrong_300vw_files_are_named(tiny_300vw, capsys):
+def test_wrong_300vw_files_are_named(tiny_300vw, called):
     folder = tiny_300vw / "300vw/114"
     for number in (98, 99):
         write_pts(folder / f"annot/{number:06}.pts", RNG.uniform(20, 70, (68, 2)))
-    assert main(["data", "check", "300vw", "--data-root", str(tiny_300vw)]) == 1
-    message = capsys.readouterr().out
+    message = called("data", "check", "300vw", "--data-root", str(tiny_300vw), code=1)
     assert "vid.avi: expected frame 98, it ends after 12" in message
     assert message.count("it ends after") == 1  # one line a video
     assert "category A            1 of     31 videos  partial" in message

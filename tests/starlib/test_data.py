@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from starlib.__main__ import main
 from starlib.data import DataError, check_dataset, crop_store, load_dataset
 from starlib.data.crops import STORE_MARGIN, store_size
 from starlib.data.images import open_image
@@ -105,9 +104,8 @@ def test_broken_pts_files_are_named(tiny_300w, text, message):
     assert "afw/1.pts" in problems and message in problems
 
 
-def test_data_check_counts_and_names_everything(tiny_300w, capsys):
-    assert main(["data", "check", "300w", "--data-root", str(tiny_300w)]) == 0
-    message = capsys.readouterr().out
+def test_data_check_counts_and_names_everything(tiny_300w, called):
+    message = called("data", "check", "300w", "--data-root", str(tiny_300w))
     assert "afw" in message and "2 of    337 faces  partial" in message
     assert "ibug" in message and "0 of    135 faces  missing" in message
     for total in (
@@ -120,8 +118,7 @@ def test_data_check_counts_and_names_everything(tiny_300w, capsys):
     truncated = tiny_300w / "300w/helen/trainset/3.jpg"
     truncated.write_bytes(truncated.read_bytes()[:700])  # header whole, pixels not
     (tiny_300w / "300w/afw/1.pts").unlink()
-    assert main(["data", "check", "300w", "--data-root", str(tiny_300w)]) == 1
-    message = capsys.readouterr().out
+    message = called("data", "check", "300w", "--data-root", str(tiny_300w), code=1)
     assert "helen/trainset/3.jpg: expected a readable image" in message
     assert "afw/1.pts: expected the landmarks of 1.jpg" in message
     assert "problems: 2" in message

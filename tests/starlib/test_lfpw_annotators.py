@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from starlib.__main__ import main
 from starlib.data import load_dataset
 from starlib.data.lfpw_annotators import COLUMNS, CORNERS, CORNERS_300W, LIST, POINTS, ROWS
 from starlib.schemes import SCHEMES
@@ -112,12 +111,11 @@ def test_points_outside_the_picture_and_other_crops_are_named(points, tmp_path):
     assert message.count("\n") == 1
 
 
-def test_missing_lists_and_missing_or_damaged_pictures_are_named(points, tmp_path, capsys):
+def test_missing_lists_and_missing_or_damaged_pictures_are_named(points, tmp_path, called):
     (tmp_path / PLACE / "image_0002.jpg").unlink()
     assert len(load_dataset("lfpw-annotators", "test", tmp_path)) == 1
     (tmp_path / PLACE / "image_0007.png").write_bytes(b"no picture")
-    assert main(["data", "check", "lfpw-annotators", "--data-root", str(tmp_path)]) == 1
-    message = capsys.readouterr().out
+    message = called("data", "check", "lfpw-annotators", "--data-root", str(tmp_path), code=1)
     assert "image_0002.png or .jpg: expected the picture of" in message
     assert f"{LIST}, line 2, missing" in message
     assert "image_0007.png: expected a readable image" in message and "problems: 2;" in message

@@ -78,7 +78,7 @@ EXCHANGED = "expected point 60 left of point 72, as in wflw; in most faces it is
         (False, True, [f"test: {EXCHANGED}", "test: expected faces as in train, their mean is un"]),
     ],
 )
-def test_a_list_that_is_mirrored_as_a_whole_is_said_once(tmp_path, capsys, train, test, expected):
+def test_a_list_that_is_mirrored_as_a_whole_is_said_once(tmp_path, called, train, test, expected):
     """Left and right exchanged in the points alone, as when only the pictures were mirrored."""
     faces = place_faces(2 * 8, 3).clean.numpy()
     for name, mirrored, some in (("train", train, faces[:8]), ("test", test, faces[8:])):
@@ -88,8 +88,7 @@ def test_a_list_that_is_mirrored_as_a_whole_is_said_once(tmp_path, capsys, train
         for i, row in enumerate(rows):
             Image.new("RGB", (100, 100), (i, 0, 9 * (name == "test"))).save(tmp_path / row[0])
     (tmp_path / "own.yml").write_text("scheme: wflw\ntrain: train.csv\ntest: test.csv\n")
-    assert main(["data", "check", str(tmp_path / "own.yml")]) == 0
-    shown = capsys.readouterr().out
+    shown = called("data", "check", str(tmp_path / "own.yml"))
     said = [line for line in shown.splitlines() if "warning: " in line]
     assert len(said) == len(expected)
     assert all(text in line for text, line in zip(expected, said, strict=True))

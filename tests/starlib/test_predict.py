@@ -86,7 +86,7 @@ def test_a_box_says_where_the_face_is(run_file, tiny_300w, photo, tmp_path):
     ],
 )
 def test_mistakes_are_named_and_leave_nothing(
-    extra, message, run_file, photo, tmp_path, capsys, monkeypatch
+    extra, message, run_file, photo, tmp_path, called, monkeypatch
 ):
     monkeypatch.setattr(located, "face_boxes", lambda *_: (np.empty((0, 4)), np.empty(0)))
     (tmp_path / "text.jpg").write_text("no image")
@@ -98,8 +98,7 @@ def test_mistakes_are_named_and_leave_nothing(
     options = [word for word in extra if word not in paths]
     out = [] if "--out" in options else ["--out", str(tmp_path / "out")]
     given = ["predict", *paths[::-1], str(photo), "--weights", str(run_file), *out, *options]
-    assert main(given) == 2
-    assert re.search(message, capsys.readouterr().err)
+    assert re.search(message, called(*given, code=2))
     assert photo.read_bytes() == before and not (tmp_path / "out").exists()
 
 

@@ -158,7 +158,6 @@ def drawn_dentist(film: str) -> int:
     return hashlib.sha256(film.encode()).digest()[0] % len(DENTISTS)
 
 
-READER = Reader("cephalo", "cephalo", scan, SOURCE, unit="films")
-READER_ONE = Reader(
-    "cephalo-one", "cephalo", partial(scan, one=True), SOURCE, folder="cephalo", unit="films"
-)
+READER = Reader("cephalo", scan, SOURCE, unit="films")
+_scan_one = partial(scan, one=True)
+READER_ONE = Reader("cephalo-one", _scan_one, SOURCE, folder="cephalo", unit="films")

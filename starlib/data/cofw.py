@@ -109,4 +109,4 @@ def scan(root: Path, split: str) -> Scan:
     return result
 
 
-READER = Reader("cofw", "cofw", scan, SOURCE, fetch=(ARCHIVE,))
+READER = Reader("cofw", scan, SOURCE, fetch=(ARCHIVE,))

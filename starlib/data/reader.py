@@ -6,7 +6,7 @@ from pathlib import Path
 
 from starlib.data.errors import DataError
 from starlib.data.faces import FaceSet, ImageFace, Scan, face_set
-from starlib.schemes import SCHEMES, Scheme
+from starlib.schemes import SCHEME_OF, SCHEMES, Scheme
 
 SPLITS = ("train", "test")
 Counts = dict[str, tuple[int, int | None]]
@@ -38,7 +38,7 @@ def counts_by_split(_: Path, scans: Mapping[str, Scan]) -> Counts:
 
 @dataclass(frozen=True)
 class Reader:
-    """A data set in its official files.
+    """A data set in its official files; `starlib.schemes.SCHEME_OF` has its scheme.
 
     scan: the files of a split ("train", "test") in the data set's folder; pixels are not decoded.
     source: where to get them. splits: those that it has. subsets: tags of faces that make a subset,
@@ -48,7 +48,6 @@ class Reader:
     """
 
     name: str
-    scheme: str
     scan: Callable[[Path, str], Scan]
     source: str
     splits: tuple[str, ...] = SPLITS
@@ -64,7 +63,7 @@ class Reader:
         if split not in self.splits:
             has = ", ".join(self.splits)
             raise DataError(f"{self.name}: expected the split {has}, it has no {split}")
-        scheme = SCHEMES[self.scheme]
+        scheme = SCHEMES[SCHEME_OF[self.name]]
         return face_set(self.name, split, scheme, self.scan(root, split), self.subsets)
 
     def check(self, root: Path) -> Checked:

@@ -51,4 +51,4 @@ def counts(root: Path, scans: Mapping[str, Scan]) -> Counts:
     return {**counts_by_split(root, scans), "all": (whole, ALL)}
 
 
-READER = Reader("scut-fbp5500", "scut-fbp5500", scan, SOURCE, counts=counts)
+READER = Reader("scut-fbp5500", scan, SOURCE, counts=counts)

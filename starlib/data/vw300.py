@@ -150,6 +150,4 @@ def counts(root: Path, _: Mapping[str, Scan]) -> Counts:
     return {name: (have.count(name), official) for name, official in numbers.items()}
 
 
-READER = Reader(
-    "300vw", "300w", scan, SOURCE, subsets=tuple(CATEGORIES), unit="videos", counts=counts
-)
+READER = Reader("300vw", scan, SOURCE, subsets=tuple(CATEGORIES), unit="videos", counts=counts)

@@ -72,6 +72,6 @@ def _add_face(result: Scan, where: str, line: str, images: Path, points: int) ->
     check_points(where, landmarks, size)
 
 
-READER = Reader("wflw", "wflw", scan, SOURCE, subsets=SUBSETS)
+READER = Reader("wflw", scan, SOURCE, subsets=SUBSETS)
 _scan_68 = partial(scan, lists=LISTS_68, scheme="300w")
-READER_68 = Reader("wflw-68", "300w", _scan_68, SOURCE, ("test",), SUBSETS, folder="wflw")
+READER_68 = Reader("wflw-68", _scan_68, SOURCE, ("test",), SUBSETS, folder="wflw")

@@ -89,9 +89,9 @@ def locate_faces(
     crops = detector.boxes(boxes.reshape(-1, 2, 2))
     located = locate(detector, [picture] * len(boxes), crops, passes, flip_average)
     spreads = [None] * len(boxes) if located.covariance is None else located.covariance
-    squares = located.boxes.tolist()
-    each = zip(located.landmarks, spreads, boxes.tolist(), confidences, squares, strict=True)
-    return [Face(points, spread, tuple(f), sure, tuple(b)) for points, spread, f, sure, b in each]
+    faces, squares = (map(tuple, sides.tolist()) for sides in (boxes, located.boxes))
+    parts = zip(located.landmarks, spreads, faces, confidences, squares, strict=True)
+    return [Face(*values) for values in parts]
 
 
 def _boxes(

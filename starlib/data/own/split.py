@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import random
 from collections import Counter
 from pathlib import Path
@@ -38,7 +39,8 @@ def split_list(path: Path, by: str | None, share: float, seed: int) -> dict[str,
         raise DataError(f"{path}: expected two identities at least, found {len(set(who))}")
     written = {}
     for split, target in targets.items():
-        part = [row for row, w in zip(rows, who, strict=True) if (w in chosen) == (split == "test")]
+        inside = [(identity in chosen) == (split == "test") for identity in who]
+        part = list(itertools.compress(rows, inside))
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows(header + part)
         write_text(target, text.getvalue())

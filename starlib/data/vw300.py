@@ -97,12 +97,9 @@ def _annotations(folder: Path) -> tuple[list[tuple[int, Path]], list[str]]:
     """Frame number and `.pts` file of each annotated frame of a video, and problems."""
     files = visible_files(folder / "annot") if (folder / "annot").is_dir() else []
     paths = [path for path in files if path.suffix.lower() == ".pts"]
-    numbered = [(int(path.stem), path) for path in paths if path.stem.isdecimal()]
-    problems = [
-        f"{path}: expected a frame number from 1 as name"
-        for path in paths
-        if not path.stem.isdecimal() or int(path.stem) < 1
-    ]
+    numbers = [int(path.stem) if path.stem.isdecimal() else 0 for path in paths]
+    numbered = list(zip(numbers, paths, strict=True))
+    problems = [f"{p}: expected a frame number from 1 as name" for n, p in numbered if n < 1]
     if not paths:
         problems.append(f"{folder / 'annot'}: expected .pts files, there are none")
     return [(number, path) for number, path in numbered if number >= 1], problems

@@ -51,11 +51,8 @@ def sources(given: list[str]) -> list[Source]:
     found: dict[Path, list[Path]] = {}  # file -> its possible names, the shortest first
     missing = []
     for text in given:
-        if not text:  # a path of "" is the working folder
-            missing.append("''")
-            continue
         path = Path(text)
-        if path.is_dir():
+        if text and path.is_dir():  # a path of "" is the working folder
             below = visible_files(path, below=True)
             files = [p for p in below if is_image(p) or p.suffix.lower() in VIDEO_SUFFIXES]
             if not files:
@@ -63,7 +60,7 @@ def sources(given: list[str]) -> list[Source]:
         else:
             matches = map(Path, sorted(glob.glob(text, recursive=True)))
             files = [path] if path.is_file() else [p for p in matches if p.is_file()]
-            missing += [] if files else [text]
+            missing += [] if files else [text or "''"]
         for file in files:
             inside = file.relative_to(path) if path.is_dir() else Path(file.name)
             found.setdefault(file.resolve(), [file, inside])

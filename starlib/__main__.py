@@ -5,6 +5,7 @@ import importlib
 import sys
 import warnings
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from starlib import __version__
 from starlib.checks import meant
@@ -76,7 +77,7 @@ def command_line(package: str, about: str, known: Commands, arguments: list[str]
         parser.error(f"unknown: {' '.join(unknown)}{meant(unknown[0], options_of)}")
     try:
         with warnings.catch_warnings():
-            warnings.showwarning = _show(warnings.showwarning)
+            warnings.showwarning = partial(_show, warnings.showwarning)
             return int(options.do(options))
     except (ValueError, OSError, ImportError) as error:  # what the user gave; it says what it was
         print(f"error: {error}", file=sys.stderr)
@@ -86,18 +87,14 @@ def command_line(package: str, about: str, known: Commands, arguments: list[str]
         return 130
 
 
-def _show(otherwise: Callable[..., None]) -> Callable[..., None]:
+def _show(
+    otherwise: Callable[..., None], message: Warning | str, category: type[Warning], *where: object
+) -> None:
     """Shows the project's own warnings in one line, without the place in the code."""
-
-    def show(
-        message: Warning | str, category: type[Warning], *where: object, **more: object
-    ) -> None:
-        if category.__name__ == "DataWarning":  # by name: train and data alone import its module
-            print(f"warning: {message}", file=sys.stderr)
-        else:
-            otherwise(message, category, *where, **more)
-
-    return show
+    if category.__name__ == "DataWarning":  # by name: train and data alone import its module
+        print(f"warning: {message}", file=sys.stderr)
+    else:
+        otherwise(message, category, *where)
 
 
 if __name__ == "__main__":

@@ -39,7 +39,12 @@ class InputCheck:
         """The landmarks; ValueError names the argument that is not as expected."""
         check_inputs(heatmaps, landmarks, values=False)
         if torch.compiler.is_compiling():
-            return landmarks if _exporting() else landmarks + _first(heatmaps, landmarks, self.key)
+            exporting: Any = getattr(torch.compiler, "is_exporting", None)  # torch 2.7
+            if exporting is not None and exporting():
+                return landmarks
+            # 0, which is added so that the operation stays in the graph.
+            check = torch.ops.starlib.first_call
+            return landmarks + check(heatmaps.detach(), landmarks.detach(), self.key)
         if self.values or self.first:
             self.look(heatmaps, landmarks)
         return landmarks
@@ -75,17 +80,6 @@ def _first_call(heatmaps: Tensor, landmarks: Tensor, key: int) -> Tensor:
 @torch.library.register_fake("starlib::first_call")
 def _(heatmaps: Tensor, landmarks: Tensor, key: int) -> Tensor:
     return landmarks.new_zeros(())
-
-
-def _first(heatmaps: Tensor, landmarks: Tensor, key: int) -> Tensor:
-    """0, which is added to the landmarks so that the operation stays in the graph."""
-    zero: Tensor = torch.ops.starlib.first_call(heatmaps.detach(), landmarks.detach(), key)
-    return zero
-
-
-def _exporting() -> bool:
-    exporting: Any = getattr(torch.compiler, "is_exporting", None)  # torch 2.7
-    return bool(exporting is not None and exporting())
 
 
 def warn_of_units(landmarks: Tensor) -> None:

@@ -4,7 +4,8 @@ import contextlib
 import os
 import stat
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from PIL import Image
 # Before starlib is imported, here and in the processes that tests start: every epoch is kept.
 os.environ["STARLIB_CHECKPOINT_SECONDS"] = "0"
 
+from starlib.__main__ import main
 from starlib.commands.train import option
 from starlib.data import DataError, load_dataset
 from starlib.schemes import SCHEMES
@@ -93,6 +95,41 @@ def save_picture(path: Path, size: tuple[int, int] = (100, 90)) -> np.ndarray:
     pixels = rng.integers(0, 256, (*size[::-1], 3), dtype=np.uint8)
     Image.fromarray(pixels).save(path)
     return pixels
+
+
+@pytest.fixture
+def called(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Calls `python -m starlib` with words, checks its exit status, and returns what it prints."""
+
+    def call(*line: str, code: int = 0) -> str:
+        assert main([*line]) == code
+        return "".join(capsys.readouterr())
+
+    return call
+
+
+def noise(seed: int = 0, size: tuple[int, int] = (80, 60)) -> Image.Image:
+    pixels = np.random.default_rng(seed).integers(0, 256, (*size[::-1], 3), dtype=np.uint8)
+    return Image.fromarray(pixels)
+
+
+def write_video(
+    path: Path, pictures: list[Image.Image], moments: Sequence[float] | None = None
+) -> None:
+    """A video with a picture at each of the moments in seconds, by default 25 a second."""
+    av = pytest.importorskip("av")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        (stream.width, stream.height), stream.pix_fmt = pictures[0].size, "yuv420p"
+        if moments:
+            stream.codec_context.time_base = Fraction(1, 1000)
+        for number, picture in enumerate(pictures):
+            frame = av.VideoFrame.from_image(picture)
+            if moments:
+                frame.pts, frame.time_base = round(1000 * moments[number]), Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
 
 
 def files_of(folder: Path) -> list[str]:

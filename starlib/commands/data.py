@@ -93,10 +93,8 @@ def _check(options: argparse.Namespace) -> int:
         if found > official:
             state = f"{found - official} more than the official number"
         print(f"{what:16} {found:6} of {official:6} {checked.unit}  {state}")
-    for note in checked.notes:
-        print(note)
-    for problem in checked.problems:
-        print(problem)
+    for line in (*checked.notes, *checked.problems):
+        print(line)
     for doubt in checked.doubts:
         print(f"warning: {doubt}")
     if checked.scheme is not None:

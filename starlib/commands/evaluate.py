@@ -90,8 +90,7 @@ def evaluate(options: argparse.Namespace, faces: FaceSet | None = None) -> int:
             "metrics": metrics,
             "versions": {"starlib": starlib.__version__, "torch": torch.__version__},
         }
-        text = json.dumps(record, indent=1, allow_nan=False) + "\n"
-        write_text(out, text)
+        write_text(out, json.dumps(record, indent=1, allow_nan=False) + "\n")
     return 0
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 import starlib
 from starlib.commands import add_weights
-from starlib.data.crops import view_rule
+from starlib.data.crops import CROPS
 from starlib.files import atomically
 from starlib.inference.detector import Detector, load_detector
 from starlib.inference.shipped import weights_path
@@ -73,28 +73,23 @@ def export_onnx(detector: Detector, out: Path, weights: str) -> float:
     return differences[0]
 
 
-def _crop(detector: Detector) -> dict[str, Any]:
-    """The square that is cut around a face, by its landmarks' bounding box."""
-    side, times = view_rule(detector.crop)
-    return {"centre": "of the landmarks' bounding box", "side": side, "times": times}
-
-
 def _metadata(detector: Detector, weights: str) -> dict[str, str]:
+    side, times = CROPS[detector.crop]
+    square = {"centre": "of the landmarks' bounding box", "side": side, "times": times}
     about = {
         "scheme": json.dumps(detector.scheme.to_dict()),
         "points": str(detector.scheme.points),
         "image_size": str(detector.image_size),
         "images": "RGB in [-1, 1]: value / 127.5 - 1",
-        "crop": json.dumps(_crop(detector)),
+        "crop": json.dumps(square),
         "landmarks": "x, y in [-1, 1] of the crop: pixel of the crop = (x + 1) / 2 * image_size, "
         "0 at its left and top edge",
         "covariance": "in the square of that unit, to be multiplied by the calibration",
         "calibration": "1" if detector.calibration is None else str(detector.calibration),
         "weights": weights,
+        "version": starlib.__version__,
     }
-    return {f"starlib.{name}": value for name, value in about.items()} | {
-        "starlib.version": starlib.__version__
-    }
+    return {f"starlib.{name}": value for name, value in about.items()}
 
 
 def _onnx_program(detector: Detector) -> Any:

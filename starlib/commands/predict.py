@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
 from starlib.checks import integer, number
@@ -22,7 +21,7 @@ from starlib.inference.detector import Detector, load_detector
 from starlib.inference.drawing import draw_faces
 from starlib.inference.faces import locate_faces
 from starlib.inference.film import write_film
-from starlib.inference.pictures import Picture, Source, pictures, sources
+from starlib.inference.pictures import Source, pictures, sources
 from starlib.inference.results import listed_name, picture_record, table_header, table_rows
 from starlib.inference.shipped import DEFAULT, shipped, weights_path
 from starlib.schemes import SCHEMES
@@ -147,18 +146,15 @@ def _drawn(
     are written, counted and added to the rows."""
     options, detector = job.options, job.detector
     given = None if options.box is None else [options.box]
-    how = (options.passes, options.flip_average, options.conf, options.largest)
+    how = (options.passes, options.flip_average, options.conf, options.largest, "--box")
     for picture in pictures(source, options.every):
-        if options.box is not None:
-            _check_inside(options.box, picture)
         image = picture.image
-        faces, located = locate_faces(detector, image, given, *how)
+        faces = locate_faces(detector, image, given, *how)
         counts.append(len(faces))
         if {"png", "mp4"} & set(options.format):
-            boxes = [box for box, _ in faces]
-            image = draw_faces(image, located, detector.scheme, detector.calibration, boxes)
-        if located is not None:
-            record = picture_record(picture, detector, faces, located, job.about)
+            image = draw_faces(image, faces, detector.scheme, detector.calibration)
+        if faces:
+            record = picture_record(picture, detector, faces, job.about)
             if "png" in options.format:
                 atomically(options.out / f"{picture.name}.png", image.save)
             if "json" in options.format:
@@ -174,8 +170,10 @@ def _checked(options: argparse.Namespace) -> list[Source]:
     """The files that are given, and defaults filled in; ValueError for options that are wrong
     whatever the network."""
     given, out = sources(options.photos), Path(options.out)
-    if options.box is not None:
-        _check_box(options, given)
+    if options.box is not None and (len(given) > 1 or given[0].video):
+        raise ValueError("--box: expected one photo, it is the box of one face")
+    if options.box is not None and (options.conf is not None or options.largest):
+        raise ValueError("--conf, --largest: not beside --box, which says where the face is")
     options.conf = CONFIDENCE if options.conf is None else options.conf
     number("a number from 0 to 1", lambda v: 0 <= v <= 1).check("--conf", options.conf)
     if out.suffix.lower() == ".mp4" and not out.is_dir():
@@ -198,22 +196,3 @@ def _checked(options: argparse.Namespace) -> list[Source]:
             if drawn in taken:
                 raise ValueError(f"--out: expected another folder, {drawn} would be overwritten")
     return given
-
-
-def _check_box(options: argparse.Namespace, given: list[Source]) -> None:
-    if len(given) > 1 or given[0].video:
-        raise ValueError("--box: expected one photo, it is the box of one face")
-    if options.conf is not None or options.largest:
-        raise ValueError("--conf, --largest: not beside --box, which says where the face is")
-    left, top, right, bottom = options.box
-    if not (np.isfinite(options.box).all() and left < right and top < bottom):
-        raise ValueError(f"--box: expected LEFT < RIGHT and TOP < BOTTOM, got {options.box}")
-
-
-def _check_inside(box: list[float], picture: Picture) -> None:
-    left, top, right, bottom = box
-    width, height = picture.image.size
-    if right <= 0 or bottom <= 0 or left >= width or top >= height:
-        raise ValueError(
-            f"--box: expected it inside {picture.source.path} of {width} x {height}, got {box}"
-        )

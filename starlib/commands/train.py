@@ -173,12 +173,10 @@ def print_run(finished: Run, results: Path, started: float) -> None:
     if reach is not None and (doubt := reach_doubt(reach)):
         print(f"  predict: {doubt}")
     weights = results / "weights" / f"{finished.name}.pt"
+    made, kept = "trained", f"weights: {weights}"
     if finished.path.stat().st_mtime < started - 0.1:
         when = finished.provenance.get("finished", "earlier")
-        print(f"  read from its record, finished {when}: nothing was trained", end="; ")
-    else:
-        print("  trained", end="; ")
-    if weights.exists():
-        print(f"weights: {weights}")
-    else:
-        print("no weights come with a record: the same command with --anew trains them")
+        made = f"read from its record, finished {when}: nothing was trained"
+    if not weights.exists():
+        kept = "no weights come with a record: the same command with --anew trains them"
+    print(f"  {made}; {kept}")

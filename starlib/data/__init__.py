@@ -8,7 +8,9 @@ from starlib.data import cephalo, cofw, lfpw_annotators, scut, synthface, vw300,
 from starlib.data.crops import CropStore, crop_store
 from starlib.data.errors import DataError
 from starlib.data.faces import FaceSet
-from starlib.data.reader import Checked, Reader
+from starlib.data.own import faces as own_faces
+from starlib.data.own.tools import READERS as LISTS
+from starlib.data.reader import SPLITS, Checked, Reader
 from starlib.schemes import is_path
 
 READERS = {
@@ -25,8 +27,6 @@ READERS = {
         lfpw_annotators.READER,
     )
 }
-SPLITS = ("train", "test")
-LISTS = (".csv", ".tsv", ".json", ".xml")  # of your own data
 
 __all__ = ["CropStore", "DataError", "FaceSet", "crop_store", "data_root", "load_dataset"]
 
@@ -63,9 +63,7 @@ def load_dataset(name: str, split: str, root: Path | str | None = None) -> FaceS
     if name in synthface.VARIANTS:
         return synthface.load(split, name)
     if is_path(name):
-        from starlib.data import own  # needs PyYAML
-
-        return own.load(Path(name), split)
+        return own_faces.load(Path(name), split)
     return _reader(name, *synthface.VARIANTS).load(data_root(name, root), split)
 
 
@@ -87,7 +85,5 @@ def check_dataset(name: str, root: Path | str | None = None) -> Checked:
     Raises ValueError for a name that has no files to check, DataError without a folder.
     """
     if is_path(name):
-        from starlib.data import own  # needs PyYAML
-
-        return own.check(Path(name))
+        return own_faces.check(Path(name))
     return _reader(name).check(data_root(name, root))

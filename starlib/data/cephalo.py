@@ -79,50 +79,42 @@ def _read_list(path: Path, points: int, problems: list[str]) -> dict[str, Row]:
 
 
 def _read_lists(root: Path) -> tuple[dict[str, dict[str, Row]], list[str]]:
-    """Person -> film -> row of the lists that can be read, and problems."""
-    lists: dict[str, dict[str, Row]] = {}
-    problems: list[str] = []
+    """Film -> person -> row of the lists that can be read, and problems: of rows, and a line for
+    every film that is in one list but not in another one of its kind, and for every one of the nine
+    people that the dentists do not have."""
+    rows: dict[str, dict[str, Row]] = {}
+    read, problems = [], list[str]()
     for person in PEOPLE:
         with noted(problems):
             points = len(POINTS if person in DENTISTS else FIVE)
-            lists[person] = _read_list(_list_path(root, person), points, problems)
-    return lists, problems + _odd_films(root, lists)
-
-
-def _odd_films(root: Path, lists: dict[str, dict[str, Row]]) -> list[str]:
-    """A line for every film that is in one list but not in another one of its kind, and for every
-    one of the nine people that the dentists do not have."""
-    known = {film for person in DENTISTS for film in lists.get(person, {})}
-    both = [lists[person] for person in DENTISTS if person in lists]
-    problems = [
-        f"{row.where}: expected a film that the dentists have, got {film!r}"
-        for person in PEOPLE[len(DENTISTS) :]
-        for film, row in lists.get(person, {}).items()
-        if both and film not in known
-    ]
-    for group in (DENTISTS, PEOPLE[len(DENTISTS) :]):
-        rows = {film: row for person in group for film, row in lists.get(person, {}).items()}
-        problems += [
-            f"{_list_path(root, person)}: expected film {film}, as {row.where} has it"
-            for person in group
-            if person in lists
-            for film, row in rows.items()
-            if film not in lists[person]
-        ]
-    return problems
+            films = _read_list(_list_path(root, person), points, problems)
+            read.append(person)
+            for film, row in films.items():
+                rows.setdefault(film, {})[person] = row
+    for film, by_person in rows.items():
+        for group in (DENTISTS, PEOPLE[len(DENTISTS) :]):
+            have = [row.where for person, row in by_person.items() if person in group]
+            lack = [person for person in group if person in read and person not in by_person]
+            problems += [
+                f"{_list_path(root, person)}: expected film {film}, as {have[-1]} has it"
+                for person in lack
+                if have
+            ]
+        if not by_person.keys() & {*DENTISTS} and {*DENTISTS} & {*read}:
+            problems += [
+                f"{row.where}: expected a film that the dentists have, got {film!r}"
+                for row in by_person.values()
+            ]
+    return rows, problems
 
 
 def scan(root: Path, split: str, one: bool = False) -> Scan:
     """The films of a split in the order of the lists, annotators [11 or 2, 19, 2]; labels are the
     dentists' mean, or of `one` of them for training."""
-    lists, problems = _read_lists(root)
+    rows, problems = _read_lists(root)
     people = PEOPLE if split == "test" else DENTISTS
     empty = f"{root / 'images'}: expected films of the split {split}, none is there"
     result = Scan(f"{empty}; get them from {SOURCE}", OFFICIAL[split], people, problems=problems)
-    rows: dict[str, dict[str, Row]] = {}  # film -> person -> row
-    for person, films in lists.items():
-        for film, row in films.items():
-            rows.setdefault(film, {})[person] = row
     for film, by_person in rows.items():
         if not {*DENTISTS} <= {*by_person} or any(row.points is None for row in by_person.values()):
             continue  # is among the problems
@@ -167,5 +159,5 @@ def drawn_dentist(film: str) -> int:
     return hashlib.sha256(film.encode()).digest()[0] % len(DENTISTS)
 
 
-READER = Reader("cephalo", "cephalo", scan, SOURCE, unit="films", train_faces=OFFICIAL["train"])
+READER = Reader("cephalo", scan, SOURCE, unit="films", train_faces=OFFICIAL["train"])
 READER_ONE = replace(READER, name="cephalo-one", scan=partial(scan, one=True), folder="cephalo")

@@ -7,6 +7,8 @@ COFW_train.mat and COFW_test.mat, which serve where the others are missing, the 
 faces, 845 of them from LFPW. Images are read from the file one by one.
 """
 
+import contextlib
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,12 +30,6 @@ ARCHIVE = (  # of 503 MB
 )
 VARIABLES = {"train": ("IsTr", "phisTr"), "test": ("IsT", "phisT")}
 OFFICIAL = {"train": 1345, "test": 507}
-
-
-def _path(root: Path, split: str) -> Path:
-    """The colour file of a split, or the grayscale one where only that is there."""
-    colour, gray = (root / f"COFW_{split}{kind}.mat" for kind in ("_color", ""))
-    return gray if gray.is_file() and not colour.is_file() else colour
 
 
 def _open(path: Path) -> Any:
@@ -65,13 +61,19 @@ def _read_rows(path: Path, split: str) -> tuple[list[Any], NDArray[np.float32]]:
     return references, values.T
 
 
+@contextlib.contextmanager
+def _stored(expected: str) -> Iterator[None]:
+    """What h5py raises where an image is missing or damaged becomes a DataError."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        raise DataError(f"{expected} ({error})") from error
+
+
 def _read(path: Path, reference: Any, index: int) -> Image.Image:
     """RGB image of an array [W, H] or [3, W, H], as HDF5 shows MATLAB's [H, W] or [H, W, 3]."""
-    with _open(path) as file:
-        try:
-            pixels = np.asarray(file[reference][()])
-        except (OSError, ValueError, KeyError, AttributeError) as error:
-            raise DataError(f"{path}: expected image {index + 1} ({error})") from error
+    with _open(path) as file, _stored(f"{path}: expected image {index + 1}"):
+        pixels = np.asarray(file[reference][()])
     if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or pixels.shape[:-2] not in ((), (3,)):
         raise DataError(
             f"{path}: expected image {index + 1} as uint8 [3, W, H] or [W, H], "
@@ -82,7 +84,9 @@ def _read(path: Path, reference: Any, index: int) -> Image.Image:
 
 def scan(root: Path, split: str) -> Scan:
     """The faces of a split's file; landmarks, flags and the images' shapes are looked at."""
-    path = _path(root, split)
+    path, gray = (root / f"COFW_{split}{kind}.mat" for kind in ("_color", ""))
+    if gray.is_file() and not path.is_file():
+        path = gray
     result = Scan(f"{path}: expected faces, it holds none", OFFICIAL[split])
     if not path.is_file():
         result.empty = f"{path}: expected the file of the split {split}; get COFW from {SOURCE}"
@@ -97,19 +101,12 @@ def scan(root: Path, split: str) -> Scan:
                 result.faces.append(ImageFace(name, path, landmarks[index], person=name, read=read))
                 with noted(result.problems):
                     where = f"{path}, face {index + 1}"
-                    check_points(where, landmarks[index], _size(file, reference, where))
+                    with _stored(f"{where}: expected an image"):
+                        width, height = file[reference].shape[-2:]
+                    check_points(where, landmarks[index], (width, height))
                     if not np.isin(flags[index], (0, 1)).all():
                         raise DataError(f"{where}: expected occlusion flags of 0 or 1")
     return result
 
 
-def _size(file: Any, reference: Any, where: str) -> tuple[int, int]:
-    """Width and height of an image."""
-    try:
-        width, height = file[reference].shape[-2:]
-    except (OSError, ValueError, KeyError, AttributeError) as error:
-        raise DataError(f"{where}: expected an image ({error})") from error
-    return width, height
-
-
-READER = Reader("cofw", "cofw", scan, SOURCE, fetch=(ARCHIVE,), train_faces=OFFICIAL["train"])
+READER = Reader("cofw", scan, SOURCE, fetch=(ARCHIVE,), train_faces=OFFICIAL["train"])

@@ -27,7 +27,8 @@ VIEW_MARGIN = 1.2
 # The rule that the authors give in words and in their demo. Their evaluation reads centre and scale
 # of each face from a table (`starlib.data.released.metadata_boxes`), which need not be the same.
 RELEASED_MARGIN = 1.05
-CROPS = ("longer", "released")  # VIEW_MARGIN times the longer side, RELEASED_MARGIN the shorter
+# By kind: the side of the landmarks' box that decides a view's, and the factor between the two.
+CROPS = {"longer": ("longer", VIEW_MARGIN), "released": ("shorter", RELEASED_MARGIN)}
 VERSION = 1  # goes up when a crop of the same face would look different
 
 
@@ -67,16 +68,10 @@ def landmark_boxes(
     return np.concatenate(((low + high - side) / 2, side), axis=-1).astype(np.float32)
 
 
-def view_rule(kind: str) -> tuple[str, float]:
-    """The side of the landmarks' box that decides a view's, "longer" or "shorter", and the factor
-    between the two; `kind` is one of CROPS."""
-    return ("shorter", RELEASED_MARGIN) if kind == "released" else ("longer", VIEW_MARGIN)
-
-
 def view_boxes(landmarks: NDArray, kind: str = "longer") -> NDArray[np.float32]:
     """Left, top and side [F, 3] of what a network sees of faces with landmarks [F, N, 2], or with
     the corners [F, 2, 2] of face boxes; `kind` is one of CROPS."""
-    side, margin = view_rule(kind)
+    side, margin = CROPS[kind]
     return landmark_boxes(landmarks, margin, np.min if side == "shorter" else np.max)
 
 
@@ -116,10 +111,9 @@ def crop_store(faces: FaceSet, image_size: int, root: Path, kind: str = "longer"
     folder = root / f"{faces.dataset}-{faces.split}-{size}-{key.hexdigest()[:12]}"
     if not folder.is_dir():
         with _appearing_at(folder) as partial:
-            # Exactly the product of the margins for "longer", as in the committed runs.
-            longer = kind == "longer"
-            views = view_boxes(faces.landmarks, kind)
-            boxes = landmark_boxes(faces.landmarks) if longer else stored_boxes(views)
+            boxes = landmark_boxes(faces.landmarks)  # as in the committed runs, to the last digit
+            if kind != "longer":
+                boxes = stored_boxes(view_boxes(faces.landmarks, kind))
             _build(faces, boxes, size, partial)
     return _open(folder)
 

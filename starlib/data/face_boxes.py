@@ -55,8 +55,8 @@ def face_boxes(
     return boxes[order], detected[order, 4]
 
 
-def measured_reach(faces: FaceSet, most: int = 32) -> dict[str, Any]:
-    """The place of the landmarks' box beside the detector's, measured on some of the faces.
+def measured_reach(faces: FaceSet) -> dict[str, Any]:
+    """The place of the landmarks' box beside the detector's, measured on up to 32 of the faces.
 
     "shares": medians of its sides beside the detector's, as shares of that one's width and height;
     None where no face is detected. "scatter": half of what their middle 68 % span, of the side
@@ -64,7 +64,7 @@ def measured_reach(faces: FaceSet, most: int = 32) -> dict[str, Any]:
     is not installed.
     """
     shares: list[NDArray[np.float64]] = []
-    some = range(0, len(faces), -(-len(faces) // most))
+    some = range(0, len(faces), -(-len(faces) // 32))
     for index in some:
         low, high = extent(faces.landmarks[index].astype(np.float64))
         try:
@@ -74,10 +74,8 @@ def measured_reach(faces: FaceSet, most: int = 32) -> dict[str, Any]:
         middle = detected[:, :2] + detected[:, 2:4] / 2
         beside = np.linalg.norm(middle - (low + high) / 2, axis=1)
         if len(detected) and beside.min() < (high - low).max() / 2:
-            left, top, width, height = detected[beside.argmin(), :4]
-            size = np.array((width, height) * 2)
-            corners = np.array((left, top, left + width, top + height))
-            shares.append((np.concatenate((low, high)) - corners) / size)
+            corner, size = np.split(detected[beside.argmin(), :4], 2)
+            shares.append(np.concatenate((low - corner, high - (corner + size))) / np.tile(size, 2))
     reach: dict[str, Any] = {"shares": None, "scatter": 0.0, "found": len(shares)}
     if shares:
         reach["shares"] = [round(float(v), 4) for v in np.median(shares, 0)]

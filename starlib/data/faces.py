@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from starlib.data.errors import DataError, noted
+from starlib.data.errors import DataError
 from starlib.data.images import open_image
 from starlib.schemes import Scheme
 
@@ -24,7 +24,7 @@ class FaceSet:
     subsets: name -> mask [F].
     clean: landmarks without annotation noise, where they are known (synthface).
     official: number of faces of the complete split, None where there is no such number.
-    stamp: changes when the files change; crops are cut out anew then.
+    stamp: changes when the files' sizes or times change; crops are cut out anew then.
     annotators: [F, A, N, 2] float32, the same points by each of A people, in the unit of
         `landmarks`; NaN where one did not mark a point. None where the labels are all there is.
     annotator_names: of the A people. people: who each face is, or the picture that it is in where
@@ -91,12 +91,17 @@ class Scan:
     notes: list[str] = field(default_factory=list)
 
     def undecodable(self) -> list[str]:
-        """A line for each picture that cannot be decoded."""
+        """A line for each picture that cannot be decoded, and one for each video that breaks."""
         lines: list[str] = []
+        broken: set[tuple[Path, str]] = set()
         pictures = {face.name if face.read else face.path: face for face in self.faces}
         for face in pictures.values():
-            with noted(lines):
-                face.picture()
+            if (face.path, face.person) not in broken:
+                try:
+                    face.picture()
+                except DataError as error:
+                    lines += error.problems
+                    broken.add((face.path, face.person))
         return lines
 
 
@@ -110,6 +115,8 @@ def face_set(
         raise DataError(scan.problems or scan.empty)
     masks = {name: np.array([name in face.tags for face in faces]) for name in subsets}
     annotators = [face.annotators for face in faces if face.annotators is not None]
+    files = [path.stat() for path in dict.fromkeys(face.path for face in faces)]
+    stats = [(file.st_size, file.st_mtime_ns) for file in files]
     return FaceSet(
         dataset=dataset,
         split=split,
@@ -119,18 +126,11 @@ def face_set(
         read=lambda index: faces[index].picture(),
         subsets={name: mask for name, mask in masks.items() if mask.any()},
         official=scan.official,
-        stamp=files_stamp(face.path for face in faces),
+        stamp=hashlib.sha256(repr(stats).encode()).hexdigest()[:12],
         annotators=np.stack(annotators) if annotators else None,
         annotator_names=scan.annotator_names,
         people=tuple(face.person or str(face.path) for face in faces),
     )
-
-
-def files_stamp(paths: Iterable[Path]) -> str:
-    """Twelve digits that change when a file is replaced: from the sizes and times of all."""
-    stats = [path.stat() for path in dict.fromkeys(paths)]
-    text = repr([(stat.st_size, stat.st_mtime_ns) for stat in stats])
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 # Where faces at an image's border are annotated beyond it: by this share of the face at most.

@@ -82,11 +82,12 @@ def unpack(archive: Path, folder: Path) -> bool:
     try:
         if zipfile.is_zipfile(archive):
             with zipfile.ZipFile(archive) as opened:
-                kinds = [
-                    (m.filename, stat.S_IFMT(m.external_attr >> 16)) for m in opened.infolist()
-                ]
                 plain = (0, stat.S_IFREG, stat.S_IFDIR)  # 0: made where there are no such kinds
-                _check_members(archive, [(name, kind in plain) for name, kind in kinds])
+                members = [
+                    (m.filename, stat.S_IFMT(m.external_attr >> 16) in plain)
+                    for m in opened.infolist()
+                ]
+                _check_members(archive, members)
                 opened.extractall(folder)
         elif tarfile.is_tarfile(archive):
             with tarfile.open(archive) as tar:
@@ -108,12 +109,11 @@ def _check_members(archive: Path, members: list[tuple[str, bool]]) -> None:
     for name, plain in members:
         # An archive made on Windows may have "\" between folders: no name needs one.
         paths = PurePosixPath(name), PureWindowsPath(name)
-        outside = any(path.is_absolute() or ".." in path.parts for path in paths)
-        if outside or paths[1].drive or not plain:
-            expected = "a file or folder, got a link or device"
-            if outside or paths[1].drive:
-                expected = "a path inside the archive"
-            messages.append(f"{archive.name}: member {name!r}: expected {expected}")
+        member = f"{archive.name}: member {name!r}"
+        if any(path.anchor or ".." in path.parts for path in paths):
+            messages.append(f"{member}: expected a path inside the archive")
+        elif not plain:
+            messages.append(f"{member}: expected a file or folder, got a link or device")
     if messages:
         raise DataError(messages)
 

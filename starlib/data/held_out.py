@@ -28,9 +28,8 @@ def hold_out(faces: FaceSet) -> tuple[FaceSet, FaceSet | None]:
             count += people.count(person)
     if len(faces) < LEAST or not chosen:
         return faces, None
-    inside = [person in chosen for person in people]
-    kept = [index for index, held in enumerate(inside) if not held]
-    held = [index for index, held in enumerate(inside) if held]
+    held = [index for index, person in enumerate(people) if person in chosen]
+    kept = [index for index, person in enumerate(people) if person not in chosen]
     return some_of(faces, kept), dataclasses.replace(some_of(faces, held), split="held-out")
 
 

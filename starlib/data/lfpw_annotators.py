@@ -151,6 +151,4 @@ def _check(path: Path, marked: Marked) -> None:
         )
 
 
-READER = Reader(
-    "lfpw-annotators", "lfpw-35", scan, SOURCE, splits=("test",), folder="lfpw_annotators"
-)
+READER = Reader("lfpw-annotators", scan, SOURCE, ("test",), folder="lfpw_annotators")

@@ -5,7 +5,7 @@ import hashlib
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from starlib.data.errors import DataError
@@ -41,25 +41,21 @@ def visible_files(folder: Path, below: bool = False) -> list[Path]:
         raise DataError(f"{folder}: expected a readable folder ({error})") from error
 
 
-def derived(paths: Sequence[Path]) -> set[Path]:
-    """Those of a folder's pictures that were made from another one of them: `a_mirror.jpg` beside
-    an `a`, and `a (1).jpg`, `a copy.jpg` beside an `a` of the same content."""
+def copied_images(folder: Path) -> list[Path]:
+    """The pictures of a folder, sorted, that were made from another one of them: `a_mirror.jpg`
+    beside an `a`, and `a (1).jpg`, `a copy.jpg` beside an `a` of the same content."""
     stems: dict[str, list[Path]] = {}
+    paths = [path for path in visible_files(folder) if is_image(path)]
     for path in paths:
         stems.setdefault(path.stem, []).append(path)
-    made: set[Path] = set()
+    made = []
     for path in paths:
         mirrored, copied = _MIRRORED.match(path.stem), _COPIED.match(path.stem)
         originals = stems.get(copied["of"], []) if copied else []
         same = any(filecmp.cmp(path, original, shallow=False) for original in originals)
         if same or (mirrored and mirrored["of"] in stems):
-            made.add(path)
+            made.append(path)
     return made
-
-
-def copied_images(folder: Path) -> list[Path]:
-    """The pictures of a folder that are left out as `derived`."""
-    return sorted(derived([path for path in visible_files(folder) if is_image(path)]))
 
 
 def repeats(paths: Iterable[Path]) -> dict[Path, str]:
@@ -89,8 +85,6 @@ def named_file(folder: Path, name: str) -> Path:
 
 def image_named(folder: Path, stem: str) -> Path | None:
     """The picture of that name, whatever its suffix; None if there is none."""
-    for suffix in IMAGE_SUFFIXES:
-        for case in (suffix, suffix.upper()):
-            if os.path.isfile(folder / f"{stem}{case}"):
-                return folder / f"{stem}{case}"
-    return None
+    cases = (case for suffix in IMAGE_SUFFIXES for case in (suffix, suffix.upper()))
+    paths = (folder / f"{stem}{case}" for case in cases)
+    return next((path for path in paths if os.path.isfile(path)), None)

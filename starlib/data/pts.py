@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from starlib.data.errors import DataError
 from starlib.data.faces import check_points
 from starlib.data.images import image_size
-from starlib.data.paths import derived, is_image, visible_files
+from starlib.data.paths import copied_images, is_image, visible_files
 from starlib.data.text import as_float32, read_text
 
 _POINTS = re.compile(r"\{([^}]*)\}", re.DOTALL)
@@ -80,11 +80,9 @@ def pairs(
     are left out (`starlib.data.paths`).
     """
     beside = annotations or folder
-    pictures = [path for path in visible_files(folder) if is_image(path)]
-    copies = derived(pictures)
-    images: dict[str, list[Path]] = {}
-    for path in pictures:
-        if path not in copies:
+    copies, images = set(copied_images(folder)), dict[str, list[Path]]()
+    for path in visible_files(folder):
+        if is_image(path) and path not in copies:
             images.setdefault(path.stem, []).append(path)
     left_out = {path.stem for path in copies} - set(images)
     listed = [path for path in visible_files(beside) if path.suffix.lower() == ".pts"]

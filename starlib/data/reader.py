@@ -6,8 +6,9 @@ from pathlib import Path
 
 from starlib.data.errors import DataError
 from starlib.data.faces import FaceSet, ImageFace, Scan, face_set
-from starlib.schemes import SCHEMES, Scheme
+from starlib.schemes import SCHEME_OF, SCHEMES, Scheme
 
+SPLITS = ("train", "test")
 Counts = dict[str, tuple[int, int | None]]
 
 
@@ -37,28 +38,25 @@ def counts_by_split(_: Path, scans: Mapping[str, Scan]) -> Counts:
 
 @dataclass(frozen=True)
 class Reader:
-    """A data set in its official files.
+    """A data set in its official files; `starlib.schemes.SCHEME_OF` has its scheme.
 
     scan: the files of a split ("train", "test") in the data set's folder; pixels are not decoded.
     source: where to get them. splits: those that it has. subsets: tags of faces that make a subset,
         in their order. folder: by default the name.
     counts, doubts: of the folder and the scan of each split, as in `Checked`.
-    undecodable: of a scan, a line for each picture that cannot be decoded.
     fetch: address and sha256 of what `data fetch` downloads.
     train_faces: official number of training faces, where a run's time is estimated from it.
     """
 
     name: str
-    scheme: str
     scan: Callable[[Path, str], Scan]
     source: str
-    splits: tuple[str, ...] = ("train", "test")
+    splits: tuple[str, ...] = SPLITS
     subsets: tuple[str, ...] = ()
     folder: str = ""
     unit: str = "faces"
     counts: Callable[[Path, Mapping[str, Scan]], Counts] = counts_by_split
     doubts: Callable[[Path, Mapping[str, Scan]], list[str]] = lambda *_: []
-    undecodable: Callable[[Scan], list[str]] = Scan.undecodable
     fetch: tuple[tuple[str, str], ...] = ()
     train_faces: int | None = None
 
@@ -67,7 +65,7 @@ class Reader:
         if split not in self.splits:
             has = ", ".join(self.splits)
             raise DataError(f"{self.name}: expected the split {has}, it has no {split}")
-        scheme = SCHEMES[self.scheme]
+        scheme = SCHEMES[SCHEME_OF[self.name]]
         return face_set(self.name, split, scheme, self.scan(root, split), self.subsets)
 
     def check(self, root: Path) -> Checked:
@@ -76,7 +74,7 @@ class Reader:
         lines = [
             line
             for scan in scans.values()
-            for line in (*scan.problems, *scan.missing, *self.undecodable(scan))
+            for line in (*scan.problems, *scan.missing, *scan.undecodable())
         ]
         if not lines and not any(scan.faces for scan in scans.values()):
             lines = [scan.empty for scan in scans.values()]

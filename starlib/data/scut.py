@@ -28,17 +28,13 @@ def _whole(root: Path) -> tuple[list[tuple[Path, Path]], list[str]]:
     return pairs(*folders) if all(folder.is_dir() for folder in folders) else ([], [])
 
 
-def _number(path: Path) -> int:
-    return zlib.crc32(path.stem.encode()) % 100
-
-
 def scan(root: Path, split: str) -> Scan:
     """The faces of a split, in either layout."""
     if (root / split).is_dir():
         both, problems = pairs(root / split)
     else:
         both, problems = _whole(root)
-        both = [pair for pair in both if _number(pair[0]) in SPLITS[split]]
+        both = [pair for pair in both if zlib.crc32(pair[0].stem.encode()) % 100 in SPLITS[split]]
     place = f"{root}: expected {split}/, or {IMAGES}/ and {LANDMARKS}/"
     result = Scan(f"{place}; get SCUT-FBP5500 from {SOURCE}", problems=problems)
     for image, annotation in both:
@@ -55,4 +51,4 @@ def counts(root: Path, scans: Mapping[str, Scan]) -> Counts:
     return {**counts_by_split(root, scans), "all": (whole, ALL)}
 
 
-READER = Reader("scut-fbp5500", "scut-fbp5500", scan, SOURCE, counts=counts)
+READER = Reader("scut-fbp5500", scan, SOURCE, counts=counts)

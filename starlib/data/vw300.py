@@ -77,40 +77,29 @@ class _Frames:
     def __init__(self) -> None:
         self.video: Path | None = None
         self.number = 0
-        self.frames: Generator[Image.Image, None, None] | None = None
-        self.last: Image.Image | None = None
+        self.last: Image.Image
+        self.frames: Generator[Image.Image, None, None]
 
     def read(self, video: Path, number: int) -> Image.Image:
-        if video != self.video or self.frames is None or number < self.number:
-            if self.frames is not None:
+        if video != self.video or number < self.number:
+            if self.video is not None:
                 self.frames.close()
-            self.video, self.number, self.frames, self.last = video, 0, decode(video), None
+            self.video, self.number, self.frames = video, 0, decode(video)
         while self.number < number:
-            self.last = next(self.frames, None)
-            if self.last is None:
-                break
-            self.number += 1
-        if self.last is None:
-            have, self.video = self.number, None
-            raise DataError(f"{video}: expected frame {number}, it ends after {have}")
+            frame = next(self.frames, None)
+            if frame is None:
+                raise DataError(f"{video}: expected frame {number}, it ends after {self.number}")
+            self.last, self.number = frame, self.number + 1
         return self.last
-
-
-def _first_frame_size(video: Path) -> tuple[int, int]:
-    with closing(decode(video)) as frames:
-        return next(frames).size
 
 
 def _annotations(folder: Path) -> tuple[list[tuple[int, Path]], list[str]]:
     """Frame number and `.pts` file of each annotated frame of a video, and problems."""
     files = visible_files(folder / "annot") if (folder / "annot").is_dir() else []
     paths = [path for path in files if path.suffix.lower() == ".pts"]
-    numbered = [(int(path.stem), path) for path in paths if path.stem.isdecimal()]
-    problems = [
-        f"{path}: expected a frame number from 1 as name"
-        for path in paths
-        if not path.stem.isdecimal() or int(path.stem) < 1
-    ]
+    numbers = [int(path.stem) if path.stem.isdecimal() else 0 for path in paths]
+    numbered = list(zip(numbers, paths, strict=True))
+    problems = [f"{p}: expected a frame number from 1 as name" for n, p in numbered if n < 1]
     if not paths:
         problems.append(f"{folder / 'annot'}: expected .pts files, there are none")
     return [(number, path) for number, path in numbered if number >= 1], problems
@@ -132,7 +121,10 @@ def _add_frames(result: Scan, folder: Path, frames: _Frames) -> None:
     video = named_file(folder, "vid.avi")
     annotations, problems = _annotations(folder)
     result.problems += problems
-    size = _first_frame_size(video) if video.is_file() else None
+    size = None
+    if video.is_file():
+        with closing(decode(video)) as pictures:
+            size = next(pictures).size
     for number, annotation in annotations:
         source = video if size else image_named(folder / "imgs", annotation.stem)
         if source is None:
@@ -155,26 +147,4 @@ def counts(root: Path, _: Mapping[str, Scan]) -> Counts:
     return {name: (have.count(name), official) for name, official in numbers.items()}
 
 
-def undecodable(result: Scan) -> list[str]:
-    """A line for each picture that cannot be decoded, and one for each video that breaks."""
-    lines: list[str] = []
-    broken: set[Path] = set()
-    for face in result.faces:
-        if face.path not in broken:
-            before = len(lines)
-            with noted(lines):
-                face.picture()
-            broken |= {face.path} if len(lines) > before else set()
-    return lines
-
-
-READER = Reader(
-    "300vw",
-    "300w",
-    scan,
-    SOURCE,
-    subsets=tuple(CATEGORIES),
-    unit="videos",
-    counts=counts,
-    undecodable=undecodable,
-)
+READER = Reader("300vw", scan, SOURCE, subsets=tuple(CATEGORIES), unit="videos", counts=counts)

@@ -82,7 +82,6 @@ def doubts(root: Path, scans: Mapping[str, Scan]) -> list[str]:
 
 READER = Reader(
     "300w",
-    "300w",
     scan,
     SOURCE,
     subsets=tuple(dict.fromkeys([*(subset for _, subset, _ in FOLDERS.values()), "full"])),

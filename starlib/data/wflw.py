@@ -11,6 +11,8 @@ derived, not official.
 """
 
 import os
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +22,7 @@ from starlib.data.faces import ImageFace, Scan, check_points
 from starlib.data.images import image_size
 from starlib.data.paths import named_file
 from starlib.data.reader import Reader
-from starlib.data.text import as_float32, read_text
+from starlib.data.text import finite_numbers, read_text
 from starlib.schemes import SCHEMES
 
 SOURCE = "https://wywu.github.io/projects/LAB/WFLW.html (images on Google Drive or Baidu)"
@@ -28,23 +30,14 @@ LISTS = {
     split: f"WFLW_annotations/list_98pt_rect_attr_train_test/list_98pt_rect_attr_{split}.txt"
     for split in ("train", "test")
 }
-LIST_68 = "derived_68pt/list_68pt_rect_attr_test.txt"
+LISTS_68 = {"test": "derived_68pt/list_68pt_rect_attr_test.txt"}
 OFFICIAL = {"train": 7500, "test": 2500}
 SUBSETS = ("full", "pose", "expression", "illumination", "makeup", "occlusion", "blur")
 
 
-def scan(root: Path, split: str) -> Scan:
-    """The faces of a list with 98 points."""
-    return _scan(root, split, LISTS[split], SCHEMES["wflw"].points)
-
-
-def scan_68(root: Path, split: str) -> Scan:
-    """The faces of the derived list with 68 points."""
-    return _scan(root, split, LIST_68, SCHEMES["300w"].points)
-
-
-def _scan(root: Path, split: str, listed: str, points: int) -> Scan:
-    path, images = root / listed, root / "WFLW_images"
+def scan(root: Path, split: str, lists: Mapping[str, str] = LISTS, scheme: str = "wflw") -> Scan:
+    """The faces of a split's list, with the points of a scheme."""
+    path, images, points = root / lists[split], root / "WFLW_images", SCHEMES[scheme].points
     result = Scan(f"{images}: expected images of {path}, none is there", OFFICIAL[split])
     if not path.is_file():
         result.empty = f"{path}: expected the list of the split {split}; get WFLW from {SOURCE}"
@@ -64,10 +57,7 @@ def _add_face(result: Scan, where: str, line: str, images: Path, points: int) ->
         expected = f"{2 * points + 11} words ({points} points)"
         raise DataError(f"{where}: expected {expected}, found {len(words)}")
     *numbers, name = words
-    try:
-        values = as_float32([float(word) for word in numbers])
-    except ValueError as error:
-        raise DataError(f"{where}: expected numbers before the image's name ({error})") from None
+    values = finite_numbers(where, numbers)
     flags = values[2 * points + 4 :]
     if not np.isin(flags, (0, 1)).all():
         raise DataError(f"{where}: expected six attributes of 0 or 1, got {numbers[-6:]}")
@@ -82,5 +72,6 @@ def _add_face(result: Scan, where: str, line: str, images: Path, points: int) ->
     check_points(where, landmarks, size)
 
 
-READER = Reader("wflw", "wflw", scan, SOURCE, subsets=SUBSETS, train_faces=OFFICIAL["train"])
-READER_68 = Reader("wflw-68", "300w", scan_68, SOURCE, ("test",), SUBSETS, folder="wflw")
+READER = Reader("wflw", scan, SOURCE, subsets=SUBSETS, train_faces=OFFICIAL["train"])
+_scan_68 = partial(scan, lists=LISTS_68, scheme="300w")
+READER_68 = Reader("wflw-68", _scan_68, SOURCE, ("test",), SUBSETS, folder="wflw")

@@ -160,11 +160,9 @@ def load_detector(
             f"{path}: expected weights of a run (results/weights/) or of the authors' release, "
             f"found {keys}"
         )
-    if scheme is not None and get_scheme(scheme).points != detector.scheme.points:
-        raise ValueError(
-            f"{path}: expected weights for the {get_scheme(scheme).points} points of scheme "
-            f"{get_scheme(scheme).name}, they are for {detector.scheme.points}"
-        )
+    if scheme is not None and (wanted := get_scheme(scheme)).points != detector.scheme.points:
+        expected = f"expected weights for the {wanted.points} points of scheme {wanted.name}"
+        raise ValueError(f"{path}: {expected}, they are for {detector.scheme.points}")
     for name, values in detector.network.state_dict().items():
         if not torch.isfinite(values).all():
             raise ValueError(f"{path}: expected finite weights, {name} holds NaN or infinity")
@@ -194,17 +192,14 @@ def _of_a_run(parts: dict, name: str) -> Detector:
         raise ValueError(f"{name}: expected the weights of a run ({error})") from error
     grid, fitted = getattr(model, "grid", "centers"), parts.get("calibration", {})
     held = fitted.get("held_out")
-    on = f"{held:.0f} faces held out from training" if held else "training faces"
-    peaks = getattr(model, "sigmoid", False)
-    network = Predictor(model, bgr=False, grid=grid, peaks=peaks).eval()
     return Detector(
-        network,
+        Predictor(model, bgr=False, grid=grid, peaks=getattr(model, "sigmoid", False)).eval(),
         scheme,
         config.image_size,
         released=False,
         precision=config.precision,
         calibration=fitted.get("factor"),
         crop=config.crop,
-        calibrated_on=on,
+        calibrated_on=f"{held:.0f} faces held out from training" if held else "training faces",
         reach=parts.get("detector", {}),
     )

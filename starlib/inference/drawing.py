@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from starlib.data.crops import crop, landmark_boxes
 from starlib.data.faces import ImageFace
 from starlib.data.images import open_image
-from starlib.inference.locate import Located
+from starlib.inference.faces import Face
 from starlib.schemes import Scheme
 
 LONGER_SIDE = (900, 1800)  # pictures are enlarged or reduced into this range of pixels
@@ -21,10 +21,10 @@ BOX = "#8ae234"  # of a face, with its number
 TILE, COLUMNS, ROWS = 240, 5, 4  # of a contact sheet
 
 
-def ellipse(mean: NDArray, covariance: NDArray, corners: int = 40) -> NDArray[np.float64]:
-    """Points [corners, 2] one standard deviation from the mean [2] of a covariance [2, 2]."""
+def ellipse(mean: NDArray, covariance: NDArray) -> NDArray[np.float64]:
+    """Points [40, 2] one standard deviation from the mean [2] of a covariance [2, 2]."""
     values, vectors = np.linalg.eigh(covariance)
-    angle = np.linspace(0, 2 * np.pi, corners, endpoint=False)
+    angle = np.linspace(0, 2 * np.pi, 40, endpoint=False)
     circle = np.stack((np.cos(angle), np.sin(angle)))
     return mean + ((vectors * np.sqrt(values.clip(0))) @ circle).T
 
@@ -36,14 +36,10 @@ def reduction(covariance: NDArray, side: float) -> float:
 
 
 def draw_faces(
-    image: Image.Image,
-    located: Located | None,
-    scheme: Scheme,
-    calibration: float | None = None,
-    faces: Sequence[Sequence[float]] = (),
+    image: Image.Image, faces: Sequence[Face], scheme: Scheme, calibration: float | None = None
 ) -> Image.Image:
     """The RGB image with the landmarks of its faces, the ellipses of their covariances, and the
-    boxes of `faces` (left, top, right, bottom), numbered from 0; None for a picture without faces.
+    boxes where they were detected or given, numbered from 0.
 
     Lines and dots are as thick as suits the side of each face's box. Calibrated ellipses are drawn
     as they are; others that are too large to be distinguished are all drawn at a half, a quarter, …
@@ -53,22 +49,20 @@ def draw_faces(
     scale = float(np.clip(longer, *LONGER_SIDE)) / longer
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     large = image.resize(size, Image.Resampling.LANCZOS)
-    if located is None:
+    if not faces:
         return large
     layer = large.resize((size[0] * SMOOTH, size[1] * SMOOTH), Image.Resampling.BILINEAR)
     pen = ImageDraw.Draw(layer, "RGBA")
     unit = scale * SMOOTH
-    spread, sides = located.covariance, located.boxes[:, 2]
-    if spread is not None:
-        shares = [reduction(one, float(side)) for one, side in zip(spread, sides, strict=True)]
-        share = min(shares) if calibration is None else 1.0
-        spread = spread * (unit * share) ** 2
+    spreads = [(f.covariance, f.box[2]) for f in faces if f.covariance is not None]
+    share = 1.0 if calibration is not None else min((reduction(*one) for one in spreads), default=1)
+    if spreads:
         _caption(pen, layer, share, calibration)
-    for index, landmarks in enumerate(located.landmarks):
-        covariance = None if spread is None else spread[index]
-        _draw_face(pen, landmarks * unit, covariance, scheme, unit * float(sides[index]))
+    for face in faces:
+        spread = None if face.covariance is None else face.covariance * (unit * share) ** 2
+        _draw_face(pen, face.landmarks * unit, spread, scheme, unit * face.box[2])
     for index, face in enumerate(faces):
-        _draw_box(pen, str(index), np.asarray(face) * unit, layer)
+        _draw_box(pen, str(index), np.asarray(face.face) * unit, layer)
     return layer.resize(size, Image.Resampling.BOX)
 
 

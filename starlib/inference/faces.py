@@ -13,7 +13,7 @@ from starlib.checks import check_flag, integer
 from starlib.data.face_boxes import CONFIDENCE, face_boxes
 from starlib.data.images import open_image
 from starlib.inference.detector import Detector, load_detector
-from starlib.inference.locate import Located, locate
+from starlib.inference.locate import locate
 from starlib.inference.shipped import DEFAULT, weights_path
 
 
@@ -23,13 +23,14 @@ class Face:
 
     landmarks: [N, 2] (x, y). covariance: [N, 2, 2], None where the network has none. face: left,
     top, right, bottom, as it was detected or given. confidence: of the detector, None where the
-    face was given.
+    face was given. box: left, top and side of the square that the network saw in the last pass.
     """
 
     landmarks: NDArray[np.float64]
     covariance: NDArray[np.float64] | None
     face: tuple[float, ...]
     confidence: float | None
+    box: tuple[float, ...]
 
 
 def predict(
@@ -56,13 +57,8 @@ def predict(
     Raises ValueError naming the argument that is wrong, DataError for a file that does not read.
     """
     detector = _detector(str(weights), device)
-    picture, how = _picture(image), (passes, flip_average, confidence, largest)
-    boxes, located = locate_faces(detector, picture, faces, *how)
-    if located is None:
-        return []
-    covariances = [None] * len(boxes) if located.covariance is None else located.covariance
-    each = zip(located.landmarks, covariances, boxes, strict=True)
-    return [Face(points, spread, tuple(box), sure) for points, spread, (box, sure) in each]
+    how = (passes, flip_average, confidence, largest)
+    return locate_faces(detector, _picture(image), faces, *how)
 
 
 def locate_faces(
@@ -73,10 +69,10 @@ def locate_faces(
     flip_average: bool = False,
     confidence: float = CONFIDENCE,
     largest: bool = False,
-) -> tuple[list[tuple[list[float], float | None]], Located | None]:
-    """Each face of an RGB image as left, top, right, bottom and the detector's confidence (None for
-    `given` ones), and all of them located; none and None where there is no face. Arguments as in
-    `predict`."""
+    argument: str = "faces",
+) -> list[Face]:
+    """The faces of an RGB image; those that are `given` are called `argument` in errors. Other
+    arguments as in `predict`."""
     integer(1).check("passes", passes)
     check_flag("flip_average", flip_average)
     if given is None:
@@ -86,16 +82,21 @@ def locate_faces(
         boxes, sure = (boxes[:1], sure[:1]) if largest else (boxes, sure)
         confidences: list[float | None] = list(map(float, sure))
     else:
-        boxes = _boxes(given, picture.size)
+        boxes = _boxes(argument, given, picture.size)
         confidences = [None] * len(boxes)
     if not len(boxes):
-        return [], None
+        return []
     crops = detector.boxes(boxes.reshape(-1, 2, 2))
     located = locate(detector, [picture] * len(boxes), crops, passes, flip_average)
-    return list(zip(boxes.tolist(), confidences, strict=True)), located
+    spreads = [None] * len(boxes) if located.covariance is None else located.covariance
+    faces, squares = (map(tuple, sides.tolist()) for sides in (boxes, located.boxes))
+    parts = zip(located.landmarks, spreads, faces, confidences, squares, strict=True)
+    return [Face(*values) for values in parts]
 
 
-def _boxes(given: Sequence[Sequence[float]], size: tuple[int, int]) -> NDArray[np.float64]:
+def _boxes(
+    argument: str, given: Sequence[Sequence[float]], size: tuple[int, int]
+) -> NDArray[np.float64]:
     """Boxes [F, 4] as they are given, each in a picture of (width, height)."""
     try:
         boxes = np.array([[float(side) for side in box] for box in given]).reshape(len(given), 4)
@@ -104,10 +105,10 @@ def _boxes(given: Sequence[Sequence[float]], size: tuple[int, int]) -> NDArray[n
     corner, opposite = boxes[:, :2], boxes[:, 2:]
     if not (np.isfinite(boxes).all() and (corner < opposite).all()):
         expected = "left < right and top < bottom of each"
-        raise ValueError(f"faces: expected {expected}, got {given!r}")
+        raise ValueError(f"{argument}: expected {expected}, got {given!r}")
     if ((opposite <= 0) | (corner >= size)).any():
-        width, height = size
-        raise ValueError(f"faces: expected inside the picture of {width} x {height}, got {given!r}")
+        expected = f"each inside the picture of {size[0]} x {size[1]}"
+        raise ValueError(f"{argument}: expected {expected}, got {given!r}")
     return boxes
 
 

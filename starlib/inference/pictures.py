@@ -51,11 +51,8 @@ def sources(given: list[str]) -> list[Source]:
     found: dict[Path, list[Path]] = {}  # file -> its possible names, the shortest first
     missing = []
     for text in given:
-        if not text:  # a path of "" is the working folder
-            missing.append("''")
-            continue
         path = Path(text)
-        if path.is_dir():
+        if text and path.is_dir():  # a path of "" is the working folder
             below = visible_files(path, below=True)
             files = [p for p in below if is_image(p) or p.suffix.lower() in VIDEO_SUFFIXES]
             if not files:
@@ -63,7 +60,7 @@ def sources(given: list[str]) -> list[Source]:
         else:
             matches = map(Path, sorted(glob.glob(text, recursive=True)))
             files = [path] if path.is_file() else [p for p in matches if p.is_file()]
-            missing += [] if files else [text]
+            missing += [] if files else [text or "''"]
         for file in files:
             inside = file.relative_to(path) if path.is_dir() else Path(file.name)
             found.setdefault(file.resolve(), [file, inside])
@@ -77,24 +74,19 @@ def _longer_names(file: Path, inside: Path) -> list[str]:
     """Possible names of a file, the shortest first: its place in a given folder without and with
     suffix, then with one more folder each."""
     parts = file.resolve().parts[1:]
-    names = [inside.with_suffix("").as_posix(), inside.as_posix()]
-    for count in range(len(inside.parts) + 1, len(parts) + 1):
-        path = Path(*parts[-count:])
-        names += [path.with_suffix("").as_posix(), path.as_posix()]
-    return names
+    longer = [Path(*parts[-n:]) for n in range(len(inside.parts) + 1, len(parts) + 1)]
+    return [name.as_posix() for path in (inside, *longer) for name in (path.with_suffix(""), path)]
 
 
 def _own_names(candidates: list[list[str]]) -> list[str]:
     """Of each list of names the first that no other one has, in upper or lower case."""
-    level = [0] * len(candidates)
     while True:
-        names = [them[min(n, len(them) - 1)] for them, n in zip(candidates, level, strict=True)]
-        counts = Counter(name.casefold() for name in names)
-        twice = [i for i, name in enumerate(names) if counts[name.casefold()] > 1]
-        if not any(level[i] < len(candidates[i]) - 1 for i in twice):
-            return names
-        for index in twice:
-            level[index] += 1
+        counts = Counter(names[0].casefold() for names in candidates)
+        twice = [names for names in candidates if counts[names[0].casefold()] > 1 < len(names)]
+        if not twice:
+            return [names[0] for names in candidates]
+        for names in twice:
+            del names[0]
 
 
 def pictures(source: Source, every: int = 1) -> Iterator[Picture]:

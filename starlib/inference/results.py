@@ -5,11 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import starlib
 from starlib.data.face_boxes import box_meaning
 from starlib.data.own.lists import FIRST_PIXEL
 from starlib.inference.detector import Detector
-from starlib.inference.locate import Located
+from starlib.inference.faces import Face
 from starlib.inference.pictures import Picture
 from starlib.schemes import Scheme
 
@@ -39,11 +41,10 @@ def units(detector: Detector) -> dict[str, str]:
 def picture_record(
     picture: Picture,
     detector: Detector,
-    faces: list[tuple[list[float], float | None]],
-    located: Located,
+    faces: list[Face],
     about: dict[str, Any],
 ) -> dict[str, Any]:
-    """The record of a picture whose faces (left, top, right, bottom; confidence) were located."""
+    """The record of a picture with its faces."""
     return {
         "image": picture.source.path.name,
         "frame": picture.frame,
@@ -54,21 +55,17 @@ def picture_record(
         "calibration": detector.calibration,
         "starlib": starlib.__version__,
         "units": units(detector),
-        "faces": [_face_record(index, face, located) for index, face in enumerate(faces)],
+        "faces": [_face_record(face) for face in faces],
     }
 
 
-def _face_record(
-    index: int, face: tuple[list[float], float | None], located: Located
-) -> dict[str, Any]:
-    box = located.boxes[index].astype(float).round(3).tolist()
-    covariance = located.covariance
+def _face_record(face: Face) -> dict[str, Any]:
     return {
-        "face": [round(float(side), 3) for side in face[0]],
-        "confidence": face[1],
-        "box": dict(zip(("left", "top", "side"), box, strict=True)),
-        "landmarks": located.landmarks[index].round(3).tolist(),
-        "covariance": None if covariance is None else covariance[index].round(5).tolist(),
+        "face": [round(side, 3) for side in face.face],
+        "confidence": face.confidence,
+        "box": dict(zip(("left", "top", "side"), np.round(face.box, 3).tolist(), strict=True)),
+        "landmarks": face.landmarks.round(3).tolist(),
+        "covariance": None if face.covariance is None else face.covariance.round(5).tolist(),
     }
 
 

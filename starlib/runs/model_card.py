@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from starlib.data.crops import view_rule
+from starlib.data.crops import CROPS
 from starlib.runs.evaluation import MEAN_SHAPE
 from starlib.runs.records import Run
 from starlib.training.config import describe
@@ -21,7 +21,7 @@ def model_card(run: Run, weights: Path) -> str:
         for name, values in run.metrics.items()
         if name != MEAN_SHAPE
     )
-    side, times = view_rule(config.crop)
+    side, times = CROPS[config.crop]
     return f"""# {describe(config)}
 
 A network for {scheme.points} landmarks of the face (scheme `{scheme.name}`), trained on

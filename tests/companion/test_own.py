@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from companion.evidence.effects import face_errors
-from starlib.data.own.schemes import read_scheme
+from starlib.data.own.schemes import scheme_of
 from starlib.metrics import nme
 from starlib.runs.run import run
 from starlib.training.config import RunConfig
@@ -17,7 +17,7 @@ def test_a_model_is_trained_on_your_own_data(cats, tmp_path, capsys):
     found = run(config, results=tmp_path / "results")
     target = found.landmarks()["target"]  # training faces have the same landmarks
     mean = np.broadcast_to(target.mean(0), target.shape)
-    expected = nme(mean, target, read_scheme(path)).mean()
+    expected = nme(mean, target, scheme_of(path)).mean()
     assert found.metrics["mean_shape"]["nme"] == pytest.approx(expected, rel=1e-3)
     assert found.metrics["test"]["faces"] == 4
     assert face_errors(found).mean() == pytest.approx(found.metrics["test"]["nme"], rel=1e-6)

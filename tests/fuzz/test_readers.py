@@ -1,7 +1,10 @@
 """A reader returns faces or raises a ValueError that names the file, whatever the file holds."""
 
 import json
+import struct
+import zlib
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,21 +13,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from starlib.data import (
-    DataError,
-    FaceSet,
-    cephalo,
-    check_dataset,
-    lfpw_annotators,
-    load_dataset,
-    wflw,
-)
+from starlib.data import DataError, FaceSet, cephalo, check_dataset, load_dataset, wflw
 from starlib.data.images import image_size, open_image
+from starlib.data.lfpw_annotators import LIST
 from starlib.data.own.split import split_list
 from tests.conftest import save_picture, without_rights, write_pts
 from tests.fuzz import times
 from tests.own import coco, coco_list, csv_list, tsv_list
-from tests.starlib.test_hostile import bomb
+from tests.starlib.test_lfpw_annotators import write_lfpw
+from tests.starlib.test_readers import wflw_line, write_binary_pts
 
 pytestmark = pytest.mark.filterwarnings("ignore::starlib.data.errors.DataWarning")
 
@@ -191,16 +188,15 @@ def write_300w(root):
 
 def write_scut(root):
     save_picture(root / "scut-fbp5500/train/1.png")
-    path = root / "scut-fbp5500/train/1.pts"
-    path.write_bytes(np.int32(86).tobytes() + MANY[:86].astype("<f4").tobytes())
-    return path
+    write_binary_pts(root / "scut-fbp5500/train/1.pts", MANY[:86])
+    return root / "scut-fbp5500/train/1.pts"
 
 
 def write_wflw(root):
     save_picture(root / "wflw/WFLW_images/a.png")
     path = root / "wflw" / wflw.LISTS["train"]
     path.parent.mkdir(parents=True, exist_ok=True)
-    line = " ".join([*map(str, MANY.ravel()), "10 10 90 90 0 1 0 0 0 1 a.png"])
+    line = wflw_line(MANY, "a.png", (0, 1, 0, 0, 0, 1))
     path.write_text(f"{line}\n{line}\n")
     return path
 
@@ -216,20 +212,9 @@ def write_cephalo(root, damaged_list="19lm_senior"):
     return folder / f"{damaged_list}.csv"
 
 
-def write_lfpw(root):
-    save_picture(root / "300w/lfpw/testset/a.png")
-    whole = np.zeros((68, 2))
-    whole[lfpw_annotators.CORNERS_300W] = MANY[lfpw_annotators.CORNERS] + 1
-    write_pts(root / "300w/lfpw/testset/a.pts", whole)
-    rows = [
-        f"a,{who},{point},{x},{y},0"
-        for who in lfpw_annotators.ROWS
-        for point, (x, y) in zip(lfpw_annotators.POINTS, MANY, strict=False)
-    ]
-    path = root / "lfpw_annotators" / lfpw_annotators.LIST
-    path.parent.mkdir(exist_ok=True)
-    path.write_text("\n".join([",".join(lfpw_annotators.COLUMNS), *rows]))
-    return path
+def write_lfpw_list(root):
+    write_lfpw(root)
+    return root / "lfpw_annotators" / LIST
 
 
 @pytest.mark.parametrize(
@@ -240,7 +225,7 @@ def write_lfpw(root):
         ("wflw", "train", write_wflw),
         ("cephalo-one", "test", write_cephalo),
         ("cephalo-one", "test", partial(write_cephalo, damaged_list="5lm_ann1")),
-        ("lfpw-annotators", "test", write_lfpw),
+        ("lfpw-annotators", "test", write_lfpw_list),
     ],
 )
 @trial(60)
@@ -266,6 +251,19 @@ def test_damaged_pictures(tmp_path, kind, data):
     path.write_bytes(data.draw(damaged(path.read_bytes())))
     for read in (open_image, image_size):
         check(lambda read=read: read(path), path)
+
+
+def bomb(path: Path, width: int, height: int) -> Path:
+    """A PNG of a few bytes that says it has so many pixels."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        check = struct.pack(">I", zlib.crc32(kind + data))
+        return struct.pack(">I", len(data)) + kind + data + check
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    parts = chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(bytes(1000))), chunk(b"IEND", b"")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
+    return path
 
 
 @pytest.mark.parametrize("size", [(60_000, 60_000), (2**31 - 1, 2**31 - 1), (0, 10)])

@@ -5,35 +5,23 @@ import weakref
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from starlib.__main__ import main
 from starlib.data import load_dataset, vw300
-from tests.conftest import problems_of, write_pts
+from tests.conftest import problems_of, write_pts, write_video
 
 RNG = np.random.default_rng(0)
 
 
-def write_video(path, frames):
-    """A video whose frame k (from 0) has brightness 10 k."""
-    av = pytest.importorskip("av")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("mpeg4", rate=25)
-        stream.width, stream.height, stream.pix_fmt = 96, 80, "yuv420p"
-        for k in range(frames):
-            pixels = np.full((80, 96, 3), 10 * k, np.uint8)
-            for packet in stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")):
-                container.mux(packet)
-        for packet in stream.encode():
-            container.mux(packet)
-
-
 @pytest.fixture
 def tiny_300vw(tmp_path):
-    """Videos 114 (category A) and 410 (C) of 12 frames, of which four and one are annotated."""
+    """Videos 114 (category A) and 410 (C) of 12 frames, of which four and one are annotated. Frame
+    k (from 0) has brightness 10 k."""
     for video, annotated in {"114": (1, 4, 5, 12), "410": (7,)}.items():
         folder = tmp_path / "300vw" / video
-        write_video(folder / "vid.avi", 12)
+        write_video(
+            folder / "vid.avi", [Image.new("RGB", (96, 80), (10 * k,) * 3) for k in range(12)]
+        )
         (folder / "annot").mkdir()
         for number in annotated:
             write_pts(folder / f"annot/{number:06}.pts", RNG.uniform(20, 70, (68, 2)))
@@ -72,12 +60,11 @@ def test_videos_are_read_forward_and_few_frames_live(tiny_300vw, monkeypatch):
     assert len(seen) == 12 + 7 and max(alive) <= 3
 
 
-def test_wrong_300vw_files_are_named(tiny_300vw, capsys):
+def test_wrong_300vw_files_are_named(tiny_300vw, called):
     folder = tiny_300vw / "300vw/114"
     for number in (98, 99):
         write_pts(folder / f"annot/{number:06}.pts", RNG.uniform(20, 70, (68, 2)))
-    assert main(["data", "check", "300vw", "--data-root", str(tiny_300vw)]) == 1
-    message = capsys.readouterr().out
+    message = called("data", "check", "300vw", "--data-root", str(tiny_300vw), code=1)
     assert "vid.avi: expected frame 98, it ends after 12" in message
     assert message.count("it ends after") == 1  # one line a video
     assert "category A            1 of     31 videos  partial" in message

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from starlib.__main__ import main
 from starlib.data import check_dataset, cofw, load_dataset
 from starlib.data.crops import crop_store
 from starlib.runs.evaluation import evaluation_metrics
@@ -88,10 +87,9 @@ def test_wrong_cofw_files_are_named(tmp_path):
         assert message in problems_of("cofw", "test", tmp_path)
 
 
-def test_cofw_check_counts_and_reads_every_image(tmp_path, capsys):
+def test_cofw_check_counts_and_reads_every_image(tmp_path, called):
     write_cofw(tmp_path / "cofw/COFW_test_color.mat")
-    assert main(["data", "check", "cofw", "--data-root", str(tmp_path)]) == 0
-    message = capsys.readouterr().out
+    message = called("data", "check", "cofw", "--data-root", str(tmp_path))
     assert "test                  3 of    507 faces  partial" in message
     assert "train                 0 of   1345 faces  missing" in message
 

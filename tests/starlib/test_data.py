@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from starlib.__main__ import main
 from starlib.data import DataError, check_dataset, crop_store, load_dataset
 from starlib.data.crops import STORE_MARGIN, store_size
 from starlib.data.images import open_image
@@ -22,14 +21,6 @@ def test_official_layout_is_read_with_png_and_jpg_with_and_without_header(tiny_3
     assert (len(test), test.partial, test.official) == (2, True, 689)
     assert test.subsets["common"].all() and set(test.subsets) == {"common"}
     assert train.read(0).size == (100, 90)
-
-
-def test_pts_files_are_one_based(tmp_path, tiny_300w):
-    points = np.random.default_rng(0).uniform(10, 80, (68, 2))
-    points[0] = (1.0, 1.0)  # the centre of the first pixel
-    write_pts(tiny_300w / "300w/afw/1.pts", points)
-    landmarks = load_dataset("300w", "train", tiny_300w).landmarks[0]
-    np.testing.assert_allclose(landmarks[0], [0.5, 0.5])
 
 
 def test_the_whole_common_test_set_is_read(real_data):
@@ -82,11 +73,11 @@ def test_every_problem_is_named_at_once(tiny_300w):
 
 def test_faces_that_the_border_cuts_off_are_read(tiny_300w):
     points = np.random.default_rng(0).uniform(20, 80, (68, 2))
-    points[5] = (-8.0, 40.0)
+    points[4:6] = (1.0, 1.0), (-8.0, 40.0)  # the centre of the first pixel; outside
     write_pts(tiny_300w / "300w/afw/2.pts", points)
     faces = load_dataset("300w", "train", tiny_300w)
     [row] = [i for i, name in enumerate(faces.names) if name.startswith("afw/2.")]
-    np.testing.assert_allclose(faces.landmarks[row, 5], (-8.5, 39.5))  # first pixel 1, edge 0
+    np.testing.assert_allclose(faces.landmarks[row, 4:6], [(0.5, 0.5), (-8.5, 39.5)])
 
 
 @pytest.mark.parametrize(("mode", "dtype"), [("I;16", np.uint16), ("F", np.float32)])
@@ -113,9 +104,8 @@ def test_broken_pts_files_are_named(tiny_300w, text, message):
     assert "afw/1.pts" in problems and message in problems
 
 
-def test_data_check_counts_and_names_everything(tiny_300w, capsys):
-    assert main(["data", "check", "300w", "--data-root", str(tiny_300w)]) == 0
-    message = capsys.readouterr().out
+def test_data_check_counts_and_names_everything(tiny_300w, called):
+    message = called("data", "check", "300w", "--data-root", str(tiny_300w))
     assert "afw" in message and "2 of    337 faces  partial" in message
     assert "ibug" in message and "0 of    135 faces  missing" in message
     for total in (
@@ -128,8 +118,7 @@ def test_data_check_counts_and_names_everything(tiny_300w, capsys):
     truncated = tiny_300w / "300w/helen/trainset/3.jpg"
     truncated.write_bytes(truncated.read_bytes()[:700])  # header whole, pixels not
     (tiny_300w / "300w/afw/1.pts").unlink()
-    assert main(["data", "check", "300w", "--data-root", str(tiny_300w)]) == 1
-    message = capsys.readouterr().out
+    message = called("data", "check", "300w", "--data-root", str(tiny_300w), code=1)
     assert "helen/trainset/3.jpg: expected a readable image" in message
     assert "afw/1.pts: expected the landmarks of 1.jpg" in message
     assert "problems: 2" in message

@@ -33,13 +33,12 @@ def test_released_box_is_the_rule_of_the_authors():
     np.testing.assert_allclose(view_boxes(box, "released"), [[30 - 21, 60 - 21, 42]])
 
 
-def test_own_weights_agree_with_the_record_of_their_run(tiny_300w, tmp_path, capsys):
+def test_own_weights_agree_with_the_record_of_their_run(tiny_300w, tmp_path, called, capsys):
     record = run(SMALL_RUN, results=tmp_path / "results", data_root=tiny_300w)
     weights = tmp_path / "results" / "weights" / f"{record.name}.pt"
     out = tmp_path / "table.json"
     options = ["--dataset", "300w", "--data-root", str(tiny_300w), "--out", str(out)]
-    assert main(["evaluate", "--weights", str(weights), *options, "--batch-size", "1"]) == 0
-    printed = capsys.readouterr().out
+    printed = called("evaluate", "--weights", str(weights), *options, "--batch-size", "1")
     found = json.loads(out.read_text())
     (tmp_path / "photo.jpg").write_bytes(b"a photo")
     for wrong in (str(tmp_path / "photo.jpg"), str(tmp_path), str(tmp_path / "none/a.json")):
@@ -72,7 +71,7 @@ def test_released_weights_are_fed_bgr_and_answer_in_pixels_of_the_image(released
 
 
 def test_evaluation_reports_every_subset_and_averaged_weights_differ(
-    tiny_300w, released_file, tmp_path, capsys
+    tiny_300w, released_file, tmp_path, called
 ):
     face = tiny_300w / "300w" / "ibug" / "7"
     face.parent.mkdir()
@@ -81,8 +80,7 @@ def test_evaluation_reports_every_subset_and_averaged_weights_differ(
     tables = []
     for extra in ([], ["--ema"]):
         options = ["--dataset", "300w", "--data-root", str(tiny_300w), *extra]
-        assert main(["evaluate", "--weights", str(released_file), *options]) == 0
-        tables.append(capsys.readouterr().out)
+        tables.append(called("evaluate", "--weights", str(released_file), *options))
         rows = [line.split() for line in tables[-1].splitlines()[2:]]
         assert [row[:2] for row in rows] == [["common", "2"], ["challenge", "1"], ["full", "3"]]
     assert tables[0] != tables[1]

@@ -22,7 +22,9 @@ translates = pytest.mark.skipif(
 
 
 @translates
-def test_export_agrees_with_pytorch_for_any_batch_and_takes_rgb(tmp_path, capsys, monkeypatch):
+def test_export_agrees_with_pytorch_for_any_batch_and_takes_rgb(
+    tmp_path, called, capsys, monkeypatch
+):
     onnxruntime = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
     from starlib.commands import export
@@ -31,8 +33,7 @@ def test_export_agrees_with_pytorch_for_any_batch_and_takes_rgb(tmp_path, capsys
     torch.save(released_parts(model), tmp_path / "w.pkl")
     out = tmp_path / "model.onnx"
     given = ["export", "--weights", str(tmp_path / "w.pkl"), "--out", str(out)]
-    assert main(given) == 0
-    assert "largest difference from PyTorch" in capsys.readouterr().out
+    assert "largest difference from PyTorch" in called(*given)
     session = onnxruntime.InferenceSession(str(out), providers=["CPUExecutionProvider"])
     images = torch.rand(2, 3, 256, 256) * 2 - 1
     landmarks, covariance, heatmaps = session.run(None, {"images": images.numpy()})
@@ -48,8 +49,7 @@ def test_export_agrees_with_pytorch_for_any_batch_and_takes_rgb(tmp_path, capsys
     out.unlink()
     monkeypatch.setattr(export, "_onnx_program", lambda _: _Saved())
     monkeypatch.setattr(export, "_difference", lambda *_: 2e-4)
-    assert main(given) == 2
-    assert "they differ by 0.0002" in capsys.readouterr().err
+    assert "they differ by 0.0002" in called(*given, code=2)
     assert not out.exists() and not list(tmp_path.glob("partial-*"))
     assert main([*given[:-1], str(tmp_path / "nowhere" / "m.onnx")]) == 2
     assert "--out: expected an .onnx file in a folder" in capsys.readouterr().err
@@ -105,15 +105,14 @@ def test_outputs_that_are_not_finite_are_no_agreement(run_file, tmp_path, monkey
     assert not list(tmp_path.glob("*.onnx"))
 
 
-def test_versions_that_do_not_translate_are_named(run_file, tmp_path, monkeypatch, capsys):
+def test_versions_that_do_not_translate_are_named(run_file, tmp_path, monkeypatch, called):
     onnxscript = pytest.importorskip("onnxscript")
 
     def failing(*args, **options):
         raise torch.onnx.OnnxExporterError("'tuple' object has no attribute 'dtype'")
 
     monkeypatch.setattr(torch.onnx, "export", failing)
-    assert main(["export", "--weights", str(run_file), "--out", str(tmp_path / "m.onnx")]) == 2
-    said = capsys.readouterr().err
+    said = called("export", "--weights", str(run_file), "--out", str(tmp_path / "m.onnx"), code=2)
     assert f"torch {torch.__version__}" in said and f"onnxscript {onnxscript.__version__}" in said
     assert not list(tmp_path.glob("*.onnx"))
 

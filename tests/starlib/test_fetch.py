@@ -66,11 +66,10 @@ def sha256(content):
 FACES = zipped({"images/a.jpg": b"a" * 300_000, "list.txt": "a.jpg"})
 
 
-def test_an_archive_is_fetched_checked_and_unpacked(server, tmp_path, capsys):
+def test_an_archive_is_fetched_checked_and_unpacked(server, tmp_path, called):
     server.content = FACES
     given = ["--url", server.url, "--sha256", sha256(FACES), "--data-root", str(tmp_path)]
-    assert main(["data", "fetch", "wflw", *given]) == 0
-    assert "wflw: added images, list.txt to" in capsys.readouterr().out
+    assert "wflw: added images, list.txt to" in called("data", "fetch", "wflw", *given)
     assert files_of(tmp_path) == ["wflw/images/a.jpg", "wflw/list.txt"]
     with pytest.raises(DataError, match=r"wflw/images: expected nothing there yet"):
         fetch("wflw", tmp_path, server.url, sha256(FACES))

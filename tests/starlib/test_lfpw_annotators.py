@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from starlib.__main__ import main
 from starlib.data import load_dataset
 from starlib.data.lfpw_annotators import COLUMNS, CORNERS, CORNERS_300W, LIST, POINTS, ROWS
 from starlib.schemes import SCHEMES
@@ -15,24 +14,28 @@ PLACE = "300w/lfpw/testset"
 
 @pytest.fixture
 def points(tmp_path):
-    """Image -> points [4, 35, 2] by ROWS, written under `tmp_path` with the pictures of 300-W."""
+    return write_lfpw(tmp_path)
+
+
+def write_lfpw(root):
+    """Image -> points [4, 35, 2] by ROWS, written under a folder with the pictures of 300-W."""
     rng = np.random.default_rng(0)
-    (tmp_path / "lfpw_annotators").mkdir()
+    (root / "lfpw_annotators").mkdir(exist_ok=True)
     written, lines = {}, [",".join(COLUMNS)]
     for image, suffix in zip(IMAGES, (".jpg", ".png"), strict=True):
-        save_picture(tmp_path / PLACE / f"{image}{suffix}")
+        save_picture(root / PLACE / f"{image}{suffix}")
         face = rng.uniform(20, 80, (1, 35, 2)) + rng.normal(0, 1, (4, 35, 2))
         face[3] = face[:3].mean(0)
         written[image] = face.round(3)
         whole = rng.uniform(20, 80, (68, 2))
         whole[CORNERS_300W] = written[image][3, CORNERS] + 1  # they count from 1
-        write_pts(tmp_path / PLACE / f"{image}.pts", whole)
+        write_pts(root / PLACE / f"{image}.pts", whole)
         for who, values in zip(("average", *ROWS[:3]), written[image][[3, 0, 1, 2]], strict=True):
             lines += [
                 f"{image},{who},{point},{x:.3f},{y:.3f},0"
                 for point, (x, y) in zip(POINTS, values, strict=True)
             ]
-    (tmp_path / "lfpw_annotators" / LIST).write_text("\n".join(lines) + "\n")
+    (root / "lfpw_annotators" / LIST).write_text("\n".join(lines) + "\n")
     return written
 
 
@@ -108,12 +111,11 @@ def test_points_outside_the_picture_and_other_crops_are_named(points, tmp_path):
     assert message.count("\n") == 1
 
 
-def test_missing_lists_and_missing_or_damaged_pictures_are_named(points, tmp_path, capsys):
+def test_missing_lists_and_missing_or_damaged_pictures_are_named(points, tmp_path, called):
     (tmp_path / PLACE / "image_0002.jpg").unlink()
     assert len(load_dataset("lfpw-annotators", "test", tmp_path)) == 1
     (tmp_path / PLACE / "image_0007.png").write_bytes(b"no picture")
-    assert main(["data", "check", "lfpw-annotators", "--data-root", str(tmp_path)]) == 1
-    message = capsys.readouterr().out
+    message = called("data", "check", "lfpw-annotators", "--data-root", str(tmp_path), code=1)
     assert "image_0002.png or .jpg: expected the picture of" in message
     assert f"{LIST}, line 2, missing" in message
     assert "image_0007.png: expected a readable image" in message and "problems: 2;" in message

@@ -14,7 +14,7 @@ from starlib.data import load_dataset
 from starlib.data.augment import augment
 from starlib.data.errors import DataWarning
 from starlib.data.images import image_size, open_image
-from starlib.data.own.schemes import read_scheme, scheme_of
+from starlib.data.own.schemes import scheme_of
 from starlib.runs.evaluation import beside
 from starlib.runs.finished import load_all, load_run
 from starlib.runs.records import verify
@@ -37,7 +37,7 @@ from tests.starlib.test_runs import with_fake_training
 
 def test_a_scheme_is_read_from_a_yml_file(tmp_path):
     path = describe(tmp_path)
-    scheme = read_scheme(path)
+    scheme = scheme_of(path)
     assert scheme == scheme_of(path)
     assert (scheme.name, scheme.points) == ("cats", 9)
     assert scheme.edges == (((0, 1, 2), False), ((3, 4, 5), True))
@@ -76,7 +76,7 @@ def test_a_scheme_is_read_from_a_yml_file(tmp_path):
 def test_wrong_schemes_name_the_file_and_the_key(tmp_path, changes, message):
     path = describe(tmp_path, **changes)
     with pytest.raises(ValueError) as raised:
-        read_scheme(path)
+        scheme_of(path)
     assert str(raised.value).startswith(f"{path}: ") and message in str(raised.value)
 
 
@@ -85,7 +85,7 @@ def test_files_that_are_no_descriptions_are_named(tmp_path, capsys):
     for text in ("a: [", "just words", ""):
         path.write_text(text)
         with pytest.raises(ValueError, match=r"cats\.yml: expected"):
-            read_scheme(path)
+            scheme_of(path)
     assert main(["data", "check", str(tmp_path / "none.yml")]) == 2
     assert "none.yml: expected a readable .yml file" in capsys.readouterr().err
 
@@ -153,7 +153,7 @@ def test_every_wrong_row_is_named_at_once(cats):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"train": "train.mat"}, "train: expected .csv, .tsv, .json, .xml or a folder, got"),
+        ({"train": "train.mat"}, "train.mat: expected .csv, .tsv, .json, .xml or a folder"),
         ({"train": "none.csv"}, "none.csv: expected a readable list of faces"),
         ({"train": None}, "train: expected a list or a folder of faces, got none"),
         ({"train": 3}, "train: expected a path, got 3"),
@@ -169,26 +169,13 @@ def test_wrong_places_name_the_file_and_the_key(cats, changes, message):
     assert message in str(raised.value)
 
 
-def test_data_check_counts_your_own_faces(cats, capsys):
+def test_data_check_counts_your_own_faces(cats, called):
     path = describe(cats[0])
-    assert main(["data", "check", path]) == 0
-    message = capsys.readouterr().out
+    message = called("data", "check", path)
     assert "train                 4 faces" in message and "problems: 0" in message
     picture = cats[0] / "cat 1.png"
     picture.write_bytes(picture.read_bytes()[:2000])  # header whole, pixels not
-    assert main(["data", "check", path]) == 1
-    assert "cat 1.png: expected a readable image" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("delimiter", [";", "\t"])
-def test_other_delimiters_and_decimal_commas_are_read(cats, delimiter):
-    folder, points = cats
-    rows = [[f"cat {i}.png", *points[i].ravel()] for i in range(4)]
-    if delimiter == ";":
-        rows = [[row[0], *(str(number).replace(".", ",") for number in row[1:])] for row in rows]
-    write_rows(folder / "train.csv", rows, delimiter)
-    faces = load_dataset(describe(folder), "train")
-    np.testing.assert_allclose(faces.landmarks, points + 0.5, rtol=1e-6)
+    assert "cat 1.png: expected a readable image" in called("data", "check", path, code=1)
 
 
 @pytest.mark.parametrize(
@@ -217,16 +204,15 @@ def test_a_known_scheme_is_referred_to_by_its_name(cats):
         load_dataset(describe(folder, scheme="68", **own), "train")
 
 
-def test_a_description_may_have_test_faces_alone(cats, capsys):
+def test_a_description_may_have_test_faces_alone(cats, called, capsys):
     path = describe(cats[0], train=None)
     assert len(load_dataset(path, "test")) == 4
-    assert main(["data", "check", path]) == 0
-    assert "problems: 0" in capsys.readouterr().out
+    assert "problems: 0" in called("data", "check", path)
     assert main(["data", "check", describe(cats[0], train=None, test=None)]) == 1
     assert "expected train, test or both, got neither" in capsys.readouterr().out
 
 
-def test_flip_is_checked_against_the_mirrored_mean_shape(cats, capsys):
+def test_flip_is_checked_against_the_mirrored_mean_shape(cats, called):
     folder, _ = cats
     write_symmetric(folder)
     load_dataset(describe(folder), "train")  # no warning
@@ -237,14 +223,13 @@ def test_flip_is_checked_against_the_mirrored_mean_shape(cats, capsys):
         load_dataset(wrong, "train")
     with pytest.warns(DataWarning, match=r"2 look wrong: 3 with 3 \(nearer: 5\)"):
         load_dataset(describe(folder, flip=[[0, 2]]), "train")
-    assert main(["data", "check", wrong]) == 0
-    assert "warning: " in capsys.readouterr().out
+    assert "warning: " in called("data", "check", wrong)
 
 
 def test_nothing_is_mirrored_without_mirror_images(cats):
     folder, _ = cats
     images = torch.zeros(64, 3, 40, 40, dtype=torch.uint8)
-    scheme = read_scheme(describe(folder, flip="none"))
+    scheme = scheme_of(describe(folder, flip="none"))
     batch = torch.tensor([[0.5, 0.0]] * 9, dtype=torch.float32).expand(64, 9, 2)
     generator = torch.Generator().manual_seed(0)
     _, moved = augment(images, batch, scheme, 32, generator)
@@ -336,12 +321,11 @@ def write_people(path, by="person"):
     return rows
 
 
-def test_a_list_is_split_with_nobody_in_both(tmp_path, capsys):
+def test_a_list_is_split_with_nobody_in_both(tmp_path, called):
     rows = write_people(tmp_path / "faces.csv")
     who = {row[0]: row[1] for row in rows[1:]}
     command = ["data", "split", str(tmp_path / "faces.csv"), "--by", "person"]
-    assert main([*command, "--test", "0.2", "--seed", "0"]) == 0
-    assert "train.csv: 24 faces" in capsys.readouterr().out
+    assert "train.csv: 24 faces" in called(*command, "--test", "0.2", "--seed", "0")
     parts = {s: (tmp_path / f"{s}.csv").read_text().splitlines() for s in ("train", "test")}
     assert all(lines.pop(0) == "image,person,x0,y0" for lines in parts.values())
     assert sorted(parts["train"] + parts["test"]) == sorted(
@@ -349,8 +333,7 @@ def test_a_list_is_split_with_nobody_in_both(tmp_path, capsys):
     )
     people = {s: {who[line.split(",")[0]] for line in lines} for s, lines in parts.items()}
     assert not people["train"] & people["test"] and len(people["test"]) == 2
-    assert main(command) == 2
-    assert "not overwritten" in capsys.readouterr().err
+    assert "not overwritten" in called(*command, code=2)
     for name in ("train.csv", "test.csv"):
         (tmp_path / name).unlink()
     assert main([*command, "--seed", "1"]) == 0
@@ -380,10 +363,9 @@ def test_faces_of_one_picture_stay_together_when_a_list_is_split(tmp_path):
     ],
 )
 def test_lists_that_cannot_be_split_are_named_and_nothing_is_written(
-    tmp_path, capsys, change, options, message
+    tmp_path, called, change, options, message
 ):
     rows = write_people(tmp_path / "faces.csv")
     write_rows(tmp_path / "faces.csv", change(rows))
-    assert main(["data", "split", str(tmp_path / "faces.csv"), *options]) == 2
-    assert message in capsys.readouterr().err
+    assert message in called("data", "split", str(tmp_path / "faces.csv"), *options, code=2)
     assert [p.name for p in tmp_path.iterdir()] == ["faces.csv"]

@@ -20,15 +20,9 @@ from starlib.runs.run import run
 from starlib.schemes import SCHEMES
 from starlib.synthface.faces import render_faces
 from starlib.training.config import RunConfig
+from tests.conftest import noise
 from tests.own import SMALL, describe, write_rows, write_symmetric
-from tests.starlib.test_photos import noise
-
-
-def overlap(one, other):
-    inner = np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2])
-    areas = [np.prod(box[2:] - box[:2]) for box in (one, other)]
-    both = np.prod(inner.clip(0))
-    return both / (sum(areas) - both)
+from tests.starlib.test_photos import overlap
 
 
 def test_the_detectors_box_reaches_where_training_faces_say():

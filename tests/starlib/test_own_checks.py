@@ -47,8 +47,6 @@ def missing(value):
         (lambda _, p: p / 4, "are they pixels of a thumbnail?"),
         (lambda _, p: p * (1, -1) + (0, 90), "does y run upwards?"),
         (lambda _, p: p[:, ::-1], "are x and y exchanged"),
-        (missing(0), "train: 2 points at (0, 0) are taken for unlabelled"),
-        (missing(-1), "train: 2 points at (-1, -1) are taken for unlabelled"),
         (
             lambda _, p: np.where(np.arange(9)[:, None] == 6, -1, p),
             "labelled in some face, in none are: 6",
@@ -65,7 +63,7 @@ def missing(value):
 def test_labels_that_cannot_be_right_are_named(cats, capsys, change, message):
     shown = check(cats[0], change, capsys)
     assert message in shown
-    if "problems" not in message and "taken" not in message:
+    if "problems" not in message:
         assert shown.count("warning:") == (2 if "thumbnail" in message else 1)
 
 
@@ -80,7 +78,7 @@ EXCHANGED = "expected point 60 left of point 72, as in wflw; in most faces it is
         (False, True, [f"test: {EXCHANGED}", "test: expected faces as in train, their mean is un"]),
     ],
 )
-def test_a_list_that_is_mirrored_as_a_whole_is_said_once(tmp_path, capsys, train, test, expected):
+def test_a_list_that_is_mirrored_as_a_whole_is_said_once(tmp_path, called, train, test, expected):
     """Left and right exchanged in the points alone, as when only the pictures were mirrored."""
     faces = place_faces(2 * 8, 3).clean.numpy()
     for name, mirrored, some in (("train", train, faces[:8]), ("test", test, faces[8:])):
@@ -90,8 +88,7 @@ def test_a_list_that_is_mirrored_as_a_whole_is_said_once(tmp_path, capsys, train
         for i, row in enumerate(rows):
             Image.new("RGB", (100, 100), (i, 0, 9 * (name == "test"))).save(tmp_path / row[0])
     (tmp_path / "own.yml").write_text("scheme: wflw\ntrain: train.csv\ntest: test.csv\n")
-    assert main(["data", "check", str(tmp_path / "own.yml")]) == 0
-    shown = capsys.readouterr().out
+    shown = called("data", "check", str(tmp_path / "own.yml"))
     said = [line for line in shown.splitlines() if "warning: " in line]
     assert len(said) == len(expected)
     assert all(text in line for text, line in zip(expected, said, strict=True))
@@ -121,7 +118,7 @@ def test_points_that_are_those_of_another_picture_are_named(cats, capsys):
     assert f"{message}: {first[0]} (row 3) = {second[0]} (row 4)" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("value", [-999, -2, 0])
+@pytest.mark.parametrize("value", [-999, -2, -1, 0])
 def test_a_whole_number_that_two_points_have_is_a_mark(cats, capsys, value):
     shown = check(cats[0], missing(value), capsys)
     assert f"2 points at ({value}, {value}) are taken for unlabelled" in shown

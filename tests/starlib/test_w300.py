@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from starlib.__main__ import main
 from starlib.data import load_dataset, w300
 from tests.conftest import save_picture, write_pts
 
@@ -47,17 +46,16 @@ def test_private_faces_alone_make_no_full_test_set(tmp_path):
 
 
 def test_data_check_says_when_a_folder_has_more_than_the_official_number(
-    whole, monkeypatch, capsys
+    whole, monkeypatch, called
 ):
     monkeypatch.setitem(w300.FOLDERS, "01_Indoor", ("test", "private", 1))
-    assert main(["data", "check", "300w", "--data-root", str(whole)]) == 0
-    message = capsys.readouterr().out
+    message = called("data", "check", "300w", "--data-root", str(whole))
     assert "01_Indoor             2 of      1 faces  1 more than the official number" in message
     assert "02_Outdoor            1 of    300 faces  partial" in message
     assert "private               3 of    301 faces  partial" in message
 
 
-def test_hidden_files_and_copies_are_no_faces_and_repeated_ones_are_named(tiny_300w, capsys):
+def test_hidden_files_and_copies_are_no_faces_and_repeated_ones_are_named(tiny_300w, called):
     folder = tiny_300w / "300w/helen/testset"
     whole = len(load_dataset("300w", "test", tiny_300w))
     add_face(tiny_300w, "helen/testset/x")
@@ -67,7 +65,6 @@ def test_hidden_files_and_copies_are_no_faces_and_repeated_ones_are_named(tiny_3
             (folder / f"{name}.{end}").write_bytes(content)
         (folder / f"._x.{end}").write_bytes(b"Mac")
     assert len(load_dataset("300w", "test", tiny_300w)) == whole + 2
-    assert main(["data", "check", "300w", "--data-root", str(tiny_300w)]) == 0
-    shown = capsys.readouterr().out
+    shown = called("data", "check", "300w", "--data-root", str(tiny_300w))
     assert "2 copies are left out: x (1).png, x_mirror.png" in shown
     assert "helen/testset/same.png = helen/testset/x.png" in shown

@@ -60,9 +60,7 @@ def ours(name: str) -> Tool:
 
     def find(picture: Image.Image) -> Found:
         def points(box: NDArray) -> NDArray:
-            located = locate_faces(detector, picture, [box.tolist()])[1]
-            assert located is not None
-            return located.landmarks[0]
+            return locate_faces(detector, picture, [box.tolist()])[0].landmarks
 
         boxes = face_boxes(picture, detector.scheme)[0]
         return [((b[:2] + b[2:]) / 2, partial(points, b)) for b in boxes]

@@ -32,12 +32,12 @@ class Coordinates:
     missing: tuple[float, ...] | None = None
     names: tuple[str, ...] | None = None
 
-    def written(self, row: Row, order: tuple[str, ...] | None) -> NDArray[np.float32]:
-        """Coordinates [N, 2] of a row's cells in the scheme's order, `order` where they have names.
+    def written(self, row: Row) -> NDArray[np.float32]:
+        """Coordinates [N, 2] of a row's cells in the scheme's order, `names` where they have names.
         Cells of NONE and points that are not there are NaN; DataError names the row."""
         where, cells = row.where, row.cells
-        if row.names is not None and order is not None:
-            cells = _in_order(row, order)
+        if row.names is not None and self.names is not None:
+            cells = _in_order(row, self.names)
         if len(cells) != 2 * self.points:
             expected = f"{2 * self.points} numbers ({self.points} points)"
             raise DataError(f"{where}: expected {expected}, found {len(cells)}")
@@ -125,8 +125,7 @@ def _number(cell: Any) -> float:
 def coordinates_of(path: Path, values: Mapping[str, Any], points: int) -> Coordinates:
     """The coordinates of a description; ValueError names the file and the key."""
     first = values.get("first_pixel")
-    wrong = isinstance(first, bool) or first not in FIRST_PIXELS
-    if "first_pixel" in values and (wrong or not isinstance(first, int | float)):
+    if "first_pixel" in values and (isinstance(first, bool) or first not in FIRST_PIXELS):
         raise ValueError(f"{path}: first_pixel: expected 0, 0.5 or 1, got {first!r}")
     missing = None
     if "missing" in values:

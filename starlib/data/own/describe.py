@@ -28,10 +28,10 @@ def described(path: Path) -> str:
     points = len(faces[0].cells) // 2
     if points < 2:
         raise DataError(f"{path}: expected two points or more, found {points}")
-    coordinates = Coordinates(points)
     named = next((row.names for row in faces if row.names), None)
     order = order_of(named, points) if named else None
-    written = [coordinates.written(row, order) for row in faces]
+    coordinates = Coordinates(points, names=order)
+    written = [coordinates.written(row) for row in faces]
     missing = coordinates.unlabelled(written)
     landmarks = np.stack([coordinates.landmarks(face, missing, 0.5) for face in written])
     low, high = extent(landmarks)

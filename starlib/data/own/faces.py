@@ -20,6 +20,7 @@ the labelled landmarks. What looks wrong without being an error is a `DataWarnin
 (`starlib.data.own.checks`).
 """
 
+import dataclasses
 import os
 import warnings
 from collections.abc import Iterable, Iterator
@@ -37,30 +38,26 @@ from starlib.data.own.checks import doubts_of, least_alike_first, other_kind
 from starlib.data.own.coordinates import Coordinates, coordinates_of, order_of
 from starlib.data.own.lists import Row, Rows
 from starlib.data.own.schemes import data_name, read_description, scheme_from
-from starlib.data.own.tools import READERS, list_rows
+from starlib.data.own.tools import list_rows
 from starlib.data.paths import copied_images, is_image, named_file, visible_files
-from starlib.data.reader import Checked
+from starlib.data.reader import SPLITS, Checked
 from starlib.schemes import Scheme, normalisations
 
-SPLITS = ("train", "test")
 LEAST_SIDE = 4  # pixels that a face's points reach over; fewer are shares of a picture's size
 Description = dict[str, Any]  # keys and values of a .yml file
 
 
-def _order(path: Path, values: Description, coordinates: Coordinates) -> tuple[str, ...] | None:
-    """The names of the scheme's points in its order: of the description, or of its first list."""
+def _named(path: Path, values: Description, coordinates: Coordinates) -> Coordinates:
+    """The coordinates with the names of the scheme's points in its order: of the description, or
+    of its first list."""
     if coordinates.names is not None:
-        return coordinates.names
+        return coordinates
     for source in [named_file(path.parent, values[s]) for s in SPLITS if s in values]:
-        if _is_source(source):
-            row = next(list_rows(source, coordinates.points), None)
-            if isinstance(row, Row) and row.names is not None:
-                return order_of(row.names, coordinates.points, f"{row.where}: ")
-    return None
-
-
-def _is_source(path: Path) -> bool:
-    return os.path.isdir(path) or path.suffix.lower() in READERS
+        row = next(list_rows(source, coordinates.points), None)
+        if isinstance(row, Row) and row.names is not None:
+            order = order_of(row.names, coordinates.points, f"{row.where}: ")
+            return dataclasses.replace(coordinates, names=order)
+    return coordinates
 
 
 def _face(row: Row, folder: Path, landmarks: NDArray[np.float32]) -> ImageFace:
@@ -89,22 +86,19 @@ def scan(path: Path, values: Description, scheme: Scheme, split: str) -> Scan:
     if split not in values:
         return Scan(f"{path}: {split}: expected a list or a folder of faces, got none")
     source = named_file(path.parent, values[split])
-    if not _is_source(source):
-        kinds = f"{', '.join(READERS)} or a folder"
-        return Scan(problems=[f"{path}: {split}: expected {kinds}, got {values[split]!r}"])
     folder = source if os.path.isdir(source) else source.parent
     if "images" in values:
         folder = path.parent / values["images"].replace("\\", "/")
     result = Scan(f"{source}: expected faces, there are none")
     with noted(result.problems):
-        order = _order(path, values, coordinates)
-        _read(result, list_rows(source, scheme.points), folder, coordinates, order)
+        _read(result, list_rows(source, scheme.points), folder, _named(path, values, coordinates))
     if split == "test":
+        schemes = normalisations(scheme).values()
         result.problems += (
             f"{source}, {face.name}: expected labelled points of the normaliser, in two places; "
             "errors of test faces are divided by their distance"
             for face in result.faces
-            if not _scorable(face, scheme)
+            if not all(by.unit(face.landmarks[None])[0] > 0 for by in schemes)
         )
     if os.path.isdir(source):
         result.notes += _left_out(source, result)
@@ -129,20 +123,14 @@ def _left_out(folder: Path, result: Scan) -> Iterator[str]:
         yield f"{len(bare)} pictures have no landmarks: {few(bare)}"
 
 
-def _scorable(face: ImageFace, scheme: Scheme) -> bool:
-    """Whether the face has the distances that errors are divided by."""
-    schemes = normalisations(scheme).values()
-    return all(by.unit(face.landmarks[None])[0] > 0 for by in schemes)
-
-
-def _read(result: Scan, rows: Rows, folder: Path, coordinates: Coordinates, order: Any) -> None:
-    """Add the faces of the rows to what is result."""
+def _read(result: Scan, rows: Rows, folder: Path, coordinates: Coordinates) -> None:
+    """Add the faces of the rows, and notes on them, to the result."""
     written: list[tuple[Row, NDArray[np.float32], float]] = []
     for row in rows:
         with noted(result.problems):
             if isinstance(row, DataError):
                 raise row
-            points = coordinates.written(row, order)
+            points = coordinates.written(row)
             written.append((row, points, coordinates.counted_from(row)))
     missing = coordinates.unlabelled([points for _, points, _ in written])
     for row, points, first in written:

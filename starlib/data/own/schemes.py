@@ -145,11 +145,8 @@ def _edge(given: object, count: int) -> Edge:
     return points, closed
 
 
-def read_scheme(path: Path | str) -> Scheme:
-    """The scheme of a .yml file."""
-    return scheme_from(path, read_description(path))
-
-
 def scheme_of(dataset: str) -> Scheme:
     """The scheme of a data set's name, or of the .yml file that describes your own."""
-    return read_scheme(dataset) if is_path(dataset) else SCHEMES[SCHEME_OF[dataset]]
+    if is_path(dataset):
+        return scheme_from(dataset, read_description(dataset))
+    return SCHEMES[SCHEME_OF[dataset]]

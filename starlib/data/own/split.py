@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import random
 from collections import Counter
 from pathlib import Path
@@ -36,15 +37,15 @@ def split_list(path: Path, by: str | None, share: float, seed: int) -> dict[str,
     chosen = _drawn(who, share, seed)
     if not 0 < len(chosen) < len(set(who)):
         raise DataError(f"{path}: expected two identities at least, found {len(set(who))}")
-    parts: dict[str, Cells] = {"train": [], "test": []}
-    for row, identity in zip(rows, who, strict=True):
-        parts["test" if identity in chosen else "train"].append(row)
-    texts = {split: io.StringIO() for split in parts}
-    for split, part in parts.items():
-        csv.writer(texts[split], lineterminator="\n").writerows(header + part)
-    for split, text in texts.items():
-        write_text(targets[split], text.getvalue())
-    return {split: (targets[split], len(part)) for split, part in parts.items()}
+    written = {}
+    for split, target in targets.items():
+        inside = [(identity in chosen) == (split == "test") for identity in who]
+        part = list(itertools.compress(rows, inside))
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows(header + part)
+        write_text(target, text.getvalue())
+        written[split] = target, len(part)
+    return written
 
 
 def _read(path: Path, by: str | None) -> tuple[Cells, Cells, list[str]]:

@@ -29,19 +29,15 @@ from starlib.training.config import SCALES, RunConfig
 
 def scales() -> str:
     """What each scale means, from the code."""
-    configs = {name: RunConfig.at(name, "300w") for name in SCALES}
+    configs = [(name, RunConfig.at(name, "300w")) for name in SCALES]
     fields = (
         *("image_size", "stacks", "width", "depth", "epochs", "batch_size"),
         *("milestones", "learning_rate", "ema_half_life", "precision", "train_faces"),
     )
 
-    def shown(value: object) -> object:
-        return "all" if value is None else value
-
-    return markdown_table(
-        ["", *configs],
-        [[f"`{f}`", *(shown(getattr(c, f)) for c in configs.values())] for f in fields],
-    )
+    shown = {name: c.to_dict() | {"train_faces": c.train_faces or "all"} for name, c in configs}
+    rows = [[f"`{f}`", *(values[f] for values in shown.values())] for f in fields]
+    return markdown_table(["", *shown], rows)
 
 
 def reduced(runs: Sequence[Run]) -> str:
@@ -93,8 +89,11 @@ def schedules(records: Records) -> str:
         length: {arm: by_seed for arm in ARMS if (by_seed := every[f"{length}: {arm}"])}
         for length in LENGTHS
     }
-    paper = {arm: printed_number(f"table3/300w/{where}/0") for arm, where in PRINTED.items()}
-    known = {arm: nme for arm, nme in paper.items() if nme is not None}
+    known = {
+        arm: nme
+        for arm, where in PRINTED.items()
+        if (nme := printed_number(f"table3/300w/{where}/0")) is not None
+    }
     limits = [BASELINE_AT_MOST, GAIN_AT_MOST, GAIN_AT_MOST]
     rows: list[list[object]] = [
         ["*at most*", "", "", *limits, "no criterion", ""],
@@ -128,8 +127,8 @@ def _distances(nmes: dict[str, float]) -> list[str]:
     found = judged(nmes)
     if found is None:
         return [""] * 4
-    numbers = (found.baseline, found.gains["DR"], found.gains["AAM"], found.penalty)
-    return ["–" if number is None else f"{number:.2f}" for number in numbers]
+    numbers = (found.baseline, *found.gains.values(), found.penalty)
+    return ["–" if np.isnan(number) else f"{number:.2f}" for number in numbers]
 
 
 def _chosen(tried: dict[str, ArmRuns], aam_in_the_paper: float) -> str:
@@ -139,13 +138,13 @@ def _chosen(tried: dict[str, ArmRuns], aam_in_the_paper: float) -> str:
         found = judged(nmes_of(arms))
         if min(map(len, criteria)) < len(SEEDS) or found is None or not found.settled:
             continue
-        gains = {name: gain for name, gain in found.gains.items() if gain is not None}
-        aam = f"gains {gains['AAM']:.2f}"
-        if gains["AAM"] < 0:
-            aam = f"costs {-gains['AAM']:.2f}, where the paper's gains {aam_in_the_paper:.2f}"
+        gain_of_dr, gain = found.gains.values()
+        aam = f"gains {gain:.2f}"
+        if gain < 0:
+            aam = f"costs {-gain:.2f}, where the paper's gains {aam_in_the_paper:.2f}"
         return (
             f"The candidate of {length} meets every limit on {len(SEEDS)} seeds, and is the scale. "
-            f"DR gains {gains['DR']:.2f} points there, nearer to the paper's than at the reduced "
+            f"DR gains {gain_of_dr:.2f} points there, nearer to the paper's than at the reduced "
             f"scale; AAM {aam}.{_twice(tried, length)}"
         )
     return "No candidate has met every limit on all its seeds yet."
@@ -155,18 +154,17 @@ def _twice(tried: dict[str, ArmRuns], length: str) -> str:
     """What twice the epochs of a schedule change, of TWICE's arms on the seeds that have both."""
     double = 2 * LENGTHS[length]["epochs"]
     longer = next((n for n, fields in LENGTHS.items() if fields["epochs"] == double), "")
-    changes, before, after = [], [], []
+    nmes = []  # arm by arm, once and twice
     for arm in TWICE:
         once, twice = (tried.get(n, {}).get(arm, {}) for n in (length, longer))
         if not (seeds := once.keys() & twice.keys()):
             return ""
-        nmes = [nmes_of({arm: {s: kept[s] for s in seeds}})[arm] for kept in (once, twice)]
-        changes.append(f"{tables.label(arm)} from {nmes[0]:.2f} to {nmes[1]:.2f}")
-        before.append(nmes[0])
-        after.append(nmes[1])
+        nmes.append([100 * seed_means({s: e[s] for s in seeds}).mean() for e in (once, twice)])
+    smooth, l2 = ("from {:.2f} to {:.2f}".format(*both) for both in nmes)
+    penalty = "from {:.2f} to {:.2f}".format(*np.subtract(nmes[1], nmes[0]))
     return (
-        f" Twice the epochs take {' and '.join(changes)} (one seed), and the penalty of l2 from "
-        f"{before[1] - before[0]:.2f} to {after[1] - after[0]:.2f}."
+        f" Twice the epochs take smooth-l1 {smooth} and l2 {l2} (one seed), and the penalty of l2 "
+        f"{penalty}."
     )
 
 

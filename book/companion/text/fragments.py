@@ -149,19 +149,17 @@ def _dollars(money: float) -> str:
 
 def setup() -> str:
     """The paper's protocol beside that of the runs here."""
-    paper, ours = (RunConfig.at(scale, "300w") for scale in ("full", "reduced"))
-    text: dict[str, list[Any]] = {
-        "picture": [f"{c.image_size} × {c.image_size} pixels" for c in (paper, ours)],
-        "heatmap": [f"{c.image_size // 4} × {c.image_size // 4} cells" for c in (paper, ours)],
-        "stacks": [c.stacks for c in (paper, ours)],
-        "channels": [c.width for c in (paper, ours)],
-        "halvings": [c.depth for c in (paper, ours)],
-        "epochs": [c.epochs for c in (paper, ours)],
-        "batch": [c.batch_size for c in (paper, ours)],
-        "learning rate": [f"{c.learning_rate:g}" for c in (paper, ours)],
-        "optimiser": ["Adam", "Adam"],
-    }
-    rows = [[name, *values] for name, values in text.items()]
+    configs = [RunConfig.at(scale, "300w") for scale in ("full", "reduced")]
+    settings = {
+        "picture": "{0.image_size} × {0.image_size} pixels", "heatmap": "{1} × {1} cells",
+        "stacks": "{0.stacks}", "channels": "{0.width}", "halvings": "{0.depth}",
+        "epochs": "{0.epochs}", "batch": "{0.batch_size}", "learning rate": "{0.learning_rate:g}",
+        "optimiser": "Adam",
+    }  # fmt: skip
+    rows = [
+        [name, *(text.format(config, config.image_size // 4) for config in configs)]
+        for name, text in settings.items()
+    ]
     return markdown_table(["setting", "the paper (scale `full`)", "here (scale `reduced`)"], rows)
 
 
@@ -169,8 +167,7 @@ def contents() -> str:
     """Each experiment with its table or figure of the paper, and where it stands here."""
     toc = (BOOK / "_toc.yml").read_text(encoding="utf-8")
     listed = [
-        (e.title, e.paper, SHOWN_ON.get(e.name, f"experiments/{e.name}"))
-        for e in EXPERIMENTS.values()
+        (e.title, e.paper, SHOWN_ON.get(n, f"experiments/{n}")) for n, e in EXPERIMENTS.items()
     ]
     rows = []
     for title, paper, page in (*listed, *EXTRA):

@@ -54,9 +54,9 @@ def mean(value: float, deviation: float, digits: int = 2, factor: float = 100) -
 def bracketed(values: Sequence[float], form: str, text: str | None = None) -> Cell:
     """A value with its 95 % limits behind it, each in a format such as ".2f"; or a `text` of
     them."""
-    value, low, high = (f"{v:{form}}" for v in values)
-    shown = f"{value} [{low}, {high}]" if text is None else text
-    return Cell(shown, dict(zip(("", *LIMITS), values, strict=True)))
+    if text is None:
+        text = "{} [{}, {}]".format(*(f"{v:{form}}" for v in values))
+    return Cell(text, dict(zip(("", *LIMITS), values, strict=True)))
 
 
 def effect(found: Effect) -> Cell:
@@ -86,17 +86,16 @@ def table_of(rows: Sequence[Mapping[str, Any]], index: str) -> pd.DataFrame:
     that would be empty are left out; an empty table without rows."""
     if not rows:
         return pd.DataFrame()
-    texts = [{n: _text(cell) for n, cell in row.items() if n[0] != "."} for row in rows]
+    texts = [
+        {n: c.text if isinstance(c, Cell) else c for n, c in row.items() if n[0] != "."}
+        for row in rows
+    ]
     shown = pd.DataFrame(texts).fillna("")
     shown = shown.drop(columns=[n for n in shown if (shown[n] == "").all()])
     shown = shown.set_index(index).rename_axis(None)
     shown.attrs["data"] = [_numbers(row) for row in rows]
     shown.attrs["links"] = [row.get(".link", "") for row in rows]
     return shown
-
-
-def _text(cell: Any) -> Any:
-    return cell.text if isinstance(cell, Cell) else cell
 
 
 def _numbers(row: Mapping[str, Any]) -> dict[str, Any]:

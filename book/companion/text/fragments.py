@@ -87,8 +87,7 @@ def budget(records: Records) -> str:
     records, else from the benchmark (every run on 300-W then, for the scale's own epochs), on a GPU
     else from counted operations; the hour's price from prices.yml."""
     planned = entries(records)
-    rows: list[list[object]] = []
-    devices = {"cpu"}
+    rows: list[tuple[str, str, float, str, int, float]] = []  # as `_cost_row` takes them
     live = Records.load(ROOT / "results" / "live")  # made here
     for scale, source in {"smoke": live, "reduced": records}.items():
         kept = [r.provenance for r in source.runs if r.config.scale == scale]
@@ -98,28 +97,27 @@ def budget(records: Records) -> str:
             basis = f"median of {len(kept)} runs, {where}, {kept[0]['threads']} thread"
             # The reduced scale is that of the plan: each run as long as it took or is expected to.
             total = sum(entry.minutes or 0.0 for entry in planned) / 60 if scale == "reduced" else 0
-            rows.append(_cost_row(scale, basis, hours, "cpu", kept[0]["threads"], total))
+            rows.append((scale, basis, hours, "cpu", kept[0]["threads"], total))
     full = RunConfig.at("full", "300w")
     for record in costs.load(records.folder):
         rate = record["step"]["batch"] / costs.medians(record["step"]["seconds"])["step with star"]
-        hours, machine = FACES_300W * full.epochs / rate / 3600, record["machine"]
-        basis = f"from {rate:.1f} faces a second, {machine['device_name']}"
-        device, threads = machine["device"], machine["threads"]
-        rows.append(_cost_row("full", basis, hours, device, threads, len(planned) * hours))
-        devices.add(device)
-    if "cuda" not in devices:
+        hours, where = FACES_300W * full.epochs / rate / 3600, record["machine"]
+        basis = f"from {rate:.1f} faces a second, {where['device_name']}"
+        total = len(planned) * hours
+        rows.append(("full", basis, hours, where["device"], where["threads"], total))
+    if "cuda" not in [device for *_, device, _, _ in rows]:
         hours = gpu_minutes(full, FACES_300W) / 60
         basis = f"not measured: at least, from counted operations, on an {H200.name}"
-        rows.append(_cost_row("full", basis, hours, "h200", 1, len(planned) * hours))
-        devices.add("h200")
+        rows.append(("full", basis, hours, "h200", 1, len(planned) * hours))
     every = f"all {len(planned)} planned runs"
     head = ["scale", "measured", "one run", "its price", every, "their price"]
+    devices = {"cpu", *(device for *_, device, _, _ in rows)}
     used = [
         f"[{price['name']}]({price['source']}) at {price['per_hour']:g} dollars"
         for device, price in PRICES.items()
         if device in devices
     ]
-    return markdown_table(head, rows) + (
+    return markdown_table(head, [_cost_row(*row) for row in rows]) + (
         f"\n\nThe prices assume an hour of {' and '.join(used)}, on demand, as in the sources"
         " linked here. A run on a CPU pays for its share of the machine's threads. What was"
         " measured was measured on our machines, not on these."
@@ -129,22 +127,13 @@ def budget(records: Records) -> str:
 def _cost_row(
     scale: str, basis: str, hours: float, device: str, threads: int, hours_of_all: float
 ) -> list[object]:
-    prices = PRICES[device]
-    money = hours * prices["per_hour"] * threads / prices.get("threads", threads)
-    every = ["–", "–"]
-    if hours_of_all:
-        every = [_time(hours_of_all), _dollars(hours_of_all / hours * money)]
-    return [scale, basis, _time(hours), _dollars(money), *every]
-
-
-def _time(hours: float) -> str:
-    if hours < 1:
-        return f"{60 * hours:.1f} minutes"
-    return f"{hours:,.0f} hours"
-
-
-def _dollars(money: float) -> str:
-    return f"{100 * money:.2g} cents" if money < 1 else f"{money:,.0f} dollars"
+    prices, cells = PRICES[device], []
+    price = prices["per_hour"] * threads / prices.get("threads", threads)
+    for time in (hours, hours_of_all):
+        money = time * price
+        cells.append(f"{time:,.0f} hours" if time >= 1 else f"{60 * time:.1f} minutes")
+        cells.append(f"{money:,.0f} dollars" if money >= 1 else f"{100 * money:.2g} cents")
+    return [scale, basis, *cells[:2], *(cells[2:] if hours_of_all else ["–", "–"])]
 
 
 def setup() -> str:

@@ -94,8 +94,14 @@ def test_shares_are_of_the_step_with_star():
     assert shares["not network"] == pytest.approx(1 - 0.09 / 0.11)
 
 
-def test_the_share_of_the_literal_equations_is_measured_in_the_step():
+def test_the_share_of_the_literal_equations_is_measured_in_the_step_or_follows_from_the_loss():
     literal = record()
+    share, measured = costs.form_share(literal, "literal")
+    loss = 4 * 20e-5 * 2 * 98  # four stacks, two faces
+    assert share == pytest.approx(loss / (0.099 + loss)) and not measured
+    assert costs.form_share(literal, "ours") == (pytest.approx(0.01), True)
+    with pytest.raises(ValueError, match="form: expected ours or literal"):
+        costs.form_share(literal, "other")
     time = {"median": 0.011, "low": 0.011, "high": 0.011, "rounds": 3}
     literal["step"]["seconds"]["transcription loss"] = time
     share, measured = costs.form_share(literal, "literal")

@@ -1,5 +1,6 @@
 """The first screen's sentences follow from the records, and fail when these no longer bear them."""
 
+import dataclasses
 import re
 import textwrap
 from pathlib import Path
@@ -73,6 +74,8 @@ def test_a_sentence_that_is_no_longer_true_stops_the_book_and_not_somebody_else_
     monkeypatch.setattr("companion.page.ROOT", tmp_path)
     with pytest.raises(ValueError, match="ablation_distance: no longer true: STAR loss harms"):
         page.say(false)
+    for other in ({"scale": "long"}, {"dataset": "synthface"}, {"seeds": [0, 1]}):
+        assert "STAR loss harms" not in dataclasses.replace(page, **other).say(false).data
 
 
 @pytest.mark.parametrize(

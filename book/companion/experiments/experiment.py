@@ -7,6 +7,7 @@ from typing import Any
 from starlib.training.config import PROTOCOL, RunConfig
 
 DISTANCES = ("l1", "smooth_l1", "l2", "wing")
+BOTH = ("smooth_l1", "l2")  # the distances of most experiments
 # synthface with noise of strength 3, 0 and 6, and of strength 3 without its direction.
 LEVELS = ("synthface", "synthface-0", "synthface-6", "synthface-isotropic")
 BLOCKS: dict[str, dict[str, Any]] = {"basic": {}, "dr": {"dr": True}, "aam": {"aam": True}}

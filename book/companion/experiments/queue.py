@@ -73,14 +73,13 @@ def entries(
     experiments: Sequence[str] | None = None,
     datasets: Sequence[str] | None = None,
     seeds: Sequence[int] | None = None,
-    device: str = "cpu",
-    gpu_factor: float = 1.0,
+    gpu_factor: float | None = None,
 ) -> list[Entry]:
     """The runs that experiments need, each once, in ORDER, then by seed, then the cheap before the
     dear.
 
-    Minutes to expect are those of the machine of the finished runs, or for device "cuda"
-    `gpu_factor` times the lower bound for the GPU of `companion.experiments.estimate`.
+    Minutes to expect are those of the machine of the finished runs; with a `gpu_factor` that many
+    times the lower bound for the GPU of `companion.experiments.estimate`.
     """
     users: dict[RunConfig, dict[str, str]] = {}  # -> experiment -> the name of the arm there
     for name, experiment in EXPERIMENTS.items():
@@ -103,7 +102,7 @@ def entries(
             minutes = run.provenance["seconds"] / 60
         elif config.protocol != PROTOCOL:
             continue  # an older protocol is closed
-        elif device == "cuda":
+        elif gpu_factor is not None:
             minutes = gpu_factor * gpu_minutes(config, faces_of(config, records.runs))
         else:
             minutes = expected_minutes(config, records.runs)

@@ -83,7 +83,8 @@ def forest(
     if not any(effect.run for effect in effects.values()):
         return nothing()
     data = effect_rows(effects, unit)
-    figure, [axes] = panels(1, height=0.36 * len(effects) + 0.8)
+    with sns.axes_style("whitegrid"):
+        figure, axes = plt.subplots(figsize=(WIDTH, 0.36 * len(effects) + 1.2))
     beside: Any = {"transform": axes.get_yaxis_transform(), "va": "center"}
     for row, (name, effect) in enumerate(effects.items()):
         if not effect.run:

@@ -28,14 +28,7 @@ def numbers(records: Records) -> dict[str, Any]:
     runs = records.runs
     return {
         "paper": printed(published()),
-        "scale": {
-            name: {
-                key: f"{value:,}"
-                for key, value in RunConfig.at(name, "300w").to_dict().items()
-                if type(value) is int
-            }
-            for name in SCALES
-        },
+        "scale": {name: RunConfig.at(name, "300w").to_dict() for name in SCALES},
         "synthface": _synthface(runs),
         "optimum": _optimum(),
         "play": {"unit": f"{100 * play.UNIT:g}", "picture": str(play.PICTURE)},

@@ -40,13 +40,13 @@ def _runs(options: argparse.Namespace) -> int:
         return _check(records)
     claims = claims_of_runs(options.scale)
     what = options.scale, options.experiment, options.dataset
-    hours, factor = "about {:.1f} hours of one core", None
+    hours, factor = "about {:.1f} hours of one core", 1.0
     if options.device == "cuda":
         gpu, factor = own_gpu(costs.load(records.folder))
         hours = f"at least {{:.1f}} hours on an {gpu}, computed and not measured"
         if factor != 1:
             hours = f"about {{:.1f}} hours on an {gpu}, from its benchmark"
-    listed = entries(records, *what, gpu_factor=factor)
+    listed = entries(records, *what, gpu_factor=factor if options.device == "cuda" else None)
     print(f"{'state':8} {'minutes':>7}  {'data set':14} {'seed':>4}  arm: what it decides")
     for entry in listed:
         if not (options.missing and entry.run):

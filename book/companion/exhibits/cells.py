@@ -51,18 +51,16 @@ def mean(value: float, deviation: float, digits: int = 2, factor: float = 100) -
     return Cell(text, {"": value, ", SD": deviation})
 
 
-def bracketed(values: Sequence[float], form: str, text: str | None = None) -> Cell:
-    """A value with its 95 % limits behind it, each in a format such as ".2f"; or a `text` of
-    them."""
-    if text is None:
-        text = "{} [{}, {}]".format(*(f"{v:{form}}" for v in values))
-    return Cell(text, dict(zip(("", *LIMITS), values, strict=True)))
+def bracketed(values: Sequence[float], form: str) -> Cell:
+    """A value with its 95 % limits behind it, each in a format such as ".2f"."""
+    value, low, high = (f"{v:{form}}" for v in values)
+    return Cell(f"{value} [{low}, {high}]", dict(zip(("", *LIMITS), values, strict=True)))
 
 
 def effect(found: Effect) -> Cell:
     """An effect in points with its interval; empty where an arm is not run."""
     values = [100 * value for value in (found.mean, found.low, found.high)]
-    return bracketed(values, ".2f", interval(found) if found.run else "")
+    return Cell(interval(found) if found.run else "", bracketed(values, ".2f").numbers)
 
 
 def errors(found: Effect) -> dict[str, Any]:

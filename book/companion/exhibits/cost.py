@@ -127,7 +127,8 @@ def situation_table(record: dict[str, Any]) -> pd.DataFrame:
 def step_table(record: dict[str, Any]) -> pd.DataFrame:
     """A training step and its parts by themselves. The share of the literal equations is of
     a step with them in place of our form."""
-    step, rows = record["step"], []
+    step = record["step"]
+    rows = []
     for name, times in step["seconds"].items():
         share = times["median"] / step["seconds"]["step with star"]["median"]
         if name == "transcription loss":

@@ -7,6 +7,7 @@ from companion.experiments.experiment import (
     BOTH,
     LEVELS,
     REGRESSION,
+    Arms,
     Comparison,
     Experiment,
     arms_of,
@@ -104,7 +105,8 @@ def _alternatives() -> Experiment:
 
 def _weight_and_tricks() -> Experiment:
     """Planned when STAR was known to lose with DR at w = 1, and before any run at another w."""
-    arms, comparisons = {}, {}
+    arms: Arms = {}
+    comparisons: dict[str, Comparison] = {}
     for block in ("dr", "aam"):
         changes: list[dict[str, Any]] = [REGRESSION, {}, {"weight": 10}, {"weight": 20}]
         own = arms_of(*(fields | {block: True} for fields in changes))

@@ -127,8 +127,9 @@ def budget(records: Records) -> str:
 def _cost_row(
     scale: str, basis: str, hours: float, device: str, threads: int, hours_of_all: float
 ) -> list[object]:
-    prices, cells = PRICES[device], []
+    prices = PRICES[device]
     price = prices["per_hour"] * threads / prices.get("threads", threads)
+    cells: list[str] = []
     for time in (hours, hours_of_all):
         money = time * price
         cells.append(f"{time:,.0f} hours" if time >= 1 else f"{60 * time:.1f} minutes")

@@ -107,12 +107,12 @@ def subset_errors(effects: Mapping[str, Mapping[str, Effect]]) -> pd.DataFrame:
     return cells.table_of(rows, "subset, comparison")
 
 
-def arm_table(runs: ArmRuns, **which: str) -> pd.DataFrame:
-    """NME of each arm, mean ± standard deviation over seeds; `which` as in `face_errors`."""
+def arm_table(runs: ArmRuns) -> pd.DataFrame:
+    """NME of each arm, mean ± standard deviation over seeds."""
     rows = [
         {
             "arm": label(name),
-            "NME (%)": cells.spread(error_matrix(by_seed, **which).mean(1) if by_seed else []),
+            "NME (%)": cells.spread(error_matrix(by_seed).mean(1) if by_seed else []),
             "seeds": len(by_seed),
         }
         for name, by_seed in runs.items()

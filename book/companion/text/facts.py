@@ -11,17 +11,9 @@ from companion.evidence.claims import parameter_count
 from companion.evidence.published import printed_number
 from companion.exhibits import run_tables, tables
 from companion.exhibits.cells import markdown_table, percent
+from companion.experiments import schedule
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import ArmRuns, Records
-from companion.experiments.schedule import (
-    ARMS,
-    BASELINE_AT_MOST,
-    GAIN_AT_MOST,
-    LENGTHS,
-    SEEDS,
-    TWICE,
-    judged,
-)
 from starlib.data.crops import STORE_MARGIN, VIEW_MARGIN
 from starlib.runs.records import Run
 from starlib.training.config import SCALES, RunConfig
@@ -86,15 +78,15 @@ def schedules(records: Records) -> str:
     same arms; and which of them is the scale."""
     every = records.arm_runs(EXPERIMENTS["schedule"], "300w")
     tried: dict[str, ArmRuns] = {
-        length: {arm: by_seed for arm in ARMS if (by_seed := every[f"{length}: {arm}"])}
-        for length in LENGTHS
+        length: {arm: by_seed for arm in schedule.ARMS if (by_seed := every[f"{length}: {arm}"])}
+        for length in schedule.LENGTHS
     }
     known = {
         arm: nme
         for arm, where in PRINTED.items()
         if (nme := printed_number(f"table3/300w/{where}/0")) is not None
     }
-    limits = [BASELINE_AT_MOST, GAIN_AT_MOST, GAIN_AT_MOST]
+    limits = [schedule.BASELINE_AT_MOST, schedule.GAIN_AT_MOST, schedule.GAIN_AT_MOST]
     rows: list[list[object]] = [
         ["*at most*", "", "", *limits, "no criterion", ""],
         ["the paper (full test set, 256 px)", "–", "", *_distances(known), ""],
@@ -105,7 +97,7 @@ def schedules(records: Records) -> str:
             runs = [run for by_seed in arms.values() for run in by_seed.values()]
             times = [r.provenance["seconds"] / 60 for r in runs if not r.config.aam]
             minutes = f"{np.median(times):.0f}" if times else ""
-            found = judged(nmes_of(arms))
+            found = schedule.judged(nmes_of(arms))
             settled = "" if found is None else SETTLED[found.settled]
             shown = _distances(nmes_of(arms))
             rows.append([length, " or ".join(map(str, seeds)), minutes, *shown, settled])
@@ -124,7 +116,7 @@ def nmes_of(arms: ArmRuns) -> dict[str, float]:
 
 def _distances(nmes: dict[str, float]) -> list[str]:
     """The baseline of a schedule, the gains over it and the penalty, as cells."""
-    found = judged(nmes)
+    found = schedule.judged(nmes)
     if found is None:
         return [""] * 4
     numbers = (found.baseline, *found.gains.values(), found.penalty)
@@ -133,17 +125,18 @@ def _distances(nmes: dict[str, float]) -> list[str]:
 
 def _chosen(tried: dict[str, ArmRuns], aam_in_the_paper: float) -> str:
     """Which candidate is the scale, once one has met the limits on all seeds."""
+    seeds = len(schedule.SEEDS)
     for length, arms in tried.items():
-        criteria = [arms.get(arm, {}) for arm in ARMS if arm != "l2"]
-        found = judged(nmes_of(arms))
-        if min(map(len, criteria)) < len(SEEDS) or found is None or not found.settled:
+        criteria = [arms.get(arm, {}) for arm in schedule.ARMS if arm != "l2"]
+        found = schedule.judged(nmes_of(arms))
+        if min(map(len, criteria)) < seeds or found is None or not found.settled:
             continue
         gain_of_dr, gain = found.gains.values()
         aam = f"gains {gain:.2f}"
         if gain < 0:
             aam = f"costs {-gain:.2f}, where the paper's gains {aam_in_the_paper:.2f}"
         return (
-            f"The candidate of {length} meets every limit on {len(SEEDS)} seeds, and is the scale. "
+            f"The candidate of {length} meets every limit on {seeds} seeds, and is the scale. "
             f"DR gains {gain_of_dr:.2f} points there, nearer to the paper's than at the reduced "
             f"scale; AAM {aam}.{_twice(tried, length)}"
         )
@@ -152,10 +145,10 @@ def _chosen(tried: dict[str, ArmRuns], aam_in_the_paper: float) -> str:
 
 def _twice(tried: dict[str, ArmRuns], length: str) -> str:
     """What twice the epochs of a schedule change, of TWICE's arms on the seeds that have both."""
-    double = 2 * LENGTHS[length]["epochs"]
-    longer = next((n for n, fields in LENGTHS.items() if fields["epochs"] == double), "")
+    double = 2 * schedule.LENGTHS[length]["epochs"]
+    longer = next((n for n, fields in schedule.LENGTHS.items() if fields["epochs"] == double), "")
     nmes = []  # arm by arm, once and twice
-    for arm in TWICE:
+    for arm in schedule.TWICE:
         once, twice = (tried.get(n, {}).get(arm, {}) for n in (length, longer))
         if not (seeds := once.keys() & twice.keys()):
             return ""

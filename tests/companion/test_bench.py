@@ -75,11 +75,8 @@ def test_growth_of_a_linear_time_is_one_beyond_its_fixed_cost():
     assert costs.growth(record()) == pytest.approx(1)
     assert costs.growth(record(fixed=0.01)) == pytest.approx(1)
     assert costs.growth(record(fixed=0.01), beyond_fixed=False) < 0.7
-
-
-def test_growth_of_times_below_the_fixed_cost_is_not_a_number():
     noisy = record(fixed=0.01)
-    noisy["loss"]["fixed"]["star"]["median"] = 1.0
+    noisy["loss"]["fixed"]["star"]["median"] = 1.0  # more than any time
     assert np.isnan(costs.growth(noisy))
 
 
@@ -94,8 +91,14 @@ def test_shares_are_of_the_step_with_star():
     assert shares["not network"] == pytest.approx(1 - 0.09 / 0.11)
 
 
-def test_the_share_of_the_literal_equations_is_measured_in_the_step():
+def test_the_share_of_the_literal_equations_is_measured_in_the_step_or_follows_from_the_loss():
     literal = record()
+    share, measured = costs.form_share(literal, "literal")
+    loss = 4 * 20e-5 * 2 * 98  # four stacks, two faces
+    assert share == pytest.approx(loss / (0.099 + loss)) and not measured
+    assert costs.form_share(literal, "ours") == (pytest.approx(0.01), True)
+    with pytest.raises(ValueError, match="form: expected ours or literal"):
+        costs.form_share(literal, "other")
     time = {"median": 0.011, "low": 0.011, "high": 0.011, "rounds": 3}
     literal["step"]["seconds"]["transcription loss"] = time
     share, measured = costs.form_share(literal, "literal")

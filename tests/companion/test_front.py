@@ -1,5 +1,6 @@
 """The first screen's sentences follow from the records, and fail when these no longer bear them."""
 
+import dataclasses
 import re
 import textwrap
 from pathlib import Path
@@ -58,22 +59,20 @@ def test_plain_l2_improves_beyond_the_epochs_of_the_settled_scale_as_its_page_sa
     assert all(seed_means({s: twice[s]}) < 0.95 * seed_means({s: long[s]}) for s in both)
 
 
-def page_of(results):
-    experiment = EXPERIMENTS["ablation_distance"]
-    return Page(experiment, "300w", "reduced", None, ("l2",), ("l2", "STAR l2"), (),
-                Records.load(results))  # fmt: skip
-
-
 def test_a_sentence_that_is_no_longer_true_stops_the_book_and_not_somebody_else_s_page(
     tmp_path, monkeypatch
 ):
     write_arms(ABLATION, "300w", tmp_path / "results", {"l2": 0.05, "STAR l2": 0.04})
-    page, false = page_of(tmp_path / "results"), Statement("STAR loss harms.", False)
+    records, arms = Records.load(tmp_path / "results"), ("l2", "STAR l2")
+    page = Page(ABLATION, "300w", "reduced", None, ("l2",), arms, (), records)
+    false = Statement("STAR loss harms.", False)
     assert "STAR loss harms" not in page.say(false).data
     assert page.say(Statement("STAR loss helps.", True)).data.startswith("> **Finding.** STAR loss")
     monkeypatch.setattr("companion.page.ROOT", tmp_path)
     with pytest.raises(ValueError, match="ablation_distance: no longer true: STAR loss harms"):
         page.say(false)
+    for other in ({"scale": "long"}, {"dataset": "synthface"}, {"seeds": [0, 1]}):
+        assert "STAR loss harms" not in dataclasses.replace(page, **other).say(false).data
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import yaml
 
-from companion.bench import summary as costs
 from companion.evidence import ambiguity, claims, rules
 from companion.evidence.statistics import contrast
 from companion.evidence.verdicts import Measured, Verdict, by_leads, by_not_worse, by_sign
@@ -280,30 +279,6 @@ def test_what_the_heatmap_shows_is_judged_beside_a_network_without_label_noise(t
     verdict = Verdict.OPPOSITE if turned else Verdict.SAME_SIGN
     assert {found[claim].verdict for claim in AMBIGUITY} == {verdict}
     assert "°" in found[AMBIGUITY[0]].reason
-
-
-def test_the_literal_form_is_judged_by_itself():
-    times = {"step with star": 1.0, "star loss": 0.01, "regression loss": 0.005}
-    sizes = [
-        {"batch": b, "points": 98, "side": 64, "seconds": {"transcription": {"median": 0.01 * b}}}
-        for b in (1, 16)
-    ]
-    record = {
-        "machine": {"device_name": "one"},
-        "step": {
-            "batch": 2,
-            "config": {"stacks": 4, "image_size": 256},
-            "seconds": {name: {"median": value} for name, value in times.items()},
-        },
-        "loss": {"sizes": sizes},
-    }
-    share, measured = costs.form_share(record, "literal")
-    assert share == pytest.approx(0.08 / 1.07, rel=1e-3) and not measured
-    assert costs.form_share(record, "ours") == (pytest.approx(0.01), True)
-    record["step"]["seconds"]["transcription loss"] = {"median": 0.03}
-    assert costs.form_share(record, "literal") == (pytest.approx(0.03 / 1.02), True)
-    with pytest.raises(ValueError, match="form: expected ours or literal"):
-        costs.form_share(record, "other")
 
 
 @pytest.mark.parametrize(

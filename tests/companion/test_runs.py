@@ -10,8 +10,11 @@ from companion.evidence.effects import face_errors
 from companion.experiments.train_all import run_all
 from starlib import metrics
 from starlib.data import crops
+from starlib.data.own.schemes import scheme_of
 from starlib.runs.finished import load_all, load_run
 from starlib.runs.run import _lock, known_fingerprints, run
+from starlib.training.config import RunConfig
+from tests.own import SMALL, describe
 from tests.starlib.test_runs import CONFIG, Here, age, with_fake_training
 
 
@@ -166,3 +169,35 @@ def test_without_data_sets_the_companion_says_so_in_one_sentence(
     assert companion_main([*command, "--results", str(results)]) == 2
     sentence = capsys.readouterr().err.strip().splitlines()[-1]
     assert sentence.startswith("error: ") and "$STARLIB_DATA or --data-root" in sentence
+
+
+def test_a_model_is_trained_on_your_own_data(cats, results):
+    path = describe(cats[0])
+    found = run(RunConfig.at("smoke", path, **SMALL), results=results)
+    target = found.landmarks()["target"]  # training faces have the same landmarks
+    mean = np.broadcast_to(target.mean(0), target.shape)
+    expected = metrics.nme(mean, target, scheme_of(path)).mean()
+    assert found.metrics["mean_shape"]["nme"] == pytest.approx(expected, rel=1e-3)
+    assert found.metrics["test"]["faces"] == 4
+    assert face_errors(found).mean() == pytest.approx(found.metrics["test"]["nme"], rel=1e-6)
+
+
+@pytest.mark.filterwarnings("default")  # Dask leaves sockets and loops to the garbage collector
+def test_dask_workers_train_each_run_once(tiny_300w, results):
+    dask = pytest.importorskip("distributed")
+    configs = [dataclasses.replace(CONFIG, seed=seed, epochs=1) for seed in range(3)]
+    message = []
+    cluster = dask.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0")
+    with cluster, dask.Client(cluster) as client:
+        executor = client.get_executor(pure=False)
+
+        def train_all():
+            where = {"results": results, "data_root": tiny_300w}
+            return run_all(configs, **where, say=message.append, executor=executor)
+
+        first = train_all()
+        written = [found.path.stat().st_mtime_ns for found in first]
+        again = train_all()
+    assert len(message) == 3 and {run.config for run in first} == set(configs)
+    assert [found.path.stat().st_mtime_ns for found in again] == written
+    assert len(list(results.glob("runs/*.json"))) == 3

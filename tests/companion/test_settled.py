@@ -1,6 +1,5 @@
 """The rules of the settled scale: what they name exists and is planned, and code decides them."""
 
-import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +21,6 @@ from companion.experiments.records import Records
 from companion.experiments.schedule import ARMS, CANDIDATES, judged, schedule
 from companion.page import experiment_page
 from companion.text import facts
-from companion.text.statements import Statement
 from companion.text.verdicts import settled_claims, settled_hypotheses
 from starlib.runs.records import Run
 from starlib.training.config import SCALES
@@ -330,12 +328,3 @@ def test_what_twice_the_epochs_change_is_said_once_both_runs_are_there(tmp_path)
     both = write("120 epochs, late", {"smooth_l1": 3.4, "l2": 3.7}, 1)
     changes = "Twice the epochs take smooth-l1 from 3.50 to 3.40 and l2 from 4.00 to 3.70"
     assert f"{changes} (one seed), and the penalty of l2 from 0.50 to 0.30." in both
-
-
-def test_a_sentence_is_said_of_the_runs_that_it_is_about_and_of_no_others():
-    page = experiment_page("stability", "300w", "reduced")
-    false = Statement("All is well.", holds=False)
-    with pytest.raises(ValueError, match="stability: no longer true: All is well"):
-        page.say(false)
-    for other in ({"scale": "long"}, {"dataset": "synthface"}, {"seeds": [0, 1]}):
-        assert "All is well" not in dataclasses.replace(page, **other).say(false).data

@@ -167,11 +167,9 @@ def summary(record: dict[str, Any], kind: str = "nme") -> dict[str, dict[str, An
             difference = pair[""] - pair["ours "]
             means: dict[str, Any] = {"worse": np.mean, "worse median": np.median}
             for key, mean in means.items():
-                rng = np.random.default_rng(0)
-                drawn = bootstrap(
-                    (difference,), mean, n_resamples=DRAWS, method="percentile", rng=rng
-                ).confidence_interval
-                row[key] = (float(mean(difference)), float(drawn.low), float(drawn.high))
+                how: Any = {"n_resamples": DRAWS, "method": "percentile"}
+                drawn = bootstrap((difference,), mean, rng=np.random.default_rng(0), **how)
+                row[key] = (float(mean(difference)), *map(float, drawn.confidence_interval))
         rows[name] = row
     return rows
 

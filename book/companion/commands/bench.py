@@ -13,15 +13,14 @@ from companion.bench import peers, training
 from companion.bench import summary as costs
 from companion.bench import timing as bench
 from companion.exhibits.cost import record_text
+from starlib.commands import add_device
 from starlib.data import load_dataset
-from starlib.devices import AUTO, available_device, set_backends
+from starlib.devices import available_device, set_backends
 from starlib.files import results_folder, write_text
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--device", default=AUTO, help="cpu, cuda, …; default a GPU where there is one"
-    )
+    add_device(parser)
     parser.add_argument("--parts", nargs="+", choices=costs.PARTS, help="default all")
     parser.add_argument("--rounds", type=int, default=21, help="at most, for each size")
     parser.add_argument(

@@ -43,20 +43,19 @@ def _evaluate(options: argparse.Namespace) -> int:
             f"{options.experiment} on {options.trained_on}"
         )
     waiting = {weights: out for weights, out in files.items() if not out.exists()}
-    without = sum(not weights.exists() for weights in waiting)
-    if len(waiting) > without:
+    ready = {weights: out for weights, out in waiting.items() if weights.exists()}
+    if ready:
         faces = load_dataset(options.dataset, "test", options.data_root)  # once for all runs
     parser = argparse.ArgumentParser()
     one.add(parser)
-    for weights, out in waiting.items():
-        if weights.exists():
-            out.parent.mkdir(parents=True, exist_ok=True)
-            call = ["--weights", str(weights), "--dataset", options.dataset, "--out", str(out)]
-            call += ["--device", options.device, "--batch-size", str(options.batch_size)]
-            one.evaluate(parser.parse_args(call), faces)
+    for weights, out in ready.items():
+        out.parent.mkdir(parents=True, exist_ok=True)
+        call = ["--weights", str(weights), "--dataset", options.dataset, "--out", str(out)]
+        call += ["--device", options.device, "--batch-size", str(options.batch_size)]
+        one.evaluate(parser.parse_args(call), faces)
     effects = subsets_elsewhere(records.folder, experiment, arms, options.dataset)
     if effects:
         print(subset_errors(effects).to_string())
-    if without:
+    if without := len(waiting) - len(ready):
         print(f"{without} of {len(files)} runs have no weights in {records.folder / 'weights'}")
     return 1 if without else 0

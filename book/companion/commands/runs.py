@@ -46,7 +46,7 @@ def _runs(options: argparse.Namespace) -> int:
         hours = f"at least {{:.1f}} hours on an {gpu}, computed and not measured"
         if factor != 1:
             hours = f"about {{:.1f}} hours on an {gpu}, from its benchmark"
-    listed = entries(records, *what, device=options.device, gpu_factor=factor)
+    listed = entries(records, *what, gpu_factor=factor if options.device == "cuda" else None)
     print(f"{'state':8} {'minutes':>7}  {'data set':14} {'seed':>4}  arm: what it decides")
     for entry in listed:
         if not (options.missing and entry.run):
@@ -71,23 +71,20 @@ def _shown(name: str) -> str:
 
 
 def _total(listed: Sequence[Entry], hours: str) -> str:
-    done = [entry for entry in listed if entry.run]
-    rest = [entry for entry in listed if not entry.run]
-    spent = sum(entry.minutes or 0 for entry in done) / 60
-    text = f"{len(done)} of {len(listed)} runs done ({spent:.1f} hours)"
-    if any(entry.minutes is None for entry in rest):
-        return f"{text}; {len(rest)} missing"
-    left = hours.format(sum(entry.minutes or 0 for entry in rest) / 60)
-    return f"{text}; {len(rest)} missing, {left}"
+    spent = [entry.minutes or 0 for entry in listed if entry.run]
+    left = [entry.minutes for entry in listed if not entry.run]
+    text = f"{len(spent)} of {len(listed)} runs done ({sum(spent) / 60:.1f} hours)"
+    known = [minutes for minutes in left if minutes is not None]
+    expected = f", {hours.format(sum(known) / 60)}" if len(known) == len(left) else ""
+    return f"{text}; {len(left)} missing{expected}"
 
 
 def _check(records: Records) -> int:
     """Recompute every record; those that cannot be read are named by the reader's warnings."""
-    runs = records.runs
     files = (records.folder / "runs").glob("*.json")
     written = sum(not path.name.startswith(PARTIAL) for path in files)
-    wrong = written - len(runs)
-    for run in runs:
+    wrong = written - len(records.runs)
+    for run in records.runs:
         try:
             verify(run)
         except ValueError as error:

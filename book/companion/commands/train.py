@@ -54,7 +54,20 @@ def _train(options: argparse.Namespace) -> int:
     if options.dask and options.workers > 1:
         raise ValueError("--workers: with --dask its own workers are used")
     with distributed.joined(options.device) as device, _dask(options.dask) as executor:
-        return _trained(options, device, executor)
+        started = time.time()
+        configs = distributed.once(lambda: _queue(options)) if options.queue else _configs(options)
+        runs = run_all(
+            configs, device, options.workers, options.results, options.data_root,
+            minutes=options.minutes, executor=executor, anew=options.anew, progress=not executor,
+            compiled=options.compile, wait=not options.queue,
+        )  # fmt: skip
+        left = len(configs) - len(runs)
+        if distributed.rank() == 0:
+            for found in runs:
+                print_run(found, results_folder(options.results), started)
+            if left:
+                print(f"{left} of {len(configs)} runs are not finished; the same command goes on")
+        return 1 if left else 0
 
 
 @contextlib.contextmanager
@@ -68,23 +81,6 @@ def _dask(address: str | None) -> Iterator[Executor | None]:
         raise ValueError("--dask: needs Dask: pip install 'starloss[dask]'") from error
     with client(address) as connected:
         yield connected.get_executor(pure=False)  # what failed is tried again
-
-
-def _trained(options: argparse.Namespace, device: str, executor: Executor | None) -> int:
-    started = time.time()
-    configs = distributed.once(lambda: _queue(options)) if options.queue else _configs(options)
-    runs = run_all(
-        configs, device, options.workers, options.results, options.data_root,
-        minutes=options.minutes, executor=executor, anew=options.anew, progress=not executor,
-        compiled=options.compile, wait=not options.queue,
-    )  # fmt: skip
-    left = len(configs) - len(runs)
-    if distributed.rank() == 0:
-        for found in runs:
-            print_run(found, results_folder(options.results), started)
-        if left:
-            print(f"{left} of {len(configs)} runs are not finished; the same command goes on")
-    return 1 if left else 0
 
 
 def _configs(options: argparse.Namespace) -> list[RunConfig]:

@@ -76,15 +76,15 @@ def angles(groups: Mapping[str, Mapping[int, Run]]) -> Figure:
     several arms, name -> seed -> run, beside chance."""
     edges = np.linspace(0, 90, 19)
     found = {
-        n: [measured.angles_to_noise(run) for run in runs.values()] for n, runs in groups.items()
+        name: [a for run in runs.values() if (a := measured.angles_to_noise(run)) is not None]
+        for name, runs in groups.items()
     }
-    kept = {n: [a for a in arrays if a is not None] for n, arrays in found.items()}
-    if not any(kept.values()):
+    kept = {name: np.concatenate(arrays) for name, arrays in found.items() if arrays}
+    if not kept:
         return figures.nothing()
     figure, [axes] = figures.panels(1, height=2.8)
     data = []
-    for index, (name, arrays) in enumerate((n, a) for n, a in kept.items() if a):
-        values = np.concatenate(arrays)
+    for index, (name, values) in enumerate(kept.items()):
         share = 100 * np.histogram(values, edges)[0] / len(values)
         look = figures.style(index, "color", "ls")
         axes.stairs(share, edges, lw=2, label=f"{name}: {values.mean():.0f}° on average", **look)

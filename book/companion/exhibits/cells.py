@@ -51,18 +51,16 @@ def mean(value: float, deviation: float, digits: int = 2, factor: float = 100) -
     return Cell(text, {"": value, ", SD": deviation})
 
 
-def bracketed(values: Sequence[float], form: str, text: str | None = None) -> Cell:
-    """A value with its 95 % limits behind it, each in a format such as ".2f"; or a `text` of
-    them."""
+def bracketed(values: Sequence[float], form: str) -> Cell:
+    """A value with its 95 % limits behind it, each in a format such as ".2f"."""
     value, low, high = (f"{v:{form}}" for v in values)
-    shown = f"{value} [{low}, {high}]" if text is None else text
-    return Cell(shown, dict(zip(("", *LIMITS), values, strict=True)))
+    return Cell(f"{value} [{low}, {high}]", dict(zip(("", *LIMITS), values, strict=True)))
 
 
 def effect(found: Effect) -> Cell:
     """An effect in points with its interval; empty where an arm is not run."""
     values = [100 * value for value in (found.mean, found.low, found.high)]
-    return bracketed(values, ".2f", interval(found) if found.run else "")
+    return Cell(interval(found) if found.run else "", bracketed(values, ".2f").numbers)
 
 
 def errors(found: Effect) -> dict[str, Any]:
@@ -86,17 +84,16 @@ def table_of(rows: Sequence[Mapping[str, Any]], index: str) -> pd.DataFrame:
     that would be empty are left out; an empty table without rows."""
     if not rows:
         return pd.DataFrame()
-    texts = [{n: _text(cell) for n, cell in row.items() if n[0] != "."} for row in rows]
+    texts = [
+        {n: c.text if isinstance(c, Cell) else c for n, c in row.items() if n[0] != "."}
+        for row in rows
+    ]
     shown = pd.DataFrame(texts).fillna("")
     shown = shown.drop(columns=[n for n in shown if (shown[n] == "").all()])
     shown = shown.set_index(index).rename_axis(None)
     shown.attrs["data"] = [_numbers(row) for row in rows]
     shown.attrs["links"] = [row.get(".link", "") for row in rows]
     return shown
-
-
-def _text(cell: Any) -> Any:
-    return cell.text if isinstance(cell, Cell) else cell
 
 
 def _numbers(row: Mapping[str, Any]) -> dict[str, Any]:

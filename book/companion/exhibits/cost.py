@@ -1,11 +1,9 @@
 """Tables and figures of the benchmark records."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import matplotlib.pyplot as plt
 import pandas as pd
-import seaborn as sns
 from matplotlib.figure import Figure
 
 from companion.bench import summary as costs
@@ -40,12 +38,9 @@ def machines_text(records: Sequence[dict[str, Any]]) -> str:
 
 def machine_table(records: Sequence[dict[str, Any]]) -> pd.DataFrame:
     """What each record was measured on, and when."""
-    rows = [
-        {**r["machine"], "commit": (r["machine"]["commit"] or "none")[:8]}
-        | {"measured": r["finished"][:10]}
-        for r in records
-    ]
-    return pd.DataFrame(rows).set_index("device_name").rename_axis(None).astype(str).T
+    table = pd.DataFrame([r["machine"] | {"measured": r["finished"][:10]} for r in records])
+    table["commit"] = table["commit"].fillna("none").str[:8]
+    return table.set_index("device_name").rename_axis(None).astype(str).T
 
 
 def summary_table(record: dict[str, Any]) -> pd.DataFrame:
@@ -64,9 +59,9 @@ def summary_table(record: dict[str, Any]) -> pd.DataFrame:
     return pd.DataFrame({"measured": rows})
 
 
-def _table(rows: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
-    """Row -> column -> cell."""
-    return table_of([{"row": name, **cells} for name, cells in rows.items()], "row")
+def _table(rows: Iterable[tuple[str, Mapping[str, Any]]]) -> pd.DataFrame:
+    """Rows, each a name and its cells by column."""
+    return table_of([{"row": name, **cells} for name, cells in rows], "row")
 
 
 def _sizes(record: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -79,10 +74,8 @@ def loss_table(record: dict[str, Any]) -> pd.DataFrame:
     rows = {name: size["seconds"] for name, size in _sizes(record).items()}
     rows["fixed cost"] = record["loss"]["fixed"]
     return _table(
-        {
-            row: {f"{LOSSES[name][0]}, ms": _milliseconds(value) for name, value in times.items()}
-            for row, times in rows.items()
-        }
+        (row, {f"{LOSSES[name][0]}, ms": _milliseconds(value) for name, value in times.items()})
+        for row, times in rows.items()
     )
 
 
@@ -107,35 +100,27 @@ def ratio_table(record: dict[str, Any]) -> pd.DataFrame:
         "limit": "ours / read and write",
     }
     return _table(
-        {
-            row: {text: number(costs.ratios(size)[name]) for name, text in columns.items()}
-            for row, size in _sizes(record).items()
-        }
+        (row, {text: number(costs.ratios(size)[name]) for name, text in columns.items()})
+        for row, size in _sizes(record).items()
     )
 
 
 def growth_table(record: dict[str, Any]) -> pd.DataFrame:
     """Slope of log time over log number of maps, with and without the fixed cost."""
+    columns = {"as measured": False, "beyond the fixed cost": True}
     return _table(
-        {
-            LOSSES[name][0]: {
-                "as measured": number(costs.growth(record, name, beyond_fixed=False)),
-                "beyond the fixed cost": number(costs.growth(record, name)),
-            }
-            for name in record["loss"]["fixed"]
-        }
+        (LOSSES[name][0], {c: number(costs.growth(record, name, by)) for c, by in columns.items()})
+        for name in record["loss"]["fixed"]
     )
 
 
 def situation_table(record: dict[str, Any]) -> pd.DataFrame:
     """One size with one thread, with two, and with two beside a busy process; empty for a GPU."""
-    rows = {}
+    rows = []
     for name, times in record["loss"].get("situations", {}).get("seconds", {}).items():
-        equations = times["transcription"]["median"] / times["star"]["median"]
-        rows[name] = {
-            "STAR, ms": _milliseconds(times["star"]),
-            "equations / ours": number(equations, 1),
-        }
+        equations = number(times["transcription"]["median"] / times["star"]["median"], 1)
+        cells = {"STAR, ms": _milliseconds(times["star"]), "equations / ours": equations}
+        rows.append((name, cells))
     return _table(rows)
 
 
@@ -143,22 +128,18 @@ def step_table(record: dict[str, Any]) -> pd.DataFrame:
     """A training step and its parts by themselves. The share of the literal equations is of
     a step with them in place of our form."""
     step = record["step"]
-    whole = step["seconds"]["step with star"]["median"]
-    texts = {"transcription loss": "STAR loss, literal equations"}
-
-    def share(name: str, seconds: float) -> float:
-        return costs.form_share(record, "literal")[0] if name in texts else seconds / whole
-
-    return _table(
-        {
-            texts.get(name, name): {
-                "ms, median (quartiles)": _milliseconds(times),
-                "images/s": _rate(step["batch"], times),
-                "% of a step with STAR": percent(share(name, times["median"])),
-            }
-            for name, times in step["seconds"].items()
+    rows = []
+    for name, times in step["seconds"].items():
+        share = times["median"] / step["seconds"]["step with star"]["median"]
+        if name == "transcription loss":
+            name, share = "STAR loss, literal equations", costs.form_share(record, "literal")[0]
+        cells = {
+            "ms, median (quartiles)": _milliseconds(times),
+            "images/s": _rate(step["batch"], times),
+            "% of a step with STAR": percent(share),
         }
-    )
+        rows.append((name, cells))
+    return _table(rows)
 
 
 def share_table(record: dict[str, Any]) -> pd.DataFrame:
@@ -170,13 +151,13 @@ def share_table(record: dict[str, Any]) -> pd.DataFrame:
         "not network": "all but the network's forward and backward pass",
     }
     values = costs.shares(record)
-    return _table({t: {"% of the step": percent(values[name])} for name, t in texts.items()})
+    return _table((t, {"% of the step": percent(values[name])}) for name, t in texts.items())
 
 
 def host_table(record: dict[str, Any]) -> pd.DataFrame:
     """Time of the processor to augment a batch for a GPU, and to draw noise as protocol 1 did."""
     host = record["host"]
-    return _table({name: {"ms": _milliseconds(t)} for name, t in host["seconds"].items()})
+    return _table((name, {"ms": _milliseconds(t)}) for name, t in host["seconds"].items())
 
 
 def variants_table(record: dict[str, Any]) -> pd.DataFrame:
@@ -185,20 +166,21 @@ def variants_table(record: dict[str, Any]) -> pd.DataFrame:
     for variants in record["variants"]:
         for name, times in variants["seconds"].items():
             rows.setdefault(name, {})[f"{variants['scale']}, ms"] = _milliseconds(times)
-    return _table(rows)
+    return _table(rows.items())
 
 
 def compile_table(record: dict[str, Any]) -> pd.DataFrame:
     """What compiling takes, and the steps that win it back; no rows where it does not work."""
-    rows = {}
+    rows = []
     for variants in record["variants"]:
         if variants["compile_seconds"] is not None:
             steps = costs.steps_until_compiling_pays(variants)
-            rows[variants["scale"]] = {
+            cells = {
                 "seconds to compile": number(variants["compile_seconds"], 0),
                 "steps that win them back": "never" if steps == float("inf") else f"{steps:.0f}",
                 "steps of a run on synthface": str(variants["steps"]),
             }
+            rows.append((variants["scale"], cells))
     return _table(rows)
 
 
@@ -206,20 +188,16 @@ def memory_table(record: dict[str, Any]) -> pd.DataFrame:
     """Memory of a training by the number of faces on the disk."""
     columns = {"stored_mb": "crops on the disk, MB", "used_mb": "memory of the training, MB"}
     return _table(
-        {
-            f"{size['faces']} faces": {text: number(size[key], 0) for key, text in columns.items()}
-            for size in record["memory"]
-        }
+        (f"{size['faces']} faces", {text: number(size[key], 0) for key, text in columns.items()})
+        for size in record["memory"]
     )
 
 
 def inference_table(record: dict[str, Any]) -> pd.DataFrame:
     """Images per second from stored crops to landmarks."""
     return _table(
-        {
-            f"batch {size['batch']}": {"images/s": _rate(size["batch"], size["seconds"]["predict"])}
-            for size in record["inference"]
-        }
+        (f"batch {size['batch']}", {"images/s": _rate(size["batch"], size["seconds"]["predict"])})
+        for size in record["inference"]
     )
 
 
@@ -252,8 +230,7 @@ def loss_figure(record: dict[str, Any]) -> Figure:
         for name, times in size["seconds"].items()
     ]
     data = pd.DataFrame(rows).sort_values(maps, kind="stable")
-    with sns.axes_style("whitegrid"):
-        figure, axes = plt.subplots(figsize=(figures.WIDTH, 5.2))
+    figure, [axes] = figures.panels(1, height=4.8)
     for text, colour, marker in LOSSES.values():
         own = data[data["loss"] == text]
         if len(own):
@@ -276,8 +253,7 @@ def share_figure(record: dict[str, Any]) -> Figure:
     names = {"regression loss": "regression loss", "star loss": "STAR loss", "augment": "the batch"}
     values = [100 * seconds[name] / seconds["step with star"] for name in names]
     data = pd.DataFrame({"part": names.values(), "share of a training step (%)": values})
-    with sns.axes_style("whitegrid"):
-        figure, axes = plt.subplots(figsize=(figures.WIDTH, 2.5))
+    figure, [axes] = figures.panels(1, height=2.1)
     colours, limit = (figures.ORANGE, figures.VERMILION, "#8c8c8c"), 100 * costs.NEGLIGIBLE
     bars = axes.barh(list(names.values()), values, color=colours, height=0.6)
     axes.axvline(limit, color="black", lw=1, ls="--", label="negligible: up to here")

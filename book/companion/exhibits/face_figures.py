@@ -1,7 +1,6 @@
 """Figures 1 and 5 of the paper on faces that may be shown: rendered ones, and one photograph."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -81,12 +80,7 @@ def scatter(runs: ArmRuns, pair: Comparison, most: int = 5) -> Figure:
             axes.set(aspect="equal", xlim=(-1, 1), ylim=(1, -1), xticks=[], yticks=[])
         for index, (seed, one) in enumerate(zip(seeds[arm], found, strict=True)):
             data.append(landmark_rows(one, arm=label(arm), seed=seed, face=number))
-            look: Any = {
-                "marker": figures.MARKERS[index],
-                "color": figures.COLOURS[index],
-                "mec": "none",
-                "ls": "",
-            }
+            look = figures.style(index, "marker", "color") | {"mec": "none", "ls": ""}
             row[0].plot(*one.T, ms=1.6, **look)
             for axes, point in zip(row[1:], zooms.values(), strict=True):
                 middle = found[:, point].mean(0)

@@ -109,8 +109,8 @@ def forest(
     figure.supxlabel(fill(axis, 60), fontsize=10)  # below the names as well: it is wide
     handles, labels = axes.get_legend_handles_labels()
     once = dict(zip(labels, handles, strict=True))
-    place_of: Any = {"loc": "lower right", "bbox_to_anchor": (1.0, 1.0), "ncols": 3}
-    axes.legend(once.values(), once.keys(), frameon=False, columnspacing=1, **place_of)
+    place: Any = {"loc": "lower right", "bbox_to_anchor": (1.0, 1.0), "ncols": 3}
+    axes.legend(once.values(), once.keys(), frameon=False, columnspacing=1, **place)
     return done(figure, data)
 
 
@@ -175,9 +175,6 @@ CURVE_AXES = {  # curve -> its axis, and its unit
 }
 
 
-LEGEND = 24  # letters of a line of a legend in one of several panels
-
-
 def curves(
     runs: ArmRuns, groups: Mapping[str, Sequence[str]] | None = None, curve: str = "error"
 ) -> Figure:
@@ -214,7 +211,7 @@ def curves(
             look, seeds = style(index, "color", "ls"), kept[arm]
             drawn[label(arm)] = seeds
             axes.plot(seeds.index, seeds, lw=0.6, alpha=0.6, **look)
-            words = fill(label(arm), LEGEND) if len(groups) > 1 else label(arm)
+            words = fill(label(arm), 24) if len(groups) > 1 else label(arm)
             mean = seeds.mean(axis=1)
             axes.plot(seeds.index, mean, lw=2, label=words, **look)
             [marks] = axes.plot(seeds.index, mean, "o", ms=6, alpha=0)

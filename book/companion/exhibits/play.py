@@ -20,8 +20,9 @@ from PIL import Image
 
 from companion.evidence.effects import face_errors
 from companion.exhibits.tables import arm_name, label
-from companion.experiments.experiment import protocol_of
-from companion.experiments.records import Records, subsets_of
+from companion.experiments.experiment import star_pairs
+from companion.experiments.paper import EXPERIMENTS
+from companion.experiments.records import ArmRuns, Records, subsets_of
 from starlib import metrics
 from starlib.data import synthface
 from starlib.data.crops import STORE_MARGIN, landmark_boxes
@@ -29,12 +30,11 @@ from starlib.files import atomically, write_text
 from starlib.runs.records import Run
 from starlib.schemes import SCHEMES
 from starlib.synthface import render_faces
-from starlib.training.config import RunConfig
 
 UNIT = 1e-4  # of NME in the data of the effect explorer
 FACES = 12  # of the synthface viewer: the first of the test set
 PICTURE = 320  # side of their pictures in pixels
-VIEWER_ARMS = tuple((loss, d) for d in ("smooth_l1", "l2") for loss in ("regression", "star"))
+VIEWER_ARMS = star_pairs(("smooth_l1", "l2"))
 
 
 def write(folder: Path, records: Records) -> None:
@@ -67,9 +67,7 @@ def effects(runs: Iterable[Run]) -> tuple[dict[str, Any], dict[str, Any]]:
     are, by kind of landmarks ("target": the labels; "clean": the truth), arm and seed, the NME of
     every test face in UNIT as base64 of little-endian uint16.
     """
-    groups: dict[tuple[str, int], dict[str, dict[int, Run]]] = defaultdict(
-        lambda: defaultdict(dict)
-    )
+    groups: dict[tuple[str, int], ArmRuns] = defaultdict(lambda: defaultdict(dict))
     for run in runs:
         if Path(run.config.dataset).suffix:  # somebody's own data
             continue
@@ -77,26 +75,23 @@ def effects(runs: Iterable[Run]) -> tuple[dict[str, Any], dict[str, Any]]:
         groups[run.config.dataset, faces][arm_name(run.config)][run.config.seed] = run
     index: dict[str, Any] = {"unit": UNIT, "sets": []}
     data: dict[str, Any] = {}
-    for (dataset, faces), arms in sorted(groups.items()):
+    for (dataset, faces), found in sorted(groups.items()):
         key = dataset if (dataset not in data) else f"{dataset}-{faces}"
         data[key] = defaultdict(lambda: defaultdict(dict))
-        for name in sorted(arms):
-            for seed, run in sorted(arms[name].items()):
+        arms = {name: dict(sorted(found[name].items())) for name in sorted(found)}
+        for name, by_seed in arms.items():
+            for seed, run in by_seed.items():
                 for kind in ("target", "clean") if "clean" in run.metrics else ("target",):
                     data[key][kind][name][seed] = pack(face_errors(run, against=kind))
+        subsets = subsets_of(run for by_seed in arms.values() for run in by_seed.values())
         index["sets"].append(
             {
                 "key": key,
                 "title": label(dataset),
                 "faces": faces,
-                "subsets": sorted(
-                    subsets_of(run for by_seed in arms.values() for run in by_seed.values())
-                ),
+                "subsets": sorted(subsets),
                 "against": sorted(data[key], reverse=True),
-                "arms": {
-                    name: {seed: run.name for seed, run in sorted(arms[name].items())}
-                    for name in sorted(arms)
-                },
+                "arms": {n: {s: run.name for s, run in runs.items()} for n, runs in arms.items()},
             }
         )
     return index, data
@@ -124,11 +119,8 @@ def viewer(records: Records) -> tuple[list[Image.Image], dict[str, Any]]:
         "networks": [],
     }
     boxes = landmark_boxes((drawn.landmarks.numpy() + 1) * (synthface.SIZE / 2), STORE_MARGIN)
-    usual = {"protocol": protocol_of("reduced")}
-    for run in records.of(
-        RunConfig.at("reduced", "synthface", loss=loss, distance=distance, **usual)
-        for loss, distance in VIEWER_ARMS
-    ):
+    table3 = EXPERIMENTS["ablation_distance"]
+    for run in records.of(table3.config(arm, "synthface", 0) for arm in VIEWER_ARMS):
         arrays = run.landmarks()
         predicted = arrays["predicted"][:FACES]
         by_box = (boxes[:, None, :2] + (predicted + 1) / 2 * boxes[:, None, 2:]) / synthface.SIZE

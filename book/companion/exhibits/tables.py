@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import pandas as pd
 
-from companion.evidence.effects import error_matrix
+from companion.evidence.effects import seed_means
 from companion.evidence.published import printed_for, published_values
 from companion.evidence.statistics import Effect
 from companion.exhibits import cells
@@ -107,12 +107,12 @@ def subset_errors(effects: Mapping[str, Mapping[str, Effect]]) -> pd.DataFrame:
     return cells.table_of(rows, "subset, comparison")
 
 
-def arm_table(runs: ArmRuns, **which: str) -> pd.DataFrame:
-    """NME of each arm, mean ± standard deviation over seeds; `which` as in `face_errors`."""
+def arm_table(runs: ArmRuns) -> pd.DataFrame:
+    """NME of each arm, mean ± standard deviation over seeds."""
     rows = [
         {
             "arm": label(name),
-            "NME (%)": cells.spread(error_matrix(by_seed, **which).mean(1) if by_seed else []),
+            "NME (%)": cells.spread(seed_means(by_seed)),
             "seeds": len(by_seed),
         }
         for name, by_seed in runs.items()
@@ -132,8 +132,8 @@ def against_truth(runs: ArmRuns) -> pd.DataFrame:
     rows = [
         {
             "arm": label(name),
-            "against the labels (%)": cells.spread(error_matrix(by_seed).mean(1)),
-            "against the truth (%)": cells.spread(error_matrix(by_seed, against="clean").mean(1)),
+            "against the labels (%)": cells.spread(seed_means(by_seed)),
+            "against the truth (%)": cells.spread(seed_means(by_seed, against="clean")),
             "labels against the truth (%)": noise,
             "seeds": len(by_seed),
         }

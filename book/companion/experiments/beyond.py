@@ -4,6 +4,7 @@ from typing import Any
 
 from companion.experiments.experiment import (
     BASELINE,
+    BOTH,
     LEVELS,
     REGRESSION,
     Arms,
@@ -38,16 +39,8 @@ def _released_code() -> Experiment:
             "all released": everything,
         }
     )
-    arms = {
-        **BASELINE,
-        **changes,
-        **named(
-            {
-                baseline: {"loss": "regression", **released},
-                "baseline, all released": {"loss": "regression", **everything},
-            }
-        ),
-    }
+    baselines = {baseline: released, "baseline, all released": everything}
+    arms = BASELINE | changes | named({n: REGRESSION | own for n, own in baselines.items()})
     comparisons = {name: Comparison("STAR", name) for name in changes} | {
         "STAR over baseline, both released": Comparison(baseline, star),
         "STAR over baseline, all released": Comparison("baseline, all released", "all released"),
@@ -61,29 +54,18 @@ def _released_code() -> Experiment:
 
 
 def _training_length() -> Experiment:
-    arms: Arms = {}
-    comparisons: dict[str, Comparison] = {}
-    for epochs in (18, 60, 180):
-        arms |= star_pairs(("smooth_l1", "l2"), epochs=epochs)
-        for d in ("smooth_l1", "l2"):
-            comparisons[f"{epochs} epochs {d}"] = pair_of_table3(d, epochs=epochs)
+    lengths = (18, 60, 180)
+    arms = [star_pairs(BOTH, epochs=n).items() for n in lengths]
     return Experiment(
         "training_length", "Does the length of the training decide it?", NOT_IN_THE_PAPER,
-        arms, comparisons, plan={"300w": {}},
-    )  # fmt: skip
-
-
-def _longer() -> Experiment:
-    """The pair of l2, which 60 epochs do not settle, at twice the epochs of the settled scale."""
-    arms = star_pairs(("l2",), epochs=120)
-    return Experiment(
-        "longer", "Does the gain with l2 outlast the training?", NOT_IN_THE_PAPER,
-        arms, {"120 epochs l2": pair_of_table3("l2", epochs=120)}, plan=planned(arms),
+        {name: arm for pairs in arms for name, arm in pairs},
+        {f"{n} epochs {d}": pair_of_table3(d, epochs=n) for n in lengths for d in BOTH},
+        plan={"300w": {}},
     )  # fmt: skip
 
 
 def _step_size() -> Experiment:
-    l2 = {"loss": "regression", "distance": "l2"}
+    l2 = REGRESSION | {"distance": "l2"}
     tuned = named(
         {f"l2, learning rate {r:g}": {**l2, "learning_rate": r} for r in (1e-3, 4e-3, 8e-3)}
         | {f"l2, loss × {w:g}": {**l2, "loss_weight": w} for w in (0.1, 10.0)}
@@ -98,13 +80,11 @@ def _step_size() -> Experiment:
 
 
 def _alternatives() -> Experiment:
-    losses = ("restricted_regression", "laplace_nll", "awing")
     dr, aam = {"dr": True}, {"aam": True}
     arms = BASELINE | arms_of(
-        {"weight": 10},
-        {"restriction": "detach"},
-        *({"loss": loss} for loss in losses),
-        *({**REGRESSION, **dr}, dr, {**REGRESSION, **aam}, aam, {"distance": "l2"}),
+        *({"weight": 10}, {"restriction": "detach"}),
+        *({"loss": loss} for loss in ("restricted_regression", "laplace_nll", "awing")),
+        *(REGRESSION | dr, dr, REGRESSION | aam, aam, {"distance": "l2"}),
     )
     basic = table3("basic", "smooth_l1")
     printed = {
@@ -114,10 +94,9 @@ def _alternatives() -> Experiment:
         "STAR l2": table3("basic", "l2")[1],
     }
     comparisons: dict[str, Comparison] = {}
-    for name in arms:
-        if name != "baseline":
-            published = (basic[0], printed[name]) if name in printed else None
-            comparisons |= over(name, "baseline", published=published)
+    for name in list(arms)[1:]:
+        published = (basic[0], printed[name]) if name in printed else None
+        comparisons |= over(name, "baseline", published=published)
     return Experiment(
         "alternatives", "What else lowers the error?", NOT_IN_THE_PAPER, arms, comparisons,
         plan=planned(arms, basic=("baseline", "STAR", "STAR l2")),
@@ -142,31 +121,16 @@ def _weight_and_tricks() -> Experiment:
     )  # fmt: skip
 
 
-def _noise() -> Experiment:
-    distances = ("smooth_l1", "l2")
-    return Experiment(
-        "noise", "When does STAR help? Known annotation noise of other strengths",
-        NOT_IN_THE_PAPER, star_pairs(distances), {d: pair(d) for d in distances},
-        datasets=(*LEVELS, "synthface-1"),
-        plan={level: dict.fromkeys(star_pairs(("l2",)), 3) for level in LEVELS}
-        | {"synthface-1": {}},
-    )  # fmt: skip
-
-
 def _backbones() -> Experiment:
     hrnet = {"backbone": "hrnet_w18", "stacks": 1}
     resnet = {"backbone": "resnet50", "stacks": 1, "output": "coordinates"}
     wing, rle = (f"ResNet-50 coordinates, {loss}" for loss in ("Wing", "RLE"))
-    arms = named(
-        {
-            "HRNet-W18": {**hrnet, "loss": "regression"},
-            "HRNet-W18 STAR": hrnet,
-            wing: {**resnet, "loss": "regression", "distance": "wing"},
-            rle: {**resnet, "loss": "rle"},
-        }
-    )
+    arms = {
+        "HRNet-W18": hrnet | REGRESSION, "HRNet-W18 STAR": hrnet,
+        wing: resnet | REGRESSION | {"distance": "wing"}, rle: resnet | {"loss": "rle"},
+    }  # fmt: skip
     return Experiment(
-        "backbones", "Other networks", NOT_IN_THE_PAPER, arms,
+        "backbones", "Other networks", NOT_IN_THE_PAPER, named(arms),
         {
             "HRNet-W18": Comparison("HRNet-W18", "HRNet-W18 STAR"),
             "RLE over Wing": Comparison(wing, rle),
@@ -197,19 +161,34 @@ def _controls() -> Experiment:
     )  # fmt: skip
 
 
-def _annotators() -> Experiment:
-    """Labels of two people: their mean, or those of one of them drawn for each film."""
-    sizes: dict[str, Any] = {"image_size": 128, "epochs": 150}  # of every arm, so in no name
-    distances = ("l2", "smooth_l1")
-    arms = named({n: {**arm.changes, **sizes} for n, arm in star_pairs(distances).items()})
-    return Experiment(
-        "annotators", "Does STAR loss help where annotators disagree?", NOT_IN_THE_PAPER,
-        arms, {d: pair(d) for d in distances},
-        datasets=("cephalo", "cephalo-one"), seeds=(0, 1, 2),
-    )  # fmt: skip
-
+SIZES = {"image_size": 128, "epochs": 150}  # of every arm on cephalograms, so in no name
 
 EXPERIMENTS = (
-    *(_controls(), _annotators(), _released_code(), _training_length(), _longer(), _step_size()),
-    *(_weight_and_tricks(), _noise(), _alternatives(), _backbones()),
-)
+    _controls(),
+    # Labels of two people: their mean, or those of one of them drawn for each film.
+    Experiment(
+        "annotators", "Does STAR loss help where annotators disagree?", NOT_IN_THE_PAPER,
+        named({n: {**arm.changes, **SIZES} for n, arm in star_pairs(("l2", "smooth_l1")).items()}),
+        {d: pair(d) for d in ("l2", "smooth_l1")},
+        datasets=("cephalo", "cephalo-one"), seeds=(0, 1, 2),
+    ),
+    _released_code(),
+    _training_length(),
+    # The pair of l2, which 60 epochs do not settle, at twice the epochs of the settled scale.
+    Experiment(
+        "longer", "Does the gain with l2 outlast the training?", NOT_IN_THE_PAPER,
+        star_pairs(("l2",), epochs=120), {"120 epochs l2": pair_of_table3("l2", epochs=120)},
+        plan=planned(star_pairs(("l2",), epochs=120)),
+    ),
+    _step_size(),
+    _weight_and_tricks(),
+    Experiment(
+        "noise", "When does STAR help? Known annotation noise of other strengths",
+        NOT_IN_THE_PAPER, star_pairs(BOTH), {d: pair(d) for d in BOTH},
+        datasets=(*LEVELS, "synthface-1"),
+        plan={level: dict.fromkeys(star_pairs(("l2",)), 3) for level in LEVELS}
+        | {"synthface-1": {}},
+    ),
+    _alternatives(),
+    _backbones(),
+)  # fmt: skip

@@ -62,29 +62,29 @@ class Counted:
 def step(config: RunConfig) -> Counted:
     """Forward and backward pass of the config's network on one of its batches, in float32, with
     plain regression: what other losses add is small beside it."""
-    return _counted(_network(config), config.batch_size, backward=True)
+    return _counted(_plain(config, config.batch_size), backward=True)
 
 
 def operations(config: RunConfig, faces: int) -> int:
     """Floating-point operations of a training on so many faces; a backward pass takes twice those
     of the forward pass."""
-    two = _counted(_network(config), 2, backward=False)  # batch norm wants more than one face
+    two = _counted(_plain(config, 2), backward=False)  # batch norm wants more than one face
     return 3 * (two.flops // 2) * faces * config.epochs
 
 
-def _network(config: RunConfig) -> tuple[Any, ...]:
-    return tuple(getattr(config, name) for name in NETWORK)
+def _plain(config: RunConfig, batch_size: int) -> RunConfig:
+    """The config's network with plain regression."""
+    fields = {name: getattr(config, name) for name in NETWORK}
+    return RunConfig(loss="regression", batch_size=batch_size, **fields)
 
 
 @cache
-def _counted(network: tuple[Any, ...], batch_size: int, backward: bool) -> Counted:
-    fields = dict(zip(NETWORK, network, strict=True))
-    config = RunConfig(loss="regression", batch_size=batch_size, **fields)
+def _counted(config: RunConfig, backward: bool) -> Counted:
     scheme = get_scheme(SCHEME_OF[config.dataset])
     with torch.device("meta"):
         model, objective = build_model(config, scheme), Objective(config, scheme)
-        images = torch.empty(batch_size, 3, config.image_size, config.image_size)
-        landmarks = torch.empty(batch_size, scheme.points, 2)
+        images = torch.empty(config.batch_size, 3, config.image_size, config.image_size)
+        landmarks = torch.empty(config.batch_size, scheme.points, 2)
         with _Count() as counted:
             loss = objective(model(images), landmarks)
             if backward:

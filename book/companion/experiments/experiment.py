@@ -7,18 +7,15 @@ from typing import Any
 from starlib.training.config import PROTOCOL, RunConfig
 
 DISTANCES = ("l1", "smooth_l1", "l2", "wing")
+BOTH = ("smooth_l1", "l2")  # the distances of most experiments
 # synthface with noise of strength 3, 0 and 6, and of strength 3 without its direction.
 LEVELS = ("synthface", "synthface-0", "synthface-6", "synthface-isotropic")
 BLOCKS: dict[str, dict[str, Any]] = {"basic": {}, "dr": {"dr": True}, "aam": {"aam": True}}
 SETTLED_SCALE = "long"  # the scale chosen by companion.experiments.schedule
-# Closed scales: the protocol of their committed runs, of which all seeds are read.
+# Closed scales: the protocol of their committed runs, of which all seeds are read. Others have the
+# protocol of today.
 PROTOCOLS = {"reduced": 1}
 CLOSED_SEEDS = tuple(range(10))
-
-
-def protocol_of(scale: str) -> int:
-    """The protocol of a scale's runs."""
-    return PROTOCOLS.get(scale, PROTOCOL)
 
 
 @dataclass(frozen=True)
@@ -120,7 +117,7 @@ class Experiment:
 
     def config(self, arm: str, dataset: str, seed: int, scale: str = "reduced") -> RunConfig:
         """The config of one run."""
-        fields = {"protocol": protocol_of(scale), **self.arms[arm].changes}
+        fields = {"protocol": PROTOCOLS.get(scale, PROTOCOL), **self.arms[arm].changes}
         return RunConfig.at(scale, dataset, seed=seed, **fields)
 
     def configs(

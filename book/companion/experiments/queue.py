@@ -1,7 +1,7 @@
 """The queue: every run that the experiments need, done or missing, in the order of its worth."""
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,14 +74,13 @@ def entries(
     experiments: Sequence[str] | None = None,
     datasets: Sequence[str] | None = None,
     seeds: Sequence[int] | None = None,
-    device: str = "cpu",
-    gpu_factor: float = 1.0,
+    gpu_factor: float | None = None,
 ) -> list[Entry]:
     """The runs that experiments need, each once, in ORDER, then by seed, then the cheap before the
     dear.
 
-    Minutes to expect are those of the machine of the finished runs, or for device "cuda"
-    `gpu_factor` times the lower bound for the GPU of `companion.experiments.estimate`.
+    Minutes to expect are those of the machine of the finished runs; with a `gpu_factor` that many
+    times the lower bound for the GPU of `companion.experiments.estimate`.
     """
     users: dict[RunConfig, dict[str, str]] = {}  # -> experiment -> the name of the arm there
     for name, experiment in EXPERIMENTS.items():
@@ -100,11 +99,11 @@ def entries(
         if unasked or (seeds is not None and config.seed not in seeds):
             continue
         run = next(iter(records.of([config])), None)
-        if run is None and config.protocol != PROTOCOL:
-            continue  # an older protocol is closed
         if run is not None:
             minutes = run.provenance["seconds"] / 60
-        elif device == "cuda":
+        elif config.protocol != PROTOCOL:
+            continue  # an older protocol is closed
+        elif gpu_factor is not None:
             minutes = gpu_factor * gpu_minutes(config, faces_of(config, records.runs))
         else:
             minutes = expected_minutes(config, records.runs)
@@ -153,15 +152,11 @@ def faces_of(config: RunConfig, runs: Sequence[Run]) -> int:
 
 
 def trained_on(run: Run) -> int:
-    faces: int = run.provenance["data"]["train"]["faces"]
-    return faces
+    return int(run.provenance["data"]["train"]["faces"])
 
 
-def trainable(entries: Iterable[Entry], data_root: Path | str | None = None) -> list[RunConfig]:
+def trainable(entries: Sequence[Entry], data_root: Path | str | None = None) -> list[RunConfig]:
     """The configs of those entries whose data set is there."""
-    here: dict[str, bool] = {}
-    for entry in entries:
-        name = entry.config.dataset
-        if name not in here:
-            here[name] = name in VARIANTS or faces_decide(name, data_root)
-    return [entry.config for entry in entries if here[entry.config.dataset]]
+    names = {entry.config.dataset for entry in entries}
+    here = {name for name in names if name in VARIANTS or faces_decide(name, data_root)}
+    return [entry.config for entry in entries if entry.config.dataset in here]

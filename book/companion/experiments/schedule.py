@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from companion.experiments.experiment import Comparison, Experiment, arms_of, named
 from starlib.training.config import PROTOCOL, SCALES
 
@@ -35,7 +37,6 @@ BASELINE_AT_MOST = 3.6  # of smooth-l1
 GAIN_AT_MOST = 0.25  # of smooth-l1 with DR and with AAM over smooth-l1; the paper: 0.10 and 0.19
 TWICE = ("smooth_l1", "l2")  # arms that are trained for twice the chosen epochs, seed 0
 
-
 FIRST = CANDIDATES["60 epochs, late"]
 LENGTHS = CANDIDATES | {"120 epochs, late": FIRST | {"epochs": 2 * FIRST["epochs"]}}
 
@@ -51,10 +52,9 @@ def schedule() -> Experiment:
         }
     )
     comparisons = {
-        f"{length}: {arm}": Comparison(f"{length}: smooth_l1", f"{length}: {arm}")
-        for length in LENGTHS
-        for arm in ARMS
-        if arm != "smooth_l1"
+        name: Comparison(f"{name.partition(': ')[0]}: smooth_l1", name)
+        for name in arms
+        if not name.endswith(": smooth_l1")
     }
     seeds = dict.fromkeys((f"60 epochs, late: {arm}" for arm in ARMS), len(SEEDS))
     seeds |= {f"120 epochs, late: {arm}": 1 for arm in TWICE}
@@ -68,20 +68,20 @@ def schedule() -> Experiment:
 class Judged:
     """Mean NMEs of a schedule's arms without STAR loss, in points, beside the criteria.
 
-    gains: of DR and of AAM over smooth-l1; None where an arm is not run. penalty: of l2.
+    gains: of DR and of AAM over smooth-l1. penalty: of l2. NaN where an arm is not run.
     """
 
     baseline: float
-    gains: dict[str, float | None]
-    penalty: float | None
+    gains: dict[str, float]
+    penalty: float
 
     @property
     def settled(self) -> bool | None:
         """Whether all criteria are met; None while an arm is not run."""
-        if any(gain is None for gain in self.gains.values()):
+        largest = np.max(list(self.gains.values()))
+        if np.isnan(largest):
             return None
-        gains = [gain for gain in self.gains.values() if gain is not None]
-        return self.baseline <= BASELINE_AT_MOST and max(gains) <= GAIN_AT_MOST
+        return bool(self.baseline <= BASELINE_AT_MOST and largest <= GAIN_AT_MOST)
 
 
 def judged(nmes: Mapping[str, float]) -> Judged | None:
@@ -90,10 +90,5 @@ def judged(nmes: Mapping[str, float]) -> Judged | None:
     base = nmes.get("smooth_l1")
     if base is None:
         return None
-    gains = {b: nmes.get(f"smooth_l1 +{b}") for b in ("DR", "AAM")}
-    l2 = nmes.get("l2")
-    return Judged(
-        base,
-        {name: None if nme is None else base - nme for name, nme in gains.items()},
-        None if l2 is None else l2 - base,
-    )
+    gains = {block: base - nmes.get(f"smooth_l1 +{block}", np.nan) for block in ("DR", "AAM")}
+    return Judged(base, gains, nmes.get("l2", np.nan) - base)

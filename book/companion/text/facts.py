@@ -11,17 +11,9 @@ from companion.evidence.effects import seed_means
 from companion.evidence.published import printed_number
 from companion.exhibits import run_tables, tables
 from companion.exhibits.cells import markdown_table, percent
+from companion.experiments import schedule
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import ArmRuns, Records
-from companion.experiments.schedule import (
-    ARMS,
-    BASELINE_AT_MOST,
-    GAIN_AT_MOST,
-    LENGTHS,
-    SEEDS,
-    TWICE,
-    judged,
-)
 from starlib.data.crops import STORE_MARGIN, VIEW_MARGIN
 from starlib.runs.records import Run
 from starlib.training.config import SCALES, RunConfig
@@ -29,19 +21,15 @@ from starlib.training.config import SCALES, RunConfig
 
 def scales() -> str:
     """What each scale means, from the code."""
-    configs = {name: RunConfig.at(name, "300w") for name in SCALES}
+    configs = [(name, RunConfig.at(name, "300w")) for name in SCALES]
     fields = (
         *("image_size", "stacks", "width", "depth", "epochs", "batch_size"),
         *("milestones", "learning_rate", "ema_half_life", "precision", "train_faces"),
     )
 
-    def shown(value: object) -> object:
-        return "all" if value is None else value
-
-    return markdown_table(
-        ["", *configs],
-        [[f"`{f}`", *(shown(getattr(c, f)) for c in configs.values())] for f in fields],
-    )
+    shown = {name: c.to_dict() | {"train_faces": c.train_faces or "all"} for name, c in configs}
+    rows = [[f"`{f}`", *(values[f] for values in shown.values())] for f in fields]
+    return markdown_table(["", *shown], rows)
 
 
 def reduced(runs: Sequence[Run]) -> str:
@@ -90,12 +78,15 @@ def schedules(records: Records) -> str:
     same arms; and which of them is the scale."""
     every = records.arm_runs(EXPERIMENTS["schedule"], "300w")
     tried: dict[str, ArmRuns] = {
-        length: {arm: by_seed for arm in ARMS if (by_seed := every[f"{length}: {arm}"])}
-        for length in LENGTHS
+        length: {arm: by_seed for arm in schedule.ARMS if (by_seed := every[f"{length}: {arm}"])}
+        for length in schedule.LENGTHS
     }
-    paper = {arm: printed_number(f"table3/300w/{where}/0") for arm, where in PRINTED.items()}
-    known = {arm: nme for arm, nme in paper.items() if nme is not None}
-    limits = [BASELINE_AT_MOST, GAIN_AT_MOST, GAIN_AT_MOST]
+    known = {
+        arm: nme
+        for arm, where in PRINTED.items()
+        if (nme := printed_number(f"table3/300w/{where}/0")) is not None
+    }
+    limits = [schedule.BASELINE_AT_MOST, schedule.GAIN_AT_MOST, schedule.GAIN_AT_MOST]
     rows: list[list[object]] = [
         ["*at most*", "", "", *limits, "no criterion", ""],
         ["the paper (full test set, 256 px)", "–", "", *_distances(known), ""],
@@ -106,7 +97,7 @@ def schedules(records: Records) -> str:
             runs = [run for by_seed in arms.values() for run in by_seed.values()]
             times = [r.provenance["seconds"] / 60 for r in runs if not r.config.aam]
             minutes = f"{np.median(times):.0f}" if times else ""
-            found = judged(nmes_of(arms))
+            found = schedule.judged(nmes_of(arms))
             settled = "" if found is None else SETTLED[found.settled]
             shown = _distances(nmes_of(arms))
             rows.append([length, " or ".join(map(str, seeds)), minutes, *shown, settled])
@@ -125,27 +116,28 @@ def nmes_of(arms: ArmRuns) -> dict[str, float]:
 
 def _distances(nmes: dict[str, float]) -> list[str]:
     """The baseline of a schedule, the gains over it and the penalty, as cells."""
-    found = judged(nmes)
+    found = schedule.judged(nmes)
     if found is None:
         return [""] * 4
-    numbers = (found.baseline, found.gains["DR"], found.gains["AAM"], found.penalty)
-    return ["–" if number is None else f"{number:.2f}" for number in numbers]
+    numbers = (found.baseline, *found.gains.values(), found.penalty)
+    return ["–" if np.isnan(number) else f"{number:.2f}" for number in numbers]
 
 
 def _chosen(tried: dict[str, ArmRuns], aam_in_the_paper: float) -> str:
     """Which candidate is the scale, once one has met the limits on all seeds."""
+    seeds = len(schedule.SEEDS)
     for length, arms in tried.items():
-        criteria = [arms.get(arm, {}) for arm in ARMS if arm != "l2"]
-        found = judged(nmes_of(arms))
-        if min(map(len, criteria)) < len(SEEDS) or found is None or not found.settled:
+        criteria = [arms.get(arm, {}) for arm in schedule.ARMS if arm != "l2"]
+        found = schedule.judged(nmes_of(arms))
+        if min(map(len, criteria)) < seeds or found is None or not found.settled:
             continue
-        gains = {name: gain for name, gain in found.gains.items() if gain is not None}
-        aam = f"gains {gains['AAM']:.2f}"
-        if gains["AAM"] < 0:
-            aam = f"costs {-gains['AAM']:.2f}, where the paper's gains {aam_in_the_paper:.2f}"
+        gain_of_dr, gain = found.gains.values()
+        aam = f"gains {gain:.2f}"
+        if gain < 0:
+            aam = f"costs {-gain:.2f}, where the paper's gains {aam_in_the_paper:.2f}"
         return (
-            f"The candidate of {length} meets every limit on {len(SEEDS)} seeds, and is the scale. "
-            f"DR gains {gains['DR']:.2f} points there, nearer to the paper's than at the reduced "
+            f"The candidate of {length} meets every limit on {seeds} seeds, and is the scale. "
+            f"DR gains {gain_of_dr:.2f} points there, nearer to the paper's than at the reduced "
             f"scale; AAM {aam}.{_twice(tried, length)}"
         )
     return "No candidate has met every limit on all its seeds yet."
@@ -153,20 +145,19 @@ def _chosen(tried: dict[str, ArmRuns], aam_in_the_paper: float) -> str:
 
 def _twice(tried: dict[str, ArmRuns], length: str) -> str:
     """What twice the epochs of a schedule change, of TWICE's arms on the seeds that have both."""
-    double = 2 * LENGTHS[length]["epochs"]
-    longer = next((n for n, fields in LENGTHS.items() if fields["epochs"] == double), "")
-    changes, before, after = [], [], []
-    for arm in TWICE:
+    double = 2 * schedule.LENGTHS[length]["epochs"]
+    longer = next((n for n, fields in schedule.LENGTHS.items() if fields["epochs"] == double), "")
+    nmes = []  # arm by arm, once and twice
+    for arm in schedule.TWICE:
         once, twice = (tried.get(n, {}).get(arm, {}) for n in (length, longer))
         if not (seeds := once.keys() & twice.keys()):
             return ""
-        nmes = [nmes_of({arm: {s: kept[s] for s in seeds}})[arm] for kept in (once, twice)]
-        changes.append(f"{tables.label(arm)} from {nmes[0]:.2f} to {nmes[1]:.2f}")
-        before.append(nmes[0])
-        after.append(nmes[1])
+        nmes.append([100 * seed_means({s: e[s] for s in seeds}).mean() for e in (once, twice)])
+    smooth, l2 = ("from {:.2f} to {:.2f}".format(*both) for both in nmes)
+    penalty = "from {:.2f} to {:.2f}".format(*np.subtract(nmes[1], nmes[0]))
     return (
-        f" Twice the epochs take {' and '.join(changes)} (one seed), and the penalty of l2 from "
-        f"{before[1] - before[0]:.2f} to {after[1] - after[0]:.2f}."
+        f" Twice the epochs take smooth-l1 {smooth} and l2 {l2} (one seed), and the penalty of l2 "
+        f"{penalty}."
     )
 
 

@@ -87,8 +87,7 @@ def budget(records: Records) -> str:
     records, else from the benchmark (every run on 300-W then, for the scale's own epochs), on a GPU
     else from counted operations; the hour's price from prices.yml."""
     planned = entries(records)
-    rows: list[list[object]] = []
-    devices = {"cpu"}
+    rows: list[tuple[str, str, float, str, int, float]] = []  # as `_cost_row` takes them
     live = Records.load(ROOT / "results" / "live")  # made here
     for scale, source in {"smoke": live, "reduced": records}.items():
         kept = [r.provenance for r in source.runs if r.config.scale == scale]
@@ -98,28 +97,27 @@ def budget(records: Records) -> str:
             basis = f"median of {len(kept)} runs, {where}, {kept[0]['threads']} thread"
             # The reduced scale is that of the plan: each run as long as it took or is expected to.
             total = sum(entry.minutes or 0.0 for entry in planned) / 60 if scale == "reduced" else 0
-            rows.append(_cost_row(scale, basis, hours, "cpu", kept[0]["threads"], total))
+            rows.append((scale, basis, hours, "cpu", kept[0]["threads"], total))
     full = RunConfig.at("full", "300w")
     for record in costs.load(records.folder):
         rate = record["step"]["batch"] / costs.medians(record["step"]["seconds"])["step with star"]
-        hours, machine = FACES_300W * full.epochs / rate / 3600, record["machine"]
-        basis = f"from {rate:.1f} faces a second, {machine['device_name']}"
-        device, threads = machine["device"], machine["threads"]
-        rows.append(_cost_row("full", basis, hours, device, threads, len(planned) * hours))
-        devices.add(device)
-    if "cuda" not in devices:
+        hours, where = FACES_300W * full.epochs / rate / 3600, record["machine"]
+        basis = f"from {rate:.1f} faces a second, {where['device_name']}"
+        total = len(planned) * hours
+        rows.append(("full", basis, hours, where["device"], where["threads"], total))
+    if "cuda" not in [device for *_, device, _, _ in rows]:
         hours = gpu_minutes(full, FACES_300W) / 60
         basis = f"not measured: at least, from counted operations, on an {H200.name}"
-        rows.append(_cost_row("full", basis, hours, "h200", 1, len(planned) * hours))
-        devices.add("h200")
+        rows.append(("full", basis, hours, "h200", 1, len(planned) * hours))
     every = f"all {len(planned)} planned runs"
     head = ["scale", "measured", "one run", "its price", every, "their price"]
+    devices = {"cpu", *(device for *_, device, _, _ in rows)}
     used = [
         f"[{price['name']}]({price['source']}) at {price['per_hour']:g} dollars"
         for device, price in PRICES.items()
         if device in devices
     ]
-    return markdown_table(head, rows) + (
+    return markdown_table(head, [_cost_row(*row) for row in rows]) + (
         f"\n\nThe prices assume an hour of {' and '.join(used)}, on demand, as in the sources"
         " linked here. A run on a CPU pays for its share of the machine's threads. What was"
         " measured was measured on our machines, not on these."
@@ -130,38 +128,28 @@ def _cost_row(
     scale: str, basis: str, hours: float, device: str, threads: int, hours_of_all: float
 ) -> list[object]:
     prices = PRICES[device]
-    money = hours * prices["per_hour"] * threads / prices.get("threads", threads)
-    every = ["–", "–"]
-    if hours_of_all:
-        every = [_time(hours_of_all), _dollars(hours_of_all / hours * money)]
-    return [scale, basis, _time(hours), _dollars(money), *every]
-
-
-def _time(hours: float) -> str:
-    if hours < 1:
-        return f"{60 * hours:.1f} minutes"
-    return f"{hours:,.0f} hours"
-
-
-def _dollars(money: float) -> str:
-    return f"{100 * money:.2g} cents" if money < 1 else f"{money:,.0f} dollars"
+    price = prices["per_hour"] * threads / prices.get("threads", threads)
+    cells: list[str] = []
+    for time in (hours, hours_of_all):
+        money = time * price
+        cells.append(f"{time:,.0f} hours" if time >= 1 else f"{60 * time:.1f} minutes")
+        cells.append(f"{money:,.0f} dollars" if money >= 1 else f"{100 * money:.2g} cents")
+    return [scale, basis, *cells[:2], *(cells[2:] if hours_of_all else ["–", "–"])]
 
 
 def setup() -> str:
     """The paper's protocol beside that of the runs here."""
-    paper, ours = (RunConfig.at(scale, "300w") for scale in ("full", "reduced"))
-    text: dict[str, list[Any]] = {
-        "picture": [f"{c.image_size} × {c.image_size} pixels" for c in (paper, ours)],
-        "heatmap": [f"{c.image_size // 4} × {c.image_size // 4} cells" for c in (paper, ours)],
-        "stacks": [c.stacks for c in (paper, ours)],
-        "channels": [c.width for c in (paper, ours)],
-        "halvings": [c.depth for c in (paper, ours)],
-        "epochs": [c.epochs for c in (paper, ours)],
-        "batch": [c.batch_size for c in (paper, ours)],
-        "learning rate": [f"{c.learning_rate:g}" for c in (paper, ours)],
-        "optimiser": ["Adam", "Adam"],
-    }
-    rows = [[name, *values] for name, values in text.items()]
+    configs = [RunConfig.at(scale, "300w") for scale in ("full", "reduced")]
+    settings = {
+        "picture": "{0.image_size} × {0.image_size} pixels", "heatmap": "{1} × {1} cells",
+        "stacks": "{0.stacks}", "channels": "{0.width}", "halvings": "{0.depth}",
+        "epochs": "{0.epochs}", "batch": "{0.batch_size}", "learning rate": "{0.learning_rate:g}",
+        "optimiser": "Adam",
+    }  # fmt: skip
+    rows = [
+        [name, *(text.format(config, config.image_size // 4) for config in configs)]
+        for name, text in settings.items()
+    ]
     return markdown_table(["setting", "the paper (scale `full`)", "here (scale `reduced`)"], rows)
 
 
@@ -169,8 +157,7 @@ def contents() -> str:
     """Each experiment with its table or figure of the paper, and where it stands here."""
     toc = (BOOK / "_toc.yml").read_text(encoding="utf-8")
     listed = [
-        (e.title, e.paper, SHOWN_ON.get(e.name, f"experiments/{e.name}"))
-        for e in EXPERIMENTS.values()
+        (e.title, e.paper, SHOWN_ON.get(n, f"experiments/{n}")) for n, e in EXPERIMENTS.items()
     ]
     rows = []
     for title, paper, page in (*listed, *EXTRA):

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from companion.bench import summary as costs
 from companion.evidence.claims import parameter_count
 from companion.evidence.effects import comparison_weights, short_and_settled
 from companion.evidence.limits import cut_off, processor_difference, shift_cost
@@ -17,7 +16,7 @@ from companion.exhibits import labels, play
 from companion.experiments.experiment import SETTLED_SCALE
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records
-from starlib import distances, schemes
+from starlib import distances
 from starlib.data.synthface import SIZE, SPLITS, STRENGTH
 from starlib.runs.records import Run
 from starlib.synthface import faces
@@ -29,22 +28,13 @@ def numbers(records: Records) -> dict[str, Any]:
     runs = records.runs
     return {
         "paper": printed(published()),
-        "scale": {
-            name: {
-                key: f"{value:,}"
-                for key, value in RunConfig.at(name, "300w").to_dict().items()
-                if type(value) is int
-            }
-            for name in SCALES
-        },
-        "points": {name: str(scheme.points) for name, scheme in schemes.SCHEMES.items()},
+        "scale": {name: RunConfig.at(name, "300w").to_dict() for name in SCALES},
         "synthface": _synthface(runs),
         "optimum": _optimum(),
         "play": {"unit": f"{100 * play.UNIT:g}", "picture": str(play.PICTURE)},
         "smooth": f"{distances.SMOOTH_L1_THRESHOLD:g}",
         "runs": _runs(runs),
-        "cost": _cost(records),
-        "parameters": {f"depth{d}": f"{parameter_count(d) / 1e6:.2f}" for d in (3, 4)},
+        "parameters": {"depth4": f"{parameter_count(4) / 1e6:.2f}"},
         "repeated": _repeated(records),
         "limits": limits(records),
         "released": released(records),
@@ -60,17 +50,16 @@ def printed(values: Any) -> Any:
     return f"{values:.2f}" if isinstance(values, float) else values
 
 
-def percent(fraction: float, digits: int = 1) -> str:
+def percent(fraction: float) -> str:
     """A fraction in %, with the sign."""
-    return f"{100 * fraction:.{digits}f} %"
+    return f"{100 * fraction:.1f} %"
 
 
 def _synthface(runs: Sequence[Run]) -> dict[str, str]:
     own = [run.metrics for run in runs if run.config.dataset == "synthface"]
     noise = [metrics["annotation_noise"]["nme"] for metrics in own if "annotation_noise" in metrics]
-    slides = {f"slide{start}": percent(slide) for start, _, _, slide in faces.CURVES}
     return {
-        **slides,
+        **{f"slide{start}": percent(slide) for start, _, _, slide in faces.CURVES},
         "strength": f"{STRENGTH:g}",
         "size": str(SIZE),
         "train": f"{SPLITS['train'][1]:,}",
@@ -97,21 +86,6 @@ def _runs(runs: Sequence[Run]) -> dict[str, str]:
     return {"count": f"{len(runs):,}", "reduced": f"{reduced:,}", "hours": f"{hours:.0f}"}
 
 
-def _cost(records: Records) -> dict[str, str]:
-    kept = costs.load(records.folder)
-    if not kept:
-        return {"share": "not measured", "added": "not measured", "faster": "not measured"}
-    record = kept[0]
-    shares = costs.shares(record)
-    longest = max(record["loss"]["sizes"], key=lambda size: size["batch"] * size["points"])
-    return {
-        "share": percent(shares["star"], 2),
-        "added": percent(shares["added"], 2),
-        "faster": f"{costs.ratios(longest)['transcription']:.0f}",
-        "machine": record["machine"]["device_name"],
-    }
-
-
 def _repeated(records: Records) -> dict[str, str]:
     """NME of a committed run, and of the same run with the code of a later commit."""
     path = records.folder / "analyses" / "reruns.json"
@@ -123,15 +97,13 @@ def limits(records: Records) -> Mapping[str, str]:
     """Name -> text, for `{{ limits.name }}`; "not measured" where the records have nothing."""
     found = dict.fromkeys(("r", "runs", "shift", "cost", "helen", "processors"), "not measured")
     found["changed"] = str(sum(run.provenance["dirty"] for run in records.runs))
-    trained = comparable(records.by_config.values())
+    every = records.by_config.values()
+    trained = comparable(every)
     if len(trained) > 2:
         law = line(trained)
         found |= {"r": f"{law.r:.3f}", "runs": f"{law.runs}"}
-    reduced = [
-        run
-        for run in records.by_config.values()
-        if (run.config.dataset, run.config.scale) == ("300w", "reduced")
-    ]
+    where = ("300w", "reduced")
+    reduced = [run for run in every if (run.config.dataset, run.config.scale) == where]
     if difference := processor_difference(reduced):
         mean, low, high = difference
         found["processors"] = f"{points(mean)} {bounds(low, high)} points"
@@ -174,5 +146,5 @@ def released(records: Records) -> dict[str, str]:
     runs = records.arm_runs(experiment, "300w", SETTLED_SCALE)[RELEASED["crop"]]
     if runs:
         outside, clamped = np.mean([cut_off(run) for run in runs.values()], axis=0)
-        found |= {"outside": f"{100 * outside:.1f} %", "clamped": points(clamped)}
+        found |= {"outside": percent(outside), "clamped": points(clamped)}
     return found

@@ -42,9 +42,7 @@ def fragments(records: Records) -> dict[str, str]:
 
 def contradiction_rows() -> str:
     """Where the paper contradicts itself; what can be computed is."""
-    rows = []
-    for item in contradictions():
-        rows.append([item.where, item.text, _alike(item.printed), _alike(item.computed)])
+    rows = [[c.where, c.text, _alike(c.printed), _alike(c.computed)] for c in contradictions()]
     return markdown_table(["where", "what", "printed", "from the tables"], rows)
 
 
@@ -131,7 +129,6 @@ def others(runs: Sequence[Run]) -> str:
             arms[run.config.dataset, run.config.scale, arm(run.config)].append(run)
     if not arms:
         return "Every run in the records belongs to an experiment."
-    opening = "Runs outside the experiments, which decide no claim:\n\n"
     rows = []
     for (dataset, scale, name), group in sorted(arms.items()):
         subset = next(iter(group[0].metrics))
@@ -140,4 +137,5 @@ def others(runs: Sequence[Run]) -> str:
         place = [label(dataset), scale, label(name), f"{subset}, {faces}"]
         rows.append([*place, spread(nmes).text, len(nmes)])
     head = ["data set", "scale", "arm", "test faces", "NME %", "seeds"]
-    return opening + markdown_table(head, rows)
+    opening = "Runs outside the experiments, which decide no claim:"
+    return f"{opening}\n\n{markdown_table(head, rows)}"

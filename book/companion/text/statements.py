@@ -36,16 +36,7 @@ def gain(effect: Effect, unit: str = " points", sign: int = 1) -> str:
     return f"{100 * sign * effect.mean:.2f}{unit} [{low:.2f}, {high:.2f}]"
 
 
-class _Shown:
-    """A word of the templates in statements.yml: its text for each comparison."""
-
-    def __init__(self, effects: Effects, form: Callable[[Effect], str]) -> None:
-        self.effects, self.form = effects, form
-
-    def __getitem__(self, name: str) -> str:
-        return self.form(self.effects[name])
-
-
+# Words of the templates in statements.yml: the text for each comparison
 WORDS: dict[str, Callable[[Effect], str]] = {
     "gain": gain,
     "cost": lambda effect: gain(effect, sign=-1),
@@ -72,7 +63,7 @@ def written(
 ) -> Statement:
     """A sentence of statements.yml from effects and other values; `holds`: whether what its own
     conditions do not say is true. KeyError names a comparison that is not there."""
-    words = {word: _Shown(effects, form) for word, form in WORDS.items()}
+    words = {w: {name: form(e) for name, e in effects.items()} for w, form in WORDS.items()}
     own = (true(effects[n]) for key, true in CONDITIONS.items() for n in entry.get(key, ()))
     return Statement(entry["text"].format_map(words | values), holds and all(own))
 
@@ -93,10 +84,8 @@ def step_size(e: Effects) -> Statement:
     return written(entry, e, all(rival.low > 0 for rival in rivals), least=least, most=most)
 
 
-OF_PAGES = {
-    tuple(key.split()): partial(written, entry) for key, entry in SENTENCES["pages"].items()
-}
-STATEMENTS: dict[tuple[str, ...], Callable[[Effects], Statement]] = OF_PAGES | {
+STATEMENTS: dict[tuple[str, ...], Callable[[Effects], Statement]] = {
+    **{tuple(key.split()): partial(written, entry) for key, entry in SENTENCES["pages"].items()},
     ("training_length", "300w", "reduced"): training_length,
     ("step_size", "300w", "reduced"): step_size,
 }

@@ -11,14 +11,13 @@ from companion.evidence import hypotheses
 from companion.evidence.claims import SETTLED, Judgement, judge_all, read_claims
 from companion.evidence.hypotheses import Answer, Tested
 from companion.evidence.rules import planned_runs
-from companion.evidence.verdicts import Rule, Verdict
+from companion.evidence.verdicts import Verdict
 from companion.exhibits import annotators
 from companion.exhibits.cells import markdown_table
 from companion.exhibits.tables import label
 from companion.experiments.experiment import SETTLED_SCALE
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import ArmRuns, Records
-from starlib.training.config import RunConfig
 
 PARTS = {  # of the ledger -> its kinds of rules
     "Effects, run anew": (
@@ -70,19 +69,16 @@ def _independent(judgements: Sequence[Judgement]) -> int:
     for judgement in judgements:
         if judgement.verdict.supports is None:
             continue
+        rule = judgement.rule
         for effect in judgement.effects:
-            signs = list(zip(effect.arms, effect.weights, strict=True))
-            without = [arm for arm, weight in signs if weight > 0]
-            with_ = [arm for arm, weight in signs if weight < 0]
-            pairs = zip(without, with_, strict=False)
-            rule = judgement.rule
-            graph.add_edges_from((_run(rule, one), _run(rule, other)) for one, other in pairs)
+            # The first seeds: the same runs stand in several experiments by other names.
+            runs = [
+                EXPERIMENTS[rule["experiment"]].config(a, rule["dataset"], 0) for a in effect.arms
+            ]
+            without = [run for run, weight in zip(runs, effect.weights, strict=True) if weight > 0]
+            with_ = [run for run, weight in zip(runs, effect.weights, strict=True) if weight < 0]
+            graph.add_edges_from(zip(without, with_, strict=False))
     return len(networkx.max_weight_matching(graph, maxcardinality=True))
-
-
-def _run(rule: Rule, arm: str) -> RunConfig:
-    """The first seed of an arm: the same runs stand in several experiments by other names."""
-    return EXPERIMENTS[rule["experiment"]].config(arm, rule["dataset"], 0)
 
 
 def ledger(judgements: Sequence[Judgement]) -> str:

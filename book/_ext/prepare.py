@@ -87,11 +87,12 @@ def _compared(
     def enough(arm: str) -> bool:
         return len(runs[arm]) >= seeds_needed(experiment, arm, dataset, scale, SEEDS)
 
-    return {
+    pairs = {
         name: {experiment.config(arm, dataset, 0, scale) for arm in (pair.without, pair.with_)}
         for name, pair in experiment.comparisons.items()
         if enough(pair.without) and enough(pair.with_)
     }
+    return {name: pair for name, pair in pairs.items() if len(pair) == 2}  # else one arm twice
 
 
 def notebook_of(page: str) -> Path:

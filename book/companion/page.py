@@ -169,9 +169,9 @@ class Page:
 
     @property
     def run(self) -> list[str]:
-        """The comparisons whose two arms have runs."""
-        by_arm = self.by_arm
-        return [name for name, p in self.pairs.items() if by_arm[p.without] and by_arm[p.with_]]
+        """The comparisons whose two arms have runs, and not the same ones."""
+        runs = {n: [self.by_arm[a] for a in (p.without, p.with_)] for n, p in self.pairs.items()}
+        return [name for name, pair in runs.items() if all(pair) and pair[0] != pair[1]]
 
     @property
     def pairs(self) -> dict[str, Comparison]:

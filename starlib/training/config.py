@@ -249,7 +249,7 @@ def varied_arm(config: RunConfig) -> str:
     """An arm with what is not usual at its scale, or at `reduced` where sizes are of no scale."""
     usual = RunConfig.at("reduced" if config.scale == "custom" else config.scale, config.dataset)
     words = [arm(config)]
-    for name in (*NUMBERS, "convention", "augmentation", "crop"):
+    for name in (*NUMBERS, "convention", "augmentation", "crop", "precision"):
         value = getattr(config, name)
         text = f"{value:g}" if name in NUMBERS else value
         words += [f"{name.replace('_', ' ')} {text}"] * (value != getattr(usual, name))

@@ -13,7 +13,7 @@ from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records
 from companion.page import Page, experiment_page
 from companion.text.statements import SENTENCES, STATEMENTS, Statement, first_screen
-from tests.fakes import write_arms
+from tests.fakes import write_arms, write_run
 
 ROOT = Path(__file__).resolve().parents[2]
 ABLATION = EXPERIMENTS["ablation_distance"]
@@ -105,6 +105,12 @@ def test_committed_records_are_found_from_any_folder_and_none_is_an_error(tmp_pa
     assert experiment_page("accuracy", "300w", "reduced").runs
     with pytest.raises(ValueError, match=r"results: expected records of accuracy .* got none of"):
         experiment_page("accuracy", "300w", "reduced", results="nothing")
+
+
+def test_two_arms_that_are_one_at_a_scale_are_not_compared(tmp_path):
+    star = EXPERIMENTS["released_code"].config("STAR", "300w", 0, "full")  # in float32 there
+    write_run(star, tmp_path, 0.05)
+    assert experiment_page("released_code", "300w", "full", results=str(tmp_path)).comparisons == ()
 
 
 def test_claims_follow_the_comparisons_that_are_shown(committed):

@@ -36,6 +36,7 @@ def _released_code() -> Experiment:
             doubled: {"weight": 2},
             "scale inside d": {"loss": "star_inside"},
             "raw weights": {"ema_half_life": 1},
+            "float32": {"precision": "float32"},
             "all released": everything,
         }
     )

@@ -32,6 +32,7 @@ ORDER: tuple[tuple[str, dict[str, Any]], ...] = (
     ("released_code", {"augmentation": "released", "convention": "paper"}),
     ("released_code", {"augmentation": "paper", "crop": "longer"}),
     ("controls", BASIC),
+    ("released_code", {"precision": "float32"}),
     ("longer", {}),
     ("annotators", {}),
     ("ablation_distance", {**PHOTOS, "dr": True}),

@@ -129,6 +129,7 @@ RELEASED = {
     "raw": "raw weights",
     "augmentation": "released augmentation",
     "crop": "released crop",
+    "precision": "float32",
 }
 
 

@@ -12,7 +12,7 @@ from companion.bench.summary import NEGLIGIBLE
 from companion.evidence.annotators import Agreement, closer
 from companion.evidence.headline import headline_effects
 from companion.evidence.mechanism import Line, misfit
-from companion.evidence.statistics import Effect, counted
+from companion.evidence.statistics import Effect, counted, points
 from companion.experiments.experiment import SETTLED_SCALE
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records
@@ -32,8 +32,9 @@ class Statement:
 
 def gain(effect: Effect, unit: str = " points", sign: int = 1) -> str:
     """How much lower the error is, with its interval; with `sign` -1 how much higher."""
-    low, high = sorted((100 * sign * effect.low, 100 * sign * effect.high))
-    return f"{100 * sign * effect.mean:.2f}{unit} [{low:.2f}, {high:.2f}]"
+    values = (sign * effect.mean, *sorted((sign * effect.low, sign * effect.high)))
+    mean, low, high = (points(value).removeprefix("+") for value in values)
+    return f"{mean}{unit} [{low}, {high}]"
 
 
 # Words of the templates in statements.yml: the text for each comparison

@@ -82,17 +82,13 @@ def _compared(
 ) -> dict[str, set[RunConfig]]:
     """Comparison -> the configs of its arms, of those with SEEDS runs of both, or where rules were
     written before with all that are planned."""
-    runs = records.arm_runs(experiment, dataset, scale)
-
-    def enough(arm: str) -> bool:
-        return len(runs[arm]) >= seeds_needed(experiment, arm, dataset, scale, SEEDS)
-
-    pairs = {
+    of = records.arm_runs(experiment, dataset, scale).items()
+    run = {a for a, r in of if len(r) >= seeds_needed(experiment, a, dataset, scale, SEEDS)}
+    return {
         name: {experiment.config(arm, dataset, 0, scale) for arm in (pair.without, pair.with_)}
-        for name, pair in experiment.comparisons.items()
-        if enough(pair.without) and enough(pair.with_)
+        for name, pair in experiment.comparisons_at(dataset, scale).items()
+        if {pair.without, pair.with_} <= run
     }
-    return {name: pair for name, pair in pairs.items() if len(pair) == 2}  # else one arm twice
 
 
 def notebook_of(page: str) -> Path:

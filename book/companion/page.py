@@ -67,7 +67,7 @@ def experiment_page(
     if chosen and min(chosen) < 0:
         raise ValueError(f"seeds: expected integers >= 0, got {seeds!r}")
     experiment = EXPERIMENTS[name]
-    shown = experiment.comparisons if comparisons is None else comparisons
+    shown = experiment.comparisons_at(dataset, scale) if comparisons is None else comparisons
     pairs = [experiment.comparisons[comparison] for comparison in shown]
     compared = list(dict.fromkeys(arm for pair in pairs for arm in (pair.without, pair.with_)))
     arms = None if comparisons is None else compared
@@ -169,9 +169,9 @@ class Page:
 
     @property
     def run(self) -> list[str]:
-        """The comparisons whose two arms have runs, and not the same ones."""
-        runs = {n: [self.by_arm[a] for a in (p.without, p.with_)] for n, p in self.pairs.items()}
-        return [name for name, pair in runs.items() if all(pair) and pair[0] != pair[1]]
+        """The comparisons whose two arms have runs."""
+        by_arm = self.by_arm
+        return [name for name, p in self.pairs.items() if by_arm[p.without] and by_arm[p.with_]]
 
     @property
     def pairs(self) -> dict[str, Comparison]:

@@ -60,7 +60,8 @@ def bracketed(values: Sequence[float], form: str) -> Cell:
 def effect(found: Effect) -> Cell:
     """An effect in points with its interval; empty where an arm is not run."""
     values = [100 * value for value in (found.mean, found.low, found.high)]
-    return Cell(interval(found) if found.run else "", bracketed(values, ".2f").numbers)
+    numbers = dict(zip(("", *LIMITS), values, strict=True))
+    return Cell(interval(found) if found.run else "", numbers)
 
 
 def errors(found: Effect) -> dict[str, Any]:

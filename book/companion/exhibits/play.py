@@ -112,7 +112,6 @@ def viewer(records: Records) -> tuple[list[Image.Image], dict[str, Any]]:
     spread = drawn.covariance.flatten(2)[..., [0, 1, 3]]
     data: dict[str, Any] = {
         "edges": [[list(points), closed] for points, closed in SCHEMES["wflw"].edges],
-        "picture": PICTURE,
         "truth": _rounded(drawn.clean),
         "labels": _rounded(drawn.landmarks),
         "noise": _rounded(spread, 7),
@@ -125,8 +124,9 @@ def viewer(records: Records) -> tuple[list[Image.Image], dict[str, Any]]:
         predicted = arrays["predicted"][:FACES]
         by_box = (boxes[:, None, :2] + (predicted + 1) / 2 * boxes[:, None, 2:]) / synthface.SIZE
         nmes = metrics.nme(predicted, arrays["clean"][:FACES], SCHEMES["wflw"])
-        network = {"name": arm_name(run.config), "loss": run.config.loss, "nme": _rounded(nmes, 5)}
-        network |= {"distance": run.config.distance, "landmarks": _rounded(2 * by_box - 1)}
+        config = run.config
+        network: dict[str, Any] = {"name": arm_name(config), "distance": config.distance}
+        network |= {"nme": _rounded(nmes, 5), "landmarks": _rounded(2 * by_box - 1)}
         data["networks"].append(network)
     return pictures, data
 

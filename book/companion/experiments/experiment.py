@@ -120,6 +120,12 @@ class Experiment:
         fields = {"protocol": PROTOCOLS.get(scale, PROTOCOL), **self.arms[arm].changes}
         return RunConfig.at(scale, dataset, seed=seed, **fields)
 
+    def comparisons_at(self, dataset: str, scale: str) -> dict[str, Comparison]:
+        """The comparisons, without those whose arms are one at this scale, as STAR loss and
+        "float32" are at `full`."""
+        at = {arm: self.config(arm, dataset, 0, scale) for arm in self.arms}
+        return {n: p for n, p in self.comparisons.items() if at[p.without] != at[p.with_]}
+
     def configs(
         self,
         dataset: str,

@@ -32,19 +32,23 @@ class Statement:
 
 def gain(effect: Effect, unit: str = " points", sign: int = 1) -> str:
     """How much lower the error is, with its interval; with `sign` -1 how much higher."""
-    values = (sign * effect.mean, *sorted((sign * effect.low, sign * effect.high)))
-    mean, low, high = (points(value).removeprefix("+") for value in values)
-    return f"{mean}{unit} [{low}, {high}]"
+    low, high = sorted((sign * effect.low, sign * effect.high))
+    return f"{plain(sign * effect.mean)}{unit} [{plain(low)}, {plain(high)}]"
+
+
+def plain(fraction: float) -> str:
+    """A fraction in points of NME, without a plus."""
+    return points(fraction).removeprefix("+")
 
 
 # Words of the templates in statements.yml: the text for each comparison
 WORDS: dict[str, Callable[[Effect], str]] = {
     "gain": gain,
     "cost": lambda effect: gain(effect, sign=-1),
-    "paper": lambda e: "none" if e.published is None else f"{100 * e.published:.2f}",
+    "paper": lambda e: "none" if e.published is None else plain(e.published),
     "bare": lambda effect: gain(effect, ""),
     "percent": lambda effect: gain(effect, " %"),
-    "mean": lambda effect: f"{100 * effect.mean:.2f}",
+    "mean": lambda effect: plain(effect.mean),
     "without": lambda effect: f"{100 * effect.means[0]:.2f}",
     "with": lambda effect: f"{100 * effect.means[1]:.2f}",
     "share": lambda effect: f"{100 * effect.mean / effect.means[0]:.0f} %",

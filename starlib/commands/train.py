@@ -74,6 +74,9 @@ def add_how(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--anew", action="store_true", help="train though there is a record, and replace it"
     )
+    parser.add_argument(
+        "--test-curve", action="store_true", help="test after every epoch too, for the curves"
+    )
     add_device(parser)
     parser.add_argument(
         "--compile", action="store_true", help="`companion bench` tells when that pays"
@@ -93,6 +96,7 @@ def _trained(options: argparse.Namespace, device: str) -> int:
         raise ValueError(f"--minutes: expected a number >= 0, got {options.minutes}")
     how: dict[str, Any] = {"results": options.results, "data_root": options.data_root}
     how |= {"anew": options.anew, "compiled": options.compile}
+    how |= {"test_curve": options.test_curve}
     if distributed.size() == 1:
         how["announce"] = _announce
     started = time.time()

@@ -28,6 +28,7 @@ from starlib.training.checkpoints import checkpoint_files
 from starlib.training.config import RunConfig
 from starlib.training.loop import StoppedError, Trained, covariances, predict, train
 from starlib.training.start import Start
+from starlib.training.state import State
 
 PAUSE = 0.5  # seconds between looks at a lock that is taken
 
@@ -43,6 +44,7 @@ def run(
     anew: bool = False,
     wait: bool = True,
     start: Start | None = None,
+    test_curve: bool = False,
     announce: Callable[[int, float], None] | None = None,
 ) -> Run:
     """The run of a config: read if it is finished, else trained (on from its checkpoint) and kept.
@@ -55,9 +57,11 @@ def run(
 
     Weights go to results/weights/<name>.pt, checkpoints to results/checkpoints/, crop stores to
     results/crops/. `report`, `stop`, `compiled` and `start` as in `starlib.training.loop.train`;
-    `anew`: train though there is a record, and replace it. `announce` is called before a training
-    begins, with its number of faces and the seconds that it is expected to take. A run that another
-    process trains is waited for, and read; without `wait`, StoppedError is raised.
+    `anew`: train though there is a record, and replace it. `test_curve`: test after every epoch
+    too, for curves "test_nme" of the averaged and "test_nme_raw" of the raw weights. `announce` is
+    called before a training begins, with its number of faces and the seconds that it is expected to
+    take. A run that another process trains is waited for, and read; without `wait`, StoppedError is
+    raised.
     """
     folder = results_folder(results)
     if not anew and not faces_decide(config.dataset, data_root):
@@ -93,7 +97,8 @@ def run(
                 return finished
         provenance["resumed"] = distributed.once(lambda: bool(checkpoint_files(checkpoint)))
         scheme = faces["train"].scheme
-        how = (report, stop, compiled, start)
+        observe = _test_curve(config, crops["test"], faces["test"]) if test_curve else None
+        how = (report, stop, compiled, start, observe)
         if announce is not None and not (provenance["resumed"] or compiled):
             count = min(config.train_faces or len(faces["train"]), len(faces["train"]))
             announce(count, expected_seconds(config, scheme, count, device))
@@ -182,6 +187,23 @@ def _lock(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def _test_curve(
+    config: RunConfig, crops: CropStore, faces: FaceSet
+) -> Callable[[State], dict[str, float]]:
+    """The test NME of a training's averaged and raw weights: a choice of the epoch on the test
+    faces, which a run does not make, would choose from these."""
+
+    def observe(state: State) -> dict[str, float]:
+        models = {"test_nme": state.average.module, "test_nme_raw": state.model}
+        values = {}
+        for name, model in models.items():
+            arrays = evaluation_arrays(predict(model, crops.images, config), crops, faces)
+            values[name] = next(iter(evaluation_metrics(arrays, faces.scheme).values()))["nme"]
+        return values
+
+    return observe
 
 
 def _evaluated(

@@ -1,5 +1,6 @@
 """The training loop: epochs, the learning rate's schedule, batches; and prediction."""
 
+import functools
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -35,7 +36,8 @@ class Trained:
     curves: by epoch the mean loss, mean point error on the training batches in [-1, 1] units, mean
         norm of the network's gradient, learning rate, wall time in seconds, and the width of the
         averaged network's heatmaps: their mean standard deviation on PROBE training faces, in
-        [-1, 1] of the network's view (no values for networks without heatmaps).
+        [-1, 1] of the network's view (no values for networks without heatmaps); and what `observe`
+        returns.
     """
 
     model: nn.Module
@@ -58,6 +60,7 @@ def train(
     stop: Callable[[], bool] = lambda: False,
     compiled: bool = False,
     start: Start | None = None,
+    observe: Callable[[State], dict[str, float]] | None = None,
 ) -> Trained:
     """Train a config's network on stored crops.
 
@@ -78,6 +81,8 @@ def train(
         compiled: compile network and loss first, which takes about a minute and changes rounding;
             `python -m companion bench` tells after how many steps that pays.
         start: the weights that the config's `start` names.
+        observe: called after every epoch; further values of the curves. It must leave weights and
+            random states as they are.
     """
     if config.protocol != PROTOCOL:
         raise ValueError(
@@ -97,6 +102,8 @@ def train(
     with Checkpoints(checkpoint if distributed.rank() == 0 else None) as checkpoints:
         while state.epoch < config.epochs:
             _train_epoch(state, faces, scheme)
+            if observe is not None:
+                _append(state, distributed.once(functools.partial(observe, state)))
             stopped = distributed.once(stop) and state.epoch < config.epochs
             checkpoints.offer(state.snapshot, stopped or state.epoch == config.epochs)
             if report is not None and distributed.rank() == 0:
@@ -142,8 +149,12 @@ def _train_epoch(state: State, faces: "Faces", scheme: Scheme) -> None:
     if spread is not None:
         values["width"] = float(np.sqrt(np.trace(spread, axis1=-2, axis2=-1) / 2).mean())
         values["width"] /= VIEW_OF_STORE
+    _append(state, values)
+
+
+def _append(state: State, values: dict[str, float]) -> None:
     for name, value in values.items():
-        state.curves[name].append(value)
+        state.curves.setdefault(name, []).append(value)
 
 
 class Faces:

@@ -6,10 +6,10 @@ import json
 import pytest
 from scipy import stats
 
-from companion.evidence.limits import cut_off, processor_difference, shift_cost
+from companion.evidence.limits import chosen_epoch, cut_off, processor_difference, shift_cost
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records
-from companion.text.numbers import limits, released
+from companion.text.numbers import RELEASED, limits, released
 from starlib.runs.records import read_record
 from starlib.training.config import RunConfig
 from tests.fakes import write_run
@@ -118,3 +118,19 @@ def test_the_released_code_s_effects_are_of_the_settled_scale_once_its_runs_are_
     assert shown().endswith("(`reduced`)")
     train("long", "released crop", 0.03, 3)
     assert shown() == "+2.00 [+2.00, +2.00] (`long`)"
+
+
+def test_the_best_epoch_on_the_test_faces_is_looked_for_in_both_curves(tmp_path):
+    config = EXPERIMENTS["released_code"].config(RELEASED["form"], "300w", 0, "long")
+    run = write_run(config, tmp_path, 0.05)
+    assert chosen_epoch(run) is None
+    curves = {"test_nme": [0.06] * 59 + [0.05], "test_nme_raw": [0.06, 0.047] + [0.06] * 58}
+    tested = dataclasses.replace(run, curves=run.curves | curves)
+    assert chosen_epoch(tested) == pytest.approx(0.003)
+    late = dataclasses.replace(
+        run, curves=run.curves | {"test_nme": [0.05], "test_nme_raw": [0.04]}
+    )
+    assert chosen_epoch(late) is None  # the epochs before it went on were not tested
+    numbers = released(Records(tmp_path, (tested,)))
+    assert (numbers["epoch"], numbers["epoch_runs"]) == ("+0.30", "1")
+    assert numbers["epoch_baseline"] == "not trained yet"

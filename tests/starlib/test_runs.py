@@ -40,6 +40,15 @@ def test_a_run_is_trained_once_and_read_again(tiny_300w, results, monkeypatch):
     assert load_run(dataclasses.replace(CONFIG, seed=1), results) is None
 
 
+def test_a_test_curve_ends_in_the_run_s_error_and_changes_no_training(tiny_300w, results):
+    first = run(CONFIG, results=results, data_root=tiny_300w)
+    tested = run(CONFIG, results=results, data_root=tiny_300w, anew=True, test_curve=True)
+    assert tested.arrays == first.arrays and tested.metrics == first.metrics
+    curve, raw = (tested.curves[name] for name in ("test_nme", "test_nme_raw"))
+    assert len(curve) == len(raw) == CONFIG.epochs and curve != raw
+    assert curve[-1] == pytest.approx(tested.metrics["common"]["nme"], abs=1e-6)
+
+
 def test_the_time_to_expect_is_said_before_a_training_and_changes_nothing(tiny_300w, results):
     said = []
     how = {"announce": lambda *expected: said.append(expected), "report": lambda *_: said.append(0)}

@@ -59,7 +59,7 @@ def _train(options: argparse.Namespace) -> int:
         runs = run_all(
             configs, device, options.workers, options.results, options.data_root,
             minutes=options.minutes, executor=executor, anew=options.anew, progress=not executor,
-            compiled=options.compile, wait=not options.queue,
+            compiled=options.compile, wait=not options.queue, test_curve=options.test_curve,
         )  # fmt: skip
         left = len(configs) - len(runs)
         if distributed.rank() == 0:

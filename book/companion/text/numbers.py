@@ -8,7 +8,7 @@ import numpy as np
 
 from companion.evidence.claims import parameter_count
 from companion.evidence.effects import comparison_weights, short_and_settled
-from companion.evidence.limits import cut_off, processor_difference, shift_cost
+from companion.evidence.limits import chosen_epoch, cut_off, processor_difference, shift_cost
 from companion.evidence.mechanism import comparable, line
 from companion.evidence.published import published
 from companion.evidence.statistics import bounds, interval, points
@@ -131,21 +131,28 @@ RELEASED = {
     "crop": "released crop",
     "precision": "float32",
 }
+RELEASED_BASELINE = "baseline, released conventions"
 
 
 def released(records: Records) -> dict[str, str]:
     """Name of RELEASED -> by how much that lowers the error of STAR loss: at the settled scale once
     all planned runs are finished, else at `reduced`; "outside" and "clamped": as `cut_off` of
-    the released crop."""
-    found = dict.fromkeys((*RELEASED, "outside", "clamped"), "not trained yet")
+    the released crop; "epoch" and "epoch_baseline": as `chosen_epoch` in the released form."""
+    others = ("outside", "clamped", "epoch", "epoch_baseline", "epoch_runs")
+    found = dict.fromkeys((*RELEASED, *others), "not trained yet")
     experiment = EXPERIMENTS["released_code"]
     for name, comparison in RELEASED.items():
         weights = comparison_weights(experiment, [comparison])
         for scale, effect in short_and_settled(records, experiment, weights).items():
             if effect.decidable:
                 found[name] = f"{interval(effect)} (`{scale}`)"
-    runs = records.arm_runs(experiment, "300w", SETTLED_SCALE)[RELEASED["crop"]]
+    by_arm = records.arm_runs(experiment, "300w", SETTLED_SCALE)
+    runs = by_arm[RELEASED["crop"]]
     if runs:
         outside, clamped = np.mean([cut_off(run) for run in runs.values()], axis=0)
         found |= {"outside": percent(outside), "clamped": points(clamped)}
+    for name, arm in {"epoch": RELEASED["form"], "epoch_baseline": RELEASED_BASELINE}.items():
+        drops = [drop for r in by_arm[arm].values() if (drop := chosen_epoch(r)) is not None]
+        if drops:
+            found |= {name: points(float(np.mean(drops))), "epoch_runs": str(len(drops))}
     return found

@@ -242,7 +242,7 @@ def describe(config: RunConfig) -> str:
     return f"{config.dataset} {config.scale} {varied_arm(config)} seed {config.seed}"
 
 
-NUMBERS = ("image_size", "epochs", "learning_rate", "loss_weight", "ema_half_life")
+NUMBERS = ("image_size", "epochs", "batch_size", "learning_rate", "loss_weight", "ema_half_life")
 
 
 def varied_arm(config: RunConfig) -> str:

@@ -41,11 +41,11 @@ def restricted(config: RunConfig) -> bool:
 def widths(runs: Iterable[Run], every: bool = False) -> pd.DataFrame:
     """A row for each arm of STAR loss with the value restriction: what it is, the heatmaps' width
     after the last epoch and `optimal_width`, both averaged over seeds. Arms with the released
-    augmentation or crop are among them with `every`, and those of another precision apart."""
+    augmentation or crop are among them with `every`, those of another precision or batch apart."""
     kept = [run for run in runs if restricted(run.config) and "width" in run.curves]
     fields = {"data": "dataset", "distance": "distance", "w": "weight", "convention": "convention"}
     fields |= {"side (px)": "image_size", "epochs": "epochs", "AAM": "aam"}
-    fields |= {n: n for n in ("augmentation", "crop", "precision")} if every else {}
+    fields |= {n: n for n in ("augmentation", "crop", "precision", "batch_size")} if every else {}
     rows = [
         {
             **{name: getattr(run.config, field) for name, field in fields.items()},

@@ -46,6 +46,7 @@ ORDER: tuple[tuple[str, dict[str, Any]], ...] = (
     ("restriction", {}),
     ("ablation_distance", BASIC),
     ("released_code", {}),
+    ("batch", {}),
     ("resolution", {"image_size": 64}),
     ("ablation_distance", {}),
     ("resolution", {"distance": "smooth_l1"}),

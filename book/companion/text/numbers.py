@@ -122,7 +122,8 @@ def limits(records: Records) -> Mapping[str, str]:
     return found
 
 
-# What the released code does otherwise -> the comparison that measures it with smooth-l1
+# What the released code does otherwise -> the comparison that measures it with smooth-l1, of the
+# experiment on the released code or on the batch
 RELEASED = {
     "weight": "w 2, as the released w = 1",
     "form": "released grid, epsilon and λ1 + λ2",
@@ -130,6 +131,8 @@ RELEASED = {
     "augmentation": "released augmentation",
     "crop": "released crop",
     "precision": "float32",
+    "half_batch": "batch 4 over batch 8",
+    "twice_batch": "batch 16 over batch 8",
 }
 RELEASED_BASELINE = "baseline, released conventions"
 
@@ -142,8 +145,9 @@ def released(records: Records) -> dict[str, str]:
     found = dict.fromkeys((*RELEASED, *others), "not trained yet")
     experiment = EXPERIMENTS["released_code"]
     for name, comparison in RELEASED.items():
-        weights = comparison_weights(experiment, [comparison])
-        for scale, effect in short_and_settled(records, experiment, weights).items():
+        of = EXPERIMENTS["batch"] if name.endswith("batch") else experiment
+        weights = comparison_weights(of, [comparison])
+        for scale, effect in short_and_settled(records, of, weights).items():
             if effect.decidable:
                 found[name] = f"{interval(effect)} (`{scale}`)"
     by_arm = records.arm_runs(experiment, "300w", SETTLED_SCALE)

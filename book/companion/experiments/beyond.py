@@ -181,7 +181,7 @@ EXPERIMENTS = (
         star_pairs(("l2",), epochs=120), {"120 epochs l2": pair_of_table3("l2", epochs=120)},
         plan=planned(star_pairs(("l2",), epochs=120)),
     ),
-    # Half and twice the batch of the settled scale, as the released code's settings are of the paper's.
+    # Half and twice the settled scale's batch, as the released code's settings are of the paper's.
     Experiment(
         "batch", "Does the batch decide it?", NOT_IN_THE_PAPER,
         named({f"batch {n}": {"batch_size": n, "epochs": 60} for n in (4, 8, 16)}),

@@ -14,9 +14,10 @@ T = TypeVar("T")
 def cached(function: Callable[..., T]) -> Callable[..., T]:
     """`lru_cache` for functions of hashable arguments that make tensors.
 
-    Not while code is compiled or exported: tensors made then have no values, and would stay.
+    Not while code is compiled or exported: tensors made then have no values, and would stay. Those
+    made first under inference_mode may take part in a training too.
     """
-    kept = lru_cache(maxsize=64)(function)
+    kept = lru_cache(maxsize=64)(torch.inference_mode(False)(function))
 
     @wraps(function)
     def call(*arguments: object) -> T:
@@ -28,8 +29,7 @@ def cached(function: Callable[..., T]) -> Callable[..., T]:
 @cached
 def constant(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
     """A tensor of the values, the same one at every call: do not change it."""
-    with torch.inference_mode(False):  # so that it may take part in a training too
-        return torch.tensor(values, dtype=dtype, device=device)
+    return torch.tensor(values, dtype=dtype, device=device)
 
 
 def available_device(device: str = AUTO) -> str:

@@ -65,7 +65,9 @@ class LandmarkLoss(nn.Module):
         self.distance = get_distance(distance, beta)
         self.convention = choose("convention", convention, CONVENTIONS)
         self.reduction = choose("reduction", reduction, REDUCTIONS)
-        self.grid = choose("grid", grid, GRIDS) if convention == "paper" else "corners"
+        self.grid = choose("grid", grid, GRIDS)
+        if convention == "released":
+            self.grid = "corners"
         self.check = InputCheck(check_values, landmark_limit)
         self.settings: dict[str, Any] = {"beta": beta} if beta is not None else {}
         self.settings |= {"distance": distance, "convention": convention, "grid": self.grid}
@@ -100,7 +102,7 @@ class STARLoss(LandmarkLoss):
     torch.func.vmap needs `check_values=False`: a value cannot decide there what is computed.
 
     Args:
-        distance: "l1", "l2", "smooth_l1" or "wing".
+        distance: one of `starlib.distances.DISTANCES`: "l1", "l2", "smooth_l1", "wing", …
         restriction: "value", "detach" or "none".
         weight: w >= 0 of the value restriction.
         convention: "paper" or "released".
@@ -110,7 +112,8 @@ class STARLoss(LandmarkLoss):
         reduction: "none", "mean" (over the labelled landmarks) or "sum".
         beta: s of smooth-l1 (Eq. 8) in [-1, 1] units, 0.01 if None; torch's own has 1.
         grid: "centers": the borders of the heatmap are at -1 and 1, as in dsntnn; "corners": the
-            outermost cells' centres are, as with kornia and `align_corners=True`.
+            outermost cells' centres are, as with kornia and `align_corners=True`; the released
+            convention has those.
         landmark_limit: the size above which a landmark is refused, being in other units; up to 1e6.
 
     Call with heatmaps [B, N, H, W] >= 0, normalised or not, and landmarks [B, N, 2] (x, y) in

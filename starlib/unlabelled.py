@@ -20,7 +20,7 @@ def masked(values: Tensor, missing: Tensor) -> Tensor:
 
 
 def labelled_mean(values: Tensor, missing: Tensor) -> Tensor:
-    """Mean of the values [B, N] that are not missing, 0 if all are.
+    """Mean of the values [B, N] that are not missing, 0 if all are, NaN where B or N is 0.
 
     With none missing the factor is exactly 1, so that it is `values.mean()` bit for bit.
     """

@@ -53,8 +53,8 @@ def export_onnx(detector: Detector, out: Path, weights: str) -> float:
     each output where that is above 1.
 
     Input "images" [B, 3, S, S] RGB in [-1, 1], any B; outputs "landmarks" [B, N, 2] in [-1, 1],
-    "covariance" [B, N, 2, 2], "heatmaps" [B, N, h, w], the first alone where there are no
-    heatmaps. ValueError, and no file, if they differ by more than `TOLERANCE`.
+    "covariance" [B, N, 2, 2], "heatmaps" [B, N, h, w], as far as the network has them.
+    ValueError, and no file, if they differ by more than `TOLERANCE`.
     """
     differences = []
 
@@ -84,7 +84,8 @@ def _metadata(detector: Detector, weights: str) -> dict[str, str]:
         "crop": json.dumps(square),
         "landmarks": "x, y in [-1, 1] of the crop: pixel of the crop = (x + 1) / 2 * image_size, "
         "0 at its left and top edge",
-        "covariance": "in the square of that unit, to be multiplied by the calibration",
+        "covariance": "in the square of that unit, to be multiplied by the calibration, with which "
+        "it has the variance of one cell of the heatmaps",
         "calibration": "1" if detector.calibration is None else str(detector.calibration),
         "weights": weights,
         "version": starlib.__version__,

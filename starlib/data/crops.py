@@ -29,6 +29,7 @@ VIEW_MARGIN = 1.2
 RELEASED_MARGIN = 1.05
 # By kind: the side of the landmarks' box that decides a view's, and the factor between the two.
 CROPS = {"longer": ("longer", VIEW_MARGIN), "released": ("shorter", RELEASED_MARGIN)}
+REACH = 2.0  # of labels, in [-1, 1] of a stored crop: what a record of a run holds
 VERSION = 1  # goes up when a crop of the same face would look different
 
 
@@ -140,6 +141,17 @@ def _appearing_at(folder: Path) -> Iterator[Path]:
 
 
 def _build(faces: FaceSet, boxes: NDArray[np.float32], size: int, folder: Path) -> None:
+    def to_crop(landmarks: NDArray) -> NDArray[np.float32]:
+        return (2 * (landmarks - boxes[:, None, :2]) / boxes[:, None, 2:] - 1).astype(np.float32)
+
+    with np.errstate(divide="ignore", invalid="ignore"):
+        arrays: dict[str, Any] = {"landmarks": to_crop(faces.landmarks), "boxes": boxes}
+    far = ~(boxes[:, 2] > 0) | (np.abs(arrays["landmarks"]) >= REACH).any((1, 2))
+    if far.any():
+        raise DataError(
+            f"{faces.names[int(far.argmax())]}: expected labels that the crop reaches; one by the "
+            "shorter side of their box does not for so long a face, one by the longer does"
+        )
     shape = (len(faces), 3, size, size)
     images = np.lib.format.open_memmap(folder / "images.npy", "w+", np.uint8, shape)
     _reserve(folder / "images.npy")
@@ -149,10 +161,6 @@ def _build(faces: FaceSet, boxes: NDArray[np.float32], size: int, folder: Path) 
         digest.update(images[index].tobytes())
     images.flush()
 
-    def to_crop(landmarks: NDArray) -> NDArray[np.float32]:
-        return (2 * (landmarks - boxes[:, None, :2]) / boxes[:, None, 2:] - 1).astype(np.float32)
-
-    arrays: dict[str, Any] = {"landmarks": to_crop(faces.landmarks), "boxes": boxes}
     if faces.clean is not None:
         arrays["clean"] = to_crop(faces.clean)
     digest.update(arrays["landmarks"].tobytes())

@@ -18,6 +18,7 @@ from starlib.data.augment import view
 from starlib.data.crops import crop, store_size, stored_boxes, view_boxes
 from starlib.data.released import released_crop
 from starlib.devices import available_device
+from starlib.metrics import cell_variance
 from starlib.models.heads import output_moments
 from starlib.models.released import IMAGE_SIZE, is_released, load_released, released_points
 from starlib.models.weights import read_tensors
@@ -31,23 +32,28 @@ class Predictor(nn.Module):
     """RGB images [B, 3, S, S] in [-1, 1] -> landmarks [B, N, 2] in [-1, 1], their covariance
     [B, N, 2, 2] and the heatmaps [B, N, h, w] of the last stack.
 
-    The covariance is that of `starlib.models.heads.output_moments`, the same that calibration is
-    fitted to. A network without it gives its landmarks alone, one without heatmaps those two.
+    The covariance is that of `starlib.models.heads.output_moments`. A network without it gives its
+    landmarks alone, one without heatmaps those two.
 
     bgr: the network's order of colours. grid: of its decoder. peaks: whether its heatmaps are
-    sigmoid maps. with_heatmaps: set it to False to leave them out.
+    sigmoid maps. floor: added to the variances, as calibration was fitted with it
+    (`starlib.runs.evaluation.calibration`). with_heatmaps: set it to False to leave them out.
     """
 
-    def __init__(self, model: nn.Module, bgr: bool, grid: str, peaks: bool = False):
+    def __init__(
+        self, model: nn.Module, bgr: bool, grid: str, peaks: bool = False, floor: float = 0.0
+    ):
         super().__init__()
         self.model, self.bgr, self.grid, self.peaks = model, bgr, grid, peaks
-        self.with_heatmaps = True
+        self.floor, self.with_heatmaps = floor, True
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         output = self.model(images.flip(1) if self.bgr else images)[-1]
         landmarks, covariance = output_moments(output, self.grid, self.peaks)
         if covariance is None:
             return (landmarks,)
+        if self.floor:
+            covariance = covariance + self.floor * torch.eye(2).to(covariance)
         if output.heatmaps is None or not self.with_heatmaps:
             return landmarks, covariance
         return landmarks, covariance, output.heatmaps
@@ -60,9 +66,10 @@ class Detector:
     released: the authors' weights, with their crop; else those of a run of this project.
     precision: what the run was evaluated in, "float32" or "bfloat16".
     crop: the run's, of `starlib.data.crops.CROPS`.
-    calibration: factor by which the network's covariances are multiplied, so that the squared
-        Mahalanobis distance of labels averages 2, as a Gaussian's would; None where the weights
-        have none, and covariances stay as the network gives them. calibrated_on: whose labels.
+    calibration: factor by which covariances are multiplied, the variance of one cell added, so that
+        the squared Mahalanobis distance of labels averages 2, as a Gaussian's would; None where the
+        weights have none, and covariances stay as the network gives them. calibrated_on: whose
+        labels.
     reach: how the landmarks' box lies beside the face detector's (`measured_reach`), of a network
         trained on your own data.
     """
@@ -192,8 +199,10 @@ def _of_a_run(parts: dict, name: str) -> Detector:
         raise ValueError(f"{name}: expected the weights of a run ({error})") from error
     grid, fitted = getattr(model, "grid", "centers"), parts.get("calibration", {})
     held = fitted.get("held_out")
+    floor = cell_variance(config.image_size / 4) if fitted else 0.0
+    peaks = getattr(model, "sigmoid", False)
     return Detector(
-        Predictor(model, bgr=False, grid=grid, peaks=getattr(model, "sigmoid", False)).eval(),
+        Predictor(model, bgr=False, grid=grid, peaks=peaks, floor=floor).eval(),
         scheme,
         config.image_size,
         released=False,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
-from starlib.checks import check_flag, integer
+from starlib.checks import FARTHEST, check_flag, integer
 from starlib.data.face_boxes import CONFIDENCE, face_boxes
 from starlib.data.images import open_image
 from starlib.inference.detector import Detector, load_detector
@@ -103,7 +103,7 @@ def _boxes(
     except (TypeError, ValueError):
         boxes = np.full((1, 4), np.nan)
     corner, opposite = boxes[:, :2], boxes[:, 2:]
-    if not (np.isfinite(boxes).all() and (corner < opposite).all()):
+    if not ((np.abs(boxes) <= FARTHEST).all() and (corner < opposite).all()):
         expected = "left < right and top < bottom of each"
         raise ValueError(f"{argument}: expected {expected}, got {given!r}")
     if ((opposite <= 0) | (corner >= size)).any():
@@ -116,6 +116,9 @@ def _picture(image: Image.Image | Path | str | ArrayLike) -> Image.Image:
     if isinstance(image, Path | str):
         return open_image(Path(image))
     if isinstance(image, Image.Image):
+        if image.mode[0] in "IF" or 0 in image.size:
+            found = f"mode {image.mode}, {image.width} x {image.height}"
+            raise ValueError(f"image: expected pixels of 8 bits per channel, got {found}")
         return image.convert("RGB")
     pixels = np.asarray(image)
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size:

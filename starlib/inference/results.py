@@ -22,7 +22,8 @@ def units(detector: Detector) -> dict[str, str]:
         meaning = "the spread of the network's heatmap or its predicted covariance, not calibrated"
     else:
         meaning = (
-            f"the network's covariance times {detector.calibration:.4g}, the factor of its weights "
+            "the network's covariance, with the variance of one cell of its heatmaps, times "
+            f"{detector.calibration:.4g}, the factor of its weights "
             "that makes the squared Mahalanobis distance of labels average 2 on "
             f"{detector.calibrated_on}"
         )

@@ -61,8 +61,9 @@ def map_floor(config: RunConfig) -> float:
 
 
 def calibration(model: nn.Module, crops: CropStore, config: RunConfig) -> dict[str, float]:
-    """The factor by which the network's covariances must be multiplied so that the squared
-    Mahalanobis distance of the labels of these faces averages 2; empty without covariances."""
+    """The factor by which the network's covariances, each with `map_floor`, must be multiplied so
+    that the squared Mahalanobis distance of the labels of these faces averages 2; empty without
+    covariances."""
     images = crops.images[:CALIBRATION_FACES]
     spread = covariances(model, images, config)
     if spread is None:

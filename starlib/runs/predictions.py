@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from starlib.data import CropStore, FaceSet
+from starlib.data.crops import REACH
 from starlib.files import atomically
 
 # Landmarks are stored as int16 in this unit of the crop's [-1, 1]: 0.004 pixels of 120.
-UNIT = 2.0**-14
+UNIT = REACH * 2.0**-15
 UNLABELLED = -(2**15)  # int16's least number, which stands for NaN in targets
 # Covariances are stored as float16 in this unit of the square of [-1, 1].
 COVARIANCE_UNIT = 2.0**-10

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,8 @@ def run(
     Weights go to results/weights/<name>.pt, checkpoints to results/checkpoints/, crop stores to
     results/crops/. `report`, `stop`, `compiled` and `start` as in `starlib.training.loop.train`;
     `anew`: train though there is a record, and replace it. `test_curve`: test after every epoch
-    too, for curves "test_nme" of the averaged and "test_nme_raw" of the raw weights. `announce` is
+    too, for curves "test_nme" of the averaged and "test_nme_raw" of the raw weights, on the first
+    subset; a finished run without them is read, with a warning. `announce` is
     called before a training begins, with its number of faces and the seconds that it is expected to
     take. A run that another process trains is waited for, and read; without `wait`, StoppedError is
     raised.
@@ -93,6 +95,10 @@ def run(
         if not anew:
             finished = distributed.once(lambda: load_run(config, folder, prints))
             if finished is not None:
+                if test_curve and "test_nme" not in finished.curves:
+                    warnings.warn(
+                        f"{finished.path}: has no test curve; train it anew", stacklevel=2
+                    )
                 distributed.once(lambda: _clear(folder, name))  # killed before it could
                 return finished
         provenance["resumed"] = distributed.once(lambda: bool(checkpoint_files(checkpoint)))
@@ -242,7 +248,7 @@ def _evaluated(
     evaluated = Run(
         config=config,
         metrics=metrics,
-        curves={name: [round(v, 6) for v in values] for name, values in trained.curves.items()},
+        curves={n: [float(f"{v:.6g}") for v in values] for n, values in trained.curves.items()},
         provenance=provenance | own,
         path=folder / "runs" / f"{config.name(*prints)}.json",
         calibration=calibrated,

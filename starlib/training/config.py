@@ -63,7 +63,7 @@ class RunConfig:
     distance: Annotated[str, "d of regression, STAR and ADL", one_of(DISTANCES)] = "smooth_l1"
     restriction: Annotated[str, "of λ in STAR and Mahalanobis", one_of(RESTRICTIONS)] = "value"
     weight: Annotated[float, "w of the value restriction", WEIGHT] = 1.0
-    seed: Annotated[int, "draws weights, order and augmentation", integer(0)] = 0
+    seed: Annotated[int, "draws weights, order and augmentation", integer(0, 10**9)] = 0
     image_size: Annotated[int, "side of the input in pixels", COUNT] = 256
     stacks: Annotated[int, "hourglasses one after the other", COUNT] = 4
     width: Annotated[int, "channels of an hourglass", multiple_of(4)] = 256
@@ -109,7 +109,7 @@ class RunConfig:
 
     def _check_combination(self) -> None:
         """ValueError for a field that has no meaning beside the others, so that no two configs
-        name the same training."""
+        name the same training; but for width and depth, which networks of timm leave alone."""
         loss, takes, heads = self.loss, table.options(self.loss), table.heads(self.loss)
         hourglass, coordinates = self.backbone == "hourglass", self.output == "coordinates"
         needs_heatmaps = table.loss_for(loss, self.covariance, self.output).needs_heatmaps

@@ -1,7 +1,8 @@
 """Several processes train one network, each on its share of every batch, as torchrun starts them.
 
 Every process draws the same order and the same augmentation and takes its slice of each batch, so
-the number of processes changes rounding and nothing else. Process 0 writes the files.
+the number of processes changes rounding and nothing else, but for unlabelled points: each process
+takes the mean over its own labels. Process 0 writes the files.
 """
 
 import contextlib

@@ -45,8 +45,9 @@ class Trained:
 
 
 def learning_rate(config: RunConfig, epoch: int) -> float:
-    """Learning rate of an epoch (from 0): a tenth after each of the config's milestones."""
-    passed = sum(epoch >= round(share * config.epochs) for share in config.milestones)
+    """Learning rate of an epoch (from 0): a tenth after each of the config's milestones, of which
+    none is passed in the first epoch."""
+    passed = sum(epoch >= max(1, round(share * config.epochs)) for share in config.milestones)
     return config.learning_rate * DECAY**passed
 
 
@@ -82,7 +83,7 @@ def train(
             `python -m companion bench` tells after how many steps that pays.
         start: the weights that the config's `start` names.
         observe: called after every epoch; further values of the curves. It must leave weights and
-            random states as they are.
+            random states as they are. ValueError where a checkpoint lacks those of its epochs.
     """
     if config.protocol != PROTOCOL:
         raise ValueError(
@@ -104,6 +105,11 @@ def train(
             _train_epoch(state, faces, scheme)
             if observe is not None:
                 _append(state, distributed.once(functools.partial(observe, state)))
+                if any(len(values) not in (0, state.epoch) for values in state.curves.values()):
+                    raise ValueError(
+                        f"{checkpoint}: expected a checkpoint that was observed from its first "
+                        "epoch; remove it to train anew"
+                    )
             stopped = distributed.once(stop) and state.epoch < config.epochs
             checkpoints.offer(state.snapshot, stopped or state.epoch == config.epochs)
             if report is not None and distributed.rank() == 0:

@@ -29,7 +29,7 @@ _DRAWING = threading.Lock()  # of weights
 def seeded(seed: int) -> Iterator[None]:
     """Draw weights from a seed; one thread at a time, and torch's own random state stays."""
     with _DRAWING, torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # `torch.manual_seed` sets those of GPUs too
         yield
 
 

@@ -147,6 +147,15 @@ def test_crops_put_landmarks_where_the_pixels_are(tmp_path):
     assert np.abs(store.landmarks).max() == pytest.approx(1 / STORE_MARGIN, abs=1e-5)
 
 
+@pytest.mark.parametrize("height", [0.1, 0.0])
+def test_a_face_that_reaches_beyond_its_crop_is_named(tiny_300w, tmp_path, height):
+    faces = load_dataset("300w", "train", tiny_300w)
+    faces.landmarks[2, :, 1] = 20 + height * (faces.landmarks[2, :, 1] - 20)
+    crop_store(faces, 32, tmp_path)  # by the longer side
+    with pytest.raises(DataError, match=f"^{faces.names[2]}: expected labels that the crop"):
+        crop_store(faces, 32, tmp_path, "released")
+
+
 def test_a_crop_store_is_built_once_and_read_again(tiny_300w, tmp_path, monkeypatch):
     faces = load_dataset("300w", "train", tiny_300w)
     first = crop_store(faces, 32, tmp_path / "crops")

@@ -307,6 +307,8 @@ def test_the_grid_of_corners_is_that_of_aligned_corners():
         maps[..., 0, 8] = 1  # the upper right corner
         edge = torch.tensor([[[1.0, -1.0]]]) * (1 if name == "corners" else 8 / 9)
         assert starlib.RegressionLoss(grid=name)(maps, edge) <= 1e-6
+    with pytest.raises(ValueError, match="^grid: expected"):
+        starlib.STARLoss(convention="released", grid="corner")
     heatmaps = oracle.gaussian((20.0, 30.0), anisotropic(3.0))
     found = starlib.STARLoss(grid="corners")(heatmaps, torch.tensor([[[0.3, -0.1]]]).double())
     mean, covariance = starlib.heatmap_moments(heatmaps, "corners")

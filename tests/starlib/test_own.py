@@ -350,9 +350,25 @@ def test_faces_of_one_picture_stay_together_when_a_list_is_split(tmp_path):
     assert len(first) == len(second) == 5 and not first & second
 
 
+def test_the_picture_of_a_face_is_looked_up_by_its_column(tmp_path, called):
+    rows = [["id", "image", "x0", "y0"], *([i, f" {i // 2}.png", i, i + 1] for i in range(20))]
+    write_rows(tmp_path / "faces.csv", rows)
+    assert main(["data", "split", str(tmp_path / "faces.csv"), "--test", "0.5"]) == 0
+    first, second = (
+        {line.split(",")[1] for line in (tmp_path / f"{s}.csv").read_text().splitlines()[1:]}
+        for s in ("train", "test")
+    )
+    assert len(first) == len(second) == 5 and not first & second
+    path = tmp_path / "other" / "coco.json"
+    path.parent.mkdir()
+    path.write_text("[\n1,\n2\n]")
+    assert "coco.json: expected a .csv list" in called("data", "split", str(path), code=2)
+
+
 @pytest.mark.parametrize(
     ("change", "options", "message"),
     [
+        (lambda r: r, ["--by", "image"], "expected a column beside the image's"),
         (lambda r: r, ["--by", "name"], "expected a column 'name' in the first row, found image"),
         (lambda r: r[1:], ["--by", "person"], "found no header"),
         (lambda r: [r[0], [*r[1], 3], *r[2:]], ["--by", "person"], "row 2: expected 4 cells"),

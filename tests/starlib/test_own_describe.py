@@ -42,6 +42,15 @@ def test_names_are_kept_in_a_proposed_description(cats):
     assert values["names"] == list("abcdefghi") and values["flip"] == "none"
 
 
+@pytest.mark.parametrize("name", ["2024-05-01", "2024", "no", "faces #2", "it's"])
+def test_a_proposed_description_reads_its_list_whatever_the_name(cats, name):
+    (cats[0] / "train.csv").rename(cats[0] / f"{name}.csv")
+    assert main(["data", "describe", str(cats[0] / f"{name}.csv")]) == 0
+    values = yaml.safe_load((cats[0] / f"{name}.yml").read_text())
+    assert values["train"] == f"{name}.csv" and isinstance(values["name"], str)
+    assert main(["data", "check", str(cats[0] / f"{name}.yml")]) == 0
+
+
 @pytest.mark.parametrize(
     ("cells", "message"),
     [

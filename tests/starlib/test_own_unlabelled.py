@@ -8,6 +8,7 @@ import pytest
 from starlib.__main__ import main
 from starlib.data import load_dataset
 from starlib.data.crops import landmark_boxes
+from starlib.data.errors import DataWarning
 from starlib.data.own.checks import flip_doubt
 from starlib.runs.finished import load_run
 from starlib.runs.records import verify
@@ -58,6 +59,17 @@ def test_coco_key_points_of_flag_0_are_unlabelled(cats):
     content["annotations"][2]["keypoints"][24:26] = [None, None]
     (folder / "train.json").write_text(json.dumps(content))
     check(load_dataset(describe(folder, train="train.json"), "train"), points)
+
+
+def test_what_marks_unlabelled_points_in_one_list_marks_them_in_the_other(cats):
+    folder, points = cats
+    given = np.where(MISSING[..., None], 0, points)
+    write_rows(folder / "train.csv", [[f"cat {i}.png", *given[i].ravel()] for i in range(4)])
+    rows = [[f"cat {i}.png", *given[i].ravel()] for i in (1, 2)]  # with a single (0, 0)
+    write_rows(folder / "test.csv", rows)
+    with pytest.warns(DataWarning, match="pictures that are not in train"):
+        faces = load_dataset(describe(folder), "test")
+    assert unlabelled(faces).sum() == MISSING[2].sum() == 1
 
 
 @pytest.mark.parametrize(("missing", "values"), [(-1, [-1]), ([-1, 999.9], [999.9, -1])])

@@ -310,8 +310,9 @@ def test_covariances_are_multiplied_by_the_factor_in_the_weights(run_file, tmp_p
     calibrated = load_detector(tmp_path / "c.pt")
     assert (plain.calibration, calibrated.calibration) == (None, 0.25)
     box = np.array([[10.0, 5, 50]])
-    one, two = (locate(d, [noise()], box).covariance for d in (plain, calibrated))
-    np.testing.assert_allclose(two, one / 4, rtol=1e-6)
+    one, two = (locate(d, [noise()], box, passes=1).covariance for d in (plain, calibrated))
+    cell = (50 / (plain.image_size / 4)) ** 2 / 12  # pixels², as in the fit
+    np.testing.assert_allclose(two, (one + cell * np.eye(2)) / 4, rtol=1e-5)
     noise().save(tmp_path / "a.png")
     given = ["predict", str(tmp_path / "a.png"), "--out", str(tmp_path), "--format", "json"]
     assert main([*given, "--weights", str(tmp_path / "c.pt"), "--box", "9", "9", "50", "50"]) == 0
@@ -340,3 +341,11 @@ def test_covariances_are_those_that_calibration_is_fitted_to(fields, tmp_path):
     # An element beside larger ones has their rounding.
     size = side**2 * np.abs(expected).max()
     np.testing.assert_allclose(found, expected * side**2, rtol=1e-4, atol=1e-6 * size)
+
+
+@pytest.mark.parametrize("image", [Image.new("I;16", (60, 60)), Image.new("RGB", (0, 0))])
+def test_a_picture_that_cannot_be_shown_in_bytes_is_refused(run_file, image):
+    with pytest.raises(ValueError, match="^image: expected pixels of 8 bits"):
+        starlib.predict(image, run_file, [(5, 5, 50, 50)])
+    with pytest.raises(ValueError, match="^faces: expected left < right"):
+        starlib.predict(Image.new("RGB", (60, 60)), run_file, [(0, 0, 1e39, 1e39)])

@@ -64,6 +64,7 @@ def test_layers_for_other_landmarks_are_drawn_anew_and_other_networks_refused(tm
 
 def test_learning_rate_falls_tenfold_where_the_paper_has_it():
     full = RunConfig.at("full", "300w")
+    assert learning_rate(dataclasses.replace(full, epochs=1), 0) == full.learning_rate
     rates = [learning_rate(full, epoch) for epoch in range(500)]
     drops = [epoch for epoch in range(1, 500) if rates[epoch] != rates[epoch - 1]]
     assert drops == [200, 350, 450]

@@ -1,9 +1,12 @@
 """A .yml file for a list of faces, proposed from the mean of its shapes."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import yaml
 from numpy.typing import NDArray
 
 from starlib.data.errors import DataError
@@ -40,23 +43,30 @@ def described(path: Path) -> str:
         raise DataError([f"{where}: expected labelled points in two places" for where in flat])
     shapes = mean_shape(landmarks)
     flip = mirror_pairs(shapes.mean)
-    test = path.with_stem("test")  # as `data split` names it
+    test = path.resolve().with_stem("test")  # as `data split` names it
     words = named is not None and not all(name.isdecimal() or not name for name in order or ())
     lines = [
         f"# Proposed from the mean of {len(landmarks)} faces: look at each line.",
-        f"name: {''.join(c if c.isalnum() else '-' for c in path.stem)}",
+        _yaml("name", "".join(c if c.isalnum() else "-" for c in path.resolve().stem)),
         f"points: {points}",
-        *([f"names: [{', '.join(map(repr, order or ()))}]"] if words else []),
+        *([_yaml("names", list(order or ()))] if words else []),
         "edges:  # steps from point to point that are no longer than those around them",
         *(f"  - {{points: {[*c]}{', closed: true' if e else ''}}}" for c, e in curves(shapes.mean)),
         "# points that mirror onto each other; points that are not named, onto themselves",
         f"flip: {[list(pair) for pair in flip] if flip else 'none'}",
         "# errors are divided by the distance of these, the two far points that vary least",
         f"normaliser: {[[point] for point in steady_pair(landmarks, shapes, flip)]}",
-        f"train: {path.name}",
-        *([f"test: {test.name}"] if path.stem == "train" and test.is_file() else []),
+        _yaml("train", path.name or "."),
+        *([_yaml("test", test.name)] if path.stem == "train" and test.is_file() else []),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _yaml(key: str, value: Any) -> str:
+    """A line of a .yml file, quoted where YAML would read something else."""
+    flow = None if isinstance(value, list) else False
+    line = yaml.safe_dump({key: value}, default_flow_style=flow, allow_unicode=True, width=math.inf)
+    return line.rstrip()
 
 
 def mirror_pairs(mean: NDArray[np.complex128]) -> list[tuple[int, int]]:

@@ -15,15 +15,16 @@ state `first_pixel` in a column of that name, as `predict` writes it; else it is
 as in 300-W, 0.5 for tools that count from the picture's edge, and 0. Points without a number (an
 empty cell, nan, NA), of flag 0 in a .json file, or with the value of `missing` are unlabelled: they
 train nothing and test nothing. Where `missing` is not given, (-1, -1) is, and (0, 0) or (-999,
--999) where it is there more than once. Flags 1 (hidden) and 2 are not distinguished. Crops follow
-the labelled landmarks. What looks wrong without being an error is a `DataWarning`
-(`starlib.data.own.checks`).
+-999) where one of the lists has it more than once. Flags 1 (hidden) and 2 are not
+distinguished. Crops follow the labelled landmarks. What looks wrong without being an error is a
+`DataWarning` (`starlib.data.own.checks`).
 """
 
+import contextlib
 import dataclasses
 import os
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,10 @@ def scan(path: Path, values: Description, scheme: Scheme, split: str) -> Scan:
         folder = path.parent / values["images"].replace("\\", "/")
     result = Scan(f"{source}: expected faces, there are none")
     with noted(result.problems):
-        _read(result, list_rows(source, scheme.points), folder, _named(path, values, coordinates))
+        coordinates = _named(path, values, coordinates)
+        others = [named_file(path.parent, values[s]) for s in SPLITS if s in values and s != split]
+        beside = [v for other in others for v in _marks(other, coordinates)]
+        _read(result, list_rows(source, scheme.points), folder, coordinates, beside)
     if split == "test":
         schemes = normalisations(scheme).values()
         result.problems += (
@@ -123,8 +127,26 @@ def _left_out(folder: Path, result: Scan) -> Iterator[str]:
         yield f"{len(bare)} pictures have no landmarks: {few(bare)}"
 
 
-def _read(result: Scan, rows: Rows, folder: Path, coordinates: Coordinates) -> None:
-    """Add the faces of the rows, and notes on them, to the result."""
+def _marks(source: Path, coordinates: Coordinates) -> Sequence[float]:
+    """The values that mark unlabelled points in the other list, as far as it can be read."""
+    written: list[NDArray[np.float32]] = []
+    with contextlib.suppress(DataError):
+        for row in list_rows(source, coordinates.points) if coordinates.missing is None else ():
+            if isinstance(row, Row):
+                with contextlib.suppress(DataError):
+                    written.append(coordinates.written(row))
+    return coordinates.unlabelled(written)
+
+
+def _read(
+    result: Scan,
+    rows: Rows,
+    folder: Path,
+    coordinates: Coordinates,
+    beside: Sequence[float],
+) -> None:
+    """Add the faces of the rows, and notes on them, to the result; `beside`: what marks unlabelled
+    points in the other list."""
     written: list[tuple[Row, NDArray[np.float32], float]] = []
     for row in rows:
         with noted(result.problems):
@@ -132,7 +154,8 @@ def _read(result: Scan, rows: Rows, folder: Path, coordinates: Coordinates) -> N
                 raise row
             points = coordinates.written(row)
             written.append((row, points, coordinates.counted_from(row)))
-    missing = coordinates.unlabelled([points for _, points, _ in written])
+    own = coordinates.unlabelled([points for _, points, _ in written])
+    missing = tuple(dict.fromkeys((*own, *beside)))
     for row, points, first in written:
         with noted(result.problems):
             landmarks = coordinates.landmarks(points, missing, first)

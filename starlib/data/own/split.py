@@ -50,18 +50,21 @@ def split_list(path: Path, by: str | None, share: float, seed: int) -> dict[str,
 
 def _read(path: Path, by: str | None) -> tuple[Cells, Cells, list[str]]:
     """The header (a row or none), the rows, and the identity of each."""
+    if path.suffix.lower() != ".csv":
+        raise DataError(f"{path}: expected a .csv list")
     numbered = list(csv_cells(path))
     rows = [row for _, row in numbered]
     header = [rows.pop(0)] if rows and is_header(rows[0]) else []
     numbered = numbered[len(header) :]
+    image = Header.of(str(path), header[0]).image if header else 0
     if by is None:
-        return header, rows, [row[0] for row in rows]
+        return header, rows, [row[image].strip() for row in rows]
     if not header or by not in header[0]:
         columns = ", ".join(header[0][:5]) + ", …" if header else "no header"
         raise DataError(f"{path}: expected a column {by!r} in the first row, found {columns}")
     column, width = header[0].index(by), len(header[0])
-    if column == 0:
-        raise DataError(f"{path}: expected the image in the first column, found {by!r}")
+    if column == image:
+        raise DataError(f"{path}: expected a column beside the image's, {by!r} is its own")
     wrong = [
         f"{path}, row {number}: expected {width} cells as in the first row, and one in {by!r}"
         for number, row in numbered

@@ -64,8 +64,8 @@ experiment_tables.noise_table(by_noise)
 # The measures of [Section 4.1](ambiguity.ipynb#direction-and-strength) for networks trained with
 # labels of each noise, all beside the noise that has a direction. What a network shows that was
 # trained without noise, or with noise without direction, is the picture and not the ambiguity.
-# Plain l2 shows the same whatever the noise; with STAR loss the direction appears with the noise
-# that has one.
+# The angle of plain l2 is the same whatever the noise; with STAR loss the direction appears with
+# the noise that has one.
 
 # %% tags=["folded"]
 experiment_tables.ambiguity_by_noise(page.records, scale)
@@ -192,5 +192,6 @@ run_table(page.records.of(config for configs in every for config in configs))
 # faces are no photographs. A correlation over arms does not say what causes what: a loss may lower
 # the test error by lowering the training error, and that is what it should do. Not yet
 # finished, with [rules written before](../claims.md#at-the-settled-scale): the same controls with
-# AAM, the restriction and the detach form with l2, the distance $|e|^{4/3}$, and trainings on the
-# labels of one of two dentists.
+# AAM, and trainings on the labels of one of two dentists. No control has one width for all
+# landmarks, or widths shuffled over them: one width for every direction still differs from landmark
+# to landmark, and may serve ambiguity.

@@ -80,5 +80,5 @@ page.run_table
 # ## What this does not show
 #
 # [Small networks and short trainings](../limitations.md) are common to all experiments. The paper
-# gives no unit and does not say whether it takes the root of the variance. So the claims apply its
-# relative change to our spread, as a change of the standard deviation and of the variance.
+# gives no unit and does not say whether it takes the root of what it calls a variance, on WFLW. So
+# the rule judges the sign alone: 13 % of a variance would be about 6.5 % of a standard deviation.

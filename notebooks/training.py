@@ -36,7 +36,7 @@ page.finding
 # These trainings have early milestones and hardly improve after them. With late milestones, l2
 # without STAR comes nearer to smooth-l1 the longer it trains, at 120 epochs as near as in the paper
 # ([How `long` is chosen](../reproduce.md#what-it-takes)). Whether STAR's gain with l2 outlasts that
-# is not known: no run with STAR has so long a schedule.
+# is not known: its three seeds at 120 epochs are not finished.
 
 # %%
 page.forest()

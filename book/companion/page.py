@@ -11,7 +11,7 @@ import pandas as pd
 from IPython.display import Markdown
 from matplotlib.figure import Figure
 
-from companion.evidence.claims import SETTLED, Judgement, judge_all
+from companion.evidence.claims import SETTLED, Judgement, judge_all, settled_datasets
 from companion.evidence.effects import comparison_effects
 from companion.evidence.statistics import Effect
 from companion.exhibits import figures, run_tables, tables
@@ -103,7 +103,7 @@ def records_of(results: str) -> Records:
 
 def is_settled(dataset: str, scale: str) -> bool:
     """Whether the rules of settled.yml judge runs, once all planned seeds of an arm are run."""
-    return (dataset, scale) == ("300w", SETTLED_SCALE)
+    return dataset in settled_datasets() and scale == SETTLED_SCALE
 
 
 def seeds_needed(experiment: Experiment, arm: str, dataset: str, scale: str, least: int) -> int:

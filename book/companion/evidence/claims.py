@@ -1,5 +1,6 @@
 """What the records say of the paper's claims, by the rules in claims.yml or settled.yml."""
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -57,16 +58,16 @@ def judge_all(
     """The judgements of all claims in the order of the file, or of those of one experiment.
 
     Where a rule names another data set than the one that is asked for, and no rule of the
-    experiment names that, it is applied there. With `planned` a rule decides once every planned
-    seed of its arms is finished, and Holm's correction counts its whole family: what is not
-    finished counts with p = 1, so that later runs take back no verdict. ValueError names the claim
-    and its key.
+    experiment names that, it is applied there. With `planned` it is not, and a rule decides once
+    every planned seed of its arms is finished; Holm's correction counts its whole family: what is
+    not finished counts with p = 1, so that later runs take back no verdict. ValueError names the
+    claim and its key.
     """
     written = read_claims(path)
     named = defaultdict(set)  # experiment -> data sets that its rules name
     for rule in (claim["rule"] for claim in written if "experiment" in claim["rule"]):
         named[rule["experiment"]].add(rule["dataset"])
-    claims = [_on(claim, dataset, named) for claim in written]
+    claims = written if planned else [_on(claim, dataset, named) for claim in written]
     claims = [claim for claim in claims if dataset in (None, claim["rule"].get("dataset"))]
     chosen = [c for c in claims if experiment in (None, c["rule"].get("experiment"))]
     families = {claim["rule"].get("family") for claim in chosen} - {None}
@@ -142,21 +143,41 @@ def _read_claims(path: Path, _modified: int) -> list[dict[str, Any]]:
 
 def _apart(group: Claim) -> list[dict[str, Any]]:
     """The claims that settled.yml writes as one entry: where it has as many ids as comparisons,
-    one of each; else one of them all. `setting` follows from what the paper prints, and claims.yml
-    has the text of those that stand there."""
+    one of each; else one of them all. `setting` follows from what the paper prints. claims.yml has
+    the text of those that stand there; what it adds in brackets is of its own rule: where that
+    compares other arms, these stand instead."""
     kept = ("kind", "family", "experiment", "dataset", "margin", "reason")
     listed = group.get("each") or group.get("mean") or [group["first"], *group["others"]]
     single = "each" in group and len(group["ids"]) == len(listed)
     rule = {key: group[key] for key in kept if key in group}
     rule |= {"minus_comparisons": group["minus"]} if "minus" in group else {}
     source = EXPERIMENTS[group["experiment"]].paper
-    texts = {claim["id"]: claim["claim"] for claim in read_claims()}
+    written = {claim["id"]: claim for claim in read_claims()}
+
+    def text(name: str, compared: list[str]) -> str:
+        if name not in written:
+            return f"{source}: {', '.join(compared)}."
+        known = written[name]
+        if known["rule"].get("comparisons") == compared:
+            return str(known["claim"])
+        return re.sub(r" \([^()]*\)\.\s*$", "", known["claim"]) + f" ({', '.join(compared)})."
+
     groups = [[one] for one in listed] if single else [listed]
     return [
-        {"id": name, "claim": texts.get(name, f"{source}: {', '.join(compared)}."),
+        {"id": name, "claim": text(name, compared),
          "source": source, "rule": {**rule, "comparisons": compared}}
         for name, compared in zip(group["ids"], groups, strict=True)
     ]  # fmt: skip
+
+
+@cache
+def settled_datasets() -> frozenset[str]:
+    """The data sets that a claim or a hypothesis of settled.yml names."""
+    written = read_yaml(SETTLED)
+    rules, hypotheses = written["claims"], (h["runs"] for h in written["hypotheses"])
+    return frozenset(
+        [rule["dataset"] for rule in rules] + [d for runs in hypotheses for d in runs["datasets"]]
+    )
 
 
 def claims_of_runs(scale: str = "reduced") -> dict[RunConfig, list[str]]:

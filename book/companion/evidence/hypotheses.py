@@ -154,7 +154,9 @@ def rules_of(hypothesis: Hypothesis) -> list[Rule]:
 
 
 def planned_runs(hypothesis: Hypothesis, scale: str = SETTLED_SCALE) -> list[RunConfig]:
-    """The runs without which a hypothesis is not decided; of a closed scale, what it reads."""
+    """The runs without which a hypothesis is not decided; of a closed scale, what it reads. None is
+    in another precision or batch: those were planned later, when first answers were known."""
+    usual = RunConfig.at(scale, "300w")
     used = {
         "width-is-an-optimum": mechanism.restricted,
         "error-follows-training-error": lambda c: c.image_size == 96 and c.scale == scale,
@@ -168,7 +170,8 @@ def planned_runs(hypothesis: Hypothesis, scale: str = SETTLED_SCALE) -> list[Run
         arms = runs.get("arms") or rule_arms({"comparisons": names}, experiments[0])
     where = [(e, d) for e in experiments for d in e.datasets if d in runs["datasets"]]
     every = (config for e, d in where for config in e.configs(d, scale, arms=arms))
-    return [config for config in dict.fromkeys(every) if used(config)]
+    first = (c for c in every if (c.precision, c.batch_size) == (usual.precision, usual.batch_size))
+    return [config for config in dict.fromkeys(first) if used(config)]
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ def by_sign(measured: Measured, unit: str = " points") -> Decision:
     if p < ALPHA:
         verdict = _same_sign([effect], measured) if effect.mean > 0 else Verdict.OPPOSITE
     else:
-        unseen = size is not None and effect.low <= 0 and effect.high < size
+        unseen = size is not None and effect.low <= 0 <= effect.high < size
         verdict = Verdict.NOT_SEEN if unseen else Verdict.TOO_FEW
     text = _named(measured.rule) + effect_text(effect, p, unit, measured.same_setting)
     if verdict is Verdict.TOO_FEW and size is not None and measured.pooled is not None:
@@ -89,10 +89,10 @@ def by_sign(measured: Measured, unit: str = " points") -> Decision:
 
 
 def _same_sign(effects: Sequence[Effect], measured: Measured) -> Verdict:
-    if all(effect.published is None for effect in effects):
-        return Verdict.SAME_SIGN
     if not measured.same_setting:
         return Verdict.OTHER_SETTING
+    if all(effect.published is None for effect in effects):
+        return Verdict.SAME_SIGN
     outside = any(effect.excludes_published for effect in effects)
     return Verdict.OTHER_SIZE if outside else Verdict.SAME_SIZE
 

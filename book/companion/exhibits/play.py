@@ -72,7 +72,12 @@ def effects(runs: Iterable[Run]) -> tuple[dict[str, Any], dict[str, Any]]:
         if Path(run.config.dataset).suffix:  # somebody's own data
             continue
         faces = run.provenance["data"]["test"]["faces"]
-        groups[run.config.dataset, faces][arm_name(run.config)][run.config.seed] = run
+        seeds = groups[run.config.dataset, faces][arm_name(run.config)]
+        other = seeds.setdefault(run.config.seed, run)
+        if other.config != run.config and run.config.protocol == other.config.protocol:
+            raise ValueError(
+                f"runs {other.name} and {run.name}: expected names that tell them apart"
+            )
     index: dict[str, Any] = {"unit": UNIT, "sets": []}
     data: dict[str, Any] = {}
     for (dataset, faces), found in sorted(groups.items()):

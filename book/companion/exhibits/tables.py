@@ -25,7 +25,7 @@ NAMES = (
 )
 # What `arm` says of a config, and what does not set arms apart.
 LEFT_OUT = {
-    *("dataset", "seed", "scale", "protocol", "precision", "loss", "distance", "restriction"),
+    *("dataset", "seed", "scale", "protocol", "loss", "distance", "restriction"),
     *("weight", "adl_ratio", "dr", "aam", "covariance", "backbone", "output"),
 }
 

@@ -15,7 +15,7 @@ from companion.experiments.records import Records
 from companion.text import facts
 from companion.text.history import changed_rules, changed_verdicts
 from starlib.runs.records import Run
-from starlib.training.config import SCALES, arm
+from starlib.training.config import SCALES, varied_arm
 
 
 def fragments(records: Records) -> dict[str, str]:
@@ -121,12 +121,13 @@ def others(runs: Sequence[Run]) -> str:
         config
         for experiment in EXPERIMENTS.values()
         for dataset in experiment.datasets
-        for config in experiment.configs(dataset)
+        for scale in SCALES
+        for config in experiment.configs(dataset, scale)
     }
     arms: dict[tuple[str, str, str], list[Run]] = defaultdict(list)
     for run in runs:
         if run.config not in shown:
-            arms[run.config.dataset, run.config.scale, arm(run.config)].append(run)
+            arms[run.config.dataset, run.config.scale, varied_arm(run.config)].append(run)
     if not arms:
         return "Every run in the records belongs to an experiment."
     rows = []

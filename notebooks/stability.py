@@ -81,4 +81,4 @@ page.run_table
 #
 # [Small networks and short trainings](../limitations.md) are common to all experiments. The paper
 # gives no unit and does not say whether it takes the root of what it calls a variance, on WFLW. So
-# the rule judges the sign alone: 13 % of a variance would be about 6.5 % of a standard deviation.
+# the rule judges the sign alone: the standard deviation then falls by about half as much.

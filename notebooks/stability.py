@@ -81,4 +81,5 @@ page.run_table
 #
 # [Small networks and short trainings](../limitations.md) are common to all experiments. The paper
 # gives no unit and does not say whether it takes the root of what it calls a variance, on WFLW. So
-# the rule judges the sign alone: the standard deviation then falls by about half as much.
+# the rule judges the sign alone. If it is a variance, the standard deviation falls by about half of
+# the share that is printed.

@@ -9,7 +9,7 @@ from scipy import stats
 from companion.evidence.limits import chosen_epoch, cut_off, processor_difference, shift_cost
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records
-from companion.text.numbers import RELEASED, limits, released
+from companion.text.numbers import RELEASED, RELEASED_BASELINE, limits, released
 from starlib.runs.records import read_record
 from starlib.training.config import RunConfig
 from tests.fakes import write_run
@@ -131,6 +131,8 @@ def test_the_best_epoch_on_the_test_faces_is_looked_for_in_both_curves(tmp_path)
         run, curves=run.curves | {"test_nme": [0.05], "test_nme_raw": [0.04]}
     )
     assert chosen_epoch(late) is None  # the epochs before it went on were not tested
-    numbers = released(Records(tmp_path, (tested,)))
-    assert (numbers["epoch"], numbers["epoch_runs"]) == ("+0.30", "1")
-    assert numbers["epoch_baseline"] == "not trained yet"
+    assert released(Records(tmp_path, (tested,)))["epoch"] == "not trained yet"
+    other = EXPERIMENTS["released_code"].config(RELEASED_BASELINE, "300w", 0, "long")
+    beside = dataclasses.replace(tested, config=other)
+    found = released(Records(tmp_path, (tested, beside)))["epoch"]
+    assert found.startswith("+0.30 for STAR loss, +0.30 for the baseline (released form")

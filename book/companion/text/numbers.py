@@ -11,7 +11,7 @@ from companion.evidence.effects import comparison_weights, short_and_settled
 from companion.evidence.limits import chosen_epoch, cut_off, processor_difference, shift_cost
 from companion.evidence.mechanism import comparable, line
 from companion.evidence.published import published
-from companion.evidence.statistics import bounds, interval, points
+from companion.evidence.statistics import bounds, counted, interval, points
 from companion.exhibits import labels, play
 from companion.experiments.experiment import SETTLED_SCALE
 from companion.experiments.paper import EXPERIMENTS
@@ -140,9 +140,8 @@ RELEASED_BASELINE = "baseline, released conventions"
 def released(records: Records) -> dict[str, str]:
     """Name of RELEASED -> by how much that lowers the error of STAR loss: at the settled scale once
     all planned runs are finished, else at `reduced`; "outside" and "clamped": as `cut_off` of
-    the released crop; "epoch" and "epoch_baseline": as `chosen_epoch` in the released form."""
-    others = ("outside", "clamped", "epoch", "epoch_baseline", "epoch_runs")
-    found = dict.fromkeys((*RELEASED, *others), "not trained yet")
+    the released crop; "epoch": means of `chosen_epoch` in the released form."""
+    found = dict.fromkeys((*RELEASED, "outside", "clamped", "epoch"), "not trained yet")
     experiment = EXPERIMENTS["released_code"]
     for name, comparison in RELEASED.items():
         of = EXPERIMENTS["batch"] if name.endswith("batch") else experiment
@@ -155,8 +154,12 @@ def released(records: Records) -> dict[str, str]:
     if runs:
         outside, clamped = np.mean([cut_off(run) for run in runs.values()], axis=0)
         found |= {"outside": percent(outside), "clamped": points(clamped)}
-    for name, arm in {"epoch": RELEASED["form"], "epoch_baseline": RELEASED_BASELINE}.items():
-        drops = [drop for r in by_arm[arm].values() if (drop := chosen_epoch(r)) is not None]
-        if drops:
-            found |= {name: points(float(np.mean(drops))), "epoch_runs": str(len(drops))}
+    chosen = [
+        [drop for run in by_arm[arm].values() if (drop := chosen_epoch(run)) is not None]
+        for arm in (RELEASED["form"], RELEASED_BASELINE)
+    ]
+    if all(chosen):
+        star, baseline = (points(float(np.mean(drops))) for drops in chosen)
+        how = f"released form, `long`, {counted([*map(len, chosen)])} seeds"
+        found["epoch"] = f"{star} for STAR loss, {baseline} for the baseline ({how})"
     return found

@@ -124,8 +124,9 @@ annotators.table(people)
 #
 # After 60 epochs with l2, where STAR loss gains, one part at a time is exchanged. *Isotropic*
 # divides both errors by the same $\sqrt{(\lambda_1 + \lambda_2)/2}$, the width without the
-# direction; *random directions* have $\lambda_1$ along a random direction. Positive: the first of
-# the two is better. A control stands here once all its planned seeds are run.
+# direction; *random directions* have $\lambda_1$ along a random direction; *detach* has no value
+# term; *l2 with restriction* has that term alone, beside plain l2. Positive: the first of the two
+# is better. A control stands here once all its planned seeds are run.
 
 # %%
 parts = experiment_page("controls", "300w", SETTLED_SCALE, results=results, need_runs=False)

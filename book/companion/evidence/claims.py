@@ -174,10 +174,8 @@ def _apart(group: Claim) -> list[dict[str, Any]]:
 def settled_datasets() -> frozenset[str]:
     """The data sets that a claim or a hypothesis of settled.yml names."""
     written = read_yaml(SETTLED)
-    rules, hypotheses = written["claims"], (h["runs"] for h in written["hypotheses"])
-    return frozenset(
-        [rule["dataset"] for rule in rules] + [d for runs in hypotheses for d in runs["datasets"]]
-    )
+    named = [d for hypothesis in written["hypotheses"] for d in hypothesis["runs"]["datasets"]]
+    return frozenset(named + [rule["dataset"] for rule in written["claims"]])
 
 
 def claims_of_runs(scale: str = "reduced") -> dict[RunConfig, list[str]]:

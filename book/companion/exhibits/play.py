@@ -73,11 +73,11 @@ def effects(runs: Iterable[Run]) -> tuple[dict[str, Any], dict[str, Any]]:
             continue
         faces = run.provenance["data"]["test"]["faces"]
         seeds = groups[run.config.dataset, faces][arm_name(run.config)]
-        other = seeds.setdefault(run.config.seed, run)
-        if other.config != run.config and run.config.protocol == other.config.protocol:
-            raise ValueError(
-                f"runs {other.name} and {run.name}: expected names that tell them apart"
-            )
+        other = seeds.get(run.config.seed, run)
+        if other.config != run.config and other.config.protocol == run.config.protocol:
+            both = f"runs {other.name} and {run.name}"
+            raise ValueError(f"{both}: expected names that tell them apart")
+        seeds[run.config.seed] = run
     index: dict[str, Any] = {"unit": UNIT, "sets": []}
     data: dict[str, Any] = {}
     for (dataset, faces), found in sorted(groups.items()):

@@ -61,8 +61,8 @@ def run(
     `anew`: train though there is a record, and replace it. `test_curve`: test after every epoch
     too, for curves "test_nme" of the averaged and "test_nme_raw" of the raw weights, on the first
     subset; a finished run without them is read, with a warning. `announce` is called before a
-    training begins, with its number of faces and the seconds that it is expected to take. A run that
-    another process trains is waited for, and read; without `wait`, StoppedError is raised.
+    training begins, with its number of faces and the seconds that it is expected to take. A run
+    that another process trains is waited for, and read; without `wait`, StoppedError is raised.
     """
     folder = results_folder(results)
     if not anew and not faces_decide(config.dataset, data_root):

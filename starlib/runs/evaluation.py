@@ -10,7 +10,7 @@ from starlib.data import CropStore
 from starlib.data.augment import VIEW_OF_STORE
 from starlib.schemes import Scheme, normalisations
 from starlib.training.config import RunConfig
-from starlib.training.loop import covariances, predict
+from starlib.training.loop import predict
 
 FAILURE_THRESHOLD = 0.10
 CALIBRATION_FACES = 256
@@ -65,10 +65,10 @@ def calibration(model: nn.Module, crops: CropStore, config: RunConfig) -> dict[s
     that the squared Mahalanobis distance of the labels of these faces averages 2; empty without
     covariances."""
     images = crops.images[:CALIBRATION_FACES]
-    spread = covariances(model, images, config)
+    predicted, spread = predict(model, images, config)
     if spread is None:
         return {}
-    error = crops.landmarks[:CALIBRATION_FACES] - predict(model, images, config)
+    error = crops.landmarks[:CALIBRATION_FACES] - predicted
     return {"factor": calibration_factor(error, spread, config), "faces": len(images)}
 
 

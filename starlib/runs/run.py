@@ -27,7 +27,7 @@ from starlib.schemes import is_path
 from starlib.training import distributed
 from starlib.training.checkpoints import checkpoint_files
 from starlib.training.config import RunConfig
-from starlib.training.loop import StoppedError, Trained, covariances, predict, train
+from starlib.training.loop import StoppedError, Trained, predict, train
 from starlib.training.start import Start
 from starlib.training.state import State
 
@@ -204,7 +204,7 @@ def _test_curve(
         models = {"test_nme": state.average.module, "test_nme_raw": state.model}
         values = {}
         for name, model in models.items():
-            arrays = evaluation_arrays(predict(model, crops.images, config), crops, faces)
+            arrays = evaluation_arrays(predict(model, crops.images, config)[0], crops, faces)
             values[name] = next(iter(evaluation_metrics(arrays, faces.scheme).values()))["nme"]
         return values
 
@@ -220,12 +220,11 @@ def _evaluated(
     folder: Path,
 ) -> Run:
     """The run of a trained network, its weights and record written."""
-    predicted = predict(trained.model, crops["test"].images, config)
+    predicted, spread = predict(trained.model, crops["test"].images, config)
     arrays = evaluation_arrays(predicted, crops["test"], faces["test"])
     metrics = evaluation_metrics(arrays, faces["test"].scheme)
     shapes = crops["train"].landmarks[: config.train_faces]
     metrics |= mean_shape(shapes, arrays, faces["test"].scheme)
-    spread = covariances(trained.model, crops["test"].images, config)
     if spread is not None:
         arrays["covariance"] = spread
     prints, scheme = fingerprints(config, faces, crops), faces["train"].scheme.to_dict()

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from starlib.data.augment import VIEW_OF_STORE, augment, view
 from starlib.data.crops import CropStore
 from starlib.devices import to_device
-from starlib.models.heads import StackOutput, output_moments
+from starlib.models.heads import output_moments
 from starlib.schemes import Scheme
 from starlib.training import distributed
 from starlib.training.checkpoints import Checkpoints
@@ -151,7 +151,7 @@ def _train_epoch(state: State, faces: "Faces", scheme: Scheme) -> None:
     seconds = time.monotonic() - started
     values = {"loss": loss, "error": error, "gradient": gradient}
     values |= {"learning_rate": rate, "seconds": seconds}
-    spread = covariances(state.average.module, faces.stored[:PROBE], config)
+    _, spread = predict(state.average.module, faces.stored[:PROBE], config)
     if spread is not None:
         values["width"] = float(np.sqrt(np.trace(spread, axis1=-2, axis2=-1) / 2).mean())
         values["width"] /= VIEW_OF_STORE
@@ -195,36 +195,23 @@ class Faces:
 
 
 @torch.inference_mode()
-def _last_stacks(
-    model: nn.Module, images: NDArray[np.uint8], config: RunConfig, batch_size: int
-) -> Iterator[StackOutput]:
-    """Outputs of the last stack for stored crops [F, 3, S, S], batch by batch."""
+def predict(
+    model: nn.Module, images: NDArray[np.uint8], config: RunConfig, batch_size: int = 32
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    """Landmarks [F, N, 2] of the last stack, in the [-1, 1] of the stored crops [F, 3, S, S], and
+    their covariances [F, N, 2, 2] in its square, see `output_moments`; None for a network without
+    heatmaps and without a head for them."""
     device = next(model.parameters()).device
+    grid, peaks = getattr(model, "grid", "centers"), getattr(model, "sigmoid", False)
+    landmarks, spread = [], []
     model.eval()
     for start in range(0, len(images), batch_size):
         stored = to_device(torch.from_numpy(np.array(images[start : start + batch_size])), device)
         batch, _ = view(stored, torch.zeros(len(stored), 1, 2, device=device), config.image_size)
-        yield forward_pass(model, batch, config.precision)[-1]
-
-
-def predict(
-    model: nn.Module, images: NDArray[np.uint8], config: RunConfig, batch_size: int = 32
-) -> NDArray[np.float32]:
-    """Landmarks [F, N, 2] of the last stack, in [-1, 1] of the stored crops [F, 3, S, S]."""
-    outputs = _last_stacks(model, images, config, batch_size)
-    return (torch.cat([o.landmarks.float().cpu() for o in outputs]) * VIEW_OF_STORE).numpy()
-
-
-def covariances(
-    model: nn.Module, images: NDArray[np.uint8], config: RunConfig, batch_size: int = 32
-) -> NDArray[np.float32] | None:
-    """Covariances [F, N, 2, 2] in the square of the stored crops' [-1, 1], see `output_moments`;
-    None for a network without heatmaps and without a head for them."""
-    grid, peaks = getattr(model, "grid", "centers"), getattr(model, "sigmoid", False)
-    values = []
-    for output in _last_stacks(model, images, config, batch_size):
-        covariance = output_moments(output, grid, peaks)[1]
-        if covariance is None:
-            return None
-        values.append(covariance.float().cpu())
-    return (torch.cat(values) * VIEW_OF_STORE**2).numpy()
+        output = forward_pass(model, batch, config.precision)[-1]
+        points, covariance = output_moments(output, grid, peaks)
+        landmarks.append(points.float())
+        if covariance is not None:
+            spread.append(covariance.float())
+    covariances = (torch.cat(spread).cpu() * VIEW_OF_STORE**2).numpy() if spread else None
+    return (torch.cat(landmarks).cpu() * VIEW_OF_STORE).numpy(), covariances

@@ -24,7 +24,7 @@ from starlib.schemes import SCHEMES
 from starlib.training import distributed
 from starlib.training.checkpoints import read_checkpoint
 from starlib.training.config import BACKBONES, COVARIANCES, OUTPUTS, PRECISIONS, RunConfig
-from starlib.training.loop import covariances, predict, train
+from starlib.training.loop import predict, train
 from starlib.training.state import State
 
 SIZES = {"image_size": 32, "stacks": 1, "width": 8, "depth": 1, "epochs": 2, "batch_size": 4}
@@ -173,11 +173,10 @@ def test_a_training_waits_once_an_epoch_and_copies_nothing_in_between(config, wa
         model = train(config, store, SCHEME, "meta", path, report).model
         head = loss_for(config.loss, config.covariance, config.output).head
         width = [] if head == "coordinates" else ["cpu"]
-        assert waits == ["mean", *width] * config.epochs
+        assert waits == ["mean", "cpu", *width] * config.epochs
         waits.clear()
-        predicted = predict(model, store.images, config, batch_size=3)
-        assert waits == ["cpu", "cpu"]
-        spread = covariances(model, store.images, config)
+        predicted, spread = predict(model, store.images, config, batch_size=3)
+        assert waits == ["cpu", *width]
     assert predicted.shape == (FACES, SCHEME.points, 2)
     assert (spread is None) is (not width)
     saved = read_checkpoint(path)

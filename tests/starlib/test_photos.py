@@ -24,7 +24,7 @@ from starlib.inference.detector import load_detector
 from starlib.inference.locate import locate, moved_boxes
 from starlib.inference.pictures import Source, pictures, sources
 from starlib.schemes import SCHEMES
-from starlib.training.loop import covariances
+from starlib.training.loop import predict
 from starlib.training.state import build_model
 from tests.conftest import SMALL_RUN, files_of, noise, write_video
 
@@ -335,7 +335,7 @@ def test_covariances_are_those_that_calibration_is_fitted_to(fields, tmp_path):
     detector = load_detector(tmp_path / "w.pt")
     box = np.array([[10.0, 5, 40]])
     crops = detector.cut(noise(), box[0])[None]
-    expected = covariances(model, crops, config)  # in the square of the stored crop's [-1, 1]
+    _, expected = predict(model, crops, config)  # in the square of the stored crop's [-1, 1]
     side = 40 * STORE_MARGIN / VIEW_MARGIN / 2
     found = detector.detect(crops, box)[1]
     # An element beside larger ones has their rounding.

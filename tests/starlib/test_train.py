@@ -1,11 +1,11 @@
 import dataclasses
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from starlib.data.crops import CropStore
+from starlib.models.heads import StackOutput
 from starlib.moments import soft_argmax
 from starlib.schemes import SCHEMES
 from starlib.training.checkpoints import read_checkpoint
@@ -159,11 +159,12 @@ def test_predictions_are_in_the_coordinates_of_the_stored_crop():
 
         def forward(self, images):
             light = images.mean(1, keepdim=True) + 1
-            return [SimpleNamespace(landmarks=soft_argmax(light))]
+            return [StackOutput(soft_argmax(light), None)]
 
     images = np.zeros((1, 3, 40, 40), np.uint8)
     images[..., 9:11, 27:29] = 255  # its centre is at x = 28, y = 10 of 40
-    found = predict(Brightest(), images, dataclasses.replace(CONFIG, precision="float32"))
+    found, spread = predict(Brightest(), images, dataclasses.replace(CONFIG, precision="float32"))
+    assert spread is None
     np.testing.assert_allclose(found[0, 0], [28 / 20 - 1, 10 / 20 - 1], atol=0.02)
 
 

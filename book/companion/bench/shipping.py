@@ -25,7 +25,7 @@ from starlib.runs.evaluation import calibration_factor
 from starlib.runs.records import read_record
 from starlib.schemes import Scheme
 from starlib.training.config import RunConfig
-from starlib.training.loop import covariances, predict
+from starlib.training.loop import predict
 from starlib.training.state import build_model
 
 SEED, FACES = 2, 240  # of rendered faces that are neither synthface's training nor its test faces
@@ -75,9 +75,9 @@ def ship_rendered(name: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         faces = album("held-out", SEED, FACES, config.dataset)
         crops = crop_store(faces, config.image_size, Path(folder), config.crop)
-        spread = covariances(model, crops.images, config)
+        predicted, spread = predict(model, crops.images, config)
         assert spread is not None
-        error = crops.landmarks - predict(model, crops.images, config)
+        error = crops.landmarks - predicted
     record = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
     trained = record.get("calibration_of_run", record["calibration"])["factor"]
     _write(name, parts, record, *calibration_check(error, spread, config, trained))

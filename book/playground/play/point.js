@@ -7,7 +7,7 @@
   const SIDE = 320; // of a panel's drawing
   const LEVELS = 7;
   const FIELD = 25; // label positions per side at which a panel's contours are computed
-  const SPREADS = Array.from({ length: 25 }, (_, i) => 0.25 * 16 ** (i / 24)); // of the blur chart
+  const SPREADS = Array.from({ length: 17 }, (_, i) => 0.25 * 16 ** (i / 16)); // of the blur chart
   const MEAN = [0, 0]; // the middle, so that a wide map loses as much on each side
   const LIMIT = 0.96; // of the label
   const at = (i) => -1 + (2 * i) / (FIELD - 1); // place of a column or row of the field

@@ -97,7 +97,9 @@ def test_a_pickle_that_would_run_code_is_refused_and_the_code_does_not_run(proto
         torch.save(parts, path)
     else:
         path.write_bytes(pickle.dumps({"net": {}, "epoch": Trap(sprung)}, protocol))
-    message = r"w.pkl: expected a checkpoint of tensors only; it would run code when read \(.*mkdir"
+    message = "w.pkl: expected a checkpoint of tensors only; "
+    if protocol is None:  # torch.save's own form
+        message += r"it would run code when read \(.*mkdir"
     for read in (lambda: starlib.load_released(path, "300w"), lambda: load_detector(path)):
         with pytest.raises(ValueError, match=message):
             read()
@@ -114,5 +116,5 @@ def test_what_is_no_checkpoint_is_named(tmp_path):
     whole = path.read_bytes()
     for content in (b"", b"hello there\n", b"<html>not found</html>", whole[: len(whole) // 2]):
         path.write_bytes(content)
-        with pytest.raises(ValueError, match=r"w.pkl: expected a checkpoint written by torch.save"):
+        with pytest.raises(ValueError, match="w.pkl: expected a checkpoint of tensors only; it is none"):
             read_tensors(path)

@@ -27,7 +27,7 @@ page.finding
 # %% [markdown]
 # ## Error against resolution
 #
-# Each distance that was run, without and with STAR; l1 and Wing at 96 pixels alone so far.
+# Each distance that was run, without and with STAR.
 
 # %%
 series = paper_figures.resolution_series(page.by_arm)

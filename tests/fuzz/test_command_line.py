@@ -194,11 +194,12 @@ def lines(draw: st.DrawFn) -> tuple[str, list[str]]:
     return program, line
 
 
-def contents(folder: Path) -> dict[str, tuple[int, int]]:
-    """Size and time of every file and folder."""
+def contents(folder: Path) -> dict[str, tuple[int, ...]]:
+    """Size and time of every file; the folders."""
+    stats = {path: path.lstat() for path in folder.rglob("*")}
     return {
-        str(path.relative_to(folder)): (path.lstat().st_size * path.is_file(), path.is_dir())
-        for path in sorted(folder.rglob("*"))
+        str(path.relative_to(folder)): (s.st_size, s.st_mtime_ns) if path.is_file() else ()
+        for path, s in stats.items()
     }
 
 

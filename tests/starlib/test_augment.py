@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from starlib.data.augment import VIEW_OF_STORE, Draws, augment, view
@@ -46,20 +47,26 @@ def test_augmented_landmarks_stay_on_the_pixels_they_mark():
     assert torch.cat(off).quantile(0.5) < 0.01
 
 
-def test_augmentation_stays_within_its_limits_and_uses_them():
-    generator = torch.Generator().manual_seed(0)
-    count = 2000
-    points = torch.tensor([[0.0, 0.0], [0.4, 0.0]]).repeat(34, 1).expand(count, 68, 2)
-    pictures = torch.zeros(count, 3, 20, 20, dtype=torch.uint8)
+def moved(kind, reach):
+    """Scale, angle in degrees, whether flipped, and shift of 2000 faces, from a point in the middle
+    and one beside it."""
+    points = torch.tensor([[0.0, 0.0], [reach, 0.0]]).repeat(34, 1).expand(2000, 68, 2)
+    pictures = torch.zeros(2000, 3, 20, 20, dtype=torch.uint8)
     mirrored = (2, 1, 0, *range(3, 68))  # of two points at the same place
     plain = SCHEME.__class__("plain", (), mirrored, ((0,), (1,)))
-    _, landmarks = augment(pictures, points, plain, 16, generator)
+    generator = torch.Generator().manual_seed(0)
+    _, landmarks = augment(pictures, points, plain, 16, generator, kind=kind)
     shift, arm = landmarks[:, 0], landmarks[:, 1] - landmarks[:, 0]
-    scale = arm.norm(dim=-1) * VIEW_OF_STORE / 0.4
-    assert 0.9 <= scale.min() < 0.91 and 1.09 < scale.max() <= 1.1001
+    scale = arm.norm(dim=-1) * VIEW_OF_STORE / reach
     angle = torch.rad2deg(torch.atan2(arm[:, 1], arm[:, 0].abs()))
+    return scale, angle, arm[:, 0] < 0, shift
+
+
+def test_augmentation_stays_within_its_limits_and_uses_them():
+    scale, angle, flipped, shift = moved("paper", 0.4)
+    assert 0.9 <= scale.min() < 0.91 and 1.09 < scale.max() <= 1.1001
     assert 17 < angle.abs().max() <= 18.01
-    assert 0.45 < (arm[:, 0] < 0).float().mean() < 0.55  # flipped
+    assert 0.45 < flipped.float().mean() < 0.55
     assert shift.abs().max() <= 0.1 * 2**0.5 * 1.12
 
 
@@ -133,7 +140,17 @@ def released(count, value=128, points=None, size=32):
     )
 
 
-def test_released_geometry_is_gaussian_with_the_listed_deviations():
+def test_released_geometry_has_the_listed_deviations():
+    scale, angle, flipped, shift = moved("released", 0.1)
+    assert 0.45 < flipped.float().mean() < 0.55
+    assert float(scale.mean()) == pytest.approx(1, abs=0.01)
+    assert float(scale.std()) == pytest.approx(0.1, rel=0.1)
+    assert float(angle.std()) == pytest.approx(18, rel=0.1)
+    # 0.05 of the crop's side, which is 2 long, and then scaled.
+    assert float(shift.std()) == pytest.approx(0.1, rel=0.1)
+
+
+def test_released_geometry_is_gaussian():
     count = 20_000
     draws = Draws(torch.Generator().manual_seed(0), count)
     values = draws.normal(-0.05, 0.05)

@@ -116,5 +116,5 @@ def test_what_is_no_checkpoint_is_named(tmp_path):
     whole = path.read_bytes()
     for content in (b"", b"hello there\n", b"<html>not found</html>", whole[: len(whole) // 2]):
         path.write_bytes(content)
-        with pytest.raises(ValueError, match="w.pkl: expected a checkpoint of tensors only; it is none"):
+        with pytest.raises(ValueError, match="w.pkl: expected a checkpoint .*; it is none"):
             read_tensors(path)

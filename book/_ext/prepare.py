@@ -158,7 +158,7 @@ def execute_pages(pages: list[str]) -> None:
     """Execute the notebooks of the pages, two at a time; those that train go alone, last."""
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"  # this environment's kernel, not the user's
     os.environ["MATPLOTLIBRC"] = str(BOOK / "matplotlibrc")
-    alone = [page for page in pages if "results" in PAGES[page].get("parameters", {})]
+    alone = [page for page in pages if "trains" in PAGES[page]]
     for page in pages:
         print(f"executing {page}", file=sys.stderr)
     with ThreadPoolExecutor(2) as pool:
@@ -173,9 +173,8 @@ def _train(page: str) -> None:
     """Execute the notebook of a page, with a progress bar of the runs that it trains."""
     runs = ROOT / PAGES[page]["parameters"]["results"] / "runs"
     before, every = len(list(runs.glob("*.json"))), 1.0 if sys.stderr.isatty() else 30.0
-    total = PAGES[page].get("trains")
-    options: Any = {"desc": page, "total": total, "unit": "run", "disable": total is None}
-    with ThreadPoolExecutor(1) as pool, tqdm(**options) as bar:
+    total = PAGES[page]["trains"]
+    with ThreadPoolExecutor(1) as pool, tqdm(desc=page, total=total, unit="run") as bar:
         executed = pool.submit(execute, page)
         while not executed.done():
             wait([executed], every)

@@ -26,11 +26,15 @@ class Rule:
     holds: Callable[[Any], bool]
     names: tuple[str, ...] = ()
 
-    def check(self, argument: str, value: Any) -> None:
-        """Raise ValueError naming the argument unless the rule holds for its value."""
+    def check(self, argument: str, value: Any) -> Any:
+        """The value; ValueError naming the argument unless the rule holds for it."""
         if not self.holds(value):
             hint = meant(value, self.names)
             raise ValueError(f"{argument}: expected {self.expected}, got {value!r}{hint}")
+        return value
+
+
+FLAG = Rule("True or False", lambda value: isinstance(value, bool))
 
 
 def one_of(names: Iterable[str]) -> Rule:
@@ -63,6 +67,9 @@ def number(expected: str, holds: Callable[[float], bool]) -> Rule:
     return Rule(expected, lambda value: is_number(value) and holds(value))
 
 
+POSITIVE = number("a number > 0 and <= 1e6", lambda value: 0 < value <= 1e6)
+
+
 def meant(value: Any, names: Iterable[str]) -> str:
     """The words "; did you mean …?" with the name most like the value, or with one whose words
     begin with its letters (lr: learning_rate); none where no name is like it."""
@@ -73,23 +80,10 @@ def meant(value: Any, names: Iterable[str]) -> str:
     return f"; did you mean {like[0]}?" if like else ""
 
 
-def choose(argument: str, value: Any, allowed: Iterable[str]) -> str:
-    """The value if it is an allowed one, else ValueError naming the argument."""
-    one_of(allowed).check(argument, value)
-    return value
-
-
 def check_number(argument: str, value: Any, least: float) -> float:
     """The value as a float; ValueError naming the argument unless it is finite and >= `least`."""
     number(f"a finite number >= {least:g}", lambda v: least <= v < math.inf).check(argument, value)
     return float(value)
-
-
-def check_flag(argument: str, value: object) -> bool:
-    """The value if it is True or False, else ValueError naming the argument."""
-    if not isinstance(value, bool):
-        raise ValueError(f"{argument}: expected True or False, got {value!r}")
-    return value
 
 
 def check_heatmaps(
@@ -101,9 +95,9 @@ def check_heatmaps(
     `values=False` skips the value check, which forces a GPU synchronisation; compiled and exported
     code skips it too.
     """
-    check_flag("check_values", values)
+    FLAG.check("check_values", values)
     whole = isinstance(heatmaps, Tensor) and heatmaps.dim() == 4
-    _check_tensor(name, heatmaps, "[B, N, H, W]", whole and 0 not in heatmaps.shape[-2:])
+    check_tensor(name, heatmaps, "[B, N, H, W]", whole and 0 not in heatmaps.shape[-2:])
     # In this order: a number of elements that is looked at becomes fixed in a graph of torch 2.6.
     if values and not torch.compiler.is_compiling() and heatmaps.numel():
         lowest, highest = torch.aminmax(heatmaps.detach())
@@ -116,7 +110,9 @@ def check_heatmaps(
             raise ValueError(f"{name}: expected values in [0, {most:g}], got {float(highest):g}")
 
 
-def _check_tensor(name: str, values: Any, shape: object, fits: bool) -> None:
+def check_tensor(name: str, values: Any, shape: object, fits: bool) -> None:
+    """Raise ValueError naming the argument unless it is a dense tensor that `fits` the shape, in a
+    floating dtype."""
     if not isinstance(values, Tensor):
         raise ValueError(f"{name}: expected a tensor, got {type(values).__name__}")
     if values.layout is not torch.strided:
@@ -137,9 +133,9 @@ def check_landmarks(
 ) -> None:
     """Raise ValueError naming the argument unless `landmarks` has the shape [B, N, 2], a floating
     dtype and no value beyond the limit; `values` as in `check_inputs`. Only `labels` may be NaN."""
-    check_flag("check_values", values)
+    FLAG.check("check_values", values)
     fits = isinstance(landmarks, Tensor) and landmarks.shape == shape
-    _check_tensor(name, landmarks, list(shape), fits)
+    check_tensor(name, landmarks, list(shape), fits)
     if values and not torch.compiler.is_compiling():
         size = landmarks.detach().abs()
         limit = min(limit, torch.finfo(size.dtype).max)  # in float16 FARTHEST is infinite
@@ -162,7 +158,7 @@ def check_decoded(
 ) -> None:
     """`check_inputs` for landmarks that are decoded already, [B, N, 2] like the annotated ones."""
     fits = isinstance(predicted, Tensor) and predicted.dim() == 3 and predicted.shape[-1] == 2
-    _check_tensor(name, predicted, "[B, N, 2]", fits)
+    check_tensor(name, predicted, "[B, N, 2]", fits)
     check_landmarks(predicted, tuple(predicted.shape), values, FARTHEST, name, labels=False)
     check_landmarks(landmarks, tuple(predicted.shape), values, limit)
 

@@ -6,7 +6,7 @@ from functools import partial
 
 from torch import Tensor
 
-from starlib.checks import choose, number
+from starlib.checks import POSITIVE, one_of
 
 SMOOTH_L1_THRESHOLD = 0.01  # s of Eq. 8
 WING_WIDTH, WING_CURVATURE = 0.01, 2.0  # ω and ε as the released code sets them
@@ -52,10 +52,9 @@ DISTANCES: dict[str, Callable[[Tensor], Tensor]] = {
 
 def get_distance(name: str, beta: float | None = None) -> Callable[[Tensor], Tensor]:
     """The distance of that name, smooth-l1 with s = `beta`; ValueError names the argument."""
-    distance = DISTANCES[choose("distance", name, DISTANCES)]
+    distance = DISTANCES[one_of(DISTANCES).check("distance", name)]
     if beta is None:
         return distance
     if name != "smooth_l1":
         raise ValueError(f"beta: expected None with distance {name}, got {beta!r}")
-    number("a number > 0 and <= 1e6", lambda value: 0 < value <= 1e6).check("beta", beta)
-    return partial(smooth_l1, threshold=float(beta))
+    return partial(smooth_l1, threshold=float(POSITIVE.check("beta", beta)))

@@ -9,9 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from starlib.checks import check_flag, check_inputs, number
+from starlib.checks import FLAG, POSITIVE, check_inputs
 
-LIMIT = number("a number > 0 and <= 1e6", lambda value: 0 < value <= 1e6)
 FEW = 5  # landmarks, that may well lie in one quarter of the picture
 
 _KEYS = itertools.count()
@@ -27,8 +26,8 @@ class InputCheck:
     """
 
     def __init__(self, values: bool, limit: float):
-        LIMIT.check("landmark_limit", limit)
-        self.values, self.limit = check_flag("check_values", values), float(limit)
+        POSITIVE.check("landmark_limit", limit)
+        self.values, self.limit = FLAG.check("check_values", values), float(limit)
         self.first, self.key = True, next(_KEYS)
         _CHECKS[self.key] = self
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from starlib.checks import LANDMARK_LIMIT, check_number, choose
+from starlib.checks import LANDMARK_LIMIT, check_number, one_of
 from starlib.distances import get_distance
 from starlib.first_call import InputCheck
 from starlib.metrics import cell_variance
@@ -63,9 +63,9 @@ class LandmarkLoss(nn.Module):
     ):
         super().__init__()
         self.distance = get_distance(distance, beta)
-        self.convention = choose("convention", convention, CONVENTIONS)
-        self.reduction = choose("reduction", reduction, REDUCTIONS)
-        self.grid = choose("grid", grid, GRIDS)
+        self.convention = one_of(CONVENTIONS).check("convention", convention)
+        self.reduction = one_of(REDUCTIONS).check("reduction", reduction)
+        self.grid = one_of(GRIDS).check("grid", grid)
         if convention == "released":
             self.grid = "corners"
         self.check = InputCheck(check_values, landmark_limit)
@@ -141,7 +141,7 @@ class STARLoss(LandmarkLoss):
         shared: dict[str, Any] = {"reduction": reduction, "beta": beta, "grid": grid}
         shared["landmark_limit"] = landmark_limit
         super().__init__(distance, convention, check_values, **shared)
-        self.restriction = choose("restriction", restriction, RESTRICTIONS)
+        self.restriction = one_of(RESTRICTIONS).check("restriction", restriction)
         self.weight = check_number("weight", weight, 0)
         self.settings |= {"restriction": restriction, "weight": weight}
 

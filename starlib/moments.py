@@ -13,7 +13,7 @@ decoder of the authors' released code does, and `align_corners=True` of torch an
 import torch
 from torch import Tensor
 
-from starlib.checks import DTYPES, check_heatmaps, choose
+from starlib.checks import check_heatmaps, check_tensor, one_of
 from starlib.kernels import first_moment, second_moments
 
 GRIDS = ("centers", "corners")
@@ -25,7 +25,7 @@ ISOTROPIC = 1e-5
 
 def grid_positions(size: int, grid: str = "centers", like: Tensor | None = None) -> Tensor:
     """Positions [size] of a heatmap's columns (or rows) in [-1, 1]; dtype and device of `like`."""
-    choose("grid", grid, GRIDS)
+    one_of(GRIDS).check("grid", grid)
     dtype, device = (like.dtype, like.device) if like is not None else (torch.float32, None)
     steps = torch.arange(size, dtype=dtype, device=device)
     if grid == "centers":
@@ -105,15 +105,12 @@ def principal_components(covariance: Tensor) -> tuple[Tensor, Tensor]:
         ValueError: for another shape or dtype; for float16 because a cell's variance (8e-5 for 64
             cells) and the gradient of its direction leave that range.
     """
-    if not isinstance(covariance, Tensor) or covariance.shape[-2:] != (2, 2):
-        shape = list(covariance.shape) if isinstance(covariance, Tensor) else covariance
-        raise ValueError(f"covariance: expected shape [..., 2, 2], got {shape}")
-    if covariance.dtype not in DTYPES[1:]:
+    fits = isinstance(covariance, Tensor) and covariance.shape[-2:] == (2, 2)
+    check_tensor("covariance", covariance, "[..., 2, 2]", fits)
+    if covariance.dtype == torch.float16:
         raise ValueError(
-            f"covariance: expected float32 or float64, got {covariance.dtype}, "
-            "whose range is too small for the variance of a cell"
-            if covariance.dtype == torch.float16
-            else f"covariance: expected a floating dtype, got {covariance.dtype}"
+            "covariance: expected float32 or float64, got torch.float16, whose range is too small "
+            "for the variance of a cell"
         )
     covariance = covariance.to(torch.promote_types(covariance.dtype, torch.float32))
     a, b, _, c = covariance.flatten(-2).unbind(-1)

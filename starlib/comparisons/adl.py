@@ -67,20 +67,10 @@ def adl(
         √(α n² + β t²),    α = 2λ / (λ + 1),  β = 2 / (λ + 1)
 
     n and t are the error across and along the edge that the landmark lies on; α = β = 1 on no edge
-    and beside an unlabelled neighbour.
-
-    Args:
-        heatmaps: [B, N, H, W] >= 0, normalised or not.
-        landmarks: [B, N, 2] in [-1, 1], NaN where unlabelled; normals are taken from them.
-        scheme: whose edges; it has N points.
-        distance: of the size, as in `starlib.RegressionLoss`.
-        ratio: λ >= 1, the hand-set constant; None: the heatmap's variance along the edge over that
-            across it, from 1 to 9, without gradient (the ADNet release).
-        check_values: as in `starlib.STARLoss`.
-
-    Returns:
-        One value >= 0 per landmark, [B, N], 0 where unlabelled. Raises ValueError naming the
-        argument.
+    and beside an unlabelled neighbour. λ is the `ratio` >= 1, the hand-set constant; for None it is
+    the heatmap's variance along the edge over that across it, from 1 to 9, without gradient (the
+    ADNet release). The scheme has a point for each heatmap. The rest is as in
+    `starlib.comparisons.table`.
     """
     check_inputs(heatmaps, landmarks, check_values)
     if heatmaps.shape[1] != scheme.points:

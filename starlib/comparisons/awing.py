@@ -14,20 +14,14 @@ FOREGROUND, FOREGROUND_WEIGHT = 0.2, 10.0
 
 
 def awing(predicted: Tensor, target: Tensor, check_values: bool = True) -> Tensor:
-    """Adaptive wing loss of maps in [0, 1] (Wang et al., ICCV 2019), weighted by the foreground.
+    """Adaptive wing loss (Wang et al., ICCV 2019) of maps [B, M, H, W] in [0, 1], weighted by the
+    foreground: the mean over the cells of each [B, M], in float32 (float64 for float64 targets).
 
         ω ln(1 + |e/ε|^(α - y)) where |e| < θ, A |e| - C elsewhere,    e = y - ŷ
 
     A and C join the two smoothly. Cells within one cell of a target of 0.2 or more count eleven
-    times.
-
-    Args:
-        predicted, target: maps [B, M, H, W] in [0, 1].
-        check_values: look for values outside [0, 1], which forces a GPU synchronisation.
-
-    Returns:
-        Mean over the cells of each map [B, M] >= 0, in float32 (float64 for float64 targets).
-        Raises ValueError naming the argument.
+    times. `check_values` is as in `starlib.comparisons.table`. Raises ValueError naming the
+    argument.
     """
     check_heatmaps(predicted, check_values, "predicted", most=1)
     check_heatmaps(target, check_values, "target", most=1)

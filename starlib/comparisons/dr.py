@@ -23,18 +23,10 @@ def gaussian_maps(landmarks: Tensor, size: int, sigma: float) -> Tensor:
 def distribution_regularisation(
     heatmaps: Tensor, landmarks: Tensor, check_values: bool = True
 ) -> Tensor:
-    """Jensen-Shannon divergence [B, N], in nats, between each normalised heatmap and a Gaussian of
-    one cell around its landmark, normalised on the grid (DR; Nibali et al., 2018).
-
-    Args:
-        heatmaps: non-negative maps [B, N, H, H], normalised or not; of an empty map the divergence
-            is (ln 2) / 2, the Gaussian's part alone.
-        landmarks: [B, N, 2] in [-1, 1]; where one is NaN, the divergence is 0.
-        check_values: as in `starlib.STARLoss`.
-
-    Returns:
-        Values [B, N] from 0 to ln 2. Raises ValueError naming the argument.
-    """
+    """Jensen-Shannon divergence [B, N], from 0 to ln 2 (nats), between each normalised heatmap
+    [B, N, H, H] and a Gaussian of one cell around its landmark, normalised on the grid (DR; Nibali
+    et al., 2018). Of an empty map it is (ln 2) / 2, the Gaussian's part alone. The rest is as in
+    `starlib.comparisons.table`."""
     check_inputs(heatmaps, landmarks, check_values)
     if heatmaps.shape[-1] != heatmaps.shape[-2]:
         raise ValueError(f"heatmaps: expected square maps, got {list(heatmaps.shape)}")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from starlib.checks import FARTHEST, check_decoded, check_landmarks, choose
+from starlib.checks import FARTHEST, check_decoded, check_landmarks, one_of
 from starlib.comparisons.adl import root
 from starlib.comparisons.star_variants import decomposed
 from starlib.kernels import widened
@@ -24,23 +24,14 @@ SMALLEST_DEVIATION = 1e-6  # of a predicted covariance, in [-1, 1] units
 def heatmap_nll(
     heatmaps: Tensor, landmarks: Tensor, family: str = "gaussian", check_values: bool = True
 ) -> Tensor:
-    """Negative log-likelihood of the landmark with the heatmap's own mean and covariance.
+    """Negative log-likelihood [B, N], in nats, of the landmark with the heatmap's own moments:
 
         gaussian: ½ log|Σ| + ½ eᵀΣ⁻¹e        laplace: ½ log|Σ| + √(3 eᵀΣ⁻¹e)
 
     without their constants (LUVLi; Kumar et al., CVPR 2020). Eigenvalues are at least a twelfth of
-    a cell's area, as in STAR.
-
-    Args:
-        heatmaps: [B, N, H, W] >= 0, normalised or not.
-        landmarks: [B, N, 2] in [-1, 1]; where one is NaN, the value is 0.
-        family: "gaussian" or "laplace".
-        check_values: as in `starlib.STARLoss`.
-
-    Returns:
-        Values [B, N] in nats. Raises ValueError naming the argument.
+    a cell's area, as in STAR. The rest is as in `starlib.comparisons.table`.
     """
-    choose("family", family, tuple(LIKELIHOODS))
+    one_of(LIKELIHOODS).check("family", family)
     error, eigenvalues, eigenvectors, missing = decomposed(
         heatmaps, landmarks, "none", check_values
     )
@@ -56,18 +47,10 @@ def cholesky_nll(
     family: str = "gaussian",
     check_values: bool = True,
 ) -> Tensor:
-    """The same with a predicted mean and covariance Σ = L Lᵀ, as LUVLi predicts them.
-
-    Args:
-        mean, landmarks: [B, N, 2] in [-1, 1]; where a landmark is NaN, the value is 0.
-        scale_tril: L [B, N, 2, 2], lower triangular, its diagonal at least SMALLEST_DEVIATION.
-        family, check_values: as in `heatmap_nll`.
-
-    Returns:
-        Values [B, N] in nats, in float32 (float64 for float64 means). Raises ValueError naming the
-        argument.
-    """
-    choose("family", family, tuple(LIKELIHOODS))
+    """The same with a mean [B, N, 2] and a covariance Σ = L Lᵀ that a network predicts, as LUVLi
+    does: L, `scale_tril` [B, N, 2, 2], is lower triangular, its diagonal at least
+    SMALLEST_DEVIATION. In float32 (float64 for float64 means)."""
+    one_of(LIKELIHOODS).check("family", family)
     check_prediction(mean, scale_tril, landmarks, check_values)
     landmarks, missing = filled(landmarks)
     scale_tril, mean = widened(scale_tril), widened(mean)

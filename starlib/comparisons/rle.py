@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from starlib.checks import check_flag
+from starlib.checks import FLAG
 from starlib.comparisons.likelihoods import check_prediction
 from starlib.devices import constant
 from starlib.kernels import widened
@@ -28,7 +28,7 @@ class ResidualLikelihood(nn.Module):
 
     def __init__(self, layers: int = 6, hidden: int = 64, check_values: bool = True):
         super().__init__()
-        self.check_values = check_flag("check_values", check_values)
+        self.check_values = FLAG.check("check_values", check_values)
         self.scales, self.shifts = (
             nn.ModuleList(
                 nn.Sequential(

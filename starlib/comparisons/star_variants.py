@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from starlib.checks import check_inputs, check_number, choose
+from starlib.checks import check_inputs, check_number, one_of
 from starlib.devices import constant
 from starlib.distances import get_distance
 from starlib.losses import RESTRICTIONS, floored, project, restricted, star
@@ -93,7 +93,7 @@ def decomposed(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Error y_t - μ [B, N, 2]; eigenvalues and eigenvectors (Eq. 5) of each heatmap, without their
     gradient for "detach"; and which landmarks are unlabelled [B, N], whose error is -μ."""
-    choose("restriction", restriction, RESTRICTIONS)
+    one_of(RESTRICTIONS).check("restriction", restriction)
     check_inputs(heatmaps, landmarks, check_values)
     landmarks, missing = filled(landmarks)
     mean, covariance = heatmap_moments(heatmaps)

@@ -1,8 +1,10 @@
 """The table of all losses that a run can have: a new one is its own file, a line here and a test.
 
-Every function takes some of a network's outputs and the annotated landmarks [B, N, 2], checks them,
-and returns one value per landmark, [B, N]. All have the option `check_values`; training switches it
-off, since looking at values forces a GPU synchronisation.
+Every function takes some of a network's outputs and the annotated landmarks [B, N, 2] in [-1, 1],
+and returns one value per landmark, [B, N], which is 0 where the landmark is NaN. Heatmaps are
+[B, N, H, W] >= 0, normalised or not. A wrong argument is a ValueError that names it. All have the
+option `check_values`; training switches it off, since looking at values forces a GPU
+synchronisation.
 """
 
 from collections.abc import Callable
@@ -12,9 +14,9 @@ from typing import Any
 
 from torch import Tensor
 
+from starlib.checks import check_decoded
 from starlib.comparisons.adl import adl
 from starlib.comparisons.awing import heatmap_regression
-from starlib.comparisons.coordinates import CoordinateRegression, DecodedRegression
 from starlib.comparisons.likelihoods import cholesky_nll, heatmap_nll
 from starlib.comparisons.rle import ResidualLikelihood
 from starlib.comparisons.star_variants import (
@@ -23,8 +25,10 @@ from starlib.comparisons.star_variants import (
     star_isotropic,
     star_random,
 )
-from starlib.losses import STARLoss
+from starlib.distances import wing
+from starlib.losses import RegressionLoss, STARLoss
 
+WING_WIDTH, WING_CURVATURE = 10.0, 2.0  # ω and ε of the Wing paper, in pixels of the input
 RESTRICTED = ("distance", "restriction", "weight")
 
 
@@ -47,10 +51,6 @@ class Loss:
     options: tuple[str, ...] = ()
     fixed: dict[str, Any] = field(default_factory=dict)
 
-    @property
-    def needs_heatmaps(self) -> bool:
-        return self.head in ("heatmaps", "sigmoid")
-
     def build(self, check_values: bool = True, **options: Any) -> Callable[..., Tensor]:
         """The loss with its options among those given; a module if it has state."""
         chosen = {name: options[name] for name in self.options}
@@ -58,6 +58,28 @@ class Loss:
         if isinstance(self.function, type):
             return self.function(**chosen)
         return partial(self.function, **chosen)
+
+
+class DecodedRegression(RegressionLoss):
+    """`starlib.RegressionLoss` of landmarks [B, N, 2] that the network has decoded with the same
+    grid, so that no heatmap is decoded twice. Call with these and the annotated ones."""
+
+    def forward(self, predicted: Tensor, landmarks: Tensor) -> Tensor:
+        check_decoded(predicted, landmarks, self.check.values, self.check.limit)
+        return self.of_means(predicted, landmarks)
+
+
+class CoordinateRegression(DecodedRegression):
+    """The same of landmarks that a network predicts without heatmaps (Eq. 2), but Wing as its paper
+    has it (Feng et al., CVPR 2018): ω = 10 and ε = 2 pixels of the input of side `image_size`."""
+
+    def __init__(
+        self, distance: str = "smooth_l1", image_size: int = 256, check_values: bool = True
+    ):
+        super().__init__(distance, check_values=check_values)
+        if distance == "wing":
+            width, curvature = (2 / image_size * pixels for pixels in (WING_WIDTH, WING_CURVATURE))
+            self.distance = partial(wing, width=width, curvature=curvature)
 
 
 def _likelihood(family: str) -> tuple[Loss, ...]:

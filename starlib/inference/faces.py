@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
-from starlib.checks import FARTHEST, check_flag, integer
+from starlib.checks import FARTHEST, FLAG, integer
 from starlib.data.face_boxes import CONFIDENCE, face_boxes
 from starlib.data.images import open_image
 from starlib.inference.detector import Detector, load_detector
@@ -74,9 +74,9 @@ def locate_faces(
     """The faces of an RGB image; those that are `given` are called `argument` in errors. Other
     arguments as in `predict`."""
     integer(1).check("passes", passes)
-    check_flag("flip_average", flip_average)
+    FLAG.check("flip_average", flip_average)
     if given is None:
-        check_flag("largest", largest)
+        FLAG.check("largest", largest)
         shares = detector.reach.get("shares")
         boxes, sure = face_boxes(picture, detector.scheme, shares, confidence)
         boxes, sure = (boxes[:1], sure[:1]) if largest else (boxes, sure)

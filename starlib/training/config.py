@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args, get_type_hints
 
-from starlib.checks import Rule, integer, meant, multiple_of, number, one_of
+from starlib.checks import FLAG, Rule, integer, meant, multiple_of, number, one_of
 from starlib.comparisons import table
 from starlib.data.augment import AUGMENTATIONS
 from starlib.data.crops import CROPS
@@ -32,7 +32,6 @@ DATASET = Rule(
     lambda value: is_path(value) or (isinstance(value, str) and value in SCHEME_OF),
     tuple(SCHEME_OF),
 )
-FLAG = Rule("True or False", lambda value: isinstance(value, bool))
 SHARES = Rule(
     "rising numbers in (0, 1)",
     lambda values: (
@@ -112,7 +111,7 @@ class RunConfig:
         name the same training; but for width and depth, which networks of timm leave alone."""
         loss, takes, heads = self.loss, table.options(self.loss), table.heads(self.loss)
         hourglass, coordinates = self.backbone == "hourglass", self.output == "coordinates"
-        needs_heatmaps = table.loss_for(loss, self.covariance, self.output).needs_heatmaps
+        head = table.loss_for(loss, self.covariance, self.output).head
         wrong = {
             "weight: belongs to the value restriction":
                 self.restriction != "value" and self.weight != 1.0,
@@ -129,7 +128,7 @@ class RunConfig:
                 not hourglass and (self.stacks != 1 or self.aam),
             "output: the hourglass predicts heatmaps": coordinates and hourglass,
             f"output: {'DR' if self.dr else loss} needs heatmaps":
-                coordinates and (self.dr or needs_heatmaps),
+                coordinates and (self.dr or head in ("heatmaps", "sigmoid")),
             f"loss: {loss} regresses whole heatmaps, without DR or AAM":
                 "sigmoid" in heads and (self.dr or self.aam),
         }  # fmt: skip

@@ -4,10 +4,8 @@ Under torchrun all processes train each run together.
 """
 
 import argparse
-import contextlib
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
@@ -118,8 +116,8 @@ def _trained(options: argparse.Namespace, device: str) -> int:
         try:
             if distributed.once(late):
                 raise StoppedError("not begun")
-            with _reporting(config) as report:
-                finished = run(config, device, report=report, stop=late, **how)
+            report = Progress(config) if distributed.rank() == 0 else None
+            finished = run(config, device, report=report, stop=late, **how)
         except StoppedError as stopped:
             print(f"{describe(config)}: {stopped}; the same command goes on")
             left += 1
@@ -144,25 +142,6 @@ def _config(dataset: str, scale: str | None, fields: dict[str, Any]) -> RunConfi
     return RunConfig.at(
         "reduced", dataset, **({"epochs": enough_epochs(faces, config.batch_size)} | fields)
     )
-
-
-@contextlib.contextmanager
-def _reporting(config: RunConfig) -> Iterator[Any]:
-    """The report of a training after every epoch: a bar on a terminal, else lines now and then."""
-    if distributed.rank():
-        yield None
-    elif not sys.stderr.isatty():
-        yield Progress(config)
-    else:
-        from tqdm import tqdm
-
-        with tqdm(total=config.epochs, unit="epoch", desc=describe(config)) as bar:
-
-            def report(epochs: int, curves: dict[str, list[float]]) -> None:
-                bar.set_postfix(loss=f"{curves['loss'][-1]:.4f}")
-                bar.update(epochs - bar.n)
-
-            yield report
 
 
 def print_run(finished: Run, results: Path, started: float) -> None:

@@ -42,18 +42,11 @@ BOX_SIDE = 0.05  # of the view's side
 BLACK_HEIGHT, BLACK_SKEW = (0.2, 0.8), 0.2  # of half the view's side
 
 
-def view(images: Tensor, landmarks: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """The networks' view of stored crops, without augmentation.
-
-    Args:
-        images: uint8 [B, 3, S, S] stored crops. landmarks: [B, N, 2] in their [-1, 1].
-        size: side of the view in pixels.
-
-    Returns:
-        images [B, 3, size, size] float in [-1, 1] and landmarks [B, N, 2] in the view's [-1, 1].
-    """
+def view(images: Tensor, size: int) -> Tensor:
+    """The networks' view, [B, 3, size, size] in [-1, 1], of stored crops uint8 [B, 3, S, S],
+    without augmentation; its landmarks are the stored crop's over VIEW_OF_STORE."""
     matrix = torch.eye(2, device=images.device).mul(VIEW_OF_STORE).expand(len(images), 2, 2)
-    return _warp(images, landmarks, matrix, torch.zeros(len(images), 2, device=images.device), size)
+    return _warp(images, matrix, torch.zeros(len(images), 2, device=images.device), size)
 
 
 @dataclass(frozen=True)
@@ -114,9 +107,10 @@ def augment(
     flip = draws.chance(FLIP if scheme.mirrors else 0)
     matrix, shift = _random_affine(flip, draws.normal if released else draws.uniform)
     device = images.device
-    views, points = _warp(
-        images, landmarks, to_device(matrix, device), to_device(shift, device), size
-    )
+    matrix, shift = to_device(matrix, device), to_device(shift, device)
+    views = _warp(images, matrix, shift, size)
+    # `solve` would wait for the device to look for singular matrices; these are regular.
+    points = torch.linalg.solve_ex(matrix, (landmarks - shift[:, None]).mT).result.mT
     mirrored = points[:, constant(scheme.flip, torch.long, device)]
     points = torch.where(to_device(flip, device)[:, None, None], mirrored, points)
     if released:
@@ -173,12 +167,8 @@ def _random_affine(flip: Tensor, draw: Callable[..., Tensor]) -> tuple[Tensor, T
     return matrix, draw(-SHIFT, SHIFT, 2) * 2 * VIEW_OF_STORE
 
 
-def _warp(
-    images: Tensor, landmarks: Tensor, matrix: Tensor, shift: Tensor, size: int
-) -> tuple[Tensor, Tensor]:
+def _warp(images: Tensor, matrix: Tensor, shift: Tensor, size: int) -> Tensor:
     theta = torch.cat((matrix, shift[..., None]), dim=-1)
     grid = F.affine_grid(theta, [len(images), 3, size, size], align_corners=False)
     views = F.grid_sample(images.to(torch.float32), grid, mode="bilinear", align_corners=False)
-    # `solve` would wait for the device to look for singular matrices; these are regular.
-    points = torch.linalg.solve_ex(matrix, (landmarks - shift[:, None]).mT).result.mT
-    return views.div(127.5).sub(1), points
+    return views.div(127.5).sub(1)

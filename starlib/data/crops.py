@@ -38,20 +38,13 @@ class CropStore:
     """images: [F, 3, S, S] uint8 RGB, memory-mapped. landmarks: [F, N, 2] in [-1, 1] of the crop,
     NaN where unlabelled.
 
-    boxes: [F, 3] left, top and side of each crop in pixels of its image. fingerprint: hash of the
-    pixels and landmarks.
+    fingerprint: hash of the pixels and landmarks.
     """
 
     images: NDArray[np.uint8]
     landmarks: NDArray[np.float32]
     clean: NDArray[np.float32] | None
-    boxes: NDArray[np.float32]
     fingerprint: str
-
-    def to_pixels(self, landmarks: NDArray) -> NDArray[np.float32]:
-        """Landmarks [F, N, 2] in [-1, 1] of the crops -> pixels of the images, 0 at the edge."""
-        corner, side = self.boxes[:, None, :2], self.boxes[:, None, 2:]
-        return (corner + (landmarks + 1) / 2 * side).astype(np.float32)
 
 
 def store_size(image_size: int) -> int:
@@ -123,21 +116,19 @@ def crop_store(faces: FaceSet, image_size: int, root: Path, kind: str = "longer"
 def _appearing_at(folder: Path) -> Iterator[Path]:
     """A folder to write in that is renamed to `folder` at the end, or removed on an error. With
     the whole folder goes what killed processes have left of it."""
-    prefix, partial = f".partial-{folder.name}-", None
+    prefix = f".partial-{folder.name}-"
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=prefix, dir=folder.parent))
-        yield partial
-        os.rename(partial, folder)
+        with tempfile.TemporaryDirectory(prefix=prefix, dir=folder.parent) as name:
+            partial = Path(name) / "store"
+            partial.mkdir()
+            yield partial
+            os.rename(partial, folder)
     except OSError as error:
         if not folder.is_dir():  # else another process was first
             raise OSError(f"{folder}: cannot be written: {error.strerror or error}") from error
-    finally:
-        unfinished = (
-            folder.parent.glob(f"{glob.escape(prefix)}*") if folder.is_dir() else (partial,)
-        )
-        for left in filter(None, unfinished):
-            shutil.rmtree(left, ignore_errors=True)
+    for left in folder.parent.glob(f"{glob.escape(prefix)}*"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def _build(faces: FaceSet, boxes: NDArray[np.float32], size: int, folder: Path) -> None:
@@ -145,7 +136,7 @@ def _build(faces: FaceSet, boxes: NDArray[np.float32], size: int, folder: Path) 
         return (2 * (landmarks - boxes[:, None, :2]) / boxes[:, None, 2:] - 1).astype(np.float32)
 
     with np.errstate(divide="ignore", invalid="ignore"):
-        arrays: dict[str, Any] = {"landmarks": to_crop(faces.landmarks), "boxes": boxes}
+        arrays: dict[str, Any] = {"landmarks": to_crop(faces.landmarks)}
     far = ~(boxes[:, 2] > 0) | (np.abs(arrays["landmarks"]) >= REACH).any((1, 2))
     if far.any():
         raise DataError(
@@ -182,7 +173,6 @@ def _open(folder: Path) -> CropStore:
                 images=np.load(folder / "images.npy", mmap_mode="r"),
                 landmarks=faces["landmarks"],
                 clean=faces.get("clean"),
-                boxes=faces["boxes"],
                 fingerprint=str(faces["fingerprint"]),
             )
     except Exception as error:  # numpy's reader of a damaged file raises nearly anything

@@ -113,11 +113,7 @@ class Detector:
         if flip_average and not self.scheme.mirrors:
             raise ValueError(f"flip_average: scheme {self.scheme.name!r} has no mirror pairs")
         stored = torch.from_numpy(np.ascontiguousarray(crops)).to(self.device)
-        if self.released:
-            images = stored.float() / 127.5 - 1
-        else:
-            none = torch.zeros(len(stored), 1, 2, device=self.device)
-            images = view(stored, none, self.image_size)[0]
+        images = stored.float() / 127.5 - 1 if self.released else view(stored, self.image_size)
         outputs = self._outputs(images)
         if flip_average:
             mirrored = self._outputs(images.flip(-1))

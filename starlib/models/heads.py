@@ -74,22 +74,14 @@ def peak_positions(heatmaps: Tensor) -> Tensor:
 def output_moments(
     output: StackOutput, grid: str = "centers", peaks: bool = False
 ) -> tuple[Tensor, Tensor | None]:
-    """Landmarks and their covariance as a stack predicts them.
+    """Landmarks [B, N, 2] and covariance [B, N, 2, 2] of a stack's output, in float32 (float64 for
+    float64 outputs), units of [-1, 1] and their square; the covariance is None without a head for
+    it and without heatmaps.
 
-    The covariance is the predicted one, L Lᵀ, where the network has a head for it; else that of the
-    heatmap (Eq. 4), and of its cells around the peak for `peaks`: maps of a sigmoid are not zero
-    elsewhere, so the whole map's covariance says nothing about the landmark. Three cells around
-    the peak hold 94 % of the standard deviation of the Gaussians, of 1.5 cells, that such maps are
-    trained on.
-
-    Args:
-        output: of `starlib.StackedHourglass` or a network of `starlib.models.backbones`.
-        grid: the network's, "centers" or "corners".
-        peaks: whether the heatmaps are sigmoid(logits) (the network's `sigmoid`).
-
-    Returns:
-        landmarks [B, N, 2] and covariance [B, N, 2, 2], in float32 (float64 for float64 outputs),
-        units of [-1, 1] and their square; the covariance is None without head and heatmaps.
+    It is the predicted L Lᵀ where the network has a head for it, else that of the heatmap (Eq. 4)
+    on the network's grid; for `peaks` (maps of a sigmoid, which are not zero elsewhere) that of the
+    cells around the peak: three of them hold 94 % of the deviation of the Gaussians, of 1.5 cells,
+    that such maps are trained on.
     """
     landmarks = widened(output.landmarks)
     if output.scale_tril is not None:

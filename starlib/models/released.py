@@ -5,6 +5,7 @@ code (WFLW with AAM). Their networks want BGR images and the crop of `starlib.da
 """
 
 import re
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -81,15 +82,19 @@ def load_released(
             for pattern, replacement in RENAMES:
                 tensor = re.sub(pattern, replacement, tensor)
             renamed[tensor] = value
-    own = model.state_dict()
-    unused = {n for n in renamed if n not in own and re.search(r"\.skip\.(weight|bias)$", n)}
-    renamed = {n: value for n, value in renamed.items() if n not in unused}
-    _check_names(renamed, own, name)
-    if aam:
-        _reorder_edges(
-            renamed, tensors, model.membership, f"{name}: expected edges of {scheme.name}"
-        )
-    model.load_state_dict(renamed)
+    own, unused = model.state_dict(), re.compile(r"\.skip\.(weight|bias)$")
+    renamed = {n: v for n, v in renamed.items() if n in own or not unused.search(n)}
+    try:
+        if aam:
+            _reorder_edges(
+                renamed, tensors, model.membership, f"{name}: expected edges of {scheme.name}"
+            )
+        model.load_state_dict(renamed)
+    except (
+        RuntimeError,
+        IndexError,
+    ) as error:  # of names or shapes
+        raise ValueError(f"{name}: {textwrap.shorten(str(error), 400)}") from error
     return model.eval()
 
 
@@ -126,19 +131,6 @@ def _shape(tensors: Mapping[str, Tensor], tensor: str, name: str) -> tuple[int, 
     if tensor not in tensors or tensors[tensor].dim() != 4:
         raise ValueError(f"{name}: expected released weights, the tensor {tensor} is missing")
     return tuple(tensors[tensor].shape)
-
-
-def _check_names(renamed: dict[str, Tensor], own: dict[str, Tensor], name: str) -> None:
-    shapes = {n: f"{list(v.shape)} instead of {list(own[n].shape)}" for n, v in renamed.items()
-              if n in own and v.shape != own[n].shape}  # fmt: skip
-    for kind, names in (
-        ("missing", sorted(set(own) - set(renamed))),
-        ("unknown", sorted(set(renamed) - set(own))),
-        ("of another shape", [f"{n} {text}" for n, text in sorted(shapes.items())]),
-    ):
-        if names:
-            more = f" and {len(names) - 8} more" if len(names) > 8 else ""
-            raise ValueError(f"{name}: {kind}: {', '.join(names[:8])}{more} (names as in starlib)")
 
 
 def _reorder_edges(

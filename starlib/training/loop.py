@@ -69,18 +69,14 @@ def train(
     each on its share of every batch; the first writes the checkpoint and calls `report` and `stop`.
 
     Args:
-        config: the run; its seed draws weights, order and augmentation.
         crops: training faces; `landmarks` are the targets.
-        scheme: their landmark scheme.
-        device: "cpu", "cuda", …
         checkpoint: file written beside the training (see `Checkpoints`); if it is there, training
             goes on from it and ends in the weights of an uninterrupted training (bit by bit on a
             CPU with the same number of threads and processes). A damaged one is put aside with a
             warning, and the one before is used.
         report: called after every epoch with the number of epochs done and the curves.
         stop: asked after every epoch; when true, StoppedError is raised, the checkpoint written.
-        compiled: compile network and loss first, which takes about a minute and changes rounding;
-            `python -m companion bench` tells after how many steps that pays.
+        compiled: compile network and loss first, which takes about a minute and changes rounding.
         start: the weights that the config's `start` names.
         observe: called after every epoch; further values of the curves. It must leave weights and
             random states as they are. ValueError where a checkpoint lacks those of its epochs.
@@ -168,16 +164,9 @@ class Faces:
 
     On a GPU the crops are copied there if they take at most GPU_SHARE of its free memory.
     Otherwise each batch is read from the memory-mapped store, so that memory does not grow with it.
-    ValueError for infinite landmarks, which augmentation could turn into NaN, the unlabelled ones.
     """
 
     def __init__(self, crops: CropStore, count: int, device: torch.device):
-        infinite = np.isinf(crops.landmarks[:count]).any((1, 2))
-        if infinite.any():
-            raise ValueError(
-                "crops: expected finite landmarks, or NaN where unlabelled, "
-                f"face {int(infinite.argmax())} has infinite ones"
-            )
         self.stored, self.device, self.count = crops.images[:count], device, count
         self.landmarks = torch.from_numpy(crops.landmarks[:count]).to(device)
         free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else 0
@@ -207,8 +196,7 @@ def predict(
     model.eval()
     for start in range(0, len(images), batch_size):
         stored = to_device(torch.from_numpy(np.array(images[start : start + batch_size])), device)
-        batch, _ = view(stored, torch.zeros(len(stored), 1, 2, device=device), config.image_size)
-        output = forward_pass(model, batch, config.precision)[-1]
+        output = forward_pass(model, view(stored, config.image_size), config.precision)[-1]
         points, covariance = output_moments(output, grid, peaks)
         landmarks.append(points.float())
         if covariance is not None:

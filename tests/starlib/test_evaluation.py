@@ -23,6 +23,6 @@ def test_covariances_times_the_factor_have_the_mean_squared_distance_two():
     # Every label lies √6 standard deviations away, along the first principal component.
     offset = (6 * values[..., :1]).sqrt() * vectors[..., 0]
     landmarks = predicted + offset.numpy()
-    crops = CropStore(images, landmarks, None, np.zeros((3, 3), np.float32), "none")
+    crops = CropStore(images, landmarks, None, "none")
     found = calibration(model, crops, CONFIG)
     assert found["factor"] == pytest.approx(6 / 2, rel=0.02) and found["faces"] == 3

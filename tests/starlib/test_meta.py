@@ -155,7 +155,7 @@ def crops():
     side = store_size(SIZES["image_size"])
     images = np.zeros((FACES, 3, side, side), np.uint8)
     landmarks = np.zeros((FACES, SCHEME.points, 2), np.float32)
-    return CropStore(images, landmarks, None, np.zeros((FACES, 3), np.float32), "none")
+    return CropStore(images, landmarks, None, "none")
 
 
 @pytest.mark.parametrize("config", KINDS, ids=KINDS.values())

@@ -77,11 +77,11 @@ def test_weights_of_another_scheme_are_an_error(tmp_path):
 def test_missing_unknown_and_misshapen_tensors_are_named():
     whole = released_names(small())
     without = {n: v for n, v in whole.items() if n != "hgs.0.up1.bn2.bias"}
-    with pytest.raises(ValueError, match=r"missing: stacks\.0\.hourglass\.up\.bn2\.bias"):
+    with pytest.raises(ValueError, match=r"Missing key.* \"stacks\.0\.hourglass\.up\.bn2\.bias\""):
         starlib.load_released(without, "300w")
-    with pytest.raises(ValueError, match="unknown: another.weight"):
+    with pytest.raises(ValueError, match='Unexpected key.* "another.weight"'):
         starlib.load_released(whole | {"another.weight": torch.zeros(1)}, "300w")
-    with pytest.raises(ValueError, match=r"of another shape: stem_conv.bias \[7\] instead of"):
+    with pytest.raises(ValueError, match=r"size mismatch for stem_conv.bias"):
         starlib.load_released(whole | {"pre.0.conv.bias": torch.zeros(7)}, "300w")
     with pytest.raises(ValueError, match="expected released weights"):
         starlib.load_released({"net": {"a": torch.zeros(1)}}, "300w")

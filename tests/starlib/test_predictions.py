@@ -17,7 +17,7 @@ def evaluated(missing, clean=False):
     predicted[0, 0], predicted[1, 1] = -9, 9
     truth = target + np.float32(0.01)
     target[missing] = np.nan
-    crops = CropStore(None, target, truth if clean else None, None, "")
+    crops = CropStore(None, target, truth if clean else None, "")
     faces = FaceSet("300w", "test", SCHEMES["300w"], tuple("abcdef"), target, None)
     return target, predicted, predictions.evaluation_arrays(predicted, crops, faces)
 

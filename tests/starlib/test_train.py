@@ -24,7 +24,7 @@ def crops(count=10, seed=0):
     rng = np.random.default_rng(seed)
     images = rng.integers(0, 256, (count, 3, 40, 40), dtype=np.uint8)
     landmarks = rng.uniform(-0.5, 0.5, (count, 68, 2)).astype(np.float32)
-    return CropStore(images, landmarks, None, np.zeros((count, 3), np.float32), "none")
+    return CropStore(images, landmarks, None, "none")
 
 
 def weights(model):
@@ -173,13 +173,6 @@ def test_a_diverged_training_is_an_error_and_leaves_no_checkpoint(tmp_path):
     with pytest.raises(ValueError, match="diverged in epoch 1"):
         train(large, crops(), SCHEME, checkpoint=tmp_path / "run.pt")
     assert not list(tmp_path.iterdir())
-
-
-def test_infinite_landmarks_are_an_error_and_not_unlabelled():
-    broken = crops()
-    broken.landmarks[3, 7, 0] = np.inf
-    with pytest.raises(ValueError, match="crops: expected finite landmarks, .* face 3 has"):
-        train(CONFIG, broken, SCHEME)
 
 
 def test_scales_name_valid_configs():

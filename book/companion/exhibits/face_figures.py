@@ -115,7 +115,7 @@ def _draw_heatmaps(row: Sequence[Axes]) -> None:
     detector, picture, found = _locate_on_photograph()
     points = list(_two_points(detector.scheme).values())
     crops = torch.tensor(detector.cut(picture, found.boxes[0])[None])
-    images = view(crops, torch.zeros(1, 1, 2), detector.image_size)[0]
+    images = view(crops, detector.image_size)
     with torch.inference_mode():
         maps = detector.network(images)[2][0].numpy()
     left, top, side = found.boxes[0]

@@ -26,7 +26,7 @@ every = records_of(results)
 records = costs.load(every.folder)
 record = records[number]
 cost = [j for j in claims.judge_all(every) if j.rule["kind"] == "cost"]
-shares = [costs.form_share(record, form)[0] for form in ("ours", "literal")]
+shares = [costs.form_share(record, form) for form in ("ours", "literal")]
 Markdown(findings.finding(statements.training_step(*shares), cost, "cost", committed(every)))
 
 # %% [markdown]

@@ -30,8 +30,8 @@ page.finding
 # Each distance that was run, without and with STAR.
 
 # %%
-series = paper_figures.resolution_series(page.by_arm)
-paper_figures.sweep(series, "side of the input, pixels")
+seeds_of = paper_figures.resolution_seeds(page.by_arm)
+paper_figures.sweep(seeds_of, "side of the input, pixels")
 
 # %% [markdown]
 # ## Errors and effects

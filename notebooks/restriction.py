@@ -7,7 +7,6 @@
 # STAR's, not the restriction's.
 
 # %%
-from companion.evidence.effects import seed_means
 from companion.exhibits import experiment_tables, paper_figures
 from companion.exhibits.run_tables import run_table
 from companion.page import experiment_page
@@ -55,9 +54,8 @@ page.subset_table
 # Without the control of $w = 20$, whose error would hide the other differences.
 
 # %%
-lines = paper_figures.weight_series({**page.by_arm, collapsed: {}})
-levels = {"baseline": seed_means(page.by_arm["baseline"])}
-paper_figures.sweep({"": lines}, "weight w of the value restriction", levels)
+seeds_of = paper_figures.weight_seeds({**page.by_arm, collapsed: {}})
+paper_figures.sweep(seeds_of, "weight w of the value restriction")
 
 # %% [markdown]
 # ## Width of the heatmaps

@@ -41,6 +41,7 @@ def record(star=0.001, regression=0.0005, per_map=1e-5, fixed=0.0, device="one")
     loss = {"sizes": sizes, "fixed": {"star": times(fixed)}}
     seconds = {"star loss": star, "regression loss": regression, "network": 0.09, "augment": 0.01}
     seconds |= {"step with star": 0.1, "step with regression": 0.1}
+    seconds |= {"transcription loss": 0.011}
     step = {"batch": 2, "config": {"stacks": 4, "image_size": 256}}
     step["seconds"] = {name: times(value) for name, value in seconds.items()}
     machine = {"device_name": device, "device": "cpu", "threads": 2, "torch": "2", "commit": None}
@@ -91,19 +92,11 @@ def test_shares_are_of_the_step_with_star():
     assert shares["not network"] == pytest.approx(1 - 0.09 / 0.11)
 
 
-def test_the_share_of_the_literal_equations_is_measured_in_the_step_or_follows_from_the_loss():
-    literal = record()
-    share, measured = costs.form_share(literal, "literal")
-    loss = 4 * 20e-5 * 2 * 98  # four stacks, two faces
-    assert share == pytest.approx(loss / (0.099 + loss)) and not measured
-    assert costs.form_share(literal, "ours") == (pytest.approx(0.01), True)
-    with pytest.raises(ValueError, match="form: expected ours or literal"):
-        costs.form_share(literal, "other")
-    time = {"median": 0.011, "low": 0.011, "high": 0.011, "rounds": 3}
-    literal["step"]["seconds"]["transcription loss"] = time
-    share, measured = costs.form_share(literal, "literal")
-    assert measured and share == pytest.approx(0.011 / 0.11)
-    table = cost_views.step_table(literal)  # the book has the same number in both places
+def test_the_share_of_the_literal_equations_is_of_a_step_with_them():
+    assert costs.form_share(record(), "ours") == pytest.approx(0.01)
+    share = costs.form_share(record(), "literal")
+    assert share == pytest.approx(0.011 / 0.11)
+    table = cost_views.step_table(record())  # the book has the same number in both places
     column = table["% of a step with STAR"]
     assert column["STAR loss, literal equations"] == f"{100 * share:.2f}"
 

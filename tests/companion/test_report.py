@@ -89,14 +89,14 @@ def test_errors_over_a_number_are_drawn_by_distance_and_those_without_runs_are_n
     resolution, restriction = EXPERIMENTS["resolution"], EXPERIMENTS["restriction"]
     arms = {f"{size} {star}l2": 5 / size for size in (64, 128) for star in ("", "STAR ")}
     write_arms(resolution, "300w", tmp_path, arms, seeds=2)
-    series = paper_figures.resolution_series(Records.load(tmp_path).arm_runs(resolution, "300w"))
-    assert list(series) == ["l2"] and len(series["l2"]["with STAR"][64]) == 2
-    assert len(paper_figures.sweep(series, "pixels").axes) == 1
-    write_arms(restriction, "300w", tmp_path, {"STAR": 0.05, "STAR w 20": 0.04}, seeds=2)
+    seeds = paper_figures.resolution_seeds(Records.load(tmp_path).arm_runs(resolution, "300w"))
+    assert set(seeds["panel"]) == {"l2"} and len(seeds) == 2 * 2 * 2
+    assert len(paper_figures.sweep(seeds, "pixels").axes) == 1
+    arms = {"baseline": 0.05, "STAR": 0.05, "STAR w 20": 0.04}
+    write_arms(restriction, "300w", tmp_path, arms, seeds=2)
     runs = Records.load(tmp_path).arm_runs(restriction, "300w")
-    lines, levels = paper_figures.weight_series(runs), {"baseline": np.array([0.05, 0.052])}
-    data = plotted.data_of(paper_figures.sweep({"": lines}, "w", levels))
-    assert list(data["line"]) == ["STAR", "STAR", "baseline"]
+    data = plotted.data_of(paper_figures.sweep(paper_figures.weight_seeds(runs), "w"))
+    assert list(data["line"]) == ["baseline", "STAR", "STAR"]
 
 
 def test_the_gain_of_averaging_with_the_mirror_image_is_over_the_same_networks(tmp_path):

@@ -11,7 +11,6 @@ from starlib.files import PARTIAL, results_folder
 
 NEGLIGIBLE = 0.02  # of a training step
 COMPILED = "bfloat16, channels last, compiled"  # the last variant of a training step
-STEP_POINTS = 98  # landmarks of the step that is timed
 PARTS = ("loss", "step", "inference", "variants", "memory")
 
 
@@ -84,33 +83,12 @@ def shares(record: dict[str, Any]) -> dict[str, float]:
     }
 
 
-def form_share(record: dict[str, Any], form: str = "ours") -> tuple[float, bool]:
-    """Share of a training step that STAR takes on all stacks, and whether it was measured there.
-
-    form: "ours", this package's closed form; or "literal", the equations as the paper writes them.
-    Where the literal form was not timed in the step, its time for the step's maps comes from those
-    of the loss alone (a straight line in the logarithms between the two nearest sizes), once for
-    each stack, and takes the place of ours in the step.
-    """
-    times, step = medians(record["step"]["seconds"]), record["step"]
-    whole, ours = times["step with star"], times["star loss"]
-    if form == "ours":
-        return ours / whole, True
-    if form != "literal":
-        raise ValueError(f"form: expected ours or literal, got {form!r}")
-    direct = times.get("transcription loss")
-    literal = direct
-    if literal is None:
-        config = step["config"]
-        sizes = [s for s in record["loss"]["sizes"] if s["side"] == config["image_size"] // 4]
-        points = step.get("points", STEP_POINTS)
-        known = sorted(
-            (s["batch"] * s["points"], s["seconds"]["transcription"]["median"]) for s in sizes
-        )
-        maps, seconds = np.log(known).T
-        at = np.log(step["batch"] * points)
-        literal = config["stacks"] * float(np.exp(np.interp(at, maps, seconds)))
-    return literal / (whole - ours + literal), direct is not None
+def form_share(record: dict[str, Any], form: str = "ours") -> float:
+    """Share of a training step that STAR takes on all stacks: in "ours", this package's closed
+    form, or in "literal", the equations as the paper writes them, in the place of ours."""
+    times = medians(record["step"]["seconds"])
+    loss = times[{"ours": "star loss", "literal": "transcription loss"}[form]]
+    return loss / (times["step with star"] - times["star loss"] + loss)
 
 
 def steps_until_compiling_pays(variants: dict[str, Any]) -> float:

@@ -2,7 +2,7 @@
 from its equations alone."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -74,21 +74,6 @@ def misfit(table: pd.DataFrame) -> tuple[float, float]:
     return float(ours), float(null)
 
 
-@dataclass(frozen=True)
-class Line:
-    """Log test NME on log training error, least squares over runs. r: their correlation."""
-
-    slope: float
-    constant: float
-    r: float
-    runs: int
-
-    def residuals(self, runs: Iterable[Run]) -> NDArray[np.float64]:
-        """Log NME above the line: 0.01 is about one percent worse than the training error says."""
-        training, test = errors(runs)
-        return test - self.constant - self.slope * training
-
-
 def errors(runs: Iterable[Run]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Logarithms of the mean training error of the last epoch and of the test NME, by run."""
     pairs = [(r.curves["error"][-1], next(iter(r.metrics.values()))["nme"]) for r in runs]
@@ -96,11 +81,10 @@ def errors(runs: Iterable[Run]) -> tuple[NDArray[np.float64], NDArray[np.float64
     return logarithms[:, 0], logarithms[:, 1]
 
 
-def line(runs: Iterable[Run]) -> Line:
-    """The line through some runs."""
-    training, test = errors(list(runs))
-    found = stats.linregress(training, test)
-    return Line(float(found.slope), float(found.intercept), float(found.rvalue), len(test))
+def line(runs: Iterable[Run]) -> Any:
+    """The line of log test NME on log training error, least squares over runs: scipy's slope,
+    intercept and rvalue."""
+    return stats.linregress(*errors(runs))
 
 
 def comparable(runs: Iterable[Run], epochs: int = 18) -> list[Run]:
@@ -117,8 +101,9 @@ def comparable(runs: Iterable[Run], epochs: int = 18) -> list[Run]:
     ]
 
 
+PLAIN = "without STAR, DR and AAM"
 KINDS: dict[str, Callable[[RunConfig], bool]] = {
-    "without STAR, DR and AAM": lambda c: c.loss == "regression" and not (c.dr or c.aam),
+    PLAIN: lambda c: c.loss == "regression" and not (c.dr or c.aam),
     "STAR": lambda c: c.loss == "star" and not (c.dr or c.aam),
     "DR": lambda c: c.loss == "regression" and c.dr,
     "STAR + DR": lambda c: c.loss == "star" and c.dr,
@@ -132,11 +117,12 @@ def at_equal_training_error(runs: Iterable[Run]) -> pd.DataFrame:
     the same training error, with the 95 % interval of the mean over runs."""
     runs = list(runs)
     groups = {name: [run for run in runs if kind(run.config)] for name, kind in KINDS.items()}
-    plain = groups["without STAR, DR and AAM"]
+    plain = groups[PLAIN]
     rows: dict[str, tuple[float, float, float, int]] = {}
     for name, group in groups.items():
         if min(len(plain), len(group)) > 1:
-            values = 100 * line(plain).residuals(group)
+            law, (training, test) = line(plain), errors(group)
+            values = 100 * (test - law.intercept - law.slope * training)
             margin = stats.sem(values) * stats.t.ppf(0.975, len(values) - 1)
             rows[name] = (values.mean(), values.mean() - margin, values.mean() + margin, len(group))
     columns = ["NME (%)", "low (%)", "high (%)", "runs"]

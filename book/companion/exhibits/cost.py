@@ -132,7 +132,7 @@ def step_table(record: dict[str, Any]) -> pd.DataFrame:
     for name, times in step["seconds"].items():
         share = times["median"] / step["seconds"]["step with star"]["median"]
         if name == "transcription loss":
-            name, share = "STAR loss, literal equations", costs.form_share(record, "literal")[0]
+            name, share = "STAR loss, literal equations", costs.form_share(record, "literal")
         cells = {
             "ms, median (quartiles)": _milliseconds(times),
             "images/s": _rate(step["batch"], times),

@@ -40,30 +40,32 @@ def width_law(table: pd.DataFrame) -> Figure:
 def error_law(runs: Iterable[Run]) -> Figure:
     """Test NME over the training error of the last epoch, each run a mark, by kind of arm, with the
     line through the arms without STAR, DR and AAM."""
-    runs = list(runs)
-    groups = {n: [r for r in runs if kind(r.config)] for n, kind in mechanism.KINDS.items()}
-    plain = next(iter(groups))
-    if len(groups[plain]) < 2:
+    runs, x, y = list(runs), f"training error ({UNIT})", "NME (%)"
+    names = (f"{label(varied_arm(r.config))}, seed {r.config.seed}" for r in runs)
+    rows = [
+        {"arms": kind, "run": name, x: run.curves["error"][-1],
+         y: 100 * next(iter(run.metrics.values()))["nme"]}
+        for run, name in zip(runs, names, strict=True)
+        for kind, is_of in mechanism.KINDS.items() if is_of(run.config)
+    ]  # fmt: skip
+    plain = [run for run in runs if mechanism.KINDS[mechanism.PLAIN](run.config)]
+    if len(plain) < 2:
         return nothing()
+    data = pd.DataFrame(rows)
     figure, [axes] = panels(1, height=3.2)
-    data = []
-    for index, (name, group) in enumerate(groups.items()):
-        if not group:
+    for index, kind in enumerate(mechanism.KINDS):
+        group = data[data["arms"] == kind]
+        if group.empty:
             continue
         look = style(index, "color", "marker")
-        training, test = (np.exp(values) for values in mechanism.errors(group))
-        [marks] = axes.plot(training, 100 * test, ls="", ms=4, alpha=0.7, label=name, **look)
-        names = (f"{label(varied_arm(r.config))}, seed {r.config.seed}" for r in group)
-        hover(marks, (f"{n}: {100 * v:.2f} %" for n, v in zip(names, test, strict=True)))
-        columns = {f"training error ({UNIT})": training, "NME (%)": 100 * test}
-        data.append(pd.DataFrame({"arms": name, **columns}))
-    found = mechanism.line(groups[plain])
-    ends = np.array([min(d.iloc[:, 1].min() for d in data), max(d.iloc[:, 1].max() for d in data)])
-    axes.plot(ends, 100 * np.exp(found.constant) * ends**found.slope, color="black", lw=1)
+        [marks] = axes.plot(group[x], group[y], ls="", ms=4, alpha=0.7, label=kind, **look)
+        hover(marks, (f"{n}: {v:.2f} %" for n, v in zip(group["run"], group[y], strict=True)))
+    found, ends = mechanism.line(plain), np.array([data[x].min(), data[x].max()])
+    axes.plot(ends, 100 * np.exp(found.intercept) * ends**found.slope, color="black", lw=1)
     axes.set(xscale="log", yscale="log", xlabel=f"training error, {UNIT}", ylabel="test NME, %")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter("{x:g}")
         axis.set_minor_formatter("{x:g}")
     axes.tick_params(which="both", labelsize=8)
     legends_below(figure, [axes])
-    return done(figure, pd.concat(data))
+    return done(figure, data)

@@ -1,12 +1,10 @@
 """Figures of single experiments: Fig. 6, and how the error depends on one number (Fig. 4)."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 from scipy.stats import gaussian_kde
 
 from companion.evidence.effects import seed_means
@@ -16,8 +14,6 @@ from companion.exhibits.tables import label
 from companion.experiments.experiment import Comparison, arm_name
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import ArmRuns
-
-Series = Mapping[str, Mapping[float, NDArray]]  # name -> place on the axis -> NME of each seed
 
 
 def spread_distribution(
@@ -66,19 +62,20 @@ def spread_distribution(
     return figures.done(figure, pd.concat(data))
 
 
-def sweep(
-    groups: Mapping[str, Series], axis: str, levels: Mapping[str, NDArray] | None = None
-) -> Figure:
-    """NME over a number such as the resolution or w: means with standard deviations over seeds.
+MEAN, DEVIATION = "NME (%)", "standard deviation over seeds (%)"
+COLUMNS = ["panel", "line", "place", MEAN]  # of a row for each seed
 
-    Args:
-        groups: panel -> lines to draw; points without runs are left out.
-        axis: what the number is, drawn on a logarithmic scale.
-        levels: arms without that number, as horizontal lines in the first panel.
-    """
-    data = _sweep_rows(groups, axis, levels or {})
-    if data.empty:
+
+def sweep(seeds: pd.DataFrame, axis: str) -> Figure:
+    """NME over a number such as the resolution or w, on a logarithmic axis: means with standard
+    deviations over seeds, from `resolution_seeds` or `weight_seeds`. A line without a place is
+    drawn as a level."""
+    if seeds.empty:
         return figures.nothing()
+    keys, seeds = ["panel", "line", axis], seeds.rename(columns={"place": axis})
+    by_place = seeds.groupby(keys, sort=False, dropna=False)
+    moments = by_place[MEAN].agg(["mean", "std", "count"])
+    data = moments.set_axis([MEAN, DEVIATION, "seeds"], axis=1).reset_index()
     shown = list(data["panel"].unique())
     figure, row = figures.panels(len(shown), height=2.3)
     styles = {
@@ -105,50 +102,23 @@ def sweep(
     return figures.done(figure, data)
 
 
-MEAN, DEVIATION = "NME (%)", "standard deviation over seeds (%)"
-
-
-def _sweep_rows(
-    groups: Mapping[str, Series], axis: str, levels: Mapping[str, NDArray]
-) -> pd.DataFrame:
-    """A row for each point of the lines; those of levels have no place on the axis."""
-    every = [
-        (panel, name, place, values)
-        for panel, series in groups.items()
-        for name, line in series.items()
-        for place, values in sorted(line.items())
-    ]
-    every += [(next(iter(groups)), name, np.nan, values) for name, values in levels.items()]
-    rows: list[dict[str, Any]] = [
-        {
-            **{"panel": label(panel), "line": label(name), axis: place},
-            MEAN: 100 * values.mean(),
-            DEVIATION: 100 * values.std(ddof=1) if len(values) > 1 else np.nan,
-            "seeds": len(values),
-        }
-        for panel, name, place, values in every
-        if len(values)
-    ]
-    return pd.DataFrame(rows)
-
-
-def resolution_series(runs: ArmRuns) -> Mapping[str, Series]:
-    """Figure 4: distance -> without and with STAR -> side of the input in pixels -> NME of seeds,
-    of the distances that were run."""
-    groups: dict[str, dict[str, dict[float, NDArray]]] = {}
+def resolution_seeds(runs: ArmRuns) -> pd.DataFrame:
+    """Figure 4: NME of each seed by distance, without and with STAR, and side of the input."""
+    rows = []
     for name, arm in EXPERIMENTS["resolution"].arms.items():
-        if values := runs.get(name):
-            line = "without STAR" if arm.value("loss") == "regression" else "with STAR"
-            lines = groups.setdefault(arm.value("distance"), {})
-            lines.setdefault(line, {})[arm.value("image_size")] = seed_means(values)
-    return groups
+        line = "without STAR" if arm.value("loss") == "regression" else "with STAR"
+        place = (label(arm.value("distance")), line, arm.value("image_size"))
+        rows += [(*place, nme) for nme in 100 * seed_means(runs.get(name, {}))]
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def weight_series(runs: ArmRuns) -> dict[str, dict[float, NDArray]]:
-    """Table 4 as lines: STAR and regression with the value restriction by its weight w."""
-    lines: dict[str, dict[float, NDArray]] = {}
+def weight_seeds(runs: ArmRuns) -> pd.DataFrame:
+    """Table 4: NME of each seed of STAR and of regression with the value restriction by the weight
+    w, and of the baseline, which has none."""
+    rows = []
     for name, arm in EXPERIMENTS["restriction"].arms.items():
-        if arm.changes.keys() <= {"loss", "weight"} and arm.value("loss") != "regression":
+        if arm.changes.keys() <= {"loss", "weight"}:
             line = arm_name({key: v for key, v in arm.changes.items() if key != "weight"})
-            lines.setdefault(line, {})[arm.value("weight")] = seed_means(runs.get(name, {}))
-    return lines
+            place = np.nan if line == "baseline" else arm.value("weight")
+            rows += [("", line, place, nme) for nme in 100 * seed_means(runs.get(name, {}))]
+    return pd.DataFrame(rows, columns=COLUMNS)

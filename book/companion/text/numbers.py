@@ -100,8 +100,7 @@ def limits(records: Records) -> Mapping[str, str]:
     every = records.by_config.values()
     trained = comparable(every)
     if len(trained) > 2:
-        law = line(trained)
-        found |= {"r": f"{law.r:.3f}", "runs": f"{law.runs}"}
+        found |= {"r": f"{line(trained).rvalue:.3f}", "runs": f"{len(trained)}"}
     where = ("300w", "reduced")
     reduced = [run for run in every if (run.config.dataset, run.config.scale) == where]
     if difference := processor_difference(reduced):

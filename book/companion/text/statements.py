@@ -13,7 +13,7 @@ from companion.evidence.annotators import Agreement, closer
 from companion.evidence.effects import comparison_effects
 from companion.evidence.headline import headline_effects
 from companion.evidence.hypotheses import noise_rule
-from companion.evidence.mechanism import Line, misfit
+from companion.evidence.mechanism import misfit
 from companion.evidence.rules import measured_effects
 from companion.evidence.statistics import Effect, counted, points
 from companion.experiments.experiment import SETTLED_SCALE
@@ -106,7 +106,7 @@ CLOSER = {"l2 +AAM": True, "l2, scale long": False, "smooth-l1, scale long": Fal
 def mechanism(
     noise: Mapping[str, Effects],
     widths: pd.DataFrame,
-    law: Line,
+    law: Any,
     people: Mapping[str, Agreement],
 ) -> Statement:
     """noise: strength of the labels' noise -> comparison -> effect against the truth. people:
@@ -115,7 +115,8 @@ def mechanism(
     ours, null = misfit(widths)
     names = {"plain": "smooth-l1", "star": "STAR smooth-l1", "random": "random directions"}
     areas = {name: people[network].areas for name, network in names.items()}
-    holds = effects["with"].low < effects["without"].mean and ours < 0.5 * null and law.r > 0.98
+    holds = effects["with"].low < effects["without"].mean and ours < 0.5 * null
+    holds &= law.rvalue > 0.98
     holds &= areas["star"][1] > 0 and areas["random"][1] > 0 and areas["plain"][2] < 0
     # What the page says below the table
     axes = {arm: closer(people[f"STAR {arm}"], people[arm]) for arm in CLOSER}

@@ -18,7 +18,7 @@ from companion.evidence.statistics import contrast
 from companion.evidence.verdicts import Verdict
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records
-from companion.experiments.schedule import ARMS, CANDIDATES, judged, schedule
+from companion.experiments.schedule import ARMS, CANDIDATES, distances, schedule, settled
 from companion.page import experiment_page
 from companion.text import facts
 from companion.text.verdicts import settled_claims, settled_hypotheses
@@ -306,12 +306,12 @@ def test_the_schedule_is_chosen_on_arms_without_star_loss():
 
 def test_a_schedule_is_settled_where_all_criteria_are_met():
     nmes = dict(zip(ARMS, (3.55, 4.1, 3.35, 3.31), strict=True))
-    found = judged(nmes)
-    assert found.settled and found.gains["DR"] == pytest.approx(0.2)
-    assert found.penalty == pytest.approx(0.55)
-    assert not judged(nmes | {"smooth_l1 +AAM": 3.29}).settled
-    assert not judged(nmes | {"smooth_l1": 3.61, "smooth_l1 +AAM": 3.5}).settled
-    assert judged({"smooth_l1": 3.5}).settled is None and judged({}) is None
+    found = distances(nmes)
+    assert settled(found) and found["gain of DR"] == pytest.approx(0.2)
+    assert found["penalty of l2"] == pytest.approx(0.55)
+    assert not settled(distances(nmes | {"smooth_l1 +AAM": 3.29}))
+    assert not settled(distances(nmes | {"smooth_l1": 3.61, "smooth_l1 +AAM": 3.5}))
+    assert not settled(distances({"smooth_l1": 3.5}))
 
 
 def test_what_twice_the_epochs_change_is_said_once_both_runs_are_there(tmp_path):
@@ -323,8 +323,10 @@ def test_what_twice_the_epochs_change_is_said_once_both_runs_are_there(tmp_path)
                 write_run(experiment.config(f"{length}: {arm}", "300w", seed), tmp_path, nme / 100)
         return facts.schedules(Records.load(tmp_path))
 
-    short = write("60 epochs, late", dict(zip(ARMS, (3.5, 4.0, 3.4, 3.4), strict=True)), 2)
-    assert "meets every limit on 2 seeds" in short and "Twice" not in short
+    short = write("60 epochs, late", dict(zip(ARMS, (3.5, 4.0, 3.4, 3.55), strict=True)), 3)
+    assert "| 60 epochs, late | 2 |" in short and "Twice" not in short
+    write("120 epochs, late", {"l2": 3.7}, 2)  # another experiment's second seed is not read
     both = write("120 epochs, late", {"smooth_l1": 3.4, "l2": 3.7}, 1)
+    assert "meets every limit on 2 seeds" in both
     changes = "Twice the epochs take smooth-l1 from 3.50 to 3.40 and l2 from 4.00 to 3.70"
     assert f"{changes} (one seed), and the penalty of l2 from 0.50 to 0.30." in both

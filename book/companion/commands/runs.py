@@ -24,7 +24,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         default="cpu",
         help="whose minutes for what is missing: cpu, from those of the records (default), or cuda,"
         " those of this folder's `bench --device cuda`, without one a lower bound for an"
-        f" {H200.name} from counted operations",
+        f" {H200} from counted operations",
     )
     parser.add_argument("--missing", action="store_true", help="leave out what is done")
     parser.add_argument(

@@ -8,8 +8,7 @@ lower bound for an uncompiled step.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from typing import Any
 
 import torch
@@ -23,43 +22,19 @@ from starlib.training.config import RunConfig
 from starlib.training.objective import Objective
 from starlib.training.state import build_model
 
-
-@dataclass(frozen=True)
-class Gpu:
-    """flops: a second, of float32 products (as TF32 where the GPU has it). bandwidth: bytes a
-    second. launch: seconds of an operation that does nothing. source: where the first two are
-    from."""
-
-    name: str
-    flops: float
-    bandwidth: float
-    launch: float
-    source: str
-
-
 NETWORK = ("dataset", "image_size", "aam", "backbone", "output", "stacks", "width", "depth")
-H200 = Gpu("NVIDIA H200", 495e12, 4.8e12, 5e-6, "https://www.nvidia.com/en-us/data-center/h200/")
+# Of an H200: floating-point operations (float32 products as TF32) and bytes a second, and seconds
+# of an operation that does nothing. https://www.nvidia.com/en-us/data-center/h200/
+H200, FLOPS, BANDWIDTH, LAUNCH = "NVIDIA H200", 495e12, 4.8e12, 5e-6
+Operations = tuple[tuple[int, int], ...]  # floating-point operations and bytes of each
 
 
-@dataclass(frozen=True)
-class Counted:
-    """Operations of a training step: floating-point operations and bytes of each."""
-
-    operations: tuple[tuple[int, int], ...]
-
-    @cached_property
-    def flops(self) -> int:
-        return sum(flops for flops, _ in self.operations)
-
-    def seconds(self, gpu: Gpu) -> float:
-        """Lower bound of the time of the step."""
-        return sum(
-            max(flops / gpu.flops, size / gpu.bandwidth, gpu.launch)
-            for flops, size in self.operations
-        )
+def seconds(counted: Operations) -> float:
+    """Lower bound of the time of operations on an H200."""
+    return sum(max(flops / FLOPS, size / BANDWIDTH, LAUNCH) for flops, size in counted)
 
 
-def step(config: RunConfig) -> Counted:
+def step(config: RunConfig) -> Operations:
     """Forward and backward pass of the config's network on one of its batches, in float32, with
     plain regression: what other losses add is small beside it."""
     return _counted(_plain(config, config.batch_size), backward=True)
@@ -69,7 +44,7 @@ def operations(config: RunConfig, faces: int) -> int:
     """Floating-point operations of a training on so many faces; a backward pass takes twice those
     of the forward pass."""
     two = _counted(_plain(config, 2), backward=False)  # batch norm wants more than one face
-    return 3 * (two.flops // 2) * faces * config.epochs
+    return 3 * (sum(flops for flops, _ in two) // 2) * faces * config.epochs
 
 
 def _plain(config: RunConfig, batch_size: int) -> RunConfig:
@@ -79,7 +54,7 @@ def _plain(config: RunConfig, batch_size: int) -> RunConfig:
 
 
 @cache
-def _counted(config: RunConfig, backward: bool) -> Counted:
+def _counted(config: RunConfig, backward: bool) -> Operations:
     scheme = get_scheme(SCHEME_OF[config.dataset])
     with torch.device("meta"):
         model, objective = build_model(config, scheme), Objective(config, scheme)
@@ -89,7 +64,7 @@ def _counted(config: RunConfig, backward: bool) -> Counted:
             loss = objective(model(images), landmarks)
             if backward:
                 loss.backward()
-    return Counted(tuple(counted.operations))
+    return tuple(counted.operations)
 
 
 class _Count(TorchDispatchMode):
@@ -114,10 +89,10 @@ class _Count(TorchDispatchMode):
         return result
 
 
-def gpu_minutes(config: RunConfig, faces: int, gpu: Gpu = H200) -> float:
-    """Lower bound of a run's minutes on a GPU, for so many training faces."""
+def gpu_minutes(config: RunConfig, faces: int) -> float:
+    """Lower bound of a run's minutes on an H200, for so many training faces."""
     steps = config.epochs * (faces // min(config.batch_size, faces))
-    return steps * step(config).seconds(gpu) / 60
+    return steps * seconds(step(config)) / 60
 
 
 def own_gpu(benchmarks: Sequence[dict[str, Any]]) -> tuple[str, float]:
@@ -126,6 +101,6 @@ def own_gpu(benchmarks: Sequence[dict[str, Any]]) -> tuple[str, float]:
     for record in benchmarks:
         if record["machine"]["device"] == "cuda":
             config = RunConfig.from_dict(record["step"]["config"])
-            seconds = record["step"]["seconds"]["step with star"]["median"]
-            return record["machine"]["device_name"], seconds / step(config).seconds(H200)
-    return H200.name, 1.0
+            taken = record["step"]["seconds"]["step with star"]["median"]
+            return record["machine"]["device_name"], taken / seconds(step(config))
+    return H200, 1.0

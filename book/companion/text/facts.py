@@ -1,8 +1,9 @@
 """What the pages say about runs, data and network, from the records and the code (Markdown)."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from companion.exhibits.cells import markdown_table, percent
 from companion.experiments import schedule
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import ArmRuns, Records
-from starlib.data.crops import STORE_MARGIN, VIEW_MARGIN
+from companion.text.statements import SENTENCES, written
 from starlib.runs.records import Run
 from starlib.training.config import SCALES, RunConfig
 
@@ -30,20 +31,6 @@ def scales() -> str:
     shown = {name: c.to_dict() | {"train_faces": c.train_faces or "all"} for name, c in configs}
     rows = [[f"`{f}`", *(values[f] for values in shown.values())] for f in fields]
     return markdown_table(["", *shown], rows)
-
-
-def reduced(runs: Sequence[Run]) -> str:
-    """How long the runs of the reduced scale took."""
-    kept = [run.provenance for run in runs if run.config.scale == "reduced"]
-    if not kept:
-        return "No run of the reduced scale is committed yet."
-    minutes = [where["seconds"] / 60 for where in kept]
-    threads = sorted({where["threads"] for where in kept})
-    return (
-        f"The {len(minutes)} committed runs of scale `reduced` took {np.median(minutes):.1f} "
-        f"minutes in the median and {max(minutes):.1f} at most, each with "
-        f"{' or '.join(str(n) for n in threads)} {'thread' if threads == [1] else 'threads'}."
-    )
 
 
 def processors(runs: Sequence[Run]) -> str:
@@ -67,106 +54,62 @@ def processors(runs: Sequence[Run]) -> str:
 
 
 # Where the paper's Table 3 has the arms of a schedule.
-PRINTED = {
-    "smooth_l1": "basic/smooth_l1", "l2": "basic/l2", "smooth_l1 +DR": "dr/smooth_l1",
-    "smooth_l1 +AAM": "aam/smooth_l1",
-}  # fmt: skip
+PRINTED = ("basic/smooth_l1", "basic/l2", "dr/smooth_l1", "aam/smooth_l1")
 
 
 def schedules(records: Records) -> str:
     """Each schedule that was tried, beside the criteria and the paper's own distances between the
     same arms; and which of them is the scale."""
     every = records.arm_runs(EXPERIMENTS["schedule"], "300w")
-    tried: dict[str, ArmRuns] = {
-        length: {arm: by_seed for arm in schedule.ARMS if (by_seed := every[f"{length}: {arm}"])}
-        for length in schedule.LENGTHS
-    }
-    known = {
-        arm: nme
-        for arm, where in PRINTED.items()
-        if (nme := printed_number(f"table3/300w/{where}/0")) is not None
-    }
-    limits = [schedule.BASELINE_AT_MOST, schedule.GAIN_AT_MOST, schedule.GAIN_AT_MOST]
+    printed = [printed_number(f"table3/300w/{where}/0") or np.nan for where in PRINTED]
+    paper = schedule.distances(dict(zip(schedule.ARMS, printed, strict=True)))
     rows: list[list[object]] = [
-        ["*at most*", "", "", *limits, "no criterion", ""],
-        ["the paper (full test set, 256 px)", "–", "", *_distances(known), ""],
+        ["*at most*", "", "", *schedule.LIMITS.values(), "no criterion", ""],
+        ["the paper (full test set, 256 px)", "–", "", *_numbers(paper), ""],
     ]
-    for length, arms in tried.items():
-        if arms:
-            seeds = sorted({len(by_seed) for by_seed in arms.values()})
-            runs = [run for by_seed in arms.values() for run in by_seed.values()]
-            times = [r.provenance["seconds"] / 60 for r in runs if not r.config.aam]
-            minutes = f"{np.median(times):.0f}" if times else ""
-            found = schedule.judged(nmes_of(arms))
-            settled = "" if found is None else SETTLED[found.settled]
-            shown = _distances(nmes_of(arms))
-            rows.append([length, " or ".join(map(str, seeds)), minutes, *shown, settled])
-    head = ["schedule", "seeds", "minutes", "smooth-l1", "gain of DR", "gain of AAM"]
-    table = markdown_table([*head, "penalty of l2", "settled"], rows)
-    return f"{table}\n\n{_chosen(tried, known['smooth_l1'] - known['smooth_l1 +AAM'])}"
+    for length in schedule.LENGTHS:
+        if kept := _kept(every, length):
+            runs = [r for by_seed in kept.values() for r in by_seed.values() if not r.config.aam]
+            minutes = np.median([run.provenance["seconds"] for run in runs]) / 60
+            found = schedule.distances(_means(kept))
+            known = not np.isnan(list(found.values())).any()
+            settled = ("yes" if schedule.settled(found) else "no") if known else "not known"
+            seeds = len(next(iter(kept.values())))
+            rows.append([length, seeds, f"{minutes:.0f}", *_numbers(found), settled])
+    table = markdown_table(["schedule", "seeds", "minutes", *paper, "settled"], rows)
+    return f"{table}\n\n{_chosen(every, paper['gain of AAM'])}"
 
 
-SETTLED = {True: "yes", False: "no", None: "not known"}
+def _kept(every: ArmRuns, length: str, of: Collection[int] = schedule.SEEDS) -> ArmRuns:
+    """Arm of a schedule that was run -> its runs on the seeds, among `of`, that all have."""
+    arms = {arm: by_seed for arm in schedule.ARMS if (by_seed := every[f"{length}: {arm}"])}
+    seeds = [s for s in of if all(s in by_seed for by_seed in arms.values())]
+    return {arm: {s: by_seed[s] for s in seeds} for arm, by_seed in arms.items() if seeds}
 
 
-def nmes_of(arms: ArmRuns) -> dict[str, float]:
-    """Arm -> mean NME over its seeds, in points."""
-    return {arm: float(100 * seed_means(by_seed).mean()) for arm, by_seed in arms.items()}
+def _means(kept: ArmRuns) -> dict[str, float]:
+    """Arm -> mean NME over seeds, in points."""
+    return {arm: float(100 * seed_means(by_seed).mean()) for arm, by_seed in kept.items()}
 
 
-def _distances(nmes: dict[str, float]) -> list[str]:
-    """The baseline of a schedule, the gains over it and the penalty, as cells."""
-    found = schedule.judged(nmes)
-    if found is None:
-        return [""] * 4
-    numbers = (found.baseline, *found.gains.values(), found.penalty)
-    return ["–" if np.isnan(number) else f"{number:.2f}" for number in numbers]
+def _numbers(found: Mapping[str, float]) -> list[str]:
+    return ["–" if np.isnan(value) else f"{value:.2f}" for value in found.values()]
 
 
-def _chosen(tried: dict[str, ArmRuns], aam_in_the_paper: float) -> str:
-    """Which candidate is the scale, once one has met the limits on all seeds."""
-    seeds = len(schedule.SEEDS)
-    for length, arms in tried.items():
-        criteria = [arms.get(arm, {}) for arm in schedule.ARMS if arm != "l2"]
-        found = schedule.judged(nmes_of(arms))
-        if min(map(len, criteria)) < seeds or found is None or not found.settled:
-            continue
-        gain_of_dr, gain = found.gains.values()
-        aam = f"gains {gain:.2f}"
-        if gain < 0:
-            aam = f"costs {-gain:.2f}, where the paper's gains {aam_in_the_paper:.2f}"
-        return (
-            f"The candidate of {length} meets every limit on {seeds} seeds, and is the scale. "
-            f"DR gains {gain_of_dr:.2f} points there, nearer to the paper's than at the reduced "
-            f"scale; AAM {aam}.{_twice(tried, length)}"
-        )
+def _chosen(every: ArmRuns, aam_in_the_paper: float) -> str:
+    """The author's sentence on the first candidate and twice its epochs, where the runs bear it."""
+    first, twice = _kept(every, "60 epochs, late"), _kept(every, "120 epochs, late")
+    if set(schedule.TWICE) <= first.keys() & twice.keys() and len(twice["l2"]) == 1:
+        found = schedule.distances(_means(first))
+        once = _kept(every, "60 epochs, late", twice["l2"])
+        smooth, l2 = (np.array([_means(k)[arm] for k in (once, twice)]) for arm in schedule.TWICE)
+        values: dict[str, Any] = {"dr": found["gain of DR"], "aam": -found["gain of AAM"]}
+        values |= {"paper": aam_in_the_paper, "smooth": smooth, "l2": l2, "penalty": l2 - smooth}
+        holds = schedule.settled(found) and found["gain of AAM"] < 0
+        said = written(SENTENCES["named"]["schedule"], {}, holds, **values)
+        if said.holds:
+            return said.text
     return "No candidate has met every limit on all its seeds yet."
-
-
-def _twice(tried: dict[str, ArmRuns], length: str) -> str:
-    """What twice the epochs of a schedule change, of TWICE's arms on the seeds that have both."""
-    double = 2 * schedule.LENGTHS[length]["epochs"]
-    longer = next((n for n, fields in schedule.LENGTHS.items() if fields["epochs"] == double), "")
-    nmes = []  # arm by arm, once and twice
-    for arm in schedule.TWICE:
-        once, twice = (tried.get(n, {}).get(arm, {}) for n in (length, longer))
-        if not (seeds := once.keys() & twice.keys()):
-            return ""
-        nmes.append([100 * seed_means({s: e[s] for s in seeds}).mean() for e in (once, twice)])
-    smooth, l2 = ("from {:.2f} to {:.2f}".format(*both) for both in nmes)
-    penalty = "from {:.2f} to {:.2f}".format(*np.subtract(nmes[1], nmes[0]))
-    return (
-        f" Twice the epochs take smooth-l1 {smooth} and l2 {l2} (one seed), and the penalty of l2 "
-        f"{penalty}."
-    )
-
-
-def crops() -> str:
-    """What is cut out of a picture."""
-    return (
-        "The faces are cut out by the bounding box of their landmarks: a square of "
-        f"{STORE_MARGIN:g} times its longer side is stored, the network sees {VIEW_MARGIN:g} times."
-    )
 
 
 def provenance(runs: Sequence[Run]) -> str:

@@ -107,7 +107,7 @@ def budget(records: Records) -> str:
         rows.append(("full", basis, hours, where["device"], where["threads"], total))
     if "cuda" not in [device for *_, device, _, _ in rows]:
         hours = gpu_minutes(full, FACES_300W) / 60
-        basis = f"not measured: at least, from counted operations, on an {H200.name}"
+        basis = f"not measured: at least, from counted operations, on an {H200}"
         rows.append(("full", basis, hours, "h200", 1, len(planned) * hours))
     every = f"all {len(planned)} planned runs"
     head = ["scale", "measured", "one run", "its price", every, "their price"]

@@ -17,6 +17,7 @@ from companion.experiments.experiment import SETTLED_SCALE
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records
 from starlib import distances
+from starlib.data.crops import STORE_MARGIN, VIEW_MARGIN
 from starlib.data.synthface import SIZE, SPLITS, STRENGTH
 from starlib.runs.records import Run
 from starlib.synthface import faces
@@ -27,7 +28,8 @@ def numbers(records: Records) -> dict[str, Any]:
     """Nested names -> text, for MyST's substitutions: `{{ paper.table3.wflw.basic.l2[0] }}`."""
     runs = records.runs
     return {
-        "paper": printed(published()),
+        # NMEs with two decimals, as they are printed
+        "paper": json.loads(json.dumps(published()), parse_float=lambda n: f"{float(n):.2f}"),
         "scale": {name: RunConfig.at(name, "300w").to_dict() for name in SCALES},
         "synthface": _synthface(runs),
         "optimum": _optimum(),
@@ -38,16 +40,8 @@ def numbers(records: Records) -> dict[str, Any]:
         "repeated": _repeated(records),
         "limits": limits(records),
         "released": released(records),
+        "crop": {"stored": f"{STORE_MARGIN:g}", "seen": f"{VIEW_MARGIN:g}"},
     }
-
-
-def printed(values: Any) -> Any:
-    """The published numbers as the paper prints them: NMEs with two decimals."""
-    if isinstance(values, Mapping):
-        return {key: printed(value) for key, value in values.items()}
-    if isinstance(values, list):
-        return [printed(value) for value in values]
-    return f"{values:.2f}" if isinstance(values, float) else values
 
 
 def percent(fraction: float) -> str:
@@ -82,8 +76,14 @@ def _optimum() -> dict[str, str]:
 
 def _runs(runs: Sequence[Run]) -> dict[str, str]:
     hours = sum(run.provenance["seconds"] for run in runs) / 3600
-    reduced = sum(run.config.scale == "reduced" for run in runs)
-    return {"count": f"{len(runs):,}", "reduced": f"{reduced:,}", "hours": f"{hours:.0f}"}
+    reduced = [r.provenance["seconds"] / 60 for r in runs if r.config.scale == "reduced"]
+    return {
+        "count": f"{len(runs):,}",
+        "hours": f"{hours:.0f}",
+        "reduced": f"{len(reduced):,}",
+        "median": f"{np.median(reduced or [np.nan]):.1f}",
+        "most": f"{max(reduced, default=np.nan):.1f}",
+    }
 
 
 def _repeated(records: Records) -> dict[str, str]:

@@ -89,13 +89,13 @@ on_faces = experiment_page(
 on_faces.finding
 
 # %%
-on_faces.forest() if on_faces.run else None
+on_faces.forest() if on_faces.comparisons else None
 
 # %% tags=["folded"]
-on_faces.effect_table if on_faces.run else None
+on_faces.effect_table if on_faces.comparisons else None
 
 # %% tags=["folded"]
-experiment_tables.region_errors(on_faces.by_arm, basic) if on_faces.run else None
+experiment_tables.region_errors(on_faces.by_arm, basic) if on_faces.comparisons else None
 
 # %% [markdown]
 # ## Errors against labels and against the truth
@@ -104,7 +104,7 @@ experiment_tables.region_errors(on_faces.by_arm, basic) if on_faces.run else Non
 # themselves.
 
 # %% tags=["folded"]
-tables.against_truth(on_faces.by_arm) if on_faces.run else None
+tables.against_truth(on_faces.by_arm) if on_faces.comparisons else None
 
 # %% [markdown]
 # ## Width of the heatmaps

@@ -13,8 +13,9 @@ from IPython.display import Markdown
 from companion.bench import summary as costs
 from companion.evidence import claims
 from companion.exhibits import cost as cost_views
-from companion.page import check, committed, records_of
-from companion.text import findings, statements
+from companion.experiments.records import Records
+from companion.page import check, committed, results_of
+from companion.text import statements, verdicts
 
 # %% tags=["parameters"]
 results = ""  # folder of the records; empty: the repository's results/
@@ -22,12 +23,12 @@ number = 0  # which machine's record, in the order of the first table
 
 # %%
 check("number", number, int)
-every = records_of(results)
+every = Records.load(results_of(results))
 records = costs.load(every.folder)
 record = records[number]
 cost = [j for j in claims.judge_all(every) if j.rule["kind"] == "cost"]
 shares = [costs.form_share(record, form) for form in ("ours", "literal")]
-Markdown(findings.finding(statements.training_step(*shares), cost, "cost", committed(every)))
+Markdown(verdicts.finding(statements.training_step(*shares), cost, "cost", committed(every)))
 
 # %% [markdown]
 # ## In short

@@ -13,7 +13,7 @@ from IPython.display import Markdown
 
 from companion.evidence import mechanism
 from companion.evidence.annotators import floor
-from companion.exhibits import annotators, experiment_tables, figures
+from companion.exhibits import annotators, experiment_tables, figures, tables
 from companion.exhibits import mechanism as drawn
 from companion.exhibits.run_tables import run_table
 from companion.experiments.experiment import SETTLED_SCALE
@@ -56,7 +56,7 @@ interactions = experiment_tables.noise_interactions(by_noise, page.records, scal
 figures.forest(interactions)
 
 # %% tags=["folded"]
-experiment_tables.noise_table(by_noise)
+tables.errors_by_part(by_noise)
 
 # %% [markdown]
 # ## The heatmap without label noise

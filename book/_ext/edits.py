@@ -7,7 +7,7 @@ from itertools import takewhile
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
-from companion.text.findings import FINDING
+from companion.text.verdicts import FINDING
 
 
 def put_finding_first(notebook: NotebookNode) -> None:

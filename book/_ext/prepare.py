@@ -22,7 +22,8 @@ import sources
 from companion.evidence.published import printed_for
 from companion.exhibits import play
 from companion.exhibits.tables import label
-from companion.experiments.paper import EXPERIMENTS, Experiment
+from companion.experiments.experiment import Experiment
+from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records
 from companion.files import BOOK, read_yaml
 from companion.page import seeds_needed

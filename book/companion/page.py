@@ -11,7 +11,13 @@ import pandas as pd
 from IPython.display import Markdown
 from matplotlib.figure import Figure
 
-from companion.evidence.claims import SETTLED, Judgement, judge_all, settled_datasets
+from companion.evidence.claims import (
+    CLAIMS,
+    SETTLED,
+    Judgement,
+    judge_all,
+    settled_datasets,
+)
 from companion.evidence.effects import comparison_effects
 from companion.evidence.statistics import Effect
 from companion.exhibits import figures, run_tables, tables
@@ -19,7 +25,7 @@ from companion.experiments.experiment import PROTOCOLS, SETTLED_SCALE, Compariso
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import ArmRuns, Records, subsets_of
 from companion.experiments.train_all import run_all
-from companion.text import findings
+from companion.text import verdicts
 from companion.text.statements import STATEMENTS, Statement
 from starlib.files import ROOT, in_checkout, results_folder
 from starlib.runs.records import Run
@@ -85,7 +91,9 @@ def experiment_page(
         )
     page = Page(experiment, dataset, scale, list(chosen) or None, tuple(shown),
                 tuple(arms or experiment.arms), tuple(configs), records)  # fmt: skip
-    return replace(page, comparisons=tuple(page.run))
+    by_arm = page.by_arm
+    run = [name for name, p in page.pairs.items() if by_arm[p.without] and by_arm[p.with_]]
+    return replace(page, comparisons=tuple(run))
 
 
 def results_of(results: str) -> Path:
@@ -94,11 +102,6 @@ def results_of(results: str) -> Path:
     check("results", results, str)
     chosen = results or os.environ.get("STARLIB_RESULTS") or not in_checkout()
     return results_folder(results) if chosen else ROOT / "results"
-
-
-def records_of(results: str) -> Records:
-    """The records in the folder of a notebook's parameter."""
-    return Records.load(results_of(results))
 
 
 def is_settled(dataset: str, scale: str) -> bool:
@@ -140,8 +143,7 @@ def check_list(
     if allowed is not None and not values:
         raise ValueError(f"{name}: expected one or more of {', '.join(allowed)}, got none")
     for value in values:
-        if not isinstance(value, kind) or isinstance(value, bool):
-            raise ValueError(f"{name}: expected {_NAMES[kind]} in the list, got {value!r}")
+        check(name, value, kind)
         if allowed is not None and value not in allowed:
             raise ValueError(f"{name}: expected some of {', '.join(allowed)}, got {value!r}")
     if len(set(values)) < len(values):
@@ -166,12 +168,6 @@ class Page:
     arms: tuple[str, ...]
     configs: tuple[RunConfig, ...]
     records: Records
-
-    @property
-    def run(self) -> list[str]:
-        """The comparisons whose two arms have runs."""
-        by_arm = self.by_arm
-        return [name for name, p in self.pairs.items() if by_arm[p.without] and by_arm[p.with_]]
 
     @property
     def pairs(self) -> dict[str, Comparison]:
@@ -210,9 +206,8 @@ class Page:
     def judgements(self) -> list[Judgement]:
         """The claims that the shown comparisons decide."""
         settled = is_settled(self.dataset, self.scale)
-        rules: dict[str, Any] = {"path": SETTLED, "planned": True} if settled else {}
         asked = (self.dataset, self.scale, self.experiment.name, self.seeds)
-        found = judge_all(self.records, *asked, **rules)
+        found = judge_all(self.records, *asked, path=SETTLED if settled else CLAIMS)
         shown = set(self.comparisons)
         keys = ("comparisons", "minus_comparisons")
         return [j for j in found if {n for key in keys for n in j.rule.get(key, ())} <= shown]
@@ -238,10 +233,10 @@ class Page:
 
     def _say(self, statement: Statement | None) -> Markdown:
         """A statement, of all seeds alone, with the judgements of the claims, as
-        `companion.text.findings.finding`."""
+        `companion.text.verdicts.finding`."""
         of, known = self.experiment.name, committed(self.records)
         said = statement if self.seeds is None else None
-        return Markdown(findings.finding(said, self.judgements, of, known))
+        return Markdown(verdicts.finding(said, self.judgements, of, known))
 
     @property
     def sources(self) -> Markdown:

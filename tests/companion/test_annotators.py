@@ -35,7 +35,8 @@ def test_scatter_is_around_each_face_s_mean_and_leaves_out_what_nobody_marked():
     squares, freedom = annotators.scatter(people)
     np.testing.assert_allclose(squares[:, 0], [np.diag([2.0, 0]), np.diag([0, 2.0])])
     assert freedom[:, 0].tolist() == [2, 1]
-    np.testing.assert_allclose(annotators.pooled(squares, freedom)[0], np.diag([2 / 3, 2 / 3]))
+    whole = annotators.resampled(squares, freedom)[0]
+    np.testing.assert_allclose(whole[0], np.diag([2 / 3, 2 / 3]))
 
 
 def test_limits_leave_out_a_fortieth_of_the_draws_on_either_side():

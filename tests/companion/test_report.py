@@ -20,7 +20,7 @@ from companion.exhibits import (
 )
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records
-from companion.text import facts, findings, paper_tables
+from companion.text import facts, paper_tables, verdicts
 from starlib.runs.finished import load_all
 from starlib.training.config import RunConfig, describe
 from tests.fakes import write_arms, write_run
@@ -77,10 +77,10 @@ def test_what_the_book_shows_can_be_drawn_from_any_set_of_runs(tmp_path):
             assert spread.axes or len(nmes) < 2
         regions = experiment_tables.region_errors(runs, pairs)
         assert len(regions) == (6 if len(nmes) > 1 else 0)
-        assert len(tables.arm_table(runs)) == len(ABLATION.arms)
+        assert set(tables.arm_table(runs).index) == {tables.label(arm) for arm in nmes}
         assert len(run_tables.run_table(every)) == len(every)
         assert isinstance(run_tables.sources(every, ABLATION.configs("300w")), str)
-        assert set(tables.against_truth(runs).columns) == {"true landmarks"}
+        assert tables.against_truth(runs).empty
     with pytest.raises(ValueError, match="curve: expected one of error"):
         figures.curves({}, curve="nonsense")
 
@@ -125,7 +125,6 @@ def test_errors_against_the_truth_and_along_it(tmp_path):
     runs = Records.load(tmp_path).arm_runs(ABLATION, "synthface")
     effects = breakdown.direction_effects(runs, ABLATION.comparisons["l2"])
     assert set(effects) == {"along", "across"} and all(e.mean > 0 for e in effects.values())
-    assert 0 < breakdown.relative(effects["along"]) < 1
     assert ambiguity.noise_covariance("synthface-0", 4).shape == (4, 98, 2, 2)
 
 
@@ -136,11 +135,6 @@ def test_a_face_fails_above_ten_per_cent(tmp_path):
     runs = Records.load(tmp_path).arm_runs(ABLATION, "synthface")
     said = face_figures.failure_counts(runs, ABLATION.comparisons["l2"])
     assert said.startswith("100.0 % of 12 rendered faces fail with l2, 0.0 % with STAR l2")
-
-
-def test_ellipses_hold_their_share_of_a_gaussian():
-    for share, limit in experiment_tables.LEVELS.items():
-        assert limit == pytest.approx(-2 * np.log(1 - share), abs=1e-3)  # χ² of two variables
 
 
 def test_a_network_that_predicts_one_face_for_all_has_no_spread(tmp_path):
@@ -230,6 +224,6 @@ def test_times_are_given_by_processor_and_the_fastest_first(tmp_path):
 
 def test_a_finding_without_a_sentence_counts_the_verdicts_and_folds_the_claims():
     verdict = Judgement("id", "STAR wins.", "Section 5.4", Verdict.SAME_SIGN, "+0.1", rule={})
-    opening, folded, *_ = findings.finding(None, [verdict], "compare_luvli", True).split("\n\n")
+    opening, folded, *_ = verdicts.finding(None, [verdict], "compare_luvli", True).split("\n\n")
     assert opening.endswith("1 claim (1 same sign).") and folded.startswith("<details>")
-    assert "decide no claim" in findings.finding(None, [], "compare_luvli", True)
+    assert "decide no claim" in verdicts.finding(None, [], "compare_luvli", True)

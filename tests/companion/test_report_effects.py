@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from companion.evidence import ambiguity, breakdown, stability
+from companion.evidence import ambiguity, breakdown
 from companion.evidence.effects import comparison_effects, face_errors
 from companion.evidence.published import contradictions, published, published_values
 from companion.evidence.statistics import contrast, holm, interval, pooled_deviation, power
-from companion.experiments.experiment import arm_name, named, star_pairs
-from companion.experiments.paper import EXPERIMENTS, Comparison, Experiment
+from companion.experiments.experiment import Comparison, Experiment, arm_name, named, star_pairs
+from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records
 from starlib.schemes import PARTS, SCHEME_OF, SCHEMES
 from starlib.training.config import RunConfig
@@ -230,7 +230,7 @@ def test_the_jackknife_of_the_spread_covers_the_truth(tmp_path):
             write_run(config, tmp_path, 0.05, noise=noise)
     runs = Records.load(tmp_path).arm_runs(EXPERIMENTS["stability"], "300w")
     # A point's two coordinates each have the noise: the root of twice the variance.
-    spread = stability.point_spread(stability.predictions(runs["l2"])).mean()
+    spread = breakdown.point_spread(breakdown.predictions(runs["l2"])).mean()
     assert spread == pytest.approx(0.02 * np.sqrt(2), rel=0.08)
     effects = breakdown.stability_effects(runs, pair)
     assert list(effects) == ["all", *PARTS]

@@ -50,7 +50,7 @@ def test_hypotheses_say_what_supports_and_what_refutes_them_and_have_a_null():
 
 
 def verdicts(results):
-    found = judge_all(Records.load(results), scale="long", path=SETTLED, planned=True)
+    found = judge_all(Records.load(results), scale="long", path=SETTLED)
     return {judgement.id: judgement for judgement in found}
 
 
@@ -127,7 +127,8 @@ def test_the_book_compares_arms_of_the_settled_scale_once_all_planned_seeds_are_
     def compared(scale):
         where = ("ablation_distance", "300w", scale)
         page = experiment_page(*where, results=str(results), comparisons=["l2"], need_runs=False)
-        return page.run, list(prepare._compared(Records.load(results), ablation, *where[1:]))
+        discovered = prepare._compared(Records.load(results), ablation, *where[1:])
+        return list(page.comparisons), list(discovered)
 
     for scale, seeds in (("long", 5), ("reduced", prepare.SEEDS)):
         write_arms(ablation, "300w", results, {"l2": 0.05}, seeds=5, scale=scale)

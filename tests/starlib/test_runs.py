@@ -168,12 +168,11 @@ def with_fake_training(monkeypatch, points=68):
     model = SimpleNamespace(state_dict=dict)
 
     def predicted(_model, images, config):
-        return np.full((len(images), points, 2), 0.01 * config.seed)
+        return np.full((len(images), points, 2), 0.01 * config.seed), None
 
     where = "starlib.runs.run"
     monkeypatch.setattr(f"{where}.train", lambda *_: SimpleNamespace(model=model, curves=curves))
     monkeypatch.setattr(f"{where}.predict", predicted)
-    monkeypatch.setattr(f"{where}.covariances", lambda *_: None)
     monkeypatch.setattr(f"{where}.calibration", lambda *_: {})
 
 

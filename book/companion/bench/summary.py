@@ -22,15 +22,6 @@ def name_of(machine: dict[str, Any]) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
-def rounded(value: Any) -> Any:
-    """A record with five digits of each number."""
-    if isinstance(value, dict):
-        return {key: rounded(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [rounded(inner) for inner in value]
-    return float(f"{value:.5g}") if isinstance(value, float) else value
-
-
 def load(results: Path | str | None = None) -> list[dict[str, Any]]:
     """Every whole record, in the order of their names; none of `--quick` or of some parts."""
     files = sorted((results_folder(results) / "bench").glob("*.json"))

@@ -19,6 +19,11 @@ from starlib.devices import available_device, set_backends
 from starlib.files import results_folder, write_text
 
 
+def five_digits(number: str) -> float:
+    """A number of JSON with five digits."""
+    return float(f"{float(number):.5g}")
+
+
 def add(parser: argparse.ArgumentParser) -> None:
     add_device(parser)
     parser.add_argument("--parts", nargs="+", choices=costs.PARTS, help="default all")
@@ -95,6 +100,7 @@ def _bench(options: argparse.Namespace) -> int:
     whole = not quick and all(part in record for part in costs.PARTS)
     name = costs.name_of(record["machine"]) + ("" if whole else "-partial")
     path = results_folder(options.results) / "bench" / f"{name}.json"
-    write_text(path, json.dumps(costs.rounded(record), indent=1, allow_nan=False) + "\n")
+    kept = json.loads(json.dumps(record, allow_nan=False), parse_float=five_digits)
+    write_text(path, json.dumps(kept, indent=1) + "\n")
     print(f"written to {path}")
     return 0

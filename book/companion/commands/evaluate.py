@@ -4,7 +4,7 @@ has those of 300-W on the videos of 300-VW."""
 import argparse
 
 from companion.evidence.effects import evaluation_file, subsets_elsewhere
-from companion.exhibits.tables import subset_errors
+from companion.exhibits.tables import errors_by_part
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records
 from starlib.commands import add_device
@@ -55,7 +55,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         one.evaluate(parser.parse_args(call), faces)
     effects = subsets_elsewhere(records.folder, experiment, arms, options.dataset)
     if effects:
-        print(subset_errors(effects).to_string())
+        print(errors_by_part(effects).to_string())
     if without := len(waiting) - len(ready):
         print(f"{without} of {len(files)} runs have no weights in {records.folder / 'weights'}")
     return 1 if without else 0

@@ -40,13 +40,9 @@ def scatter(people: Array) -> tuple[Array, Array]:
     return np.einsum("fani,fanj->fnij", off, off), np.maximum(count - 1, 0)
 
 
-def pooled(squares: Array, freedom: Array) -> Array:
-    """The scatter [N, 2, 2] of all faces together."""
-    return squares.sum(0) / freedom.sum(0)[:, None, None]
-
-
 def resampled(squares: Array, freedom: Array, seed: int = 0) -> Array:
-    """`pooled` of faces drawn with replacement [DRAWS + 1, N, 2, 2]; the first are all faces."""
+    """The scatter [DRAWS + 1, N, 2, 2] of all faces together and of faces drawn with
+    replacement."""
     faces = len(squares)
     drawn = np.random.default_rng(seed).multinomial(faces, np.full(faces, 1 / faces), DRAWS)
     drawn = np.concatenate([np.ones((1, faces)), drawn])  # how often each face is drawn

@@ -51,16 +51,15 @@ def judge_all(
     experiment: str | None = None,
     seeds: Sequence[int] | None = None,
     path: Path = CLAIMS,
-    planned: bool = False,
 ) -> list[Judgement]:
     """The judgements of all claims in the order of the file, or of those of one experiment.
 
     Where a rule names another data set than the one that is asked for, and no rule of the
-    experiment names that, it is applied there. With `planned` it is not, and a rule decides once
-    every planned seed of its arms is finished; Holm's correction counts its whole family: what is
-    not finished counts with p = 1, so that later runs take back no verdict.
+    experiment names that, it is applied there. A rule of SETTLED is not, and decides once every
+    planned seed of its arms is finished; Holm's correction counts its whole family: what is not
+    finished counts with p = 1, so that later runs take back no verdict.
     """
-    written = read_claims(path)
+    written, planned = read_claims(path), path == SETTLED
     named = defaultdict(set)  # experiment -> data sets that its rules name
     for rule in (claim["rule"] for claim in written if "experiment" in claim["rule"]):
         named[rule["experiment"]].add(rule["dataset"])

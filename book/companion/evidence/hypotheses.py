@@ -12,14 +12,12 @@ import pandas as pd
 
 from companion.evidence import mechanism
 from companion.evidence.annotators import Agreement, closer
-from companion.evidence.claims import SETTLED
 from companion.evidence.rules import measured_effects, rule_arms
 from companion.evidence.statistics import ALPHA, Effect, holm, interval
 from companion.evidence.verdicts import Rule, Word
 from companion.experiments.experiment import PROTOCOLS, SETTLED_SCALE
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import ArmRuns, Records
-from companion.files import read_yaml
 from starlib.runs.records import Run
 from starlib.training.config import RunConfig
 
@@ -184,12 +182,6 @@ class Tested:
     finished: int
     answer: Answer
     reason: str = ""
-
-
-def answers(records: Records, agreements: Agreements, scale: str = SETTLED_SCALE) -> list[Tested]:
-    """The answer to each hypothesis, in the order of the file; `agreements` compares arms' heatmaps
-    with people's scatter, as `companion.exhibits.annotators` does."""
-    return [tested(one, records, agreements, scale) for one in read_yaml(SETTLED)["hypotheses"]]
 
 
 def tested(

@@ -3,6 +3,7 @@ decides."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from companion.evidence.verdicts import (
 from companion.experiments.experiment import Experiment
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import ArmRuns, Records
+from companion.files import BOOK, read_yaml
 from starlib.runs.records import Run
 from starlib.training.config import RunConfig
 
@@ -167,3 +169,21 @@ KINDS: Mapping[str, Kind] = {
     "correlation": Kind(NULL, (), CORRELATION, against_null(), False),
     "ratio": Kind((*NULL, "regions"), (), RATIO, against_null(), False),
 }
+
+
+HEADLINE: dict[str, dict[str, Any]] = read_yaml(BOOK / "headline.yml")
+
+
+def headline_effects(records: Records, drawn: bool = False) -> dict[str, Effect]:
+    """Name -> effect for the sentences of the first screen, or those `drawn` in its figure."""
+    usual = {"kind": "effect", "experiment": "ablation_distance", "dataset": "300w"}
+    effects = {}
+    for name, one in HEADLINE.items():
+        if one.get("drawn", True) or not drawn:
+            [effects[name]] = measured_effects(usual | one, records, one.get("scale", "reduced"))
+    return effects
+
+
+def headline_links() -> dict[str, str]:
+    """Name in the figure -> the claim's place in the book."""
+    return {n: f"claims.html#claim-{e['claim']}" for n, e in HEADLINE.items() if "claim" in e}

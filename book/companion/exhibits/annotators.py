@@ -215,7 +215,7 @@ def figure(
 ) -> Figure:
     """Ellipses at the mean face's points: people's scatter, four standard deviations, and the
     heatmaps of some networks, scaled to the same mean area."""
-    scattered = people.pooled(*people.scatter(measured["people"].astype(np.float64)))
+    scattered = people.resampled(*people.scatter(measured["people"].astype(np.float64)))[0]
     drawn = {n: networks[n].mean(0) for n in shown if n in networks}
     run = next((run for run in records.runs if run.config.dataset == "300w"), None)
     if run is None or not drawn:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import stats
 
 from companion.evidence import ambiguity, breakdown
 from companion.evidence.effects import comparison_effects, seed_means
@@ -13,7 +14,7 @@ from companion.evidence.hypotheses import noise_rule
 from companion.evidence.rules import measured_effects
 from companion.evidence.statistics import Effect
 from companion.exhibits import cells
-from companion.exhibits.tables import label
+from companion.exhibits.tables import by_arm, label
 from companion.experiments.experiment import Comparison
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import ArmRuns, Records
@@ -22,7 +23,8 @@ from starlib.data.synthface import VARIANTS
 from starlib.runs.evaluation import map_floor
 from starlib.runs.records import Run
 
-LEVELS = {0.5: 1.386, 0.9: 4.605, 0.95: 5.991}  # share of a Gaussian -> χ² of two variables
+# Share of a Gaussian -> χ² of two variables
+LEVELS = {share: float(stats.chi2.ppf(share, 2)) for share in (0.5, 0.9, 0.95)}
 
 
 def _parts_table(
@@ -33,7 +35,7 @@ def _parts_table(
     rows = []
     for name, by_part in effects.items():
         for where, effect in by_part.items():
-            change = -100 * breakdown.relative(effect)
+            change = -100 * effect.mean / effect.means[0]
             row = {
                 "comparison": label(name),
                 part: where,
@@ -96,20 +98,13 @@ def collapse_table(runs: ArmRuns) -> pd.DataFrame:
 
     Mean ± standard deviation over the seeds; the width is of those whose records have it.
     """
-    rows = [
-        {
-            "arm": label(arm),
-            "NME (%)": cells.spread(seed_means(by_seed)),
-            "width of the heatmaps": _mean(_over_seeds(by_seed, _last_width), 3, len(by_seed)),
-            "spread over faces, as a share of the labels'": _mean(
-                _over_seeds(by_seed, spread_over_faces), 3
-            ),
-            "seeds": len(by_seed),
-        }
-        for arm, by_seed in runs.items()
-        if by_seed
-    ]
-    return cells.table_of(rows, "arm")
+    spread = "spread over faces, as a share of the labels'"
+    columns: dict[str, Callable[[Mapping[int, Run]], object]] = {
+        "NME (%)": lambda kept: cells.spread(seed_means(kept)),
+        "width of the heatmaps": lambda kept: _mean(_over_seeds(kept, _last_width), 3, len(kept)),
+        spread: lambda kept: _mean(_over_seeds(kept, spread_over_faces), 3),
+    }
+    return by_arm(runs, columns)
 
 
 def width_table(runs: ArmRuns, comparisons: Mapping[str, Comparison]) -> pd.DataFrame:
@@ -243,17 +238,6 @@ def noise_interactions(
         name = f"difference, {NOISE[one]} minus {NOISE[other].removeprefix('strength ')}"
         [shown[name]] = measured_effects(rule, records, scale, seeds)
     return {name: effect for name, effect in shown.items() if effect.run}
-
-
-def noise_table(effects: Mapping[str, Mapping[str, Effect]]) -> pd.DataFrame:
-    """The effects of `noise_effects`, a row for each strength and distance."""
-    rows = [
-        {"noise": noise, "distance": label(name), **cells.errors(effect)}
-        for noise, by_distance in effects.items()
-        for name, effect in by_distance.items()
-        if effect.run
-    ]
-    return cells.table_of(rows, "noise")
 
 
 def residual_table(rows: pd.DataFrame) -> pd.DataFrame:

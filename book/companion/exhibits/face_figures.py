@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
+from companion.evidence.breakdown import point_spread
 from companion.evidence.effects import error_matrix, point_errors
-from companion.evidence.stability import point_spread
 from companion.evidence.statistics import counted
 from companion.exhibits import figures
 from companion.exhibits.cells import percent

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from companion.evidence.headline import headline_effects, links
+from companion.evidence.rules import headline_effects, headline_links
 from companion.exhibits import figures, svg
 from companion.exhibits.figures import BLUE, ORANGE, SKY, VERMILION, add_ellipses, show_face
 from companion.exhibits.plotted import as_csv, data_of, keep, landmark_rows
@@ -113,7 +113,7 @@ def show_points(axes: Axes, faces: Faces, number: int, ms: float | None = None) 
 def effects(records: Records) -> Figure:
     """The effects of the first screen, ours and the paper's, each with a link to its claim."""
     axis = "error reduction by STAR (points of NME)"
-    return figures.forest(headline_effects(records), axis=axis, links=links())
+    return figures.forest(headline_effects(records, drawn=True), axis=axis, links=headline_links())
 
 
 def sheet(columns: int = 4) -> tuple[Figure, pd.DataFrame]:

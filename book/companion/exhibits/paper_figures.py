@@ -7,8 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy.stats import gaussian_kde
 
+from companion.evidence.breakdown import point_spread, predictions
 from companion.evidence.effects import seed_means
-from companion.evidence.stability import point_spread, predictions
 from companion.exhibits import figures
 from companion.exhibits.tables import label
 from companion.experiments.experiment import Comparison, arm_name
@@ -23,7 +23,7 @@ def spread_distribution(
     to `highest` or to twice the largest mean.
 
     A histogram and a kernel density for each arm of each pair, and lines at their plain means,
-    which the jackknife of `companion.evidence.stability` does not correct for the number of seeds.
+    which the jackknife of `companion.evidence.breakdown` does not correct for the number of seeds.
     """
     shown = {
         name: pair

@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,6 +14,7 @@ from companion.evidence.statistics import Effect
 from companion.exhibits import cells
 from companion.experiments.experiment import Experiment
 from companion.experiments.records import ArmRuns
+from starlib.runs.records import Run
 from starlib.schemes import is_path
 from starlib.training.config import SCALES, RunConfig, arm
 
@@ -97,47 +98,46 @@ def subset_table(effects: Mapping[str, Mapping[str, Effect]]) -> pd.DataFrame:
     return cells.table_of(list(rows.values()), "comparison")
 
 
-def subset_errors(effects: Mapping[str, Mapping[str, Effect]]) -> pd.DataFrame:
-    """Subset -> comparison -> effect as a table, a row for each of both, with the errors."""
+def errors_by_part(effects: Mapping[str, Mapping[str, Effect]]) -> pd.DataFrame:
+    """Part, such as a subset or a strength of noise -> comparison -> effect as a table: a row for
+    each of both that was run, with the errors."""
     rows = [
-        {"subset, comparison": f"{subset}, {label(name)}", **cells.errors(effect)}
-        for subset, found in effects.items()
+        {"part, comparison": f"{part}, {label(name)}", **cells.errors(effect)}
+        for part, found in effects.items()
         for name, effect in found.items()
+        if effect.run
     ]
-    return cells.table_of(rows, "subset, comparison")
+    return cells.table_of(rows, "part, comparison")
+
+
+def by_arm(
+    runs: ArmRuns, columns: Mapping[str, Callable[[Mapping[int, Run]], object]]
+) -> pd.DataFrame:
+    """A row for each arm that has runs: a cell of these for each column, and how many they are."""
+    rows = [
+        {"arm": label(arm), **{n: cell(kept) for n, cell in columns.items()}, "seeds": len(kept)}
+        for arm, kept in runs.items()
+        if kept
+    ]
+    return cells.table_of(rows, "arm")
 
 
 def arm_table(runs: ArmRuns) -> pd.DataFrame:
     """NME of each arm, mean ± standard deviation over seeds."""
-    rows = [
-        {
-            "arm": label(name),
-            "NME (%)": cells.spread(seed_means(by_seed)),
-            "seeds": len(by_seed),
-        }
-        for name, by_seed in runs.items()
-    ]
-    return cells.table_of(rows, "arm")
+    return by_arm(runs, {"NME (%)": lambda kept: cells.spread(seed_means(kept))})
 
 
 def against_truth(runs: ArmRuns) -> pd.DataFrame:
     """NME of each arm against the noisy labels and against the clean landmarks, beside the labels'
-    own error. A table of one cell for data sets whose true landmarks nobody knows."""
+    own error; empty for data sets whose true landmarks nobody knows."""
     every = [run for by_seed in runs.values() for run in by_seed.values()]
     known = [run for run in every if "annotation_noise" in run.metrics]
     if not known:
-        names = sorted({run.config.dataset for run in every})
-        return pd.DataFrame({"true landmarks": "not known"}, index=names)
+        return pd.DataFrame()
     noise = cells.percent(known[0].metrics["annotation_noise"]["nme"])
-    rows = [
-        {
-            "arm": label(name),
-            "against the labels (%)": cells.spread(seed_means(by_seed)),
-            "against the truth (%)": cells.spread(seed_means(by_seed, against="clean")),
-            "labels against the truth (%)": noise,
-            "seeds": len(by_seed),
-        }
-        for name, by_seed in runs.items()
-        if by_seed
-    ]
-    return cells.table_of(rows, "arm")
+    columns: dict[str, Callable[[Mapping[int, Run]], object]] = {
+        "against the labels (%)": lambda kept: cells.spread(seed_means(kept)),
+        "against the truth (%)": lambda kept: cells.spread(seed_means(kept, against="clean")),
+        "labels against the truth (%)": lambda kept: noise,
+    }
+    return by_arm(runs, columns)

@@ -101,11 +101,6 @@ class Experiment:
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     plan: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
-    @property
-    def sets_epochs(self) -> bool:
-        """Whether all arms have epochs of their own, whatever the scale."""
-        return all("epochs" in arm.changes for arm in self.arms.values())
-
     def seeds_of(self, arm: str, dataset: str, scale: str = "long") -> tuple[int, ...]:
         """The seeds on which an arm is run, without gaps from 0 where `plan` has the data set; all
         that were run at a closed scale."""

@@ -28,8 +28,6 @@ from companion.experiments.experiment import (
     table3,
 )
 
-__all__ = ["DISTANCES", "EXPERIMENTS", "WEIGHTS", "Comparison", "Experiment"]
-
 WEIGHTS = (2, 3, 5, 10, 20)  # w of the value restriction, beside 1
 
 

@@ -86,9 +86,11 @@ def entries(
     """
     users: dict[RunConfig, dict[str, str]] = {}  # -> experiment -> the name of the arm there
     for name, experiment in EXPERIMENTS.items():
-        if experiment.sets_epochs and scale not in (SETTLED_SCALE, *PROTOCOLS):
-            continue  # its epochs are meant for the settled scale
-        any_data = "300w" in experiment.datasets and not experiment.sets_epochs
+        # Of its own, meant for the settled scale
+        sets_epochs = all("epochs" in arm.changes for arm in experiment.arms.values())
+        if sets_epochs and scale not in (SETTLED_SCALE, *PROTOCOLS):
+            continue
+        any_data = "300w" in experiment.datasets and not sets_epochs
         for dataset in datasets or experiment.datasets:
             if dataset in experiment.datasets or any_data:
                 for arm in experiment.arms:

@@ -10,7 +10,8 @@ from companion.evidence.published import contradictions, published
 from companion.exhibits import tables
 from companion.exhibits.cells import frame, markdown_table, spread
 from companion.exhibits.tables import label
-from companion.experiments.paper import DISTANCES, EXPERIMENTS
+from companion.experiments.experiment import DISTANCES
+from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records
 from companion.text import facts
 from companion.text.history import changed_rules, changed_verdicts
@@ -86,7 +87,7 @@ def table2(records: Records) -> str:
     for scale in SCALES:
         runs = records.arm_runs(experiment, "300w", scale)
         if effects := subsets_elsewhere(records.folder, experiment, runs, "300vw"):
-            parts.append(f"Ours, scale `{scale}`:\n\n{frame(tables.subset_errors(effects))}")
+            parts.append(f"Ours, scale `{scale}`:\n\n{frame(tables.errors_by_part(effects))}")
     if len(parts) == 1:
         parts.append(
             "The videos of 300-VW are not available to us: not run. With them,"

@@ -10,11 +10,8 @@ import pandas as pd
 
 from companion.bench.summary import NEGLIGIBLE
 from companion.evidence.annotators import Agreement, closer
-from companion.evidence.effects import comparison_effects
-from companion.evidence.headline import headline_effects
-from companion.evidence.hypotheses import noise_rule
 from companion.evidence.mechanism import misfit
-from companion.evidence.rules import measured_effects
+from companion.evidence.rules import headline_effects
 from companion.evidence.statistics import Effect, counted, points
 from companion.experiments.experiment import SETTLED_SCALE
 from companion.experiments.paper import EXPERIMENTS
@@ -139,25 +136,12 @@ def ambiguity(angle: float, null: float) -> Statement:
     return written(SENTENCES["named"]["ambiguity"], {}, angle < null < 40, angle=angle, null=null)
 
 
-def _beside_the_figure(records: Records) -> Effects:
-    """The effects of the first screen's sentences and their conditions that its figure lacks."""
-    names = {
-        "l2 as a power, 60 epochs": "|e|^(4/3) over l2",
-        "l2 minus l2 without directions": "STAR l2 over isotropic l2",
-    }
-    where = records, EXPERIMENTS["controls"], "300w", list(names.values()), SETTLED_SCALE
-    effects = dict(zip(names, comparison_effects(*where).values(), strict=True))
-    rule = noise_rule("interaction", "synthface", "synthface-0")
-    [effects["ambiguous minus exact labels"]] = measured_effects(rule, records, "reduced")
-    return effects
-
-
 def first_screen(records: Records) -> str:
     """What holds, what does not, why, and how far to trust it (Markdown).
 
     ValueError with the sentence that the committed records do not bear.
     """
-    e = {**headline_effects(records), **_beside_the_figure(records)}
+    e = headline_effects(records)
     if not all(effect.run for effect in e.values()):
         return "The runs behind the first page are not in these records."
     table3 = EXPERIMENTS["ablation_distance"]

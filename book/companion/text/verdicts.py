@@ -18,6 +18,8 @@ from companion.exhibits.tables import label
 from companion.experiments.experiment import SETTLED_SCALE
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import ArmRuns, Records
+from companion.files import read_yaml
+from companion.text.statements import Statement
 
 PARTS = {  # of the ledger -> its kinds of rules
     "Effects, run anew": (
@@ -27,15 +29,8 @@ PARTS = {  # of the ledger -> its kinds of rules
     "Errata": ("parameters", "printed_mean"),
     "Not testable here": ("not_testable",),
 }  # fmt: skip
-GROUPS = {  # experiment of a claim -> heading
-    "ablation_distance": "Accuracy, by distance, with DR and with AAM",
-    "resolution": "Resolution",
-    "restriction": "The restriction",
-    "stability": "Stability",
-    "compare_adl": "Related losses",
-    "compare_luvli": "Related losses",
-    "backbones": "Other networks",
-}
+FINDING = "> **Finding.**"
+WRITTEN: list[hypotheses.Hypothesis] = read_yaml(SETTLED)["hypotheses"]
 
 
 def part_of(judgement: Judgement) -> str:
@@ -87,9 +82,9 @@ def ledger(judgements: Sequence[Judgement]) -> str:
     for part in PARTS:
         lines.append(f"## {part}")
         group = [j for j in judgements if part_of(j) == part]
-        for name, members in groupby(group, lambda j: GROUPS.get(j.rule.get("experiment", ""))):
+        for name, members in groupby(group, lambda j: j.rule.get("experiment")):
             if name and part == next(iter(PARTS)):
-                lines.append(f"### {name}")
+                lines.append(f"### {EXPERIMENTS[name].title}")
             lines += [_box(judgement) for judgement in members]
     return "\n\n".join(lines)
 
@@ -107,7 +102,7 @@ def settled_claims(records: Records) -> str:
     """The claims that are decided, and a line that names the others (Markdown)."""
     named = {claim["id"] for claim in read_claims()}
     rows, waiting = [], []
-    for judgement in judge_all(records, scale=SETTLED_SCALE, path=SETTLED, planned=True):
+    for judgement in judge_all(records, scale=SETTLED_SCALE, path=SETTLED):
         rule, name = judgement.rule, judgement.id
         if judgement.verdict is Verdict.NOT_RUN:
             configs = planned_runs(rule, SETTLED_SCALE)
@@ -134,7 +129,8 @@ def settled_hypotheses(records: Records) -> str:
         return annotators.agreements(networks, measured)
 
     here, before = (
-        hypotheses.answers(records, agreements, scale) for scale in (SETTLED_SCALE, "reduced")
+        [hypotheses.tested(one, records, agreements, scale) for one in WRITTEN]
+        for scale in (SETTLED_SCALE, "reduced")
     )
     rows = [
         [one.states, _answer(one), _answer(other)]
@@ -163,3 +159,32 @@ def _both(
     summary = f"{len(waiting)} {kind} wait for runs of the settled scale, finished of planned"
     line = f"<details><summary>{summary}</summary>\n\n{', '.join(waiting)}.\n\n</details>"
     return "\n\n".join([table] * bool(rows) + [line] * bool(waiting))
+
+
+def finding(
+    statement: Statement | None, judgements: Sequence[Judgement], name: str, committed: bool
+) -> str:
+    """The author's sentence in a quotation that opens a page, or what can be said without one; the
+    claims that are judged on the page are folded below (Markdown).
+
+    ValueError with the statement that the committed records no longer bear; of other records such a
+    statement is left out.
+    """
+    if statement is not None and not statement.holds and committed:
+        raise ValueError(f"{name}: no longer true: {statement.text}")
+    if statement is not None and statement.holds:
+        text = statement.text
+    elif judgements:
+        text = f"No sentence has been written for these runs. {summary(judgements)}"
+    else:
+        text = "No sentence has been written for these runs, and they decide no claim."
+    opening = f"{FINDING} {text}"
+    if not judgements:
+        return opening
+    number = len(judgements)
+    claims = "1 claim of the paper is" if number == 1 else f"{number} claims of the paper are"
+    lines = "\n".join(
+        f"- **{j.verdict}**: {label(j.claim.strip())} *{label(j.reason)}*" for j in judgements
+    )
+    folded = f"<summary>{claims} judged on this page</summary>\n\n{lines}"
+    return f"{opening}\n\n<details>{folded}\n\n</details>"

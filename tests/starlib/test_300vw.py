@@ -79,11 +79,6 @@ def test_wrong_300vw_files_are_named(tiny_300vw, called):
     assert "expected folders of train videos" in problems_of("300vw", "train", tiny_300vw)
 
 
-def test_categories_have_their_numbers_of_videos():
-    assert [len(set(ids)) for ids in vw300.CATEGORIES.values()] == [31, 19, 14]
-    assert len({i for ids in vw300.CATEGORIES.values() for i in ids}) == 64
-
-
 def test_real_frames_in_folders_of_images_are_read(real_data, tmp_path):
     (tmp_path / "300vw").symlink_to(real_data / "samples/300vw")
     train, test = (load_dataset("300vw", split, tmp_path) for split in ("train", "test"))

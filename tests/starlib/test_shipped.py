@@ -2,7 +2,6 @@
 
 import json
 import re
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -34,10 +33,6 @@ def described(name):
     return SimpleNamespace(**entry, **parts, subset=subset)
 
 
-def test_the_default_is_there_and_comes_first():
-    assert NAMES[0] == DEFAULT and "synthface" in NAMES
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_weights_say_what_they_are_and_what_may_be_done_with_them(name):
     known, path = described(name), shipped(name).path
@@ -46,7 +41,6 @@ def test_weights_say_what_they_are_and_what_may_be_done_with_them(name):
     assert detector.calibration > 0
     assert path.stat().st_size < 4e6
     assert known.licence and known.use and known.faces > 0 and 0 < known.nme < 0.1
-    assert known.use == shipped(name).use
     assert ("research" in known.use) == (name == "300w")
 
 
@@ -123,7 +117,6 @@ def test_a_photo_without_box_or_weights_gets_the_face(tmp_path, called, capsys):
 
 
 def test_weights_are_package_data():
-    assert Path(module.__file__).resolve().parents[1] / "weights" == FOLDER
     assert '"weights/*"' in (FOLDER.parents[1] / "pyproject.toml").read_text()
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from starlib.data.synthface import SIZE, SPLITS, VARIANTS, VERSION, album
+from starlib.data.synthface import SPLITS, VARIANTS, album
 from starlib.schemes import SCHEMES
 from starlib.synthface.faces import _draw_numbers, place_faces
 
@@ -61,11 +61,6 @@ def measured() -> dict[str, NDArray]:
 def golden():
     with np.load(GOLDEN) as arrays:
         return dict(arrays)
-
-
-def test_the_version_is_the_one_that_these_values_belong_to():
-    assert (VERSION, SIZE) == (1, 160)
-    assert SPLITS == {"train": (0, 1500), "test": (1, 500)}
 
 
 def test_the_random_numbers_of_a_face_are_the_committed_ones(golden):

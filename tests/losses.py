@@ -35,7 +35,7 @@ def every_loss(check_values=True):
                 yield label, entry.takes, entry.build(check_values=check_values, **chosen)
     for distance, convention in itertools.product(DISTANCES, CONVENTIONS):
         loss = starlib.RegressionLoss(distance, convention, check_values)
-        yield f"RegressionLoss {distance} {convention}", ("heatmaps",), loss
+        yield f"RegressionLoss heatmaps {distance} {convention}", ("heatmaps",), loss
     yield (
         "DR",
         ("heatmaps",),

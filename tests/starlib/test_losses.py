@@ -320,6 +320,5 @@ def test_the_grid_of_corners_is_that_of_aligned_corners():
 
 
 def test_a_loss_prints_its_settings():
-    shown = repr(starlib.STARLoss("smooth_l1", weight=5.0, beta=0.1, reduction="mean"))
-    for part in ("smooth_l1", "weight=5.0", "beta=0.1", "reduction='mean'", "grid='centers'"):
-        assert part in shown
+    shown = repr(starlib.STARLoss(weight=5.0, beta=0.1))
+    assert "weight=5.0" in shown and "beta=0.1" in shown

@@ -1,5 +1,7 @@
 """Losses under torch.compile, torch.export and torch.func."""
 
+from functools import partial
+
 import pytest
 import torch
 
@@ -26,9 +28,11 @@ def inputs_of(takes, batch=3, dtype=torch.float32):
 
 
 @pytest.mark.parametrize("check_values", [False, True])
-@pytest.mark.parametrize("kind", [starlib.STARLoss, starlib.RegressionLoss])
-@pytest.mark.parametrize(("dynamic", "graphs"), [(True, 1), (None, 2)])  # 2: a last smaller batch
-def test_one_graph_serves_every_batch_size(kind, check_values, dynamic, graphs):
+@pytest.mark.parametrize("kind", [starlib.STARLoss, partial(starlib.RegressionLoss, "wing")])
+@pytest.mark.parametrize(  # two graphs: one more for a last smaller batch
+    ("dynamic", "graphs", "dtype"), [(True, 1, torch.float32), (None, 2, torch.bfloat16)]
+)
+def test_one_graph_serves_every_batch_size(kind, check_values, dynamic, graphs, dtype):
     from torch._dynamo.testing import CompileCounterWithBackend  # private, so not at the top
 
     torch._dynamo.reset()
@@ -37,10 +41,12 @@ def test_one_graph_serves_every_batch_size(kind, check_values, dynamic, graphs):
     compiled = torch.compile(loss, backend=counter, dynamic=dynamic, fullgraph=True)
     for batch in (6, 6, 5, 7, 3, 2, 11):  # not 8, which the maps' sides are
         (maps,), landmarks = inputs_of(("heatmaps",), batch)
-        leaf = maps.requires_grad_()
-        value = compiled(leaf, landmarks)
-        torch.testing.assert_close(value, loss(leaf, landmarks))
-        value.sum().backward()
+        leaf = maps.to(dtype).requires_grad_()
+        value, expected = compiled(leaf, landmarks), loss(leaf, landmarks)
+        torch.testing.assert_close(value, expected)
+        gradient, wanted = (torch.autograd.grad(v.mean(), leaf)[0] for v in (value, expected))
+        rounding = 1e-5 if dtype == torch.float32 else 2**-7
+        torch.testing.assert_close(gradient, wanted, rtol=rounding, atol=1e-6)
     assert counter.frame_count == graphs
 
 

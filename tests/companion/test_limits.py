@@ -12,7 +12,7 @@ from companion.experiments.records import Records
 from companion.text.numbers import RELEASED, RELEASED_BASELINE, limits, released
 from starlib.runs.records import read_record
 from starlib.training.config import RunConfig
-from tests.fakes import write_run
+from tests.fakes import write_arms, write_run
 
 ABLATION = EXPERIMENTS["ablation_distance"]
 
@@ -60,8 +60,7 @@ def test_a_shift_of_the_labels_costs_what_its_removal_gains(tmp_path, noise):
 def test_without_records_nothing_is_measured_and_with_them_it_is(tmp_path):
     assert set(limits(Records.load(tmp_path)).values()) == {"not measured", "0"}
     stability = EXPERIMENTS["stability"]
-    for seed, error in enumerate((0.04, 0.06)):
-        write_run(stability.config("l2", "300w", seed), tmp_path, error)
+    write_arms(stability, "300w", tmp_path, {"l2": 0.05}, seeds=2, spread=0.02)
     rows = [
         {"source": name, "size": "all", "faces": faces, "right_percent": shift}
         for name, faces, shift in (("helen", 30, -0.5), ("lfpw", 10, -0.9))
@@ -103,8 +102,7 @@ def test_the_released_code_s_effects_are_of_the_settled_scale_once_its_runs_are_
     experiment = EXPERIMENTS["released_code"]
 
     def train(scale, arm, nme, seeds):
-        for seed in range(seeds):
-            write_run(experiment.config(arm, "300w", seed, scale), tmp_path, nme + 1e-5 * seed)
+        write_arms(experiment, "300w", tmp_path, {arm: nme}, seeds, spread=1e-5, scale=scale)
 
     def shown():
         return released(Records.load(tmp_path))["crop"]

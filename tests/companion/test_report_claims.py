@@ -6,7 +6,7 @@ import yaml
 
 from companion.evidence import ambiguity, claims, rules
 from companion.evidence.statistics import contrast
-from companion.evidence.verdicts import Measured, Verdict, by_leads, by_not_worse, by_sign
+from companion.evidence.verdicts import Measured, Verdict, by_sign
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records
 from companion.text.verdicts import PARTS, counts
@@ -121,11 +121,11 @@ def test_the_largest_effect_must_beat_each_of_the_others(tmp_path):
     rule = {**EFFECT, "kind": "largest", "comparisons": ["l2", "l1"]}
     assert judged(tmp_path, rule).verdict is Verdict.OTHER_SIZE
     assert judged(tmp_path, {**rule, "comparisons": ["l1", "l2"]}).verdict is Verdict.OPPOSITE
-    write_arms(ABLATION, "300w", tmp_path, {"wing": 0.06, "STAR wing": 0.05})
-    found = judged(tmp_path, {**rule, "comparisons": ["l2", "l1", "wing"]})
-    assert found.verdict is Verdict.TOO_FEW and "l2 minus wing" in found.reason
+    for nme in (0.0501, 0.0499):  # an effect a little smaller, and one a little larger
+        write_arms(ABLATION, "300w", tmp_path, {"wing": 0.06, "STAR wing": nme})
+        found = judged(tmp_path, {**rule, "comparisons": ["l2", "l1", "wing"]})
+        assert found.verdict is Verdict.TOO_FEW and "l2 minus wing" in found.reason
     # One that is larger is enough.
-    found = judged(tmp_path, {**rule, "comparisons": ["l1", "l2", "smooth_l1"]})
     write_arms(ABLATION, "300w", tmp_path, {"smooth_l1": 0.05, "STAR smooth_l1": 0.0491})
     found = judged(tmp_path, {**rule, "comparisons": ["l1", "l2", "smooth_l1"]})
     assert found.verdict is Verdict.OPPOSITE
@@ -194,7 +194,7 @@ def test_equivalence_needs_the_whole_interval_within_the_margin(tmp_path, nme, s
 @pytest.mark.parametrize(
     ("nme", "spread", "verdict"),
     [(0.0505, 0.0002, Verdict.NOT_WORSE), (0.06, 0.0002, Verdict.WORSE),
-     (0.0505, 0.004, Verdict.TOO_FEW)],
+     (0.051, 0.0002, Verdict.TOO_FEW), (0.0505, 0.004, Verdict.TOO_FEW)],
 )  # fmt: skip
 def test_not_worse_needs_the_interval_above_the_margin(tmp_path, nme, spread, verdict):
     arms = {"128 smooth_l1": 0.05, "64 STAR smooth_l1": nme}
@@ -202,28 +202,6 @@ def test_not_worse_needs_the_interval_above_the_margin(tmp_path, nme, spread, ve
     found = verdicts(tmp_path)["half-resolution-suffices"]
     assert found.verdict is verdict
     assert found.reason.startswith("smooth_l1, 64 px with STAR over 128 px without: ")
-
-
-def around(centre, spread=0.0001):
-    """The effect of two arms on three seeds: `centre` points, interval ± 3 spreads or so."""
-    seeds = spread * np.array([-1, 0, 1])
-    return contrast([0.05 + centre / 100 + seeds, 0.05 + seeds])
-
-
-def test_a_loss_within_the_margin_is_not_worse_and_one_beyond_it_is():
-    rule = {"margin": 0.1}
-    cases = ((-0.06, Verdict.NOT_WORSE), (-0.1, Verdict.TOO_FEW), (-0.2, Verdict.WORSE))
-    for centre, verdict in cases:
-        effect = around(centre)
-        assert by_not_worse(Measured(rule, [effect], []))[0] is verdict
-    assert around(-0.06).high < 0  # worse than 0, and yet within the margin
-
-
-def test_one_lead_that_is_lost_contradicts_the_largest():
-    rule, ahead, behind = {"comparisons": ["a", "b", "c"]}, around(0.5), around(-0.5)
-    assert by_leads(Measured(rule, [ahead, ahead], [0.01, 0.01]))[0] is Verdict.SAME_SIGN
-    assert by_leads(Measured(rule, [ahead, behind], [0.01, 0.01]))[0] is Verdict.OPPOSITE
-    assert by_leads(Measured(rule, [ahead, behind], [0.01, 0.2]))[0] is Verdict.TOO_FEW
 
 
 def test_claims_that_cannot_be_decided_do_not_make_a_verdict_harder(tmp_path):
@@ -251,8 +229,7 @@ def test_width_compares_the_last_epoch(tmp_path, widths, verdict):
 def test_stability_is_judged_by_region(tmp_path):
     stability = EXPERIMENTS["stability"]
     for arm, noise in (("l2", 0.02), ("STAR l2", 0.015)):
-        for seed in range(5):
-            write_run(stability.config(arm, "300w", seed), tmp_path, 0.05, noise=noise)
+        write_arms(stability, "300w", tmp_path, {arm: 0.05}, spread=0, noise=noise)
     found = verdicts(tmp_path)
     assert found["more-stable"].verdict is Verdict.OTHER_SETTING  # the paper's number is of WFLW
     assert found["stability-at-the-contour"].verdict is Verdict.TOO_FEW

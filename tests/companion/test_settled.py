@@ -24,7 +24,7 @@ from companion.text import facts
 from companion.text.verdicts import settled_claims, settled_hypotheses
 from starlib.runs.records import Run
 from starlib.training.config import SCALES
-from tests.fakes import write_arms, write_run
+from tests.fakes import write_arms
 
 RULES = yaml.safe_load((Path(__file__).parents[2] / "book" / "settled.yml").read_text("utf-8"))
 PARTS = [*RULES["claims"], *(h["runs"] for h in RULES["hypotheses"])]
@@ -319,9 +319,8 @@ def test_what_twice_the_epochs_change_is_said_once_both_runs_are_there(tmp_path)
     experiment = schedule()
 
     def write(length, nmes, seeds):
-        for arm, nme in nmes.items():
-            for seed in range(seeds):
-                write_run(experiment.config(f"{length}: {arm}", "300w", seed), tmp_path, nme / 100)
+        arms = {f"{length}: {arm}": nme / 100 for arm, nme in nmes.items()}
+        write_arms(experiment, "300w", tmp_path, arms, seeds, spread=0)
         return facts.schedules(Records.load(tmp_path))
 
     short = write("60 epochs, late", dict(zip(ARMS, (3.5, 4.0, 3.4, 3.55), strict=True)), 3)

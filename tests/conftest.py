@@ -132,6 +132,12 @@ def write_video(
         container.mux(stream.encode())
 
 
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """A folder of results that is not there yet."""
+    return tmp_path / "results"
+
+
 def files_of(folder: Path) -> list[str]:
     """The files in a folder and those in it, as paths from there."""
     return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())

@@ -23,11 +23,6 @@ EXPERIMENT = EXPERIMENTS["cross_dataset"]
 
 
 @pytest.fixture
-def results(tmp_path):
-    return tmp_path / "results"
-
-
-@pytest.fixture
 def trained(tiny_300w, results, monkeypatch):
     """Runs of l2 without and with STAR loss, two seeds each, of networks that learnt nothing."""
 

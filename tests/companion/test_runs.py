@@ -18,11 +18,6 @@ from tests.own import SMALL, describe
 from tests.starlib.test_runs import CONFIG, Here, age, with_fake_training
 
 
-@pytest.fixture
-def results(tmp_path):
-    return tmp_path / "results"
-
-
 def test_runs_side_by_side_cut_the_crops_once(tiny_300w, results, monkeypatch):
     built, arrived, both = [], [], threading.Event()
 

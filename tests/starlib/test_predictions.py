@@ -1,12 +1,17 @@
-"""The arrays of a record: what is written is read, NaN where a target is unlabelled too."""
+"""The arrays of a record, NaN where a target is unlabelled, and the numbers computed from them."""
 
 import numpy as np
 import pytest
+import torch
 
 from starlib.data import CropStore, FaceSet
+from starlib.moments import principal_components
 from starlib.runs import predictions
-from starlib.runs.evaluation import evaluation_metrics, mean_shape
+from starlib.runs.evaluation import calibration, evaluation_metrics, mean_shape
 from starlib.schemes import SCHEMES
+from starlib.training.config import RunConfig
+from starlib.training.loop import predict
+from starlib.training.state import build_model
 
 
 def evaluated(missing, clean=False):
@@ -64,3 +69,17 @@ def test_the_mean_shape_is_that_of_labelled_landmarks():
     expected[5] = train[:2, 5].mean(0)
     [found] = mean_shape(train, {"target": expected[None]}, SCHEMES["300w"]).values()
     assert found["nme"] == pytest.approx(0, abs=1e-6)
+
+
+def test_covariances_times_the_factor_have_the_mean_squared_distance_two():
+    config = RunConfig.at("smoke", "300w", image_size=32, width=8, depth=2)
+    model = build_model(config, SCHEMES["300w"])
+    images = np.random.default_rng(0).integers(0, 256, (3, 3, 40, 40), dtype=np.uint8)
+    predicted, spread = predict(model, images, config)
+    values, vectors = principal_components(torch.from_numpy(spread))
+    # Every label lies √6 standard deviations away, along the first principal component.
+    offset = (6 * values[..., :1]).sqrt() * vectors[..., 0]
+    landmarks = predicted + offset.numpy()
+    crops = CropStore(images, landmarks, None, "none")
+    found = calibration(model, crops, config)
+    assert found["factor"] == pytest.approx(6 / 2, rel=0.02) and found["faces"] == 3

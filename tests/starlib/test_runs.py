@@ -21,18 +21,18 @@ from starlib.runs.records import verify
 from starlib.runs.run import run
 from starlib.training.config import RunConfig
 from starlib.training.loop import StoppedError
-from tests.conftest import SMALL_RUN
+from tests.conftest import SMALL_RUN, files_of
 
 CONFIG = dataclasses.replace(SMALL_RUN, epochs=2)
 
 
-@pytest.fixture
-def results(tmp_path):
-    return tmp_path / "results"
-
-
-def test_a_run_is_trained_once_and_read_again(tiny_300w, results, monkeypatch):
+def test_a_run_leaves_weights_and_record_alone_and_is_read_again(tiny_300w, results, monkeypatch):
     first = run(CONFIG, results=results, data_root=tiny_300w)
+    kept = {f for f in files_of(results) if not f.startswith("crops/") and not f.endswith(".lock")}
+    [faces] = (results / "runs").glob("faces-*.npz")
+    written = {"runs": ("json", "npz"), "weights": ("md", "pt")}
+    of_run = {f"{folder}/{first.name}.{end}" for folder, ends in written.items() for end in ends}
+    assert kept == {*of_run, f"runs/{faces.name}"}
     monkeypatch.setattr("starlib.runs.run.train", None)  # training again would fail
     again = run(CONFIG, results=results, data_root="/nowhere")
     assert again.metrics == first.metrics and again.path == first.path
@@ -67,15 +67,6 @@ def test_a_record_on_rendered_faces_names_the_version_of_the_renderer(results, m
     data = found.provenance["data"]
     assert data["train"]["renderer"] == data["test"]["renderer"] == synthface.VERSION
     assert len(data["test"]["fingerprint"]) == 16
-
-
-def test_a_finished_run_leaves_weights_and_record_alone(tiny_300w, results):
-    name = run(CONFIG, results=results, data_root=tiny_300w).name
-    files = {p.relative_to(results).as_posix() for p in results.rglob("*") if p.is_file()}
-    kept = {f for f in files if not f.startswith("crops/") and not f.endswith(".lock")}
-    [faces] = (results / "runs").glob("faces-*.npz")
-    of_run = {f"runs/{name}.json", f"runs/{name}.npz", f"weights/{name}.md", f"weights/{name}.pt"}
-    assert kept == {*of_run, f"runs/{faces.name}"}
 
 
 def test_a_model_card_says_how_good_and_its_commands_run(tiny_300w, results, monkeypatch, capsys):

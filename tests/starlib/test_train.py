@@ -36,8 +36,14 @@ def saved(model, path):
     return read_start(path)
 
 
-def test_fine_tuning_starts_from_the_weights_of_another_run(tmp_path):
-    start = saved(train(CONFIG, crops(), SCHEME).model, tmp_path / "run.pt")
+@pytest.fixture(scope="module")
+def trained():
+    """The training of CONFIG, to which others are compared."""
+    return train(CONFIG, crops(), SCHEME)
+
+
+def test_fine_tuning_starts_from_the_weights_of_another_run(trained, tmp_path):
+    start = saved(trained.model, tmp_path / "run.pt")
     gentle = dataclasses.replace(CONFIG, seed=5, epochs=1, learning_rate=1e-9, start=start.digest)
     tuned = train(gentle, crops(), SCHEME, start=start).model
     for name, values in tuned.named_parameters():  # batch norm's statistics are of the new faces
@@ -71,11 +77,12 @@ def test_learning_rate_falls_tenfold_where_the_paper_has_it():
     assert rates[0] == 1e-3 and rates[-1] == pytest.approx(1e-6)
 
 
-def test_the_same_seed_gives_the_same_weights_and_another_seed_others():
-    one, two = (train(CONFIG, crops(), SCHEME).model for _ in range(2))
-    other = train(dataclasses.replace(CONFIG, seed=1), crops(), SCHEME).model
-    assert torch.equal(weights(one), weights(two))
-    assert not torch.equal(weights(one), weights(other))
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(trained):
+    again, other = (
+        train(dataclasses.replace(CONFIG, seed=seed), crops(), SCHEME).model for seed in (0, 1)
+    )
+    assert torch.equal(weights(trained.model), weights(again))
+    assert not torch.equal(weights(trained.model), weights(other))
 
 
 def test_the_weights_of_the_result_are_the_average_over_the_steps(tmp_path):
@@ -111,15 +118,14 @@ def test_training_draws_nothing_from_the_global_random_state():
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_a_stopped_training_goes_on_to_the_same_weights(tmp_path):
-    expected = train(CONFIG, crops(), SCHEME)
+def test_a_stopped_training_goes_on_to_the_same_weights(trained, tmp_path):
     checkpoint = tmp_path / "run.pt"
     with pytest.raises(StoppedError, match="after epoch 1"):
         train(CONFIG, crops(), SCHEME, checkpoint=checkpoint, stop=lambda: True)
     resumed = train(CONFIG, crops(), SCHEME, checkpoint=checkpoint)
-    assert torch.equal(weights(resumed.model), weights(expected.model))
+    assert torch.equal(weights(resumed.model), weights(trained.model))
     for name in ("loss", "error", "learning_rate"):
-        assert resumed.curves[name] == expected.curves[name]
+        assert resumed.curves[name] == trained.curves[name]
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")  # torch's own

@@ -86,9 +86,6 @@ cost_views.growth_table(record)
 # %% tags=["folded"]
 cost_views.step_table(record)
 
-# %% tags=["folded"]
-cost_views.share_table(record)
-
 # %% [markdown]
 # ## Variants of a training step
 #

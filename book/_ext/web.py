@@ -155,16 +155,6 @@ def _notebook_links(page: str) -> str:
     return f'<p class="notebook-links">{" · ".join(links)}</p>'
 
 
-def name_citations(app: Any, doctree: nodes.document, page: str) -> None:
-    """A citation shows its reference when the pointer rests on it."""
-    entries = {c.citation_id: c.formatted_entry for c in app.env.get_domain("cite").citations}
-    for link in doctree.findall(nodes.reference):
-        identifier = link.get("refid") or link.get("refuri", "").rpartition("#")[2]
-        if identifier in entries:
-            text = entries[identifier].text.render_as("text")
-            link["reftitle"] = re.sub(r"\s+", " ", text)
-
-
 def link_terms(app: Any, doctree: nodes.document, page: str) -> None:
     """The first use of a term on a page, and each in the head of a table, leads to its definition,
     which reach.js shows beside it."""
@@ -227,7 +217,6 @@ def setup(app: Any) -> dict[str, Any]:
     app.connect("builder-inited", lambda app: app.set_html_assets_policy("per_page"), priority=900)
     app.connect("doctree-read", number_equations)
     app.connect("html-page-context", finish_page, priority=900)
-    app.connect("doctree-resolved", name_citations, priority=900)
     app.connect("doctree-resolved", link_terms, priority=901)
     app.setup_extension("sphinx.ext.autodoc")
     app.connect("autodoc-process-docstring", read_docstring, priority=400)

@@ -106,12 +106,12 @@ def _predict(options: argparse.Namespace) -> int:
     failed = False
     with tqdm(given, unit="file", disable=None) as bar:
         for source in bar:
-            messages, found = _predict_source(source, job)
-            for message in messages:
-                tqdm.write(f"error: {message}", file=sys.stderr)
+            try:
+                tqdm.write(f"{source.path}: {_predict_source(source, job)}")
+            except DataError as error:
                 failed = True
-            if found:
-                tqdm.write(f"{source.path}: {found}")
+                for problem in error.problems:
+                    tqdm.write(f"error: {problem}", file=sys.stderr)
     if "csv" in options.format and job.rows:
         table = io.StringIO()
         rows = [table_header(detector.scheme), *job.rows]
@@ -120,23 +120,21 @@ def _predict(options: argparse.Namespace) -> int:
     return 2 if failed else 0
 
 
-def _predict_source(source: Source, job: _Job) -> tuple[list[str], str]:
-    """Problems of a file's pictures, and a line on their faces; output is written."""
+def _predict_source(source: Source, job: _Job) -> str:
+    """A line on the faces of a file's pictures, whose output is written. DataError for a picture
+    that cannot be read, and where no face was found."""
     out, counts = job.options.out, list[int]()
     drawn = _drawn(source, job, counts)
-    try:
-        if source.video and "mp4" in job.options.format:
-            atomically(out / f"{source.name}.mp4", lambda path: write_film(path, drawn))
-        for _ in drawn:  # all of them, unless the film took them
-            pass
-    except DataError as error:
-        return error.problems, ""
+    if source.video and "mp4" in job.options.format:
+        atomically(out / f"{source.name}.mp4", lambda path: write_film(path, drawn))
+    for _ in drawn:  # all of them, unless the film took them
+        pass
     where = f" in {len(counts)} frames" if source.video else ""
     if not (faces := sum(counts)):
         said = f"expected a face, none was found{where or ' in it'}; --box says where it is"
-        return [f"{source.path}: {said}"], ""
+        raise DataError(f"{source.path}: {said}")
     count = f"{faces} face{'s' * (faces > 1)}{where}"
-    return [], f"{count} of {job.detector.scheme.points} points, {out / source.name}"
+    return f"{count} of {job.detector.scheme.points} points, {out / source.name}"
 
 
 def _drawn(

@@ -188,20 +188,15 @@ class StackedHourglass(nn.Module):
         for stack in self.stacks:
             maps, x = stack(x, heat)
             heat = maps["heat"]
-            outputs.append(self._output(**maps))
+            outputs.append(self._output(maps))
         return outputs
 
-    def _output(
-        self,
-        heat: Tensor,
-        edge: Tensor | None = None,
-        point: Tensor | None = None,
-        scale: Tensor | None = None,
-    ) -> StackOutput:
+    def _output(self, maps: dict[str, Tensor]) -> StackOutput:
+        heat, edge, point = maps["heat"], maps.get("edge"), maps.get("point")
         if edge is not None and point is not None:
             membership = self.membership.to(edge.dtype)
             on_none = (membership.sum(1) == 0).to(edge.dtype)
             mask = torch.einsum("ne,behw->bnhw", membership, edge) + on_none[:, None, None]
             heat = heat * mask * point
         landmarks = peak_positions(heat) if self.sigmoid else soft_argmax(heat, self.grid)
-        return StackOutput(landmarks, heat, point, edge, scale)
+        return StackOutput(landmarks, heat, point, edge, maps.get("scale"))

@@ -8,7 +8,6 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 import edits
 import prepare
-import stylesheets
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -122,7 +121,7 @@ def test_a_page_of_other_records_says_nothing_of_the_committed_ones_and_has_no_e
             new_code_cell("import x"),
             new_markdown_cell("## Empty"),
             new_code_cell("show()", outputs=[finding]),
-            new_code_cell("page.effect_table if page.run else None"),
+            new_code_cell("page.effect_table if page.comparisons else None"),
             new_markdown_cell("## Full"),
             new_markdown_cell("Ours fell.", metadata=committed),
             new_code_cell("table()", outputs=[table]),
@@ -133,17 +132,3 @@ def test_a_page_of_other_records_says_nothing_of_the_committed_ones_and_has_no_e
     assert [c.source for c in notebook.cells] == [
         "# Title", "import x", "## Full", "table()", "## Words",
     ]  # fmt: skip
-
-
-CSS = """@import "x.css"; /* .gone { } */ a, .kept:hover, .gone { color: red; }
-@media (min-width: 1px) { .gone .kept { top: 0 } .kept::after { content: "}"; } }
-.gone { left: 0 } div:not(.gone) { right: 0 } @font-face { font-family: F; }"""
-
-
-def test_style_sheets_keep_what_the_pages_can_use():
-    left = stylesheets.pruned(CSS, {"kept"})
-    assert left.splitlines()[0] == '@import "x.css";'
-    assert "a,.kept:hover{color: red;}" in left
-    assert '.kept::after{content: "}";}' in left
-    assert "div:not(.gone){right: 0}" in left and "@font-face { font-family: F; }" in left
-    assert "left: 0" not in left and "top: 0" not in left

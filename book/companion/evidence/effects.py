@@ -21,15 +21,9 @@ from starlib.schemes import normalisations
 def face_errors(
     run: Run, subset: str | None = None, against: str = "target", region: str | None = None
 ) -> NDArray:
-    """NME [F] of each test face of a run, recomputed from its stored landmarks.
-
-    Args:
-        subset: one of the data set's subsets of faces; after a comma the name of another of
-            `starlib.schemes.normalisations`, as in a run's metrics.
-        against: "target", the labels; or "clean", the true landmarks where they are known.
-        region: the mean over these landmarks alone (`companion.evidence.regions`); default all that
-            the scheme scores.
-    """
+    """NME [F] of each test face of a run, recomputed from its stored landmarks: of a subset (after
+    a comma another of `starlib.schemes.normalisations`, as in a run's metrics), against "target",
+    the labels, or "clean", the true landmarks, and over all scored landmarks or a region's."""
     name, _, kind = (subset or "").partition(", ")
     errors = point_errors(run, against, kind)
     if region is None:
@@ -122,10 +116,6 @@ def comparison_effects(
     """Comparison -> effect, for those of an experiment that are asked for (all); `which` as in
     `face_errors`. Where runs are missing, the effect says so."""
     chosen = list(experiment.comparisons) if comparisons is None else list(comparisons)
-    for name in chosen:
-        if name not in experiment.comparisons:
-            known = ", ".join(experiment.comparisons)
-            raise ValueError(f"comparisons: expected some of {known}; got {name!r}")
     pairs = [experiment.comparisons[name] for name in chosen]
     arms = list(dict.fromkeys(arm for p in pairs for arm in (p.without, p.with_)))
     runs = records.arm_runs(experiment, dataset, scale, seeds, arms) if arms else {}

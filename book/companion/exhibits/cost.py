@@ -50,6 +50,8 @@ def summary_table(record: dict[str, Any]) -> pd.DataFrame:
     rows = {
         "STAR on all stacks, of a training step": f"{100 * values['star']:.2f} %",
         "STAR instead of the regression loss adds": f"{100 * values['added']:.2f} %",
+        "the same, of whole steps": f"{100 * values['added, whole steps']:.2f} %",
+        "all but the network's two passes": f"{100 * values['not network']:.2f} %",
         "literal Eqs. 3-6, loss only, largest batch": (
             f"{costs.ratios(longest)['transcription']:.0f} times as long"
         ),
@@ -142,18 +144,6 @@ def step_table(record: dict[str, Any]) -> pd.DataFrame:
     return _table(rows)
 
 
-def share_table(record: dict[str, Any]) -> pd.DataFrame:
-    """What STAR is of a training step, in %."""
-    texts = {
-        "star": "STAR on all four stacks, timed alone",
-        "added": "STAR instead of the regression loss, both timed alone",
-        "added, whole steps": "step with STAR over step without, minus one",
-        "not network": "all but the network's forward and backward pass",
-    }
-    values = costs.shares(record)
-    return _table((t, {"% of the step": percent(values[name])}) for name, t in texts.items())
-
-
 def host_table(record: dict[str, Any]) -> pd.DataFrame:
     """Time of the processor to augment a batch for a GPU, and to draw noise as protocol 1 did."""
     host = record["host"]
@@ -203,7 +193,7 @@ def inference_table(record: dict[str, Any]) -> pd.DataFrame:
 
 PRINTED = {  # part of a record -> its tables
     "loss": (loss_table, ratio_table, situation_table, growth_table),
-    "step": (step_table, share_table),
+    "step": (step_table,),
     "host": (host_table,),
     "inference": (inference_table,),
     "variants": (variants_table, compile_table),

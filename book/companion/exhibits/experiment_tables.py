@@ -12,7 +12,7 @@ from companion.evidence import ambiguity, breakdown
 from companion.evidence.effects import comparison_effects, seed_means
 from companion.evidence.hypotheses import noise_rule
 from companion.evidence.rules import measured_effects
-from companion.evidence.statistics import Effect
+from companion.evidence.statistics import Effect, counted
 from companion.exhibits import cells
 from companion.exhibits.tables import by_arm, label
 from companion.experiments.experiment import Comparison
@@ -28,7 +28,7 @@ LEVELS = {share: float(stats.chi2.ppf(share, 2)) for share in (0.5, 0.9, 0.95)}
 
 
 def _parts_table(
-    effects: Mapping[str, Mapping[str, Effect]], part: str, value: str, seeds: bool
+    effects: Mapping[str, Mapping[str, Effect]], part: str, value: str
 ) -> pd.DataFrame:
     """Comparison -> part -> effect, a row for each: the values without and with, in %, and the
     signed change relative to the value without."""
@@ -43,8 +43,9 @@ def _parts_table(
                 f"{value} with (%)": cells.percent(effect.means[1]),
                 "effect in points [95 %]": cells.effect(effect),
                 "change (%)": cells.Cell(f"{change:+.0f}" if round(change) else "0", {"": change}),
+                "seeds": counted(effect.seeds),
             }
-            rows.append(row | ({"seeds": " / ".join(map(str, effect.seeds))} if seeds else {}))
+            rows.append(row)
     return cells.table_of(rows, "comparison")
 
 
@@ -56,7 +57,7 @@ def region_table(runs: ArmRuns, comparisons: Mapping[str, Comparison]) -> pd.Dat
         name: {region: effect for region, effect in by_region.items() if effect.decidable}
         for name, by_region in effects.items()
     }
-    return _parts_table(kept, "landmarks", "spread", seeds=False)
+    return _parts_table(kept, "landmarks", "spread")
 
 
 def region_errors(runs: ArmRuns, comparisons: Mapping[str, Comparison]) -> pd.DataFrame:
@@ -200,7 +201,7 @@ def direction_table(runs: ArmRuns, comparisons: Mapping[str, Comparison]) -> pd.
     """Effect on the error along and across the ambiguous direction, against the truth."""
     effects = {name: breakdown.direction_effects(runs, p) for name, p in comparisons.items()}
     kept = {name: both for name, both in effects.items() if all(e.run for e in both.values())}
-    return _parts_table(kept, "direction", "error", seeds=True)
+    return _parts_table(kept, "direction", "error")
 
 
 NOISE = {  # data set of rendered faces -> the known noise of its labels

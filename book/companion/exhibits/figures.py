@@ -187,8 +187,6 @@ def curves(
             and "width", mean standard deviation of the heatmaps, both in [-1, 1] of the view;
             "loss"; or "gradient", its norm. Older records lack "width" and "gradient".
     """
-    if curve not in CURVE_AXES:
-        raise ValueError(f"curve: expected one of {', '.join(CURVE_AXES)}, got {curve!r}")
     name, unit = CURVE_AXES[curve]
     kept = {}  # arm -> a column for each seed, a row for each epoch
     for arm, by_seed in runs.items():

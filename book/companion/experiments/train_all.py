@@ -45,8 +45,7 @@ def run_all(
     runs where; its workers must see the folders of results and data. Under
     `starlib.training.distributed.joined` all processes train one run after the other together.
 
-    After `minutes` no run is begun, and those under way stop at the end of their epoch with a
-    checkpoint. A run that fails does not stop the others, unless all processes train it together;
+    A run that fails does not stop the others, unless all processes train it together;
     the first failure is raised at the end. With `anew` a record that was there and is not replaced
     counts as not finished. `anew` and `how` as in `run`; `progress`: each run under way prints a
     line now and then.

@@ -20,16 +20,14 @@ seeds = []  # one or several; empty: those of the experiment
 distances = ["l1", "smooth_l1", "l2", "wing"]
 blocks = ["basic", "dr", "aam"]  # of Table 3
 device = "auto"  # a GPU where there is one, else the CPU
-train = False  # train what the records lack; otherwise they are only read
-workers = 2  # runs side by side, when training
+train = False  # train what the records lack, on data below $STARLIB_DATA; else they are only read
 results = ""  # folder of the run records; empty: the committed ones
-data_root = ""  # folder of the data sets; empty: $STARLIB_DATA
 
 # %%
 check_list("distances", distances, str, ["l1", "smooth_l1", "l2", "wing"])
 check_list("blocks", blocks, str, ["basic", "dr", "aam"])
 page = experiment_page(
-    "ablation_distance", dataset, scale, seeds, device, train, workers, results, data_root,
+    "ablation_distance", dataset, scale, seeds, device, train, results,
     comparisons=[d if b == "basic" else f"{b} {d}" for b in blocks for d in distances],
 )  # fmt: skip
 page.finding

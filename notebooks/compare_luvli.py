@@ -15,15 +15,11 @@ dataset = "300w"
 scale = "reduced"  # smoke, reduced, long or full
 seeds = []  # one or several; empty: those of the experiment
 device = "auto"  # a GPU where there is one, else the CPU
-train = False  # train what the records lack; otherwise they are only read
-workers = 2  # runs side by side, when training
+train = False  # train what the records lack, on data below $STARLIB_DATA; else they are only read
 results = ""  # folder of the run records; empty: the committed ones
-data_root = ""  # folder of the data sets; empty: $STARLIB_DATA
 
 # %%
-page = experiment_page(
-    "compare_luvli", dataset, scale, seeds, device, train, workers, results, data_root
-)
+page = experiment_page("compare_luvli", dataset, scale, seeds, device, train, results)
 page.finding
 
 # %% [markdown]
@@ -78,9 +74,7 @@ page.subset_table
 # experiment](../disagreements.md#the-paper-with-itself).
 
 # %%
-adl = experiment_page(
-    "compare_adl", dataset, scale, seeds, device, train, workers, results, data_root
-)
+adl = experiment_page("compare_adl", dataset, scale, seeds, device, train, results)
 adl.finding
 
 # %%

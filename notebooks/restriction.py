@@ -16,15 +16,11 @@ dataset = "300w"
 scale = "reduced"  # smoke, reduced, long or full
 seeds = []  # one or several; empty: those of the experiment
 device = "auto"  # a GPU where there is one, else the CPU
-train = False  # train what the records lack; otherwise they are only read
-workers = 2  # runs side by side, when training
+train = False  # train what the records lack, on data below $STARLIB_DATA; else they are only read
 results = ""  # folder of the run records; empty: the committed ones
-data_root = ""  # folder of the data sets; empty: $STARLIB_DATA
 
 # %%
-page = experiment_page(
-    "restriction", dataset, scale, seeds, device, train, workers, results, data_root
-)
+page = experiment_page("restriction", dataset, scale, seeds, device, train, results)
 page.finding
 
 # %% [markdown]
@@ -103,7 +99,7 @@ experiment_tables.collapse_table(page.by_arm)
 
 # %%
 tricks = experiment_page(
-    "weight_and_tricks", dataset, scale, seeds, device, train, workers, results, data_root,
+    "weight_and_tricks", dataset, scale, seeds, device, train, results,
     need_runs=False,
 )  # fmt: skip
 tricks.finding
@@ -127,7 +123,7 @@ experiment_tables.width_table(tricks.by_arm, tricks.pairs) if tricks.run else No
 
 # %%
 released = experiment_page(
-    "released_code", dataset, scale, seeds, device, train, workers, results, data_root,
+    "released_code", dataset, scale, seeds, device, train, results,
     need_runs=False,
 )  # fmt: skip
 released.finding

@@ -15,15 +15,11 @@ dataset = "300w"
 scale = "reduced"  # smoke, reduced, long or full
 seeds = []  # one or several; empty: those of the experiment
 device = "auto"  # a GPU where there is one, else the CPU
-train = False  # train what the records lack; otherwise they are only read
-workers = 2  # runs side by side, when training
+train = False  # train what the records lack, on data below $STARLIB_DATA; else they are only read
 results = ""  # folder of the run records; empty: the committed ones
-data_root = ""  # folder of the data sets; empty: $STARLIB_DATA
 
 # %%
-page = experiment_page(
-    "stability", dataset, scale, seeds, device, train, workers, results, data_root
-)
+page = experiment_page("stability", dataset, scale, seeds, device, train, results)
 effects = {name: stability_effects(page.by_arm, pair)["all"] for name, pair in page.pairs.items()}
 page.finding_on(effects)
 

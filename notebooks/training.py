@@ -18,16 +18,12 @@ dataset = "300w"
 scale = "reduced"  # smoke, reduced, long or full
 seeds = []  # one or several; empty: those of the experiment
 device = "auto"  # a GPU where there is one, else the CPU
-train = False  # train what the records lack; otherwise they are only read
+train = False  # train what the records lack, on data below $STARLIB_DATA; else they are only read
 measure = False  # measure the shift of the labels anew; needs the data set
-workers = 2  # runs side by side, when training
 results = ""  # folder of the run records; empty: the committed ones
-data_root = ""  # folder of the data sets; empty: $STARLIB_DATA
 
 # %%
-page = experiment_page(
-    "training_length", dataset, scale, seeds, device, train, workers, results, data_root
-)
+page = experiment_page("training_length", dataset, scale, seeds, device, train, results)
 page.finding
 
 # %% [markdown]
@@ -56,9 +52,7 @@ page.curves({d: page.arms_with(distance=d) for d in ("smooth_l1", "l2")})
 # nothing.
 
 # %%
-steps = experiment_page(
-    "step_size", dataset, scale, seeds, device, train, workers, results, data_root
-)
+steps = experiment_page("step_size", dataset, scale, seeds, device, train, results)
 steps.finding
 
 # %%
@@ -79,7 +73,7 @@ check("measure", measure, bool)
 if measure:
     by_arm = page.records.arm_runs(EXPERIMENTS["stability"], dataset)
     runs = [run for by_seed in by_arm.values() for run in by_seed.values()]
-    labels.save(labels.measure(runs, dataset, data_root or None), page.records.folder)
+    labels.save(labels.measure(runs, dataset), page.records.folder)
 measured = labels.load(page.records.folder)
 Markdown(labels.finding(measured))
 

@@ -40,22 +40,15 @@ def experiment_page(
     seeds: int | Sequence[int] = (),
     device: str = "auto",
     train: bool = False,
-    workers: int = 2,
     results: str = "",
+    workers: int = 2,
     data_root: str = "",
     comparisons: Sequence[str] | None = None,
     need_runs: bool = True,
 ) -> "Page":
-    """Read, or with `train` train, the runs of an experiment.
-
-    Args:
-        name: of companion.experiments.paper.EXPERIMENTS.
-        dataset: a data set, or your own .yml file.
-        scale: of starlib.training.config.SCALES.
-        seeds: one or several; those of the experiment if empty.
-        results: folder of the run records; if empty $STARLIB_RESULTS, else that of the checkout.
-        data_root: folder of the data sets; if empty $STARLIB_DATA.
-        comparisons: some of the experiment's; all otherwise.
+    """Read, or with `train` train, the runs of an experiment of EXPERIMENTS, or some of its
+    comparisons. The parameters are those of the notebooks, which say what each means; `workers`
+    runs are trained side by side on the data below `data_root`, or $STARLIB_DATA if it is empty.
 
     ValueError names a parameter that is not of its type, and the folder where it holds none of the
     runs, unless `need_runs` is False.

@@ -24,16 +24,14 @@ NAME = "label_shift.json"
 QUARTERS = 4
 
 
-def measure(
-    runs: Sequence[Run], dataset: str = "300w", data_root: Path | str | None = None
-) -> dict[str, Any]:
+def measure(runs: Sequence[Run], dataset: str = "300w") -> dict[str, Any]:
     """Mean of predicted minus labelled landmarks over runs and faces, in pixels of the pictures and
     in % of the inter-ocular distance, by source folder and by quarter of the face's size.
 
     Needs the data set's test faces, for their boxes; raises DataError without them and ValueError
     if the runs were tested on other faces.
     """
-    faces = load_dataset(dataset, "test", data_root)
+    faces = load_dataset(dataset, "test")
     side = landmark_boxes(faces.landmarks)[:, 2]
     ocular = faces.scheme.unit(faces.landmarks)
     shift = np.zeros((len(faces), 2))

@@ -241,17 +241,21 @@ def describe(config: RunConfig) -> str:
     return f"{config.dataset} {config.scale} {varied_arm(config)} seed {config.seed}"
 
 
-NUMBERS = ("image_size", "epochs", "batch_size", "learning_rate", "loss_weight", "ema_half_life")
+SAID = {  # by `arm`, or no part of one
+    *("dataset", "seed", "scale", "protocol", "loss", "distance", "restriction", "weight"),
+    *("adl_ratio", "dr", "aam", "covariance", "backbone", "output"),
+}
 
 
 def varied_arm(config: RunConfig) -> str:
     """An arm with what is not usual at its scale, or at `reduced` where sizes are of no scale."""
     usual = RunConfig.at("reduced" if config.scale == "custom" else config.scale, config.dataset)
     words = [arm(config)]
-    for name in (*NUMBERS, "convention", "augmentation", "crop", "precision"):
-        value = getattr(config, name)
-        text = f"{value:g}" if name in NUMBERS else value
-        words += [f"{name.replace('_', ' ')} {text}"] * (value != getattr(usual, name))
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if field.name not in SAID and value != getattr(usual, field.name):
+            text = f"{value:g}" if isinstance(value, float) else value
+            words.append(f"{field.name.replace('_', ' ')} {text}")
     return " ".join(words)
 
 

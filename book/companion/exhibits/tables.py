@@ -1,6 +1,5 @@
 """Tables of the book: the paper's numbers beside those recomputed from the run records."""
 
-import dataclasses
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,19 +15,7 @@ from companion.experiments.experiment import Experiment
 from companion.experiments.records import ArmRuns
 from starlib.runs.records import Run
 from starlib.schemes import is_path
-from starlib.training.config import SCALES, RunConfig, arm
-
-NAMES = (
-    ("regression ", ""),
-    ("star-value", "STAR"),
-    ("star-", "STAR "),
-    ("smooth_l1", "smooth-l1"),
-)
-# What `arm` says of a config, and what does not set arms apart.
-LEFT_OUT = {
-    *("dataset", "seed", "scale", "protocol", "loss", "distance", "restriction"),
-    *("weight", "adl_ratio", "dr", "aam", "covariance", "backbone", "output"),
-}
+from starlib.training.config import RunConfig, varied_arm
 
 pd.set_option("display.max_colwidth", None)  # notebooks show whole sentences
 
@@ -40,23 +27,15 @@ def label(name: str) -> str:
     words |= {"star_inside": "STAR inside d", "star_isotropic": "STAR isotropic"}
     words |= {"star_random": "STAR random", "restricted_regression": "restricted regression"}
     words |= {"awing": "AWing", "gaussian_nll": "Gaussian NLL", "laplace_nll": "Laplace NLL"}
+    words |= {"mahalanobis": "Mahalanobis", "rle": "RLE"}
     words |= {f"category-{x}": f"category {x.upper()}" for x in "abc"}
     return re.sub(rf"\b({'|'.join(words)})\b", lambda word: words[word[0]], name)
 
 
 def arm_name(config: RunConfig) -> str:
     """What sets a config's arm apart from the others of its data set, in a few words."""
-    name = arm(config)
-    for old, new in NAMES:
-        name = name.replace(old, new)
-    scale = config.scale if config.scale in SCALES else "reduced"
-    usual = RunConfig.at(scale, config.dataset)
-    words = [
-        f"{field.name.replace('_', ' ')} {getattr(config, field.name)}"
-        for field in dataclasses.fields(config)
-        if field.name not in LEFT_OUT and getattr(config, field.name) != getattr(usual, field.name)
-    ]
-    return ", ".join([name, *words] + ([scale] if scale != "reduced" else []))
+    name = label(re.sub(r"^regression |-value\b", "", varied_arm(config))).replace("STAR-", "STAR ")
+    return name if config.scale in ("reduced", "custom") else f"{name}, {config.scale}"
 
 
 def effect_table(

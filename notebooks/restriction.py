@@ -105,13 +105,13 @@ tricks = experiment_page(
 tricks.finding
 
 # %%
-tricks.forest() if tricks.run else None
+tricks.forest() if tricks.comparisons else None
 
 # %% tags=["folded"]
-tricks.effect_table if tricks.run else None
+tricks.effect_table if tricks.comparisons else None
 
 # %% tags=["folded"]
-experiment_tables.width_table(tricks.by_arm, tricks.pairs) if tricks.run else None
+experiment_tables.width_table(tricks.by_arm, tricks.pairs) if tricks.comparisons else None
 
 # %% [markdown]
 # ## The form of the released code
@@ -129,10 +129,10 @@ released = experiment_page(
 released.finding
 
 # %%
-released.forest() if released.run else None
+released.forest() if released.comparisons else None
 
 # %% tags=["folded"]
-released.effect_table if released.run else None
+released.effect_table if released.comparisons else None
 
 # %% [markdown]
 # ## How the trainings went

@@ -62,8 +62,6 @@ def test_plain_l2_improves_beyond_the_epochs_of_the_settled_scale_as_its_page_sa
 @pytest.mark.parametrize(
     ("file", "words", "experiment"),
     [
-        ("book/statements.yml", "is not known yet", "longer"),
-        ("notebooks/training.py", "its three seeds at 120 epochs are not finished", "longer"),
         ("notebooks/mechanism.py", "the same controls with", "controls"),
     ],
 )

@@ -30,6 +30,7 @@ SHOWN_ON = {  # experiment -> its page, where that has another name
     "weight_and_tricks": "experiments/restriction", "released_code": "experiments/restriction",
     "noise": "experiments/mechanism", "controls": "experiments/mechanism", "schedule": "reproduce",
     "training_length": "experiments/training", "step_size": "experiments/training",
+    "longer": "experiments/training",
 }  # fmt: skip
 EXTRA = (  # what is no experiment of arms: title, place in the paper, page
     ("The framework", "Figure 2", "method"),

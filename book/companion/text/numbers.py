@@ -11,7 +11,7 @@ from companion.evidence.effects import comparison_weights, short_and_settled
 from companion.evidence.limits import chosen_epoch, cut_off, processor_difference, shift_cost
 from companion.evidence.mechanism import comparable, line
 from companion.evidence.published import published
-from companion.evidence.statistics import bounds, counted, interval, points
+from companion.evidence.statistics import ENOUGH, bounds, counted, interval, points
 from companion.exhibits import labels, play
 from companion.experiments.experiment import SETTLED_SCALE
 from companion.experiments.paper import EXPERIMENTS
@@ -157,7 +157,7 @@ def released(records: Records) -> dict[str, str]:
         [drop for run in by_arm[arm].values() if (drop := chosen_epoch(run)) is not None]
         for arm in (RELEASED["form"], RELEASED_BASELINE)
     ]
-    if all(chosen):
+    if min(map(len, chosen)) >= ENOUGH:
         star, baseline = (points(float(np.mean(drops))) for drops in chosen)
         how = f"released form, `long`, {counted([*map(len, chosen)])} seeds"
         found["epoch"] = f"{star} for STAR loss, {baseline} for the baseline ({how})"

@@ -134,6 +134,7 @@ def _check_parts(run: Run) -> None:
     values = [v for part in (*run.metrics.values(), run.calibration) for v in part.values()]
     values += [v for curve in run.curves.values() for v in curve]
     numbers = all(type(value) in (int, float) for value in values)
+    numbers &= all(isinstance(curve, list) for curve in run.curves.values())
     if not (numbers and run.metrics and "loss" in run.curves and isinstance(run.arrays, str)):
         raise ValueError("expected numbers in metrics, curves and calibration, and arrays' hash")
     run.provenance.keys()

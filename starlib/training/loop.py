@@ -164,9 +164,16 @@ class Faces:
 
     On a GPU the crops are copied there if they take at most GPU_SHARE of its free memory.
     Otherwise each batch is read from the memory-mapped store, so that memory does not grow with it.
+    ValueError for infinite landmarks, which augmentation could turn into NaN, the unlabelled ones.
     """
 
     def __init__(self, crops: CropStore, count: int, device: torch.device):
+        infinite = np.isinf(crops.landmarks[:count]).any((1, 2))
+        if infinite.any():
+            raise ValueError(
+                "crops: expected finite landmarks, or NaN where unlabelled, "
+                f"face {int(infinite.argmax())} has infinite ones"
+            )
         self.stored, self.device, self.count = crops.images[:count], device, count
         self.landmarks = torch.from_numpy(crops.landmarks[:count]).to(device)
         free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else 0

@@ -51,6 +51,8 @@ def test_a_data_set_that_the_paper_lacks_has_ours_alone(tmp_path):
     write_arms(ABLATION, "synthface", tmp_path, NMES)
     table = table_of(tmp_path, "synthface", ["l2"])
     assert list(table.columns) == ["without → with (%)", "effect in points [95 %]"]
+    with pytest.raises(ValueError, match="comparisons: expected one of l1, .*, got 'l3'"):
+        table_of(tmp_path, "synthface", ["l3"])
 
 
 def test_a_table_takes_a_subset_and_a_region(tmp_path):
@@ -84,6 +86,8 @@ def test_what_the_book_shows_can_be_drawn_from_any_set_of_runs(tmp_path):
         assert len(run_tables.run_table(every)) == len(every)
         assert bool(run_tables.sources(every, ABLATION.configs("300w"))) == bool(every)
         assert tables.against_truth(runs).empty
+    with pytest.raises(ValueError, match="curve: expected one of error"):
+        figures.curves({}, curve="nonsense")
 
 
 def test_errors_over_a_number_are_drawn_by_distance_and_those_without_runs_are_not(tmp_path):

@@ -251,6 +251,8 @@ def test_known_directions_are_recognised(tmp_path):
         assert len(np.unique(ambiguity.strength(noise, measure))) < 10  # of 98: most are tied
     older = write_run(experiment.config("l2", "synthface", 0), tmp_path, 0.05)
     assert np.isnan(ambiguity.angle_to_noise(older))
+    with pytest.raises(ValueError, match="dataset: expected one of synthface"):
+        ambiguity.noise_covariance("300w", 4)
 
 
 @pytest.mark.parametrize("degrees", [20, -20])

@@ -141,6 +141,15 @@ def test_a_field_of_another_type_is_named_or_changes_no_number(record, place, va
     same(found, expected)
 
 
+@pytest.mark.parametrize("curve", ["", {}])
+def test_a_curve_that_is_no_list_is_named(record, curve):
+    said = json.loads(record.content)
+    said["curves"]["loss"] = curve
+    assert "expected numbers in metrics, curves" in outcome(
+        record.path, json.dumps(said).encode(), record.arrays
+    )
+
+
 def test_arrays_that_run_code_when_they_are_unpickled_are_refused(record, tmp_path):
     path, content, _, _ = record
     harm = tmp_path / "harm"

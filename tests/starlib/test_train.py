@@ -181,6 +181,13 @@ def test_a_diverged_training_is_an_error_and_leaves_no_checkpoint(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_infinite_landmarks_are_an_error_and_not_unlabelled():
+    broken = crops()
+    broken.landmarks[3, 7, 0] = np.inf
+    with pytest.raises(ValueError, match="crops: expected finite landmarks, .* face 3 has"):
+        train(CONFIG, broken, SCHEME)
+
+
 def test_scales_name_valid_configs():
     for scale in SCALES:
         config = RunConfig.at(scale, "synthface")

@@ -21,6 +21,8 @@ SMALLEST = 1e-6  # of the eigenvalues in a ratio, in the square of [-1, 1] of a 
 def noise_covariance(dataset: str, faces: int) -> NDArray[np.float64]:
     """Covariance [F, 98, 2, 2] of the labels' noise for the first test faces, in the pictures'
     [-1, 1]; without noise that of strength 1, for its directions."""
+    if dataset not in VARIANTS:
+        raise ValueError(f"dataset: expected one of {', '.join(VARIANTS)}, got {dataset!r}")
     seed, count = SPLITS["test"]
     strength = VARIANTS[dataset][0] or 1.0
     return place_faces(min(faces, count), seed, strength).covariance.double().numpy()

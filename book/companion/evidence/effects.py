@@ -14,6 +14,7 @@ from companion.evidence.statistics import Effect, contrast
 from companion.experiments.experiment import SETTLED_SCALE, Experiment
 from companion.experiments.records import ArmRuns, Records
 from starlib import metrics
+from starlib.checks import one_of
 from starlib.runs.records import Run
 from starlib.schemes import normalisations
 
@@ -116,6 +117,8 @@ def comparison_effects(
     """Comparison -> effect, for those of an experiment that are asked for (all); `which` as in
     `face_errors`. Where runs are missing, the effect says so."""
     chosen = list(experiment.comparisons) if comparisons is None else list(comparisons)
+    for name in chosen:
+        one_of(experiment.comparisons).check("comparisons", name)
     pairs = [experiment.comparisons[name] for name in chosen]
     arms = list(dict.fromkeys(arm for p in pairs for arm in (p.without, p.with_)))
     runs = records.arm_runs(experiment, dataset, scale, seeds, arms) if arms else {}

@@ -21,6 +21,7 @@ from companion.exhibits.plotted import keep, landmark_rows
 from companion.exhibits.svg import TIPS
 from companion.exhibits.tables import label
 from companion.experiments.records import ArmRuns
+from starlib.checks import one_of
 
 # Okabe and Ito's colours; dark and light enough to tell apart in grey, with other marks beside.
 BLUE, ORANGE, GREEN, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9"
@@ -187,6 +188,7 @@ def curves(
             and "width", mean standard deviation of the heatmaps, both in [-1, 1] of the view;
             "loss"; or "gradient", its norm. Older records lack "width" and "gradient".
     """
+    one_of(CURVE_AXES).check("curve", curve)
     name, unit = CURVE_AXES[curve]
     kept = {}  # arm -> a column for each seed, a row for each epoch
     for arm, by_seed in runs.items():

@@ -4,7 +4,7 @@
 # docker run --rm --gpus all starlib .venv/bin/python -m companion train --queue
 FROM python:3.12-slim-bookworm
 
-RUN apt-get update && apt-get install -y --no-install-recommends chromium git make \
+RUN apt-get update && apt-get install -y --no-install-recommends chromium git libatomic1 make \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /starlib
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu

@@ -60,10 +60,11 @@ def without_rights(folder: Path) -> Iterator[None]:
         return
     nobody = 65534
     modes = {path: stat.S_IMODE(path.stat().st_mode) for path in folder.parents}
-    closed = {path: mode for path, mode in modes.items() if not mode & stat.S_IXOTH}
+    enter = stat.S_IXGRP | stat.S_IXOTH  # root's group stays among the other user's
+    closed = {path: mode for path, mode in modes.items() if mode & enter != enter}
     try:
         for path, mode in closed.items():
-            path.chmod(mode | stat.S_IXOTH)
+            path.chmod(mode | enter)
         for path in (folder, *folder.rglob("*")):
             os.chown(path, nobody, nobody, follow_symlinks=False)
         os.setegid(nobody)

@@ -18,7 +18,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 HOST = "book.test"
 MIME = {".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm"}
-MISSING = "NOT CHECKED: no chromium here; `apt-get install chromium libatomic1` lets the browser tests run"
+MISSING = "NOT CHECKED: no chromium; browser tests need `apt-get install chromium libatomic1`"
 
 
 @dataclass

@@ -8,7 +8,8 @@
 # %%
 from IPython.display import Markdown
 
-from companion.exhibits import labels
+from companion.evidence.effects import effects_by_length
+from companion.exhibits import figures, labels
 from companion.exhibits.run_tables import run_table
 from companion.experiments.experiment import SETTLED_SCALE
 from companion.experiments.paper import EXPERIMENTS
@@ -25,23 +26,18 @@ results = ""  # folder of the run records; empty: the committed ones
 
 # %%
 page = experiment_page("training_length", dataset, scale, seeds, device, train, results)
-page.finding
+longer = experiment_page("longer", "300w", SETTLED_SCALE, results=results, need_runs=False)
+by_length = effects_by_length(page.records)
+page.finding_on(by_length | longer.effects)
 
 # %% [markdown]
-# ## The length of the training
+# ## Eighteen epochs and sixty
 #
-# These trainings have early milestones and hardly improve after them. With late milestones, l2
-# without STAR comes nearer to smooth-l1 the longer it trains, at 120 epochs as near as in the paper
-# ([How `long` is chosen](../reproduce.md#what-it-takes)).
+# Every comparison of [Table 3](ablation_distance.ipynb) that is finished at both lengths. The
+# longer training has [late milestones](../reproduce.md#how-long-is-chosen).
 
 # %%
-page.forest()
-
-# %%
-page.effect_table
-
-# %%
-page.curves({d: page.arms_with(distance=d) for d in ("smooth_l1", "l2")})
+figures.forest(by_length)
 
 # %% [markdown]
 # ## Twice the epochs of the settled scale
@@ -49,12 +45,19 @@ page.curves({d: page.arms_with(distance=d) for d in ("smooth_l1", "l2")})
 # Plain l2 improves most with a longer training, and that could be all that STAR loss gains with it.
 # So both are trained for 120 epochs, by a rule that was written before.
 
-# %%
-longer = experiment_page("longer", "300w", SETTLED_SCALE, results=results, need_runs=False)
-longer.finding
-
 # %% tags=["folded"]
 longer.effect_table
+
+# %% [markdown]
+# ## Longer with early milestones
+#
+# Trained for 60 and 180 epochs with the milestones of 18, networks hardly improve after them.
+
+# %% tags=["folded"]
+page.effect_table
+
+# %%
+page.curves({d: page.arms_with(distance=d) for d in ("smooth_l1", "l2")})
 
 # %% [markdown]
 # ## The size of the steps

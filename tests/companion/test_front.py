@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from companion.evidence.breakdown import stability_effects
-from companion.evidence.effects import seed_means
+from companion.evidence.effects import effects_by_length, seed_means
 from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import Records
 from companion.page import Page, experiment_page
@@ -45,6 +45,9 @@ def test_the_committed_records_bear_each_page_s_sentence(committed, key):
     effects = page.effects
     if name == "stability":
         effects = {n: stability_effects(page.by_arm, pair)["all"] for n, pair in page.pairs.items()}
+    if name == "training_length":
+        longer = experiment_page("longer", dataset, "long", results=str(committed.folder))
+        effects = effects_by_length(committed) | longer.effects
     statement = STATEMENTS[key](effects)
     assert statement.holds, statement.text
     assert re.search(r"\d\.\d\d", statement.text)

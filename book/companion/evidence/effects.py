@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 from companion.evidence.published import published_values
 from companion.evidence.statistics import Effect, contrast
 from companion.experiments.experiment import SETTLED_SCALE, Experiment
+from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.records import ArmRuns, Records
 from starlib import metrics
 from starlib.checks import one_of
 from starlib.runs.records import Run
 from starlib.schemes import normalisations
+from starlib.training.config import SCALES
 
 
 def face_errors(
@@ -86,14 +88,33 @@ def comparison_weights(
 
 
 def short_and_settled(
-    records: Records, experiment: Experiment, weights: Mapping[str, float]
+    records: Records,
+    experiment: Experiment,
+    weights: Mapping[str, float],
+    published: float | None = None,
 ) -> dict[str, Effect]:
     """Scale -> contrast of arms (name -> weight) on 300-W: at `reduced`, and at the settled scale
     once all planned runs of the arms are finished."""
     planned = experiment.configs("300w", SETTLED_SCALE, arms=list(weights))
-    scales = ("reduced",) if records.missing(planned) else ("reduced", SETTLED_SCALE)
+    settled = planned and not records.missing(planned)
+    scales = ("reduced", SETTLED_SCALE) if settled else ("reduced",)
     by_scale = {s: records.arm_runs(experiment, "300w", s, arms=list(weights)) for s in scales}
-    return {scale: arms_effect(runs, weights) for scale, runs in by_scale.items()}
+    return {scale: arms_effect(runs, weights, published) for scale, runs in by_scale.items()}
+
+
+def effects_by_length(records: Records) -> dict[str, Effect]:
+    """Comparison and epochs -> effect of STAR loss on 300-W, for those of Table 3 of which all
+    runs of the settled scale are finished: after 18 epochs and after 60."""
+    table3 = EXPERIMENTS["ablation_distance"]
+    effects = {}
+    for name, pair in table3.comparisons.items():
+        weights = comparison_weights(table3, [name])
+        published = mean_published(table3, [name], "300w")
+        lengths = short_and_settled(records, table3, weights, published)
+        of_star = table3.arms[pair.without].value("loss") == "regression"
+        if of_star and len(lengths) == 2:
+            effects |= {f"{name}, {SCALES[s]['epochs']} epochs": e for s, e in lengths.items()}
+    return effects
 
 
 def mean_published(

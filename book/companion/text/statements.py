@@ -73,13 +73,6 @@ def written(
     return Statement(entry["text"].format_map(words | values), holds and all(own))
 
 
-def training_length(e: Effects) -> Statement:
-    """The finding on 60 epochs in place of 18."""
-    pairs = [(e[f"18 epochs {d}"], e[f"60 epochs {d}"]) for d in ("l2", "smooth_l1")]
-    holds = all(s.low < long.mean < s.high and long.seeds == (1, 1) for s, long in pairs)
-    return written(SENTENCES["pages"]["training_length 300w reduced"], e, holds)
-
-
 def step_size(e: Effects) -> Statement:
     """The finding on other learning rates and factors of the loss."""
     pairs = EXPERIMENTS["step_size"].comparisons
@@ -91,7 +84,6 @@ def step_size(e: Effects) -> Statement:
 
 STATEMENTS: dict[tuple[str, ...], Callable[[Effects], Statement]] = {
     **{tuple(key.split()): partial(written, entry) for key, entry in SENTENCES["pages"].items()},
-    ("training_length", "300w", "reduced"): training_length,
     ("step_size", "300w", "reduced"): step_size,
 }
 

@@ -122,7 +122,7 @@ annotators.table(people)
 # divides both errors by the same $\sqrt{(\lambda_1 + \lambda_2)/2}$, the width without the
 # direction; *random directions* have $\lambda_1$ along a random direction; *detach* has no value
 # term; *l2 with restriction* has that term alone, beside plain l2. Positive: the first of the two
-# is better. A control stands here once all its planned seeds are run.
+# is better. With AAM the width and the directions are exchanged as well.
 
 # %%
 parts = experiment_page("controls", "300w", SETTLED_SCALE, results=results, need_runs=False)
@@ -188,7 +188,6 @@ run_table(page.records.of(config for configs in every for config in configs))
 # [Small networks and short trainings](../limitations.md) are common to all experiments. Rendered
 # faces are no photographs. A correlation over arms does not say what causes what: a loss may lower
 # the test error by lowering the training error, and that is what it should do. Not yet
-# finished, with [rules written before](../claims.md#at-the-settled-scale): the same controls with
-# AAM, and trainings on the labels of one of two dentists. No control has one width for all
-# landmarks, or widths shuffled over them: one width for every direction still differs from landmark
-# to landmark, and may serve ambiguity.
+# finished, with [rules written before](../claims.md#at-the-settled-scale): trainings on the labels
+# of one of two dentists. No control has one width for all landmarks, or widths shuffled over them:
+# one width for every direction still differs from landmark to landmark, and may serve ambiguity.

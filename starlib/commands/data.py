@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from starlib.data import READERS, DataError, check_dataset
+from starlib.data import READERS, check_dataset
 from starlib.data.faces import ImageFace
 from starlib.data.fetch import fetch
 from starlib.data.own.describe import described
@@ -65,12 +65,13 @@ def _write_sheets(path: Path, faces: dict[str, list[ImageFace]], scheme: Scheme)
             if some:
                 atomically(sheet, contact_sheet(some, scheme).save)
                 print(f"{split}: look at {sheet}, faces with their points, the oddest first")
-        except (OSError, DataError) as error:
+        except (OSError, ValueError) as error:
             print(f"{split}: no contact sheet ({error})")
 
 
 def _describe(path: Path) -> int:
     """Write the .yml file that a list seems to need, unless there is one."""
+    path = path if path.name else path.resolve()  # `.` has no name
     target = path.with_suffix(".yml")
     if target.exists():
         raise ValueError(f"{path}: expected no {target}; it is not overwritten")

@@ -104,19 +104,21 @@ def _predict(options: argparse.Namespace) -> int:
     if own and (doubt := reach_doubt(detector.reach)):
         print(f"warning: {options.weights}: {doubt}", file=sys.stderr)
     failed = False
-    with tqdm(given, unit="file", disable=None) as bar:
-        for source in bar:
-            try:
-                tqdm.write(f"{source.path}: {_predict_source(source, job)}")
-            except DataError as error:
-                failed = True
-                for problem in error.problems:
-                    tqdm.write(f"error: {problem}", file=sys.stderr)
-    if "csv" in options.format and job.rows:
-        table = io.StringIO()
-        rows = [table_header(detector.scheme), *job.rows]
-        csv.writer(table, lineterminator="\n").writerows(rows)
-        write_text(options.out / TABLE, table.getvalue())
+    try:
+        with tqdm(given, unit="file", disable=None) as bar:
+            for source in bar:
+                try:
+                    tqdm.write(f"{source.path}: {_predict_source(source, job)}")
+                except DataError as error:
+                    failed = True
+                    for problem in error.problems:
+                        tqdm.write(f"error: {problem}", file=sys.stderr)
+    finally:  # an interrupt keeps the rows so far
+        if "csv" in options.format and job.rows:
+            table = io.StringIO()
+            rows = [table_header(detector.scheme), *job.rows]
+            csv.writer(table, lineterminator="\n").writerows(rows)
+            write_text(options.out / TABLE, table.getvalue())
     return 2 if failed else 0
 
 
@@ -193,4 +195,15 @@ def _checked(options: argparse.Namespace) -> list[Source]:
             drawn = (out / f"{source.name}.{ending}").resolve()
             if drawn in taken:
                 raise ValueError(f"--out: expected another folder, {drawn} would be overwritten")
+        record = out / f"{source.name}.json"
+        if "json" in options.format and record.is_file() and not _ours(record):
+            raise ValueError(
+                f"--out: expected another folder, {record} is no record of predict and would be "
+                "overwritten"
+            )
     return given
+
+
+def _ours(record: Path) -> bool:
+    """Whether a .json file is of an earlier prediction, which may be replaced."""
+    return '"starlib"' in record.read_text(encoding="utf-8", errors="replace")

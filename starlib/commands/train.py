@@ -119,7 +119,8 @@ def _trained(options: argparse.Namespace, device: str) -> int:
             report = Progress(config) if distributed.rank() == 0 else None
             finished = run(config, device, report=report, stop=late, **how)
         except StoppedError as stopped:
-            print(f"{describe(config)}: {stopped}; the same command goes on")
+            seed = f" with --seeds {config.seed}" if options.anew else ""  # not those before it
+            print(f"{describe(config)}: {stopped}; the same command{seed} goes on")
             left += 1
             continue
         if distributed.rank() == 0:

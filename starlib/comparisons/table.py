@@ -8,7 +8,7 @@ synchronisation.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -42,19 +42,16 @@ class Loss:
         "scale_tril" (landmarks and their covariance), or "coordinates" without heatmaps.
     takes: fields of `starlib.StackOutput`, in the order of the function's arguments.
     options: arguments that whoever uses the loss chooses.
-    fixed: arguments that make it this loss.
     """
 
     function: Callable[..., Any]
     head: str = "heatmaps"
     takes: tuple[str, ...] = ("heatmaps",)
     options: tuple[str, ...] = ()
-    fixed: dict[str, Any] = field(default_factory=dict)
 
     def build(self, check_values: bool = True, **options: Any) -> Callable[..., Tensor]:
         """The loss with its options among those given; a module if it has state."""
-        chosen = {name: options[name] for name in self.options}
-        chosen |= self.fixed | {"check_values": check_values}
+        chosen = {name: options[name] for name in self.options} | {"check_values": check_values}
         if isinstance(self.function, type):
             return self.function(**chosen)
         return partial(self.function, **chosen)
@@ -83,10 +80,10 @@ class CoordinateRegression(DecodedRegression):
 
 
 def _likelihood(family: str) -> tuple[Loss, ...]:
-    fixed = {"family": family}
+    of_head = partial(cholesky_nll, family=family)
     return (
-        Loss(heatmap_nll, fixed=fixed),
-        Loss(cholesky_nll, "scale_tril", ("landmarks", "scale_tril"), fixed=fixed),
+        Loss(partial(heatmap_nll, family=family)),
+        Loss(of_head, "scale_tril", ("landmarks", "scale_tril")),
     )
 
 
@@ -101,9 +98,7 @@ LOSSES: dict[str, tuple[Loss, ...]] = {
     "star_isotropic": (Loss(star_isotropic, options=RESTRICTED),),
     "star_random": (Loss(star_random, options=RESTRICTED),),
     "restricted_regression": (Loss(restricted_regression, options=RESTRICTED),),
-    "mahalanobis": (  # squared
-        Loss(star_inside, options=("restriction", "weight"), fixed={"distance": "l2"}),
-    ),
+    "mahalanobis": (Loss(partial(star_inside, distance="l2"), options=RESTRICTED[1:]),),  # squared
     "adl": (Loss(adl, options=("scheme", "distance", "ratio")),),
     "gaussian_nll": _likelihood("gaussian"),
     "laplace_nll": _likelihood("laplace"),

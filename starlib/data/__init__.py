@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from starlib.checks import meant
+from starlib.checks import meant, one_of
 from starlib.data import cephalo, cofw, lfpw_annotators, scut, synthface, vw300, w300, wflw
 from starlib.data.crops import CropStore, crop_store
 from starlib.data.errors import DataError
@@ -58,10 +58,9 @@ def load_dataset(name: str, split: str, root: Path | str | None = None) -> FaceS
 
     Raises ValueError for an unknown name or split, DataError naming each file that is wrong.
     """
-    if split not in SPLITS:
-        raise ValueError(f"split: expected one of {', '.join(SPLITS)}, got {split!r}")
+    one_of(SPLITS).check("split", split)
     if name in synthface.VARIANTS:
-        return synthface.load(split, name)
+        return synthface.album(split, *synthface.SPLITS[split], name)
     if is_path(name):
         return own_faces.load(Path(name), split)
     return _reader(name, *synthface.VARIANTS).load(data_root(name, root), split)

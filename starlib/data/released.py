@@ -50,6 +50,8 @@ def metadata_boxes(path: Path | str, landmarks: NDArray) -> NDArray[np.float32]:
             squares.append([float(v) for v in words[3:6]])
             if points[-1].shape != landmarks.shape[1:] or len(squares[-1]) != 3:
                 raise ValueError(f"{len(points[-1])} points and {len(squares[-1])} numbers")
+            if not (np.isfinite(squares[-1]).all() and squares[-1][0] > 0):
+                raise ValueError(f"scale and centre {squares[-1]}")
         except (ValueError, IndexError) as error:
             if number == 1 and not any(c.isdigit() for c in "".join(words[3:6])):
                 continue  # names of the columns

@@ -25,13 +25,9 @@ SPLITS = {"train": (0, 1500), "test": (1, 500)}  # seed, number of faces
 VERSION = 1  # goes up when the same face would look different
 
 
-def load(split: str, dataset: str = "synthface") -> FaceSet:
-    """The faces of "train" or "test"; pictures are rendered when they are read."""
-    return album(split, *SPLITS[split], dataset)
-
-
 def album(split: str, seed: int, count: int, dataset: str = "synthface") -> FaceSet:
-    """The first `count` faces of a seed under the name of a split of one of the VARIANTS."""
+    """The first `count` faces of a seed under the name of a split of one of the VARIANTS; pictures
+    are rendered when they are read."""
     strength, isotropic = VARIANTS[dataset]
     faces = place_faces(count, seed, strength)
     landmarks = _isotropic(faces, seed) if isotropic else faces.landmarks

@@ -13,24 +13,22 @@ from starlib.schemes import Scheme, get_scheme
 EDGE_PRESENT = 0.05  # a map above this marks where the boundary coordinate channels are filled in
 
 
-class Coordinates(nn.Module):
-    """Appends the channels y, x and the radius √(x² + y²) over its largest value.
+def with_coordinates(features: Tensor, boundary: Tensor | None = None) -> Tensor:
+    """Features with the channels y, x and the radius √(x² + y²) over its largest value appended.
 
     With `boundary` maps [B, 1, H, W], y and x are appended once more, zero off the boundary
     (CoordConv with boundary; Wang et al., AWing, ICCV 2019). y comes first because the released
     weights have it so.
     """
-
-    def forward(self, features: Tensor, boundary: Tensor | None = None) -> Tensor:
-        height, width = features.shape[-2:]
-        x = grid_positions(width, "corners", like=features).expand(height, width)
-        y = grid_positions(height, "corners", like=features)[:, None].expand(height, width)
-        radius = torch.hypot(x, y)
-        channels = torch.stack((y, x, radius / radius.max())).expand(len(features), -1, -1, -1)
-        parts = [features, channels]
-        if boundary is not None:
-            parts.append(channels[:, :2] * (boundary > EDGE_PRESENT).to(features.dtype))
-        return torch.cat(parts, dim=1)
+    height, width = features.shape[-2:]
+    x = grid_positions(width, "corners", like=features).expand(height, width)
+    y = grid_positions(height, "corners", like=features)[:, None].expand(height, width)
+    radius = torch.hypot(x, y)
+    channels = torch.stack((y, x, radius / radius.max())).expand(len(features), -1, -1, -1)
+    parts = [features, channels]
+    if boundary is not None:
+        parts.append(channels[:, :2] * (boundary > EDGE_PRESENT).to(features.dtype))
+    return torch.cat(parts, dim=1)
 
 
 class Residual(nn.Module):
@@ -81,7 +79,6 @@ class Stack(nn.Module):
         sigmoid: bool = False,
     ):
         super().__init__()
-        self.coordinates = Coordinates()
         self.coordinate_conv = nn.Conv2d(width + (3 if first else 5), width, 1)
         self.hourglass = Hourglass(depth, width)
         self.residual = Residual(width, width)
@@ -98,7 +95,7 @@ class Stack(nn.Module):
     def forward(self, x: Tensor, heat: Tensor | None) -> tuple[dict[str, Tensor], Tensor]:
         """The heads' outputs, and the features of the next stack; `heat`: the last stack's."""
         boundary = None if heat is None else heat[:, -1:]
-        y = self.hourglass(self.coordinate_conv(self.coordinates(x, boundary)))
+        y = self.hourglass(self.coordinate_conv(with_coordinates(x, boundary)))
         features = F.relu(self.bn(self.conv(self.residual(y))))
         maps = {
             name: activated(head(features), self.sigmoid or name != "heat")
@@ -156,7 +153,6 @@ class StackedHourglass(nn.Module):
         if aam and not self.scheme.edges:
             raise ValueError(f"aam: expected edges, scheme {self.scheme.name} has none")
         self.grid, self.sigmoid = grid, sigmoid
-        self.coordinates = Coordinates()
         self.stem_conv = nn.Conv2d(6, width // 4, 7, stride=2, padding=3)
         self.stem_bn = nn.BatchNorm2d(width // 4)
         self.stem = nn.Sequential(
@@ -183,7 +179,7 @@ class StackedHourglass(nn.Module):
                 f"images: expected shape [B, 3, S, S] with S a multiple of {self.multiple}, "
                 f"got {list(images.shape)}"
             )
-        x = self.stem(F.relu(self.stem_bn(self.stem_conv(self.coordinates(images)))))
+        x = self.stem(F.relu(self.stem_bn(self.stem_conv(with_coordinates(images)))))
         outputs, heat = [], None
         for stack in self.stacks:
             maps, x = stack(x, heat)

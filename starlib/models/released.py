@@ -115,6 +115,8 @@ def released_points(parts: Mapping[str, Any], name: str = "state_dict") -> int:
 
 def _tensors(parts: Mapping[str, Any], ema: bool, name: str) -> dict[str, Tensor]:
     """The tensors by released name, without the prefix of a network trained on several devices."""
+    if not isinstance(parts, Mapping):
+        raise ValueError(f"{name}: expected tensors by name, found {type(parts).__name__}")
     key = "net_ema" if ema else "net"
     wrapped = any(k in parts for k in ("net", "net_ema"))
     if key not in parts and (wrapped or ema):

@@ -1,7 +1,6 @@
 """How long a training takes: what to expect, and lines that say how far it is."""
 
 import time
-from collections.abc import Callable
 
 import torch
 
@@ -36,22 +35,17 @@ class Progress:
     """A `report` of `run`: prints the first and last epoch, and between them one when
     EVERY seconds have passed since the last line."""
 
-    def __init__(
-        self,
-        config: RunConfig,
-        say: Callable[[str], None] = lambda line: print(line, flush=True),
-        clock: Callable[[], float] = time.monotonic,
-    ):
-        self.config, self.say, self.clock = config, say, clock
-        self.last = -float("inf")
+    def __init__(self, config: RunConfig):
+        self.config, self.last = config, -float("inf")
 
     def __call__(self, epochs: int, curves: dict[str, list[float]]) -> None:
-        now, total = self.clock(), self.config.epochs
+        now, total = time.monotonic(), self.config.epochs
         if now - self.last < EVERY and epochs < total:
             return
         self.last = now
         left = (total - epochs) * sum(curves["seconds"]) / len(curves["seconds"]) / 60
-        self.say(
+        print(
             f"{describe(self.config)}: epoch {epochs} of {total}, loss {curves['loss'][-1]:.4f}, "
-            f"about {left:.1f} minutes left"
+            f"about {left:.1f} minutes left",
+            flush=True,
         )

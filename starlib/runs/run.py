@@ -64,11 +64,17 @@ def run(
     training begins, with its number of faces and the seconds that it is expected to take. A run
     that another process trains is waited for, and read; without `wait`, StoppedError is raised.
     """
+
+    def read(finished: Run) -> Run:
+        if test_curve and len(finished.curves.get("test_nme", ())) < config.epochs:
+            warnings.warn(f"{finished.path}: has no test curve; train it anew", stacklevel=3)
+        return finished
+
     folder = results_folder(results)
     if not anew and not faces_decide(config.dataset, data_root):
         finished = distributed.once(lambda: load_run(config, folder))
         if finished is not None:
-            return finished
+            return read(finished)
     device = available_device(device)
     set_backends(device)
     # Of the code as it is now, not after hours of training.
@@ -84,7 +90,8 @@ def run(
         waiting()
 
     faces = _faces(config, data_root)
-    crops = distributed.first(lambda: _cut(config, faces, folder / "crops", waiting))
+    patient = waiting if distributed.rank() == 0 else lambda: None  # no process stops alone
+    crops = distributed.first(lambda: _cut(config, faces, folder / "crops", patient))
     prints = fingerprints(config, faces, crops)
     name = config.name(*prints)
     checkpoint = folder / "checkpoints" / f"{name}.pt"
@@ -94,12 +101,8 @@ def run(
         if not anew:
             finished = distributed.once(lambda: load_run(config, folder, prints))
             if finished is not None:
-                if test_curve and "test_nme" not in finished.curves:
-                    warnings.warn(
-                        f"{finished.path}: has no test curve; train it anew", stacklevel=2
-                    )
                 distributed.once(lambda: _clear(folder, name))  # killed before it could
-                return finished
+                return read(finished)
         provenance["resumed"] = distributed.once(lambda: bool(checkpoint_files(checkpoint)))
         scheme = faces["train"].scheme
         observe = _test_curve(config, crops["test"], faces["test"]) if test_curve else None
@@ -109,7 +112,7 @@ def run(
             announce(count, expected_seconds(config, scheme, count, device))
         trained = train(config, crops["train"], scheme, device, checkpoint, *how)
         evaluated = distributed.once(
-            lambda: _evaluated(config, trained, faces, crops, provenance, folder)
+            lambda: _evaluated(config, trained, faces, crops, prints, provenance, folder)
         )
         distributed.once(lambda: _clear(folder, name))
     return evaluated
@@ -216,6 +219,7 @@ def _evaluated(
     trained: Trained,
     faces: dict[str, FaceSet],
     crops: dict[str, CropStore],
+    prints: Faces,
     provenance: dict[str, Any],
     folder: Path,
 ) -> Run:
@@ -227,7 +231,7 @@ def _evaluated(
     metrics |= mean_shape(shapes, arrays, faces["test"].scheme)
     if spread is not None:
         arrays["covariance"] = spread
-    prints, scheme = fingerprints(config, faces, crops), faces["train"].scheme.to_dict()
+    scheme = faces["train"].scheme.to_dict()
     provenance = {
         **provenance,
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),

@@ -62,6 +62,11 @@ def checkpoint_files(path: Path) -> list[Path]:
     return [p for p in (path, path.with_suffix(".previous")) if p.exists()]
 
 
+def named(path: Path | None) -> str:
+    """The checkpoints of that name, for a message."""
+    return ", ".join(map(str, checkpoint_files(path) if path else ()))
+
+
 def write_checkpoint(path: Path, values: dict[str, Any]) -> None:
     """Write a checkpoint, whole or not at all; what was at `path` becomes `.previous`."""
     buffer = io.BytesIO()

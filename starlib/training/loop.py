@@ -18,7 +18,7 @@ from starlib.devices import to_device
 from starlib.models.heads import output_moments
 from starlib.schemes import Scheme
 from starlib.training import distributed
-from starlib.training.checkpoints import Checkpoints
+from starlib.training.checkpoints import Checkpoints, named
 from starlib.training.config import PROTOCOL, RunConfig
 from starlib.training.precision import forward_pass
 from starlib.training.start import Start, begin
@@ -103,8 +103,8 @@ def train(
                 _append(state, distributed.once(functools.partial(observe, state)))
                 if any(len(values) not in (0, state.epoch) for values in state.curves.values()):
                     raise ValueError(
-                        f"{checkpoint}: expected a checkpoint that was observed from its first "
-                        "epoch; remove it to train anew"
+                        f"{named(checkpoint)}: expected checkpoints that were observed from their "
+                        "first epoch; remove them to train anew"
                     )
             stopped = distributed.once(stop) and state.epoch < config.epochs
             checkpoints.offer(state.snapshot, stopped or state.epoch == config.epochs)

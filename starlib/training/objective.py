@@ -37,16 +37,13 @@ class Objective(nn.Module):
 
     def forward(self, outputs: list[StackOutput], landmarks: Tensor) -> Tensor:
         placed, missing = filled(landmarks)
-        targets = self._map_targets(outputs[-1], placed)
+        targets = None
+        if (maps := outputs[-1].point_maps) is not None:
+            size = maps.shape[-1]
+            targets = point_targets(placed, size), edge_targets(placed, self.scheme, size)
         losses = [self._stack(output, landmarks, missing, targets) for output in outputs]
         shares = [0.5 ** (len(losses) - 1 - stack) for stack in range(len(losses))]
         return torch.stack([s * loss for s, loss in zip(shares, losses, strict=True)]).sum()
-
-    def _map_targets(self, output: StackOutput, landmarks: Tensor) -> tuple[Tensor, Tensor] | None:
-        if output.point_maps is None:
-            return None
-        size = output.point_maps.shape[-1]
-        return point_targets(landmarks, size), edge_targets(landmarks, self.scheme, size)
 
     def _stack(
         self,

@@ -16,7 +16,7 @@ from starlib.models.backbones import TimmCoordinates, TimmHeatmaps
 from starlib.models.hourglass import StackedHourglass
 from starlib.schemes import Scheme
 from starlib.training import distributed
-from starlib.training.checkpoints import last_checkpoint
+from starlib.training.checkpoints import last_checkpoint, named
 from starlib.training.config import RunConfig
 from starlib.training.objective import Objective
 from starlib.training.precision import forward_pass
@@ -133,7 +133,8 @@ class State:
             return
         if saved.get("run") != self.run:
             raise ValueError(
-                f"{path}: expected a checkpoint of this config and data; remove it to train anew"
+                f"{named(path)}: expected checkpoints of this config and data; remove them to "
+                "train anew"
             )
         for name in self.PARTS:
             getattr(self, name).load_state_dict(saved[name])

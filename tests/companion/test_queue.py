@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import pickle
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,6 +13,7 @@ from companion.experiments.paper import EXPERIMENTS
 from companion.experiments.queue import entries, expected_minutes, trainable
 from companion.experiments.records import Records
 from starlib.data import DataError
+from starlib.runs import progress
 from starlib.runs.finished import load_all
 from starlib.runs.progress import EVERY, Progress
 from starlib.training.config import RunConfig, describe
@@ -126,12 +128,13 @@ def test_records_whose_numbers_do_not_follow_fail_the_check(tmp_path, capsys):
     assert "1 records: the numbers of 0 follow" in capsys.readouterr().out
 
 
-def test_progress_is_a_line_per_half_minute_and_the_last_epoch():
-    lines, times = [], iter([0, EVERY / 2, EVERY, EVERY + 1, EVERY + 2])
-    config = RunConfig.at("smoke", "300w", epochs=5)
-    report = Progress(config, lines.append, lambda: next(times))
+def test_progress_is_a_line_per_half_minute_and_the_last_epoch(monkeypatch, capsys):
+    times = iter([0, EVERY / 2, EVERY, EVERY + 1, EVERY + 2])
+    report = Progress(RunConfig.at("smoke", "300w", epochs=5))
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: next(times)))
     for epoch in range(1, 6):
         report(epoch, {"loss": [0.5] * epoch, "seconds": [60.0] * epoch})
+    lines = capsys.readouterr().out.splitlines()
     assert [line.split("epoch ")[1].split(",")[0] for line in lines] == [
         "1 of 5", "3 of 5", "5 of 5",
     ]  # fmt: skip

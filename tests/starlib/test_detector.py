@@ -111,9 +111,10 @@ def test_boxes_of_the_authors_table_are_found_by_landmarks(tiny_300w, tmp_path):
     path.write_text(lines[1])
     with pytest.raises(DataError, match=r"expected a line for every face, 1 have none: \[1\]"):
         metadata_boxes(path, faces.landmarks)
-    path.write_text(lines[1].replace("\t0.4", "\tlarge"))
-    with pytest.raises(DataError, match=r"test.tsv, line 1: expected an image, five points"):
-        metadata_boxes(path, faces.landmarks)
+    for scale in ("large", "0", "-0.4", "nan"):
+        path.write_text(lines[1].replace("\t0.4", f"\t{scale}"))
+        with pytest.raises(DataError, match=r"test.tsv, line 1: expected an image, five points"):
+            metadata_boxes(path, faces.landmarks)
 
 
 def test_files_of_weights_are_told_apart_by_what_they_hold(run_file, released_file, tmp_path):

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import starlib
-from starlib.models.hourglass import Coordinates
+from starlib.models.hourglass import with_coordinates
 from starlib.schemes import SCHEMES
 
 
@@ -86,7 +86,7 @@ def test_network_computes_what_the_released_network_computes(golden):
 def test_coordinate_maps_are_y_x_and_the_radius_and_boundary_ones_are_empty_off_the_boundary():
     features, boundary = torch.zeros(1, 2, 3, 5), torch.zeros(1, 1, 3, 5)
     boundary[0, 0, 2, 1], boundary[0, 0, 0, 3] = 0.06, 0.04  # above and below EDGE_PRESENT
-    found = Coordinates()(features, boundary)[0, 2:]
+    found = with_coordinates(features, boundary)[0, 2:]
     assert found.shape == (5, 3, 5)
     x, y = torch.linspace(-1, 1, 5).expand(3, 5), torch.linspace(-1, 1, 3)[:, None].expand(3, 5)
     radius = torch.hypot(x, y)

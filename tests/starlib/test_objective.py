@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 import torch
 
+from starlib.comparisons.aam import edge_targets, point_targets
 from starlib.schemes import SCHEMES
 from starlib.training.config import RunConfig
 from starlib.training.objective import Objective
@@ -47,7 +48,8 @@ def test_aam_weighs_its_maps_ten_times_and_star_acts_on_the_fused_maps():
     alone = objective.landmark_loss(output, landmarks).mean()
     bare = output._replace(point_maps=None, edge_maps=None)
     torch.testing.assert_close(objective([bare], landmarks), alone)
-    points, edges = objective._map_targets(output, landmarks)
+    size = output.point_maps.shape[-1]
+    points, edges = point_targets(landmarks, size), edge_targets(landmarks, objective.scheme, size)
     perfect = output._replace(point_maps=points, edge_maps=edges)
     torch.testing.assert_close(objective([perfect], landmarks), alone)
     worse = perfect._replace(point_maps=1 - points)

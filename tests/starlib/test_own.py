@@ -371,6 +371,12 @@ def test_the_picture_of_a_face_is_looked_up_by_its_column(tmp_path, called):
         (lambda r: r, ["--by", "image"], "expected a column beside the image's"),
         (lambda r: r, ["--by", "name"], "expected a column 'name' in the first row, found image"),
         (lambda r: r[1:], ["--by", "person"], "found no header"),
+        (lambda r: [["x0", "image", "y0"], [1, "a.png", 2], [7]], [], "row 3: expected an image"),
+        (
+            lambda r: [["image", "person", "subject", "x0", "y0"], ["a.png", 1, 2, 3, 4]],
+            ["--by", "subject"],
+            "expected one column of identities, 'subject' is a second",
+        ),
         (lambda r: [r[0], [*r[1], 3], *r[2:]], ["--by", "person"], "row 2: expected 4 cells"),
         (lambda r: [*r, ["a.png", " ", 1, 2]], ["--by", "person"], "and one in 'person'"),
         (lambda r: [r[0], r[1], r[11]], ["--by", "person"], "expected two identities at least"),

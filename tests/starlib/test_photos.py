@@ -64,6 +64,22 @@ def test_several_faces_give_several_results(two_faces, run_file, tmp_path, calle
         assert row[0] == str(tmp_path / "a.png") and row[-2] == str(number)
 
 
+def test_an_interrupt_keeps_the_rows_of_the_photos_before(run_file, tmp_path, monkeypatch):
+    answers = iter([(np.array([[10.0, 5, 50, 45]]), np.array([0.9]))])
+
+    def boxes(*_):
+        if (answer := next(answers, None)) is None:
+            raise KeyboardInterrupt
+        return answer
+
+    monkeypatch.setattr(located, "face_boxes", boxes)
+    for name in "ab":
+        noise().save(tmp_path / f"{name}.png")
+    given = ["predict", str(tmp_path), "--weights", str(run_file), "--format", "csv"]
+    assert main([*given, "--out", str(tmp_path / "out")]) == 130
+    assert len((tmp_path / "out" / "predictions.csv").read_text().splitlines()) == 2
+
+
 def test_the_largest_face_alone_is_located_where_that_is_asked_for(two_faces, run_file, tmp_path):
     noise().save(tmp_path / "a.png")
     given = ["predict", str(tmp_path / "a.png"), "--weights", str(run_file), "--format", "json"]

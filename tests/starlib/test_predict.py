@@ -81,6 +81,7 @@ def test_a_box_says_where_the_face_is(run_file, tiny_300w, photo, tmp_path):
         (["--out", "{folder}/a.mp4"], "--out: a.mp4 is for one video and no other --format"),
         ([], "photo.png: expected a face, none was found in it; --box says where"),
         (["--out", "{folder}"], "photo.png would be overwritten"),
+        (["--out", "{folder}/empty"], "photo.json is no record of predict and would be"),
         (["--out", "{folder}/text.jpg"], "--out: expected a folder, .* is a file"),
         (["--scheme", "cats"], "scheme: expected one of"),
     ],
@@ -91,6 +92,7 @@ def test_mistakes_are_named_and_leave_nothing(
     monkeypatch.setattr(located, "face_boxes", lambda *_: (np.empty((0, 4)), np.empty(0)))
     (tmp_path / "text.jpg").write_text("no image")
     (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "photo.json").write_text('{"shapes": []}')  # labelme's
     before = photo.read_bytes()
     extra = [word.format(folder=tmp_path) for word in extra]
     ends = (".jpg", ".png", "empty")

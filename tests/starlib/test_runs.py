@@ -42,6 +42,8 @@ def test_a_run_leaves_weights_and_record_alone_and_is_read_again(tiny_300w, resu
 
 def test_a_test_curve_ends_in_the_run_s_error_and_changes_no_training(tiny_300w, results):
     first = run(CONFIG, results=results, data_root=tiny_300w)
+    with pytest.warns(UserWarning, match="has no test curve; train it anew"):
+        run(CONFIG, results=results, data_root=tiny_300w, test_curve=True)
     tested = run(CONFIG, results=results, data_root=tiny_300w, anew=True, test_curve=True)
     assert tested.arrays == first.arrays and tested.metrics == first.metrics
     curve, raw = (tested.curves[name] for name in ("test_nme", "test_nme_raw"))

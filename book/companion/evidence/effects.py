@@ -106,7 +106,7 @@ def effects_by_length(records: Records) -> dict[str, Effect]:
     """Comparison and epochs -> effect of STAR loss on 300-W, for those of Table 3 of which all
     runs of the settled scale are finished: after 18 epochs and after 60."""
     table3 = EXPERIMENTS["ablation_distance"]
-    effects = {}
+    effects: dict[str, Effect] = {}
     for name, pair in table3.comparisons.items():
         weights = comparison_weights(table3, [name])
         published = mean_published(table3, [name], "300w")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from companion.evidence import ambiguity as measured
 from companion.exhibits import face_figures, figures
 from companion.exhibits.plotted import landmark_rows
-from starlib.data import synthface
+from starlib.data import load_dataset, synthface
 from starlib.data.crops import STORE_MARGIN, landmark_boxes
 from starlib.runs.records import Run
 
@@ -57,7 +57,7 @@ def ellipses(runs: Mapping[int, Run], faces: Sequence[int] = (0, 1)) -> Figure:
     data = []
     for column, number in enumerate(faces):
         # Noise is known in the whole picture's [-1, 1]; the crop is the square around the labels.
-        drawn = synthface.load("test").landmarks[number : number + 1]
+        drawn = load_dataset("synthface", "test").landmarks[number : number + 1]
         scale = synthface.SIZE / landmark_boxes(drawn, STORE_MARGIN)[0, 2]
         covariance = factor * arrays["covariance"][number].astype(np.float64)
         for axes, title, points, spread in (

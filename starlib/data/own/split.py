@@ -57,6 +57,10 @@ def _read(path: Path, by: str | None) -> tuple[Cells, Cells, list[str]]:
     header = [rows.pop(0)] if rows and is_header(rows[0]) else []
     numbered = numbered[len(header) :]
     image = Header.of(str(path), header[0]).image if header else 0
+    if short := [
+        f"{path}, row {number}: expected an image" for number, row in numbered if len(row) <= image
+    ]:
+        raise DataError(short)
     if by is None:
         return header, rows, [row[image].strip() for row in rows]
     if not header or by not in header[0]:
@@ -75,6 +79,8 @@ def _read(path: Path, by: str | None) -> tuple[Cells, Cells, list[str]]:
     who = [row[column].strip() for row in rows]
     if Header.of(str(path), header[0]).points:
         named = [*header[0][:column], "person", *header[0][column + 1 :]]
+        if Header.of(str(path), named).person != column:
+            raise DataError(f"{path}: expected one column of identities, {by!r} is a second")
         return [named], rows, who
     for row in (*header, *rows):
         del row[column]

@@ -75,7 +75,7 @@ def _labelme_faces(path: Path) -> Iterator[Row]:
         if shape.get("shape_type", "point") == "point":
             (x, y), *_ = shape["points"]
             faces.setdefault(shape.get("group_id"), []).append((shape["label"], x, y))
-    if not (path.parent / image).is_file():  # labelme keeps the path of its own machine
+    if not os.path.isfile(path.parent / image):  # labelme keeps the path of its own machine
         beside = Path(image.replace("\\", "/")).name
         files = visible_files(path.parent)
         image = next((p.name for p in files if p.stem == path.stem and is_image(p)), beside)

@@ -2,7 +2,7 @@
 # # Which loss should I use?
 #
 # **The paper's claim** (Table 3). STAR loss lowers the error on 300-W by 0.05 to 0.40 points of
-# NME. It costs [next to nothing](cost.ipynb), but so do its alternatives.
+# NME.
 
 # %%
 from companion.exhibits.run_tables import flip_average_table
@@ -59,4 +59,5 @@ page.run_table
 #
 # [Small networks and short trainings](../limitations.md) have wide heatmaps, and most of what
 # narrows them gains, within limits: the restriction alone harms l2, and at a large weight it keeps
-# smooth-l1 from learning ([](restriction.ipynb)). The ranking may differ at the paper's scale.
+# smooth-l1 from learning ([](restriction.ipynb)). The ranking changes with the length of the
+# training: after 60 epochs DR gains less, and AAM [nothing](../reproduce.md#how-long-is-chosen).

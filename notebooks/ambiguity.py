@@ -76,8 +76,8 @@ experiment_tables.ambiguity_table(page.by_arm)
 # %% [markdown]
 # ## Errors and effects
 #
-# A map is wide where the [error is large](../method.md#why-a-restriction-is-needed), whatever its
-# cause ([definitions](../reproduce.md#how-to-read-the-tables)).
+# Effects of STAR loss on the error against the labels
+# ([definitions](../reproduce.md#how-to-read-the-tables)).
 
 # %%
 page.forest()

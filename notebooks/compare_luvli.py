@@ -26,7 +26,8 @@ page.finding
 # ## Errors and effects
 #
 # Positive: STAR is better ([definitions](../reproduce.md#how-to-read-the-tables)). Three controls
-# take STAR loss apart:
+# take STAR loss apart, here with smooth-l1, where it gains nothing; those with l2 are on [Why it
+# helps](mechanism.ipynb#star-loss-without-a-part-of-it):
 #
 # - *isotropic control*, both errors over the same $\sqrt{(\lambda_1 + \lambda_2)/2}$: the scale
 #   without the direction;
@@ -70,8 +71,8 @@ page.subset_table
 # ADL takes the normal at a contour point from its neighbours' labels and weighs the error along it
 # more: by the ratio of the heatmap's variances along and across the boundary, as ADNet's released
 # code does, or by a constant, as the STAR paper describes it. The paper replaces ADL by STAR within
-# ADNet, with AAM; its row "ADL" has [the numbers of another
-# experiment](../disagreements.md#the-paper-with-itself).
+# ADNet, with AAM; its two errors on all faces are also [those of
+# Table 3](../disagreements.md#the-paper-with-itself) for smooth-l1 with AAM.
 
 # %%
 adl = experiment_page("compare_adl", dataset, scale, seeds, device, train, results)
@@ -100,8 +101,3 @@ page.sources
 
 # %%
 run_table([*page.runs, *adl.runs])
-
-# %% [markdown]
-# ## What this does not show
-#
-# [Small networks and short trainings](../limitations.md) are common to all experiments.

@@ -86,17 +86,17 @@ experiment_tables.collapse_table(page.by_arm)
 #
 # The paper has no other weight with distribution regularisation (DR) or the anisotropic attention
 # module (AAM). On 300-W, after 18 epochs, STAR gains at $w = 1$ with AAM at every distance and
-# raises the error with DR ([Table 3](ablation_distance.ipynb)). DR asks every heatmap for the same
-# narrow Gaussian, the value restriction for variances of $\lambda^* = (d / w)^{2/3}$, which at
-# $w = 1$ are larger. If that competition is why the gain is lost, STAR gains with DR at a larger
-# $w$; this was written before the runs with other weights.
+# raises the error with DR and smooth-l1 or l2 ([Table 3](ablation_distance.ipynb)). DR asks every
+# heatmap for the same narrow Gaussian, the value restriction for variances of
+# $\lambda^* = (d/w)^{2/3}$, which at $w = 1$ are larger. If that competition is why the gain is lost, STAR gains
+# with DR at a larger $w$; this was written before the runs with other weights.
 
 # %% [markdown] tags=["committed"]
 # The widths speak against it. AAM narrows the maps as much as DR does, STAR widens them again as
 # much, and gains; with l2, where STAR leaves the width as it is, it loses most with DR. With
 # smooth-l1 no difference to DR alone is seen at $w = 10$. [After 60
 # epochs](../claims.md#at-the-settled-scale) STAR with DR neither raises nor visibly lowers the
-# error: the rise belongs to short trainings. Why no gain is left remains open.
+# error: the rise is seen in short trainings alone. Why no gain is left remains open.
 
 # %%
 tricks = experiment_page(

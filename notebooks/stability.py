@@ -75,7 +75,7 @@ page.run_table
 # %% [markdown]
 # ## What this does not show
 #
-# [Small networks and short trainings](../limitations.md) are common to all experiments. The paper
-# gives no unit and does not say whether it takes the root of what it calls a variance, on WFLW. So
-# the rule judges the sign alone. If it is a variance, the standard deviation falls by about half of
-# the share that is printed.
+# [Small networks and short trainings](../limitations.md) are common to all experiments. The paper's
+# numbers are on WFLW and without a unit, and it does not say whether they are variances or roots.
+# So the rule judges the sign alone. If it is a variance, the standard deviation falls by about half
+# of the share that is printed.

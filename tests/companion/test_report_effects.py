@@ -293,8 +293,7 @@ def test_contradictions_are_computed_and_rounding_is_none():
     numbers = {item.text: item for item in found if item.printed}
     gains = numbers["gain of STAR over ADL on WFLW and its subsets"]
     assert gains.computed[1] == pytest.approx(0.20)  # the paper says 0.28
-    assert numbers["mean effect on COFW"].computed == pytest.approx((0.3325,))
-    assert set(numbers) == {gains.text, "mean effect on COFW"}
+    assert set(numbers) == {gains.text}  # 0.34 on COFW, of 0.3325 by rounded numbers, is no other
     assert any("Table 2" in item.where for item in found)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from companion.bench import summary as costs
-from companion.evidence.published import mean_effect, printed_for
+from companion.evidence.published import ROUNDED_DIFFERENCE, mean_effect, printed_for
 from companion.evidence.rules import KINDS, measured_effects, planned_runs, rule_arms
 from companion.evidence.statistics import ENOUGH, Effect, holm, pooled_deviation
 from companion.evidence.verdicts import Decision, Measured, Rule, Verdict
@@ -252,7 +252,7 @@ def parameter_count(depth: int, scheme: str = "300w", aam: bool = True) -> int:
 
 def _printed_mean(rule: Rule, records: Records) -> Decision:
     computed = mean_effect(f"table3/{rule['dataset']}/{rule['block']}")
-    agrees = abs(computed - rule["printed"]) <= 0.005 + 1e-9
+    agrees = abs(computed - rule["printed"]) <= 0.005 + ROUNDED_DIFFERENCE + 1e-9
     text = f"the printed NMEs give {computed:.4f}, the text says {rule['printed']:g}"
     return (Verdict.AGREES if agrees else Verdict.DISAGREES), text
 

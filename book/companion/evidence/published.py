@@ -65,6 +65,10 @@ def published_values(comparison: Comparison, dataset: str) -> Published | None:
     return Published(known[0] - known[1], *known)
 
 
+# How far a difference of two numbers of the tables, or a mean of such, can be from the true one
+ROUNDED_DIFFERENCE = 0.01
+
+
 @dataclass(frozen=True)
 class Contradiction:
     """A place where the paper disagrees with itself; `printed` and `computed` where numbers do."""
@@ -82,7 +86,8 @@ def contradictions() -> list[Contradiction]:
         printed = tuple(np.atleast_1d(statement["printed"]).tolist())
         computed = _computed(statement["kind"], statement["of"])
         digits = max(len(str(number).split(".")[1]) for number in printed)
-        close = np.abs(np.subtract(printed, computed)) <= 0.5 * 10.0**-digits + 1e-9
+        within = 0.5 * 10.0**-digits + ROUNDED_DIFFERENCE + 1e-9
+        close = np.abs(np.subtract(printed, computed)) <= within
         if not close.all():
             found.append(Contradiction(statement["where"], statement["what"], printed, computed))
     return found + [Contradiction(**item) for item in published()["contradictions"]]

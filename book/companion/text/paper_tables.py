@@ -92,7 +92,7 @@ def table2(records: Records) -> str:
         parts.append(
             "The videos of 300-VW are not available to us: not run. With them,"
             " `python -m companion evaluate --scale full` tests the runs of this experiment on all"
-            " videos of each category, and a table of ours stands here."
+            " videos of each category, and a table of ours will stand here."
         )
     return "\n\n".join(parts)
 

@@ -88,8 +88,8 @@ experiment_tables.collapse_table(page.by_arm)
 # module (AAM). On 300-W, after 18 epochs, STAR gains at $w = 1$ with AAM at every distance and
 # raises the error with DR and smooth-l1 or l2 ([Table 3](ablation_distance.ipynb)). DR asks every
 # heatmap for the same narrow Gaussian, the value restriction for variances of
-# $\lambda^* = (d/w)^{2/3}$, which at $w = 1$ are larger. If that competition is why the gain is lost, STAR gains
-# with DR at a larger $w$; this was written before the runs with other weights.
+# $\lambda^* = (d/w)^{2/3}$, which at $w = 1$ are larger. If that competition is why the gain is
+# lost, STAR gains with DR at a larger $w$; this was written before the runs with other weights.
 
 # %% [markdown] tags=["committed"]
 # The widths speak against it. AAM narrows the maps as much as DR does, STAR widens them again as

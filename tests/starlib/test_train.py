@@ -153,7 +153,7 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path):
         train(CONFIG, crops(), SCHEME, checkpoint=checkpoint, stop=lambda: True)
     other_data = dataclasses.replace(crops(), fingerprint="other")
     for config, data in ((dataclasses.replace(CONFIG, seed=9), crops()), (CONFIG, other_data)):
-        with pytest.raises(ValueError, match="expected a checkpoint of this config"):
+        with pytest.raises(ValueError, match="expected checkpoints of this config"):
             train(config, data, SCHEME, checkpoint=checkpoint)
 
 

@@ -18,7 +18,7 @@ import nbformat
 
 from companion.experiments.paper import EXPERIMENTS
 from companion.files import BOOK
-from starlib.files import ROOT
+from starlib.files import PARTIAL, ROOT
 from starlib.training.config import SCALES, RunConfig
 
 
@@ -82,7 +82,7 @@ def _files(name: str) -> tuple[Path, ...]:
 
 def _records(folder: Path, experiments: Iterable[str]) -> Iterator[str]:
     """Name and hash of each record of an arm of the experiments."""
-    for path in sorted(folder.glob("*.json")):
+    for path in sorted(p for p in folder.glob("*.json") if not p.name.startswith(PARTIAL)):
         config, known = _record(path, path.stat().st_mtime_ns)
         arm = replace(config, seed=0)
         if any(arm in _arms(name, arm.dataset) for name in experiments):

@@ -27,6 +27,7 @@ from companion.experiments.records import ArmRuns, Records, subsets_of
 from companion.experiments.train_all import run_all
 from companion.text import verdicts
 from companion.text.statements import STATEMENTS, Statement
+from starlib.checks import one_of
 from starlib.files import ROOT, in_checkout, results_folder
 from starlib.runs.records import Run
 from starlib.schemes import SCHEME_OF, is_path
@@ -58,8 +59,7 @@ def experiment_page(
     if not is_path(dataset) and dataset not in SCHEME_OF:
         known = ", ".join(SCHEME_OF)
         raise ValueError(f"dataset: expected one of {known}, or a .yml file, got {dataset!r}")
-    if scale not in SCALES:
-        raise ValueError(f"scale: expected one of {', '.join(SCALES)}, got {scale!r}")
+    one_of(SCALES).check("scale", scale)
     check("train", train, bool)
     check("workers", workers, int)
     chosen = check_list("seeds", [seeds] if type(seeds) is int else seeds, int)

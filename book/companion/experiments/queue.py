@@ -128,7 +128,7 @@ def meant(entry: Entry, name: str, fields: dict[str, Any]) -> bool:
 
 def expected_minutes(config: RunConfig, runs: Sequence[Run]) -> float | None:
     """Median minutes of the finished runs of the same size; without such, from the median time of
-    an operation in all runs; None without any run."""
+    an operation in all runs; None without any run, and for your own data."""
 
     def size(other: RunConfig) -> list[object]:
         return [getattr(other, name) for name in (*NETWORK, "epochs", "train_faces")]
@@ -141,7 +141,7 @@ def expected_minutes(config: RunConfig, runs: Sequence[Run]) -> float | None:
         for r in runs
         if r.config.dataset in SCHEME_OF  # not your own data, whose scheme is in their file
     ]
-    if not rates:
+    if not rates or config.dataset not in SCHEME_OF:
         return None
     return statistics.median(rates) * operations(config, faces_of(config, runs)) / 60
 
